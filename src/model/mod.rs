@@ -1,0 +1,25 @@
+//! What the rest of hob talks about: the project as it should be, the engine's state as it is, and the names of
+//! things. No I/O and no imports from other rooms.
+
+mod digest;
+mod graph;
+mod names;
+mod observed;
+mod project;
+mod scalar;
+mod service;
+mod tree;
+
+pub use digest::Digest;
+pub use graph::{Cycle, Graph};
+pub use names::{ContainerId, ImageId, NetworkId, ProjectName, ServiceName};
+pub use observed::{
+    ContainerState, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
+    ObservedVolume, Published,
+};
+pub use project::{
+    ConfigFile, Extensions, External, Ipam, IpamPool, Location, Model, Network, Origins, Project, Secret, Volume,
+};
+pub use scalar::{ByteSize, Interval, ParseScalarError};
+pub use service::*;
+pub use tree::{Entry, EntryKind, FileTree};

@@ -1,0 +1,288 @@
+//! The project as the manifest describes it, in canonical form: no short forms, no variables, absolute paths.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{ProjectName, Service, ServiceName};
+
+/// `x-` keys, kept as written.
+pub type Extensions = IndexMap<String, Value>;
+
+/// A whole project after merging, interpolation, `extends`, `include` and the choice of profiles. Serialises to the
+/// canonical form that `hob config` prints.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Project {
+    /// The project's name, which prefixes what is made on the engine.
+    pub name: ProjectName,
+    /// Services of the active profiles, in the manifest's order.
+    pub services: IndexMap<ServiceName, Service>,
+    /// Networks that some service uses.
+    pub networks: IndexMap<String, Network>,
+    /// Named volumes that some service uses.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub volumes: IndexMap<String, Volume>,
+    /// Secrets that some service uses.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub secrets: IndexMap<String, Secret>,
+    /// Configs that some service uses.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub configs: IndexMap<String, ConfigFile>,
+    /// AI models that some service uses.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub models: IndexMap<String, Model>,
+    /// `x-` keys at the top level.
+    #[serde(flatten)]
+    pub extensions: Extensions,
+
+    /// Where relative paths of the command line start: the folder of the first manifest file.
+    #[serde(skip)]
+    pub working_dir: PathBuf,
+    /// The manifest files read (`-f`, override, `include`, `extends`), absolute, in the order read.
+    #[serde(skip)]
+    pub files: Vec<PathBuf>,
+    /// Every other file that the load read (`.env`, env files, label files), absolute: a change of one re-plans.
+    #[serde(skip)]
+    pub env_files: Vec<PathBuf>,
+    /// Services left out because none of their profiles is active, by name.
+    #[serde(skip)]
+    pub disabled: IndexMap<ServiceName, Service>,
+    /// Where each value came from.
+    #[serde(skip)]
+    pub origins: Origins,
+}
+
+impl Project {
+    /// Where the value at a dotted path (`services.api.build.dockerfile`) was written, or its nearest parent.
+    pub fn locate(&self, path: &str) -> Option<&Location> {
+        self.origins.locate(path)
+    }
+
+    /// The engine's name of a named volume.
+    pub fn volume_name(&self, key: &str) -> String {
+        match self.volumes.get(key).and_then(|v| v.name.clone()) {
+            Some(name) => name,
+            None => format!("{}_{key}", self.name),
+        }
+    }
+
+    /// The engine's name of a network.
+    pub fn network_name(&self, key: &str) -> String {
+        match self.networks.get(key).and_then(|n| n.name.clone()) {
+            Some(name) => name,
+            None => format!("{}_{key}", self.name),
+        }
+    }
+
+    /// The tag that Compose gives to the image of a service: `image` if it is set, else `project-service`.
+    pub fn image_name(&self, service: &Service) -> String {
+        service.image.clone().unwrap_or_else(|| format!("{}-{}", self.name, service.name))
+    }
+}
+
+/// A place in a manifest file; line and column count from one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Location {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// Line, from one.
+    pub line: usize,
+    /// Column in characters, from one.
+    pub column: usize,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
+
+/// Where values came from, by dotted path.
+#[derive(Clone, Debug, Default)]
+pub struct Origins(pub HashMap<String, Location>);
+
+impl Origins {
+    /// The place of the value at `path`, or of the nearest parent whose place is known.
+    pub fn locate(&self, path: &str) -> Option<&Location> {
+        let mut path = path;
+        loop {
+            if let Some(location) = self.0.get(path) {
+                return Some(location);
+            }
+            path = &path[..path.rfind('.')?];
+        }
+    }
+}
+
+/// `external`: the resource exists already and is never made or removed by hob.
+pub type External = bool;
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// A network of the project.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Network {
+    /// The engine's name; `None` never after loading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Driver, `bridge` where the engine decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Options of the driver.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub driver_opts: IndexMap<String, Value>,
+    /// Address management.
+    pub ipam: Ipam,
+    /// Exists already.
+    #[serde(skip_serializing_if = "is_false")]
+    pub external: External,
+    /// No way out.
+    #[serde(skip_serializing_if = "is_false")]
+    pub internal: bool,
+    /// Containers that hob does not start may join.
+    #[serde(skip_serializing_if = "is_false")]
+    pub attachable: bool,
+    /// Labels of the user.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, String>,
+    /// `enable_ipv4`, where set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_ipv4: Option<bool>,
+    /// `enable_ipv6`, where set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_ipv6: Option<bool>,
+    /// `x-` keys.
+    #[serde(flatten)]
+    pub extensions: Extensions,
+}
+
+/// Address management of a network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ipam {
+    /// Driver, `default` where unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Address pools.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub config: Vec<IpamPool>,
+    /// Options of the driver.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub options: IndexMap<String, String>,
+    /// `x-` keys.
+    #[serde(flatten)]
+    pub extensions: Extensions,
+}
+
+/// One address pool.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IpamPool {
+    /// CIDR of the whole pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<String>,
+    /// CIDR that containers' addresses come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_range: Option<String>,
+    /// The gateway's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
+    /// Addresses that are taken by hosts, by name.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub aux_addresses: IndexMap<String, String>,
+    /// `x-` keys.
+    #[serde(flatten)]
+    pub extensions: Extensions,
+}
+
+/// A named volume.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Volume {
+    /// The engine's name; `None` never after loading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Driver, `local` where unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Options of the driver.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub driver_opts: IndexMap<String, Value>,
+    /// Exists already.
+    #[serde(skip_serializing_if = "is_false")]
+    pub external: External,
+    /// Labels of the user.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, String>,
+    /// `x-` keys.
+    #[serde(flatten)]
+    pub extensions: Extensions,
+}
+
+/// A secret's source: one of `file`, `environment`, `content` or `external`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Secret {
+    /// The engine's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A file of the host, absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// A variable of hob's environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The content itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Exists already.
+    #[serde(skip_serializing_if = "is_false")]
+    pub external: External,
+    /// Labels of the user.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, String>,
+    /// Driver of an external store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Options of the driver.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub driver_opts: IndexMap<String, Value>,
+    /// Template driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template_driver: Option<String>,
+    /// `x-` keys.
+    #[serde(flatten)]
+    pub extensions: Extensions,
+}
+
+/// A config's source; the same keys as a secret's.
+pub type ConfigFile = Secret;
+
+/// An AI model that services use.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Model {
+    /// Name for the engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The model's reference in a registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Context size in tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_size: Option<i64>,
+    /// Flags of the model runner.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runtime_flags: Vec<String>,
+    /// `x-` keys.
+    #[serde(flatten)]
+    pub extensions: Extensions,
+}

@@ -1,0 +1,49 @@
+//! How the pure rooms see files: through a trait that `host` implements on the disk and tests in memory.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a path is, without following symbolic links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file with its size in bytes.
+    File {
+        /// Bytes in the file.
+        size: u64,
+    },
+    /// A folder.
+    Dir,
+    /// A symbolic link and where it points, as written in the link.
+    Symlink(PathBuf),
+    /// A socket, a pipe or a device: never part of a build.
+    Other,
+}
+
+/// One entry of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name inside its folder.
+    pub name: std::ffi::OsString,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Permission bits (`0o7777`).
+    pub mode: u32,
+}
+
+/// Reads files for rooms that do no I/O of their own. Paths are absolute.
+pub trait FileTree: Sync {
+    /// The whole content of a file, following symbolic links.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// What a path is, without following a symbolic link in its last part.
+    fn entry(&self, path: &Path) -> io::Result<Entry>;
+
+    /// The entries of a folder, in no particular order.
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
+
+    /// The SHA-256 of a file's content in hexadecimal. An implementation may answer from a cache that it can prove
+    /// to be current.
+    fn digest(&self, path: &Path) -> io::Result<super::Digest> {
+        Ok(super::Digest::of(&self.read(path)?))
+    }
+}
