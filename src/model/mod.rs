@@ -8,6 +8,7 @@ mod observed;
 mod project;
 mod scalar;
 mod service;
+mod spec;
 mod tree;
 
 pub use digest::Digest;
@@ -22,4 +23,5 @@ pub use project::{
 };
 pub use scalar::{ByteSize, Interval, ParseScalarError};
 pub use service::*;
+pub use spec::{ContainerSpec, InjectedFile, NetworkSpec, VolumeSpec};
 pub use tree::{Entry, EntryKind, FileTree};
