@@ -1,1 +1,20 @@
-//! Room `plan`.
+//! From what should be and what is to what is to be done, each step with its reason. Pure: the same input gives the
+//! same plan, and a plan that was carried out leaves nothing to do.
+
+mod containers;
+mod down;
+mod labels;
+mod networks;
+mod op;
+mod reason;
+mod reconcile;
+mod spec;
+mod wanted;
+
+pub use down::{DownOptions, Images, down, restart, start, stop};
+pub use labels::Labels;
+pub use op::{Create, Op, Plan, Step, StepId, Until};
+pub use reason::{Part, Reason};
+pub use reconcile::{Input, PlanError, Recreate, UpOptions, up};
+pub use spec::container_spec;
+pub use wanted::{Wanted, WantedImage};
