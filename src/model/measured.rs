@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Digest;
+use super::{Digest, Reload};
 
 /// Everything that a service's image depends on, measured at one moment.
 #[derive(Clone)]
@@ -58,7 +58,14 @@ pub enum Effect {
     /// No build reads it.
     Nothing,
     /// It can be put into the running container.
-    Sync(Vec<SyncTarget>),
+    Sync {
+        /// Where it goes; more than one where several instructions copy it.
+        targets: Vec<SyncTarget>,
+        /// What follows, where a rule of `develop.watch` says it; else the service's `reload` does.
+        then: Option<Reload>,
+    },
+    /// The container sees it already (a bind mount), or need not: only this follows.
+    Reload(Reload),
     /// The image must be built again.
     Rebuild {
         /// Why it cannot be synced, such as `RUN pip install (Dockerfile:7) may depend on it`.

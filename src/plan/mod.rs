@@ -1,6 +1,7 @@
 //! From what should be and what is to what is to be done, each step with its reason. Pure: the same input gives the
 //! same plan, and a plan that was carried out leaves nothing to do.
 
+mod change;
 mod containers;
 mod down;
 mod labels;
@@ -11,6 +12,7 @@ mod reconcile;
 mod spec;
 mod wanted;
 
+pub use change::{Decision, HoldReason, Running, decide};
 pub use down::{DownOptions, Images, down, restart, start, stop};
 pub use labels::Labels;
 pub use op::{Create, Op, Plan, Step, StepId, Until};
