@@ -1,6 +1,7 @@
 //! Carries a plan out: every step as soon as the steps before it are done, independent ones side by side.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -54,6 +55,8 @@ pub struct Executor {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) sources: Arc<dyn Sources>,
     pub(super) builds: Arc<Builds>,
+    /// Numbers of steps in events: plans that are carried out side by side do not share any.
+    steps: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,21 +72,31 @@ impl Executor {
     /// An executor that builds as many images side by side as the machine has cores.
     pub fn new(engine: Arc<dyn Engine>, sink: Arc<dyn Sink>, sources: Arc<dyn Sources>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { engine, sink, sources, builds: Arc::new(Builds::new(Semaphore::new(cores.max(2)))) }
+        Self {
+            engine,
+            sink,
+            sources,
+            builds: Arc::new(Builds::new(Semaphore::new(cores.max(2)))),
+            steps: Arc::default(),
+        }
     }
 
-    /// Says what will be done.
-    pub fn announce(&self, plan: &Plan, dry_run: bool) {
+    /// Says what would be done, and does nothing.
+    pub fn show(&self, plan: &Plan) {
+        self.announce(plan, 0, true);
+    }
+
+    fn announce(&self, plan: &Plan, base: usize, dry_run: bool) {
         let steps = plan
             .steps
             .iter()
             .enumerate()
-            .map(|(step, s)| PlannedStep {
-                step,
-                what: s.op.to_string(),
-                service: s.service.clone(),
-                reason: s.reason.to_string(),
-                after: s.after.clone(),
+            .map(|(id, step)| PlannedStep {
+                step: base + id,
+                what: step.op.to_string(),
+                service: step.service.clone(),
+                reason: step.reason.to_string(),
+                after: step.after.iter().map(|id| base + id).collect(),
             })
             .collect();
         self.sink.emit(Event::Plan { steps, unchanged: plan.unchanged.clone(), dry_run });
@@ -92,8 +105,10 @@ impl Executor {
         }
     }
 
-    /// Carries a plan out.
+    /// Says what will be done, and does it.
     pub async fn run(&self, project: &Arc<Project>, plan: &Plan, options: &RunOptions) -> Outcome {
+        let base = self.steps.fetch_add(plan.steps.len(), Ordering::Relaxed);
+        self.announce(plan, base, false);
         let mut states = vec![State::Waiting; plan.steps.len()];
         let mut outcome = Outcome::default();
         let mut running = FuturesUnordered::new();
@@ -103,7 +118,7 @@ impl Executor {
             if !stop.is_cancelled() {
                 for id in ready(plan, &states) {
                     states[id] = State::Running;
-                    running.push(self.step(project, plan, id, options, stop.clone()));
+                    running.push(self.step(project, plan, base, id, options, stop.clone()));
                 }
             }
             let Some((id, result)) = running.next().await else { break };
@@ -114,7 +129,7 @@ impl Executor {
                 }
                 Some(Err(failure)) => {
                     states[id] = State::Failed;
-                    self.skip_dependents(plan, id, &failure, &mut states);
+                    self.skip_dependents(plan, base, id, &failure, &mut states);
                     outcome.failures.push(failure);
                     if !options.keep_going {
                         stop.cancel();
@@ -142,6 +157,7 @@ impl Executor {
         &self,
         project: &Arc<Project>,
         plan: &Plan,
+        base: usize,
         id: StepId,
         options: &RunOptions,
         stop: CancellationToken,
@@ -151,12 +167,12 @@ impl Executor {
         let service = step.service.clone();
         let began = Instant::now();
         self.sink.emit(Event::StepStarted {
-            step: id,
+            step: base + id,
             what: what.clone(),
             service: service.clone(),
             reason: step.reason.to_string(),
         });
-        let work = self.perform(project, id, step, options);
+        let work = self.perform(project, base + id, step, options);
         let result = match step.op {
             Op::Build { .. } | Op::Pull { .. } | Op::Wait { .. } => tokio::select! {
                 result = work => result,
@@ -165,15 +181,15 @@ impl Executor {
             _ => work.await,
         };
         let event = match &result {
-            Ok(()) => Event::StepDone { step: id, what, service, took_ms: millis(began.elapsed()) },
-            Err(failure) => Event::StepFailed { step: id, what, service, message: failure.message.clone() },
+            Ok(()) => Event::StepDone { step: base + id, what, service, took_ms: millis(began.elapsed()) },
+            Err(failure) => Event::StepFailed { step: base + id, what, service, message: failure.message.clone() },
         };
         self.sink.emit(event);
         (id, Some(result))
     }
 
     /// Everything that needed a failed step, directly or not, is not tried.
-    fn skip_dependents(&self, plan: &Plan, failed: StepId, failure: &Failure, states: &mut [State]) {
+    fn skip_dependents(&self, plan: &Plan, base: usize, failed: StepId, failure: &Failure, states: &mut [State]) {
         let cause = &plan.steps[failed];
         let because = match &cause.service {
             Some(service) => format!("{service}: {}", failure.message.text),
@@ -184,7 +200,7 @@ impl Executor {
             if states[id] == State::Waiting && hit {
                 states[id] = State::Skipped;
                 self.sink.emit(Event::StepSkipped {
-                    step: id,
+                    step: base + id,
                     what: step.op.to_string(),
                     service: step.service.clone(),
                     because: because.clone(),

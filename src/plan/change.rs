@@ -38,14 +38,14 @@ pub enum Decision {
 /// Why a change is not acted upon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldReason {
-    /// The service has no running container: the change is part of its next start.
-    NotRunning,
+    /// It is a job that has completed: a save does not run it again.
+    Completed,
 }
 
 impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotRunning => f.write_str("it does not run; the change is part of its next start"),
+            Self::Completed => f.write_str("it has completed; the next `hob up` runs it again"),
         }
     }
 }
@@ -55,12 +55,17 @@ impl fmt::Display for HoldReason {
 pub struct Running {
     /// It has a running container.
     pub running: bool,
+    /// It has none, because it has exited with 0.
+    pub completed: bool,
     /// A file can be put into that container.
     pub writable: bool,
 }
 
 /// Decides for one service. `changes` are the paths of the batch with what each asks for.
 pub fn decide(service: &Service, state: Running, changes: &[(PathBuf, Effect)]) -> Decision {
+    if state.completed && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
+        return Decision::Hold(HoldReason::Completed);
+    }
     let mut files = Vec::new();
     let mut reloads = Vec::new();
     let mut why = None;
@@ -87,7 +92,7 @@ pub fn decide(service: &Service, state: Running, changes: &[(PathBuf, Effect)]) 
         return Decision::Rebuild { why: "its `reload` is `rebuild`".to_owned() };
     }
     if !state.running {
-        return Decision::Hold(HoldReason::NotRunning);
+        return Decision::Rebuild { why: "it does not run".to_owned() };
     }
     if files.is_empty() {
         return Decision::Reload { reload, why };
@@ -133,18 +138,19 @@ mod tests {
         (path.into(), Effect::Rebuild { why: "RUN make (Dockerfile:4) may depend on it".into() })
     }
 
-    const UP: Running = Running { running: true, writable: true };
+    const UP: Running = Running { running: true, completed: false, writable: true };
 
     #[test]
     fn a_batch_is_decided_as_a_whole() {
         let service = Service::default();
-        let cases: [(&str, Vec<(PathBuf, Effect)>, Running, &str); 7] = [
+        let cases: [(&str, Vec<(PathBuf, Effect)>, Running, &str); 8] = [
             ("nobody reads it", vec![("/x".into(), Effect::Nothing)], UP, "nothing"),
             ("all can be synced", vec![sync("/a", None), sync("/b", None)], UP, "sync 2 Restart"),
             ("one needs a build", vec![sync("/a", None), rebuild("/b")], UP, "rebuild"),
             ("a rule asks for less", vec![sync("/a", Some(Reload::None))], UP, "sync 1 None"),
             ("the strongest reload wins", vec![sync("/a", Some(Reload::None)), sync("/b", None)], UP, "sync 2 Restart"),
-            ("it does not run", vec![sync("/a", None)], Running { running: false, ..UP }, "hold"),
+            ("it does not run", vec![sync("/a", None)], Running { running: false, ..UP }, "rebuild"),
+            ("it has completed", vec![rebuild("/a")], Running { running: false, completed: true, ..UP }, "hold"),
             ("it cannot be written to", vec![sync("/a", None)], Running { writable: false, ..UP }, "rebuild"),
         ];
         for (name, changes, state, expected) in cases {

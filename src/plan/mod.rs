@@ -10,6 +10,8 @@ mod op;
 mod reason;
 mod reconcile;
 mod spec;
+#[cfg(test)]
+mod tests;
 mod wanted;
 
 pub use change::{Decision, HoldReason, Running, decide};

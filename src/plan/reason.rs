@@ -77,7 +77,7 @@ impl fmt::Display for Reason {
             Self::NotRunning(ContainerState::Exited(code)) => write!(f, "it exited with {code}"),
             Self::NotRunning(ContainerState::Created) => f.write_str("it was never started"),
             Self::NotRunning(state) => write!(f, "it is {}", state.word()),
-            Self::Replaces => f.write_str("it takes the place of the old container"),
+            Self::Replaces => f.write_str("it takes the place of the old one"),
             Self::Replaced => f.write_str("a new container takes its place"),
             Self::Scale(replicas) => write!(f, "the service has {replicas} replicas"),
             Self::Duplicate => f.write_str("another container of the service has its number"),

@@ -391,7 +391,7 @@ impl Up<'_> {
             Some(Existing { container, differs: None }) => {
                 if container.name != name {
                     let op = Op::Rename { container: container.name.clone(), name: name.clone() };
-                    let renamed = self.plan.push(op, Some(&service.name), Reason::Name, Vec::new());
+                    let renamed = self.plan.push(op, Some(&service.name), Reason::Replaces, Vec::new());
                     done.created.push(renamed);
                 }
                 self.keep(service, container, &name, done);

@@ -1,0 +1,285 @@
+//! One service's answer to a burst of changes, as a job of its own: sync and restart in place, or build and recreate.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::ending::rebuild_options;
+use super::{Finished, Session};
+use crate::event::{Event, Message, Reloaded, Timings};
+use crate::execute::agents::{Hot, SyncError};
+use crate::execute::observe::blocking;
+use crate::execute::{Executor, Failure, RunOptions, observe};
+use crate::model::{ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName};
+use crate::plan::{self, Decision, Running, WantedImage, decide};
+
+/// How a service's job ended.
+pub struct Reload {
+    service: ServiceName,
+    /// What it was about; goes back where it did not succeed.
+    dirty: Vec<(PathBuf, Effect)>,
+    noticed: Instant,
+    /// The new measure, where it succeeded.
+    inputs: Option<Measured>,
+    /// What the containers hold now.
+    synced: Vec<(ContainerId, Digest)>,
+    /// For the person; `None` where nothing was to be done or the job was superseded.
+    report: Option<Reloaded>,
+    superseded: bool,
+}
+
+/// Everything that a job takes with it.
+struct Job {
+    executor: Executor,
+    project: Arc<Project>,
+    service: Service,
+    containers: Vec<ContainerId>,
+    inputs: Measured,
+    dirty: Vec<(PathBuf, Effect)>,
+    asked: Option<Then>,
+    noticed: Instant,
+    quiet: Instant,
+    completed: bool,
+    hot: bool,
+    synced: HashMap<ContainerId, Digest>,
+    grace: Option<Duration>,
+    cancel: CancellationToken,
+}
+
+impl Session {
+    /// Gives every service that has something to do and no job a job.
+    pub(super) fn start_reloads(&mut self) {
+        if self.applying || !self.up {
+            return;
+        }
+        for name in self.watching.startable() {
+            let Some(service) = self.project.services.get(&name).cloned() else { continue };
+            let containers: Vec<ContainerId> = self.containers.running(&name).into_iter().map(|(id, _)| id).collect();
+            let hot = self.is_hot(&name);
+            let cancel = self.cancel.child_token();
+            let Some(watched) = self.watching.get_mut(&name) else { continue };
+            watched.job = Some(cancel.clone());
+            let now = Instant::now();
+            let job = Job {
+                executor: self.executor.clone(),
+                project: Arc::clone(&self.project),
+                service,
+                inputs: watched.inputs.clone(),
+                dirty: std::mem::take(&mut watched.dirty),
+                asked: watched.asked.take(),
+                noticed: watched.noticed.take().unwrap_or(now),
+                quiet: watched.quiet.take().unwrap_or(now),
+                completed: containers.is_empty() && self.containers.exit_code(&name) == Some(0),
+                hot,
+                synced: self.synced.clone(),
+                containers,
+                grace: self.options.up.grace,
+                cancel,
+            };
+            self.jobs.spawn(async move { Finished::Reloaded(Box::new(job.run().await)) });
+        }
+    }
+
+    pub(super) fn reloaded(&mut self, reload: Reload) {
+        self.synced.extend(reload.synced);
+        let Some(watched) = self.watching.get_mut(&reload.service) else { return };
+        watched.job = None;
+        let failed = reload.inputs.is_none();
+        if failed {
+            // What is newer has its effect already; what this job did not do is still to be done.
+            for (path, effect) in reload.dirty {
+                if !watched.dirty.iter().any(|(dirty, _)| *dirty == path) {
+                    watched.dirty.push((path, effect));
+                }
+            }
+        }
+        if reload.superseded && !watched.dirty.is_empty() {
+            watched.noticed.get_or_insert(reload.noticed);
+            watched.quiet.get_or_insert_with(Instant::now);
+        }
+        if let Some(inputs) = reload.inputs {
+            let moved = inputs.folders != watched.inputs.folders;
+            watched.inputs = inputs.clone();
+            let mut wanted = (*self.wanted).clone();
+            if let Some(WantedImage::Built { inputs: old, .. }) = wanted.images.get_mut(&reload.service) {
+                *old = inputs;
+            }
+            self.wanted = Arc::new(wanted);
+            if moved {
+                self.set_folders();
+            }
+        }
+        if let Some(report) = reload.report {
+            self.sink.emit(Event::Reloaded(report));
+        }
+    }
+}
+
+impl Job {
+    async fn run(self) -> Reload {
+        let mut reload = Reload {
+            service: self.service.name.clone(),
+            dirty: self.dirty.clone(),
+            noticed: self.noticed,
+            inputs: None,
+            synced: Vec::new(),
+            report: None,
+            superseded: false,
+        };
+        let mut timings = Timings { noticed_us: micros(self.quiet - self.noticed), ..Timings::default() };
+        let (reason, result) = self.act(&mut reload, &mut timings).await;
+        reload.superseded = self.cancel.is_cancelled() && result.is_err();
+        let (action, error) = match result {
+            Ok(None) => return reload,
+            Ok(Some(action)) => (action, None),
+            Err(_) if reload.superseded => return reload,
+            Err(failure) => ("failed".to_owned(), Some(failure.message)),
+        };
+        let files = self.dirty.iter().map(|(path, _)| self.shown(path)).collect();
+        let service = self.service.name.clone();
+        reload.report = Some(Reloaded { service, files, action, reason, timings, error });
+        reload
+    }
+
+    fn shown(&self, path: &std::path::Path) -> PathBuf {
+        path.strip_prefix(&self.project.working_dir).unwrap_or(path).to_path_buf()
+    }
+
+    /// Measures, decides and does. The text is the reason; the result what was done, `None` for nothing.
+    async fn act(&self, reload: &mut Reload, timings: &mut Timings) -> (String, Result<Option<String>, Failure>) {
+        let measured = match self.measure().await {
+            Ok(measured) => measured,
+            Err(failure) => return (String::new(), Err(failure)),
+        };
+        let changed = measured.differing(&self.inputs.parts);
+        let by_rule = self.dirty.iter().any(|(_, effect)| is_rule(effect));
+        if changed.is_empty() && self.asked.is_none() && !by_rule {
+            // Written and the same as before.
+            reload.inputs = Some(measured);
+            return (String::new(), Ok(None));
+        }
+        let state =
+            Running { running: !self.containers.is_empty(), completed: self.completed, writable: !self.service.read_only };
+        let decision = match self.asked.clone() {
+            Some(Then::Rebuild) => Decision::Rebuild { why: "it was asked for".to_owned() },
+            Some(then) => Decision::Reload { reload: then, why: "it was asked for".to_owned() },
+            None => decide(&self.service, state, &self.dirty),
+        };
+        timings.decided_us = micros(self.quiet.elapsed());
+        match decision {
+            Decision::Nothing => {
+                reload.inputs = Some(measured);
+                (String::new(), Ok(None))
+            }
+            Decision::Hold(hold) => {
+                reload.inputs = Some(measured);
+                (hold.to_string(), Ok(Some("held".to_owned())))
+            }
+            Decision::Rebuild { why } => (why, self.rebuild(reload, measured, timings).await),
+            Decision::Reload { reload: then, why } => {
+                (why, self.sync(reload, measured, Vec::new(), &then, timings).await)
+            }
+            Decision::Sync { files, reload: then, why } => {
+                (why, self.sync(reload, measured, files, &then, timings).await)
+            }
+        }
+    }
+
+    async fn measure(&self) -> Result<Measured, Failure> {
+        let (sources, project) = (Arc::clone(&self.executor.sources), Arc::clone(&self.project));
+        let (service, images) = (self.service.name.clone(), self.executor.agents.images());
+        let wanted = blocking(move || sources.measure(&project, std::slice::from_ref(&service), &images)).await;
+        match wanted {
+            Ok(mut wanted) => match wanted.images.swap_remove(&self.service.name) {
+                Some(WantedImage::Built { inputs, .. }) => Ok(inputs),
+                _ => Ok(self.inputs.clone()),
+            },
+            Err(messages) => {
+                let message = messages.into_iter().next().unwrap_or_default();
+                Err(Failure { cause: crate::execute::Cause::Manifest, message })
+            }
+        }
+    }
+
+    async fn sync(
+        &self,
+        reload: &mut Reload,
+        measured: Measured,
+        files: Vec<(PathBuf, Vec<crate::model::SyncTarget>)>,
+        then: &Then,
+        timings: &mut Timings,
+    ) -> Result<Option<String>, Failure> {
+        let mut action = String::new();
+        for container in &self.containers {
+            let hot = Hot { service: &self.service, container, agent: self.hot };
+            match self.executor.agents.sync(&hot, &files, then, self.grace).await {
+                Ok(done) => {
+                    timings.synced_us = timings.synced_us.max(done.synced_us);
+                    timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
+                    action = done.action;
+                    reload.synced.push((container.clone(), measured.digest.clone()));
+                }
+                // What cannot be synced is built: the result is the same, it only takes longer.
+                Err(SyncError::Rebuild(_)) => return self.rebuild(reload, measured, timings).await,
+                Err(SyncError::Failed(failure)) => return Err(failure),
+            }
+        }
+        reload.inputs = Some(measured);
+        Ok(Some(action))
+    }
+
+    /// Builds the image and recreates the container, through a plan of just this service.
+    async fn rebuild(
+        &self,
+        reload: &mut Reload,
+        measured: Measured,
+        timings: &mut Timings,
+    ) -> Result<Option<String>, Failure> {
+        let began = Instant::now();
+        let options = rebuild_options(&self.project, &self.service.name, self.grace);
+        let view = observe(&*self.executor.engine, &self.executor.sources, &self.project, &options.services).await;
+        let view = view.map_err(first)?;
+        // What this service's own containers hold is what the save is to change.
+        let mut synced = self.synced.clone();
+        synced.retain(|container, _| !self.containers.contains(container));
+        let plan = plan::up(view.input(&synced), &options)
+            .map_err(|errors| first(super::apply::plan_failures(&self.project, errors)))?;
+        if plan.is_empty() {
+            reload.inputs = Some(measured);
+            return Ok(None);
+        }
+        let run = RunOptions { cancel: self.cancel.clone(), ..RunOptions::default() };
+        let outcome = self.executor.run(&self.project, &plan, &run).await;
+        timings.synced_us = micros(began.elapsed());
+        if let Some(failure) = outcome.failures.into_iter().next() {
+            return Err(failure);
+        }
+        if outcome.cancelled {
+            let message = Message::new("a newer change took its place");
+            return Err(Failure { cause: crate::execute::Cause::Build, message });
+        }
+        if let Some(WantedImage::Built { inputs, .. }) = view.wanted.images.get(&self.service.name) {
+            reload.inputs = Some(inputs.clone());
+        }
+        Ok(Some("rebuilt + recreated".to_owned()))
+    }
+}
+
+/// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.
+fn is_rule(effect: &Effect) -> bool {
+    matches!(effect, Effect::Reload(_) | Effect::Sync { then: Some(_), .. })
+}
+
+fn first(failures: Vec<Failure>) -> Failure {
+    failures
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| Failure { cause: crate::execute::Cause::Engine, message: Message::new("nothing was done") })
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
