@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::agents::Agents;
 use super::build::Builds;
 use super::{Failure, Sources};
 use crate::engine::Engine;
@@ -54,6 +55,7 @@ pub struct Executor {
     pub(super) engine: Arc<dyn Engine>,
     pub(super) sink: Arc<dyn Sink>,
     pub(super) sources: Arc<dyn Sources>,
+    pub(super) agents: Arc<Agents>,
     pub(super) builds: Arc<Builds>,
     /// Numbers of steps in events: plans that are carried out side by side do not share any.
     steps: Arc<AtomicUsize>,
@@ -72,7 +74,9 @@ impl Executor {
     /// An executor that builds as many images side by side as the machine has cores.
     pub fn new(engine: Arc<dyn Engine>, sink: Arc<dyn Sink>, sources: Arc<dyn Sources>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let agents = Arc::new(Agents::new(Arc::clone(&engine), Arc::clone(&sink)));
         Self {
+            agents,
             engine,
             sink,
             sources,

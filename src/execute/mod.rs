@@ -2,13 +2,16 @@
 //! which order and why is all in the plan. The session is one select loop over requests, saves, the engine's events
 //! and finished jobs.
 
+mod agents;
 mod build;
 mod executor;
 mod failure;
 mod logs;
 mod observe;
 mod sources;
+pub mod session;
 mod step;
+mod sync_files;
 mod wait;
 
 pub use executor::{Executor, Outcome, RunOptions};

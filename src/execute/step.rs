@@ -74,6 +74,10 @@ impl Executor {
     }
 
     async fn create(&self, create: &Create) -> Result<(), EngineError> {
+        if create.agent {
+            let spec = self.agents.wrap(&create.spec).await?;
+            return self.engine.create_container(&spec).await.map(drop);
+        }
         self.engine.create_container(&create.spec).await.map(drop)
     }
 

@@ -59,7 +59,7 @@ pub enum Effect {
     Nothing,
     /// It can be put into the running container.
     Sync {
-        /// Where it goes; more than one where several instructions copy it.
+        /// What to do, in this order; more than one where several instructions copy it.
         targets: Vec<SyncTarget>,
         /// What follows, where a rule of `develop.watch` says it; else the service's `reload` does.
         then: Option<Reload>,
@@ -73,15 +73,34 @@ pub enum Effect {
     },
 }
 
-/// Where a synced file goes.
+/// One thing to do in the container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncTarget {
+    /// The path on the host.
+    pub source: PathBuf,
     /// Absolute path in the container.
     pub path: String,
+    /// What to do there.
+    pub action: SyncAction,
     /// `--chown` of the instruction; `None` for root.
     pub owner: Option<String>,
-    /// `--chmod` of the instruction; `None` keeps the file's own bits.
-    pub mode: Option<u32>,
-    /// The instruction, such as `COPY src/ /app/ (Dockerfile:9)`.
+    /// `--chmod` of the instruction, as written; `None` keeps the file's own bits.
+    pub mode: Option<String>,
+    /// The builder would unpack it if it is an archive: then it is not synced.
+    pub unpacks: bool,
+    /// The instruction or rule, such as `COPY src/ /app/ (Dockerfile:9)`.
     pub instruction: String,
+}
+
+/// What to do at a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncAction {
+    /// Write the file or the link, and the folders above it.
+    Put,
+    /// Make the folder.
+    MakeFolder,
+    /// Remove the file, the link or, with all in it, the folder.
+    Remove,
+    /// Remove the folder if it is empty.
+    RemoveFolder,
 }

@@ -14,8 +14,8 @@ pub enum Decision {
     Hold(HoldReason),
     /// Files are put into the running container, then the reload.
     Sync {
-        /// Changed files and where each goes.
-        files: Vec<(PathBuf, Vec<SyncTarget>)>,
+        /// What to do in the container, in this order.
+        targets: Vec<SyncTarget>,
         /// What follows.
         reload: Reload,
         /// The instruction that copies the first one.
@@ -66,7 +66,7 @@ pub fn decide(service: &Service, state: Running, changes: &[(PathBuf, Effect)]) 
     if state.completed && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
         return Decision::Hold(HoldReason::Completed);
     }
-    let mut files = Vec::new();
+    let mut synced = Vec::new();
     let mut reloads = Vec::new();
     let mut why = None;
     for (path, effect) in changes {
@@ -82,7 +82,7 @@ pub fn decide(service: &Service, state: Running, changes: &[(PathBuf, Effect)]) 
                     why.get_or_insert_with(|| target.instruction.clone());
                 }
                 reloads.push(then.clone().or_else(|| service.reload.clone()).unwrap_or_default());
-                files.push((path.clone(), targets.clone()));
+                synced.extend(targets.iter().cloned());
             }
         }
     }
@@ -94,13 +94,13 @@ pub fn decide(service: &Service, state: Running, changes: &[(PathBuf, Effect)]) 
     if !state.running {
         return Decision::Rebuild { why: "it does not run".to_owned() };
     }
-    if files.is_empty() {
+    if synced.is_empty() {
         return Decision::Reload { reload, why };
     }
     if !state.writable {
         return Decision::Rebuild { why: "its container's root file system is read-only".to_owned() };
     }
-    Decision::Sync { files, reload, why }
+    Decision::Sync { targets: synced, reload, why }
 }
 
 /// Of several reloads the one that includes the others.
@@ -126,9 +126,12 @@ mod tests {
 
     fn sync(path: &str, then: Option<Reload>) -> (PathBuf, Effect) {
         let target = SyncTarget {
+            source: path.into(),
             path: format!("/app{path}"),
+            action: crate::model::SyncAction::Put,
             owner: None,
             mode: None,
+            unpacks: false,
             instruction: "COPY . /app (Dockerfile:3)".into(),
         };
         (path.into(), Effect::Sync { targets: vec![target], then })
@@ -157,7 +160,7 @@ mod tests {
             let got = match decide(&service, state, &changes) {
                 Decision::Nothing => "nothing".to_owned(),
                 Decision::Hold(_) => "hold".to_owned(),
-                Decision::Sync { files, reload, .. } => format!("sync {} {reload:?}", files.len()),
+                Decision::Sync { targets, reload, .. } => format!("sync {} {reload:?}", targets.len()),
                 Decision::Reload { reload, .. } => format!("reload {reload:?}"),
                 Decision::Rebuild { .. } => "rebuild".to_owned(),
             };

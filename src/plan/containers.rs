@@ -1,6 +1,6 @@
 //! Whether a container is what it should be, and if not, why.
 
-use super::labels::{AGENT, CONFIG, INPUTS};
+use super::labels::{AGENT, CONFIG, INPUTS, NO_AGENT};
 use super::{Input, Labels, Part, Reason, WantedImage, container_spec};
 use crate::model::{Digest, ObservedContainer, Service};
 
@@ -23,7 +23,8 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         }
     }
     debug_assert!(spec.labels.contains_key(CONFIG), "a container's spec carries its configuration");
-    if spec.labels.get(AGENT) != container.labels.get(AGENT) {
+    let cannot = container.labels.get(AGENT).is_some_and(|agent| agent == NO_AGENT);
+    if spec.labels.get(AGENT) != container.labels.get(AGENT) && !cannot {
         return Some(Reason::Agent);
     }
     match input.wanted.images.get(&service.name) {

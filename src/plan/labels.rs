@@ -29,6 +29,8 @@ pub const CONFIG: &str = "io.hob.config";
 pub const INPUTS: &str = "io.hob.inputs";
 /// hob's: build id of the agent in the container.
 pub const AGENT: &str = "io.hob.agent";
+/// Value of [`AGENT`] in a container that should have one and cannot.
+pub const NO_AGENT: &str = "none";
 
 /// Keys that do not make a container another one: they are about the image, the order, or the watch.
 const NOT_OF_A_CONTAINER: [&str; 12] = [

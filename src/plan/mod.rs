@@ -4,7 +4,7 @@
 mod change;
 mod containers;
 mod down;
-mod labels;
+pub mod labels;
 mod networks;
 mod op;
 mod reason;

@@ -40,6 +40,8 @@ impl Session {
     pub(super) fn apply(&mut self) {
         self.again = false;
         self.applying = true;
+        // What has changed until now is part of the measure that is about to be taken.
+        self.watching.forget_dirty();
         let (engine, sources) = (Arc::clone(&self.engine), Arc::clone(&self.sources));
         let (executor, project) = (self.executor.clone(), Arc::clone(&self.project));
         let (scope, synced) = (self.scope(), self.synced.clone());
@@ -85,12 +87,12 @@ impl Session {
                 self.containers.mark_old(&view.observed);
             }
             self.wanted = Arc::clone(&view.wanted);
-            self.executor.agents.remember(&self.project, &view.wanted, &applied.after);
+            self.agents.remember_images(&view.observed.images);
             self.containers.observe(&applied.after);
             self.watch_services();
             self.follow_running();
-            for (id, service) in self.executor.agents.hot(&applied.after) {
-                self.connect_agent(&service, &id);
+            for container in applied.after.containers.iter().filter(|c| c.state.is_running() && !c.oneoff) {
+                self.connect_agent(&container.service, &container.id);
             }
         }
         for failure in &applied.outcome.failures {

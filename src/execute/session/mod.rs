@@ -114,6 +114,12 @@ pub struct Session {
     /// The first apply has ended.
     up: bool,
     stopping: Option<ending::Stopping>,
+    /// Why the first apply ends the session.
+    failed: Vec<Failure>,
+    said_exited: bool,
+    said_watching: Vec<ServiceName>,
+    /// Keeps the channel of saves open where nothing is watched.
+    no_saves: Option<mpsc::Sender<crate::host::watch::Batch>>,
     cancel: CancellationToken,
 }
 
@@ -141,6 +147,10 @@ impl Session {
             again: false,
             up: false,
             stopping: None,
+            failed: Vec::new(),
+            said_exited: false,
+            said_watching: Vec::new(),
+            no_saves: None,
             cancel: options.run.cancel.child_token(),
             options,
         }

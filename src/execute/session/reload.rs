@@ -1,6 +1,6 @@
 //! One service's answer to a burst of changes, as a job of its own: sync and restart in place, or build and recreate.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use crate::event::{Event, Message, Reloaded, Timings};
 use crate::execute::agents::{Hot, SyncError};
 use crate::execute::observe::blocking;
 use crate::execute::{Executor, Failure, RunOptions, observe};
-use crate::model::{ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName};
+use crate::model::{ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName, SyncTarget};
 use crate::plan::{self, Decision, Running, WantedImage, decide};
 
 /// How a service's job ended.
 pub struct Reload {
     service: ServiceName,
     /// What it was about; goes back where it did not succeed.
-    dirty: Vec<(PathBuf, Effect)>,
+    dirty: BTreeSet<PathBuf>,
     noticed: Instant,
     /// The new measure, where it succeeded.
     inputs: Option<Measured>,
@@ -38,7 +38,7 @@ struct Job {
     service: Service,
     containers: Vec<ContainerId>,
     inputs: Measured,
-    dirty: Vec<(PathBuf, Effect)>,
+    dirty: BTreeSet<PathBuf>,
     asked: Option<Then>,
     noticed: Instant,
     quiet: Instant,
@@ -89,12 +89,8 @@ impl Session {
         watched.job = None;
         let failed = reload.inputs.is_none();
         if failed {
-            // What is newer has its effect already; what this job did not do is still to be done.
-            for (path, effect) in reload.dirty {
-                if !watched.dirty.iter().any(|(dirty, _)| *dirty == path) {
-                    watched.dirty.push((path, effect));
-                }
-            }
+            // What this job did not do is still to be done.
+            watched.dirty.extend(reload.dirty);
         }
         if reload.superseded && !watched.dirty.is_empty() {
             watched.noticed.get_or_insert(reload.noticed);
@@ -138,7 +134,7 @@ impl Job {
             Err(_) if reload.superseded => return reload,
             Err(failure) => ("failed".to_owned(), Some(failure.message)),
         };
-        let files = self.dirty.iter().map(|(path, _)| self.shown(path)).collect();
+        let files = self.dirty.iter().map(|path| self.shown(path)).collect();
         let service = self.service.name.clone();
         reload.report = Some(Reloaded { service, files, action, reason, timings, error });
         reload
@@ -155,7 +151,9 @@ impl Job {
             Err(failure) => return (String::new(), Err(failure)),
         };
         let changed = measured.differing(&self.inputs.parts);
-        let by_rule = self.dirty.iter().any(|(_, effect)| is_rule(effect));
+        let effects: Vec<(PathBuf, Effect)> =
+            self.dirty.iter().map(|path| (path.clone(), self.inputs.effects.effect(path))).collect();
+        let by_rule = effects.iter().any(|(_, effect)| is_rule(effect));
         if changed.is_empty() && self.asked.is_none() && !by_rule {
             // Written and the same as before.
             reload.inputs = Some(measured);
@@ -166,7 +164,7 @@ impl Job {
         let decision = match self.asked.clone() {
             Some(Then::Rebuild) => Decision::Rebuild { why: "it was asked for".to_owned() },
             Some(then) => Decision::Reload { reload: then, why: "it was asked for".to_owned() },
-            None => decide(&self.service, state, &self.dirty),
+            None => decide(&self.service, state, &effects),
         };
         timings.decided_us = micros(self.quiet.elapsed());
         match decision {
@@ -182,8 +180,8 @@ impl Job {
             Decision::Reload { reload: then, why } => {
                 (why, self.sync(reload, measured, Vec::new(), &then, timings).await)
             }
-            Decision::Sync { files, reload: then, why } => {
-                (why, self.sync(reload, measured, files, &then, timings).await)
+            Decision::Sync { targets, reload: then, why } => {
+                (why, self.sync(reload, measured, targets, &then, timings).await)
             }
         }
     }
@@ -208,14 +206,15 @@ impl Job {
         &self,
         reload: &mut Reload,
         measured: Measured,
-        files: Vec<(PathBuf, Vec<crate::model::SyncTarget>)>,
+        targets: Vec<SyncTarget>,
         then: &Then,
         timings: &mut Timings,
     ) -> Result<Option<String>, Failure> {
         let mut action = String::new();
         for container in &self.containers {
-            let hot = Hot { service: &self.service, container, agent: self.hot };
-            match self.executor.agents.sync(&hot, &files, then, self.grace).await {
+            let image = self.project.image_name(&self.service);
+            let hot = Hot { service: &self.service, container, agent: self.hot, image };
+            match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
                 Ok(done) => {
                     timings.synced_us = timings.synced_us.max(done.synced_us);
                     timings.restarted_us = timings.restarted_us.max(done.reloaded_us);

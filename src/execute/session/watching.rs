@@ -34,8 +34,8 @@ pub struct Watching {
 pub struct Watched {
     /// As last measured.
     pub inputs: Measured,
-    /// Changed since, with what each asks for.
-    pub dirty: Vec<(PathBuf, Effect)>,
+    /// Changed since.
+    pub dirty: BTreeSet<PathBuf>,
     /// When the first of them was noticed.
     pub noticed: Option<Instant>,
     /// When the burst had ended.
@@ -88,6 +88,14 @@ impl Watching {
         kind == ChangeKind::Rescan
             || self.manifest.contains(path)
             || self.services.values().any(|w| w.inputs.effects.effect(path) != Effect::Nothing)
+    }
+
+    /// Forgets what has changed, because it is about to be measured as a whole.
+    pub fn forget_dirty(&mut self) {
+        for watched in self.services.values_mut() {
+            watched.dirty.clear();
+            (watched.noticed, watched.quiet) = (None, None);
+        }
     }
 
     /// A person asks for a service.
@@ -151,7 +159,7 @@ impl Session {
                 None => {
                     let watched = Watched {
                         inputs: inputs.clone(),
-                        dirty: Vec::new(),
+                        dirty: BTreeSet::new(),
                         noticed: None,
                         quiet: None,
                         asked: None,
@@ -208,10 +216,8 @@ impl Session {
         }
         for watched in self.watching.services.values_mut() {
             for path in &batch.paths {
-                let effect = watched.inputs.effects.effect(path);
-                if effect != Effect::Nothing {
-                    watched.dirty.retain(|(dirty, _)| dirty != path);
-                    watched.dirty.push((path.clone(), effect));
+                if rescan || watched.inputs.effects.effect(path) != Effect::Nothing {
+                    watched.dirty.insert(path.to_path_buf());
                 }
             }
             if !watched.dirty.is_empty() {
