@@ -127,6 +127,9 @@ fn write_archive(out: impl Write, files: &[ContextFile], dockerfile: Option<&str
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         tar.append_data(&mut header, INJECTED, text.as_bytes())?;
     }
     tar.into_inner()?.flush()

@@ -6,8 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, oneshot};
 use tonic::transport::server::Connected;
 
 use super::super::Docker;
@@ -17,8 +16,8 @@ use crate::model::Digest;
 
 /// An open session; dropping it closes the connection.
 pub(super) struct Session {
-    server: JoinHandle<()>,
-    ended: watch::Receiver<bool>,
+    _close: oneshot::Sender<()>,
+    ended: Mutex<oneshot::Receiver<()>>,
 }
 
 impl Session {
@@ -33,29 +32,18 @@ impl Session {
         headers.extend(methods.into_iter().map(|method| ("X-Docker-Expose-Session-Grpc-Method", method.to_owned())));
         let path = format!("{}/session", docker.prefix());
         let Some(stream) = docker.endpoint.upgrade(&path, &headers).await? else { return Ok(None) };
-        let (closing, ended) = watch::channel(false);
-        let server = tokio::spawn(async move {
-            let connection = futures_util::stream::iter([Ok::<_, io::Error>(Served(stream))]);
-            // A broken connection shows as a failed build.
-            let _ = services.router().serve_with_incoming(connection).await;
-            let _ = closing.send(true);
-        });
-        Ok(Some(Self { server, ended }))
+        let (close, closed) = oneshot::channel();
+        let (alive, ended) = oneshot::channel();
+        let connection = futures_util::stream::iter([Ok::<_, io::Error>(Served { stream, closed, _alive: alive })]);
+        // tonic serves the connection in a task of its own, and this call returns at once.
+        services.router().serve_with_incoming(connection).await.map_err(io::Error::other)?;
+        Ok(Some(Self { _close: close, ended: Mutex::new(ended) }))
     }
 
-    /// Returns when the engine has closed the session.
+    /// Returns when the connection is closed from the other side.
     pub(super) async fn ended(&self) {
-        let mut ended = self.ended.clone();
-        // The sender is dropped without a word only when the task was aborted, which only our own drop does.
-        if ended.wait_for(|ended| *ended).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.server.abort();
+        // The sender lives in the connection and never sends: its end is the news.
+        let _ = (&mut *self.ended.lock().await).await;
     }
 }
 
@@ -70,7 +58,12 @@ pub(super) fn new_id() -> String {
     Digest::of(text.as_bytes()).as_str()[..25].to_owned()
 }
 
-struct Served(Stream);
+/// The connection as tonic serves it: it ends when the session is dropped, and tells when it has ended.
+struct Served {
+    stream: Stream,
+    closed: oneshot::Receiver<()>,
+    _alive: oneshot::Sender<()>,
+}
 
 impl Connected for Served {
     type ConnectInfo = ();
@@ -79,19 +72,22 @@ impl Connected for Served {
 
 impl AsyncRead for Served {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        if Pin::new(&mut self.closed).poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Served {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
