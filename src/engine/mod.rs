@@ -1,6 +1,7 @@
 //! The container engine behind a trait: `docker` is the real one (the only place that names bollard), `fake` is an
 //! engine in memory for tests. An engine carries out; it decides nothing.
 
+pub mod docker;
 mod error;
 
 use std::path::PathBuf;
@@ -236,6 +237,9 @@ pub struct BuildSpec {
     pub dockerfile: String,
     /// The Dockerfile's text where it is not a file of the context.
     pub dockerfile_text: Option<String>,
+    /// Named contexts (`additional_contexts`) by name. A name that is missing here is taken from `build` where that
+    /// gives a URL such as `docker-image://…`.
+    pub contexts: indexmap::IndexMap<String, BuildContext>,
     /// Target, args, labels, cache, network and so on, in canonical form.
     pub build: Build,
     /// Names for the image.
