@@ -109,18 +109,15 @@ impl Exit {
 impl From<&ErrorKind> for Exit {
     fn from(kind: &ErrorKind) -> Self {
         match kind {
-            ErrorKind::Unreachable { .. }
-            | ErrorKind::Forbidden
-            | ErrorKind::Lost
-            | ErrorKind::Unsupported { .. } => Self::Engine,
+            ErrorKind::Unreachable { .. } | ErrorKind::Forbidden | ErrorKind::Lost | ErrorKind::Unsupported { .. } => {
+                Self::Engine
+            }
             ErrorKind::Pull { .. } => Self::Pull,
             ErrorKind::Build { .. } => Self::Build,
             ErrorKind::PortTaken { .. } => Self::Unhealthy,
-            ErrorKind::NotFound
-            | ErrorKind::Conflict
-            | ErrorKind::DiskFull
-            | ErrorKind::Refused
-            | ErrorKind::Other => Self::Failed,
+            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::DiskFull | ErrorKind::Refused | ErrorKind::Other => {
+                Self::Failed
+            }
         }
     }
 }
@@ -178,15 +175,20 @@ pub fn report(error: &anyhow::Error) -> (Exit, Message) {
 /// What an engine's error says besides its sentence.
 fn engine(kind: &ErrorKind, message: Message) -> Message {
     match kind {
-        ErrorKind::Unreachable { endpoint } => message.hint(format!(
-            "is a Docker engine running at {endpoint}? `hob doctor` looks; DOCKER_HOST names another"
-        )),
-        ErrorKind::Forbidden => message.hint("let this user use the engine: `sudo usermod -aG docker $USER`, then log in again"),
-        ErrorKind::Lost => message.hint("the engine went away; when it is back, the same command goes on from where it stopped"),
+        ErrorKind::Unreachable { endpoint } => message
+            .hint(format!("is a Docker engine running at {endpoint}? `hob doctor` looks; DOCKER_HOST names another")),
+        ErrorKind::Forbidden => {
+            message.hint("let this user use the engine: `sudo usermod -aG docker $USER`, then log in again")
+        }
+        ErrorKind::Lost => {
+            message.hint("the engine went away; when it is back, the same command goes on from where it stopped")
+        }
         ErrorKind::Unsupported { needs: (major, minor) } => {
             message.hint(format!("an engine with API {major}.{minor} or newer can"))
         }
-        ErrorKind::Pull { image } => message.hint(format!("is `{image}` spelt right, and are you logged in to its registry?")),
+        ErrorKind::Pull { image } => {
+            message.hint(format!("is `{image}` spelt right, and are you logged in to its registry?"))
+        }
         ErrorKind::Build { output, .. } => message.detail(output.lines().map(str::to_owned)),
         ErrorKind::DiskFull => message.hint("`hob prune` and `docker system df` show what can be freed"),
         ErrorKind::PortTaken { port } => {
@@ -225,7 +227,8 @@ mod tests {
 
     #[test]
     fn a_commands_code_is_handed_on() {
-        let cases = [(0, Exit::Ok), (3, Exit::Command(3)), (137, Exit::Command(137)), (256, Exit::Failed), (-1, Exit::Failed)];
+        let cases =
+            [(0, Exit::Ok), (3, Exit::Command(3)), (137, Exit::Command(137)), (256, Exit::Failed), (-1, Exit::Failed)];
         for (code, want) in cases {
             assert_eq!(Exit::command(code), want, "{code}");
         }

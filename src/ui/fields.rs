@@ -18,7 +18,11 @@ pub(super) fn seconds(seconds: u64) -> String {
 
 /// Seconds that are still counting: `12.3s`, `2m 5s`.
 pub(super) fn tenths(took: Duration) -> String {
-    if took.as_secs() < 60 { format!("{}.{}s", took.as_secs(), took.subsec_millis() / 100) } else { seconds(took.as_secs()) }
+    if took.as_secs() < 60 {
+        format!("{}.{}s", took.as_secs(), took.subsec_millis() / 100)
+    } else {
+        seconds(took.as_secs())
+    }
 }
 
 /// Microseconds, with one digit after the point below ten milliseconds.

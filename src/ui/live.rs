@@ -92,13 +92,8 @@ impl Live {
             }
             Event::BuildStep { services, step, name } => {
                 let build = self.builds.entry(services.clone()).or_default();
-                let new = || BuildStep {
-                    name: name.clone(),
-                    since: now,
-                    said: now,
-                    transfer: None,
-                    last: String::new(),
-                };
+                let new =
+                    || BuildStep { name: name.clone(), since: now, said: now, transfer: None, last: String::new() };
                 build.running.entry(step.clone()).or_insert_with(new);
             }
             Event::BuildTransfer { services, step, what, current, total } => {

@@ -55,9 +55,8 @@ pub(super) fn lines(severity: Severity, message: &Message, relative_to: Option<&
 /// Whether a text says of which service it speaks.
 fn names(text: &str, service: &str) -> bool {
     let of_name = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_');
-    text.match_indices(service).any(|(at, _)| {
-        !text[..at].ends_with(of_name) && !text[at + service.len()..].starts_with(of_name)
-    })
+    text.match_indices(service)
+        .any(|(at, _)| !text[..at].ends_with(of_name) && !text[at + service.len()..].starts_with(of_name))
 }
 
 /// `file:line:col`, shorter where the file is inside the folder.

@@ -10,7 +10,7 @@ use super::Render;
 use super::clean::clean;
 use super::common::Common;
 use super::fields::{millis, seconds, transfer};
-use super::live::{Live, internal};
+use super::live::{Live, Step, internal};
 use super::message::aside;
 use super::options::Settings;
 use super::streams::Streams;
@@ -122,39 +122,39 @@ fn said(live: &Live) -> impl Iterator<Item = Duration> {
 
 /// What has been going on for so long that it should be said.
 fn heartbeat(live: &mut Live, now: Duration) -> Vec<String> {
-    let due = |said: &mut Duration| {
-        let due = now.saturating_sub(*said) >= HEARTBEAT;
-        if due {
-            *said = now;
-        }
-        due
-    };
+    let due = |said: Duration| now.saturating_sub(said) >= HEARTBEAT;
     let since = |since: Duration| seconds(now.saturating_sub(since).as_secs());
     let mut lines = Vec::new();
+    // A build and a pull speak for their step.
+    let told = |live: &Live, step: &Step| {
+        live.build_of(step).is_some_and(|build| !build.running.is_empty()) || live.pull_of(step).is_some()
+    };
+    let told: Vec<usize> = live.steps.iter().filter(|(_, step)| told(live, step)).map(|(number, _)| *number).collect();
     for (services, build) in &mut live.builds {
-        for step in build.running.values_mut().filter(|step| due(&mut step.said)) {
-            lines.push(format!("still building {}: {} ({})", names(services), step.name, since(step.since)));
+        for step in build.running.values_mut() {
+            if due(step.said) {
+                step.said = now;
+                lines.push(format!("still building {}: {} ({})", names(services), step.name, since(step.since)));
+            }
         }
     }
-    for (image, pull) in live.pulls.iter_mut().filter(|(_, pull)| due(&mut pull.said)) {
-        lines.push(format!("still pulling {image}: {} ({})", transfer(pull.current, pull.total), since(pull.since)));
-    }
-    let told: Vec<usize> = live
-        .steps
-        .iter()
-        .filter(|(_, step)| {
-            live.build_of(step).is_some_and(|build| !build.running.is_empty()) || live.pull_of(step).is_some()
-        })
-        .map(|(number, _)| *number)
-        .collect();
-    for (number, step) in live.steps.iter_mut().filter(|(_, step)| due(&mut step.said)) {
-        // A build and a pull have just spoken for their step.
-        if told.contains(number) {
-            continue;
+    for (image, pull) in &mut live.pulls {
+        if due(pull.said) {
+            pull.said = now;
+            let bytes = transfer(pull.current, pull.total);
+            lines.push(format!("still pulling {image}: {bytes} ({})", since(pull.since)));
         }
-        let service = step.service.as_ref().map(|service| format!("{service}: ")).unwrap_or_default();
-        let held = step.held.as_ref().map(|why| format!(" waits: {why}")).unwrap_or_default();
-        lines.push(format!("still {service}{}{held} ({})", step.what, since(step.since)));
+    }
+    for (number, step) in &mut live.steps {
+        if due(step.said) {
+            step.said = now;
+            if told.contains(number) {
+                continue;
+            }
+            let service = step.service.as_ref().map(|service| format!("{service}: ")).unwrap_or_default();
+            let held = step.held.as_ref().map(|why| format!(" waits: {why}")).unwrap_or_default();
+            lines.push(format!("still {service}{}{held} ({})", step.what, since(step.since)));
+        }
     }
     lines
 }

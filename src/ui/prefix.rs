@@ -30,7 +30,11 @@ impl Prefixes {
 fn short(service: &ServiceName, container: &str, number: u32) -> String {
     let usual = format!("{service}-{number}");
     let project = container.strip_suffix(&usual);
-    if project.is_some_and(|project| project.is_empty() || project.ends_with('-')) { usual } else { container.to_owned() }
+    if project.is_some_and(|project| project.is_empty() || project.ends_with('-')) {
+        usual
+    } else {
+        container.to_owned()
+    }
 }
 
 #[cfg(test)]

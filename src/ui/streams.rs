@@ -101,7 +101,9 @@ impl Streams {
                 *closed = writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).is_err();
             }
         }
-        if self.out_closed && let Some(on_closed) = self.on_closed.take() {
+        if self.out_closed
+            && let Some(on_closed) = self.on_closed.take()
+        {
             on_closed();
         }
     }

@@ -78,9 +78,10 @@ fn heading(common: &mut Common, spinner: &str, services: &[ServiceName], build: 
 
 fn steps(lines: &mut Vec<String>, build: &Build, now: Duration, output: bool, color: bool) {
     for step in build.running.values() {
-        let transfer = step.transfer.as_ref().map(|(what, current, total)| {
-            format!("  {} {}", clean(what, false), transfer(*current, *total))
-        });
+        let transfer = step
+            .transfer
+            .as_ref()
+            .map(|(what, current, total)| format!("  {} {}", clean(what, false), transfer(*current, *total)));
         let name = clean(&step.name, false);
         lines.push(format!("    {name}{}{}", transfer.unwrap_or_default(), since(step.since, now, color)));
         if output && !step.last.is_empty() {
@@ -98,7 +99,11 @@ fn counts(build: &Build) -> String {
 }
 
 fn bytes(pull: &Pull) -> String {
-    if pull.current == 0 && pull.total == 0 { String::new() } else { format!("  {}", transfer(pull.current, pull.total)) }
+    if pull.current == 0 && pull.total == 0 {
+        String::new()
+    } else {
+        format!("  {}", transfer(pull.current, pull.total))
+    }
 }
 
 /// How long something has taken until now; nothing while it is too short to matter.
