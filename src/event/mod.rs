@@ -19,6 +19,10 @@ pub const VERSION: u32 = 1;
 pub trait Sink: Send + Sync {
     /// Takes one event.
     fn emit(&self, event: Event);
+
+    /// Waits until everything that was emitted is shown, and leaves the terminal to others until the next event:
+    /// for the end of the process, and before an interactive command takes over.
+    fn flush(&self) {}
 }
 
 /// One thing that hob says. Times are milliseconds unless the name says otherwise.
