@@ -61,5 +61,10 @@ def done(number):
     return found if found["status"] == "done" else None
 
 
+def done_of_last(count):
+    """The numbers of those of the last orders that are done."""
+    return {found["id"] for found in ask(f"{WEB}/api/orders?limit={count}") if found["status"] == "done"}
+
+
 def greeting():
     return ask(f"{API}/", timeout=2)["greeting"]
