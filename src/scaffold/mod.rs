@@ -155,8 +155,7 @@ services:
 }
 
 /// What to write where nothing was found.
-const EXAMPLE: &str = "\
-  app:
+const EXAMPLE: &str = "  app:
     image: alpine
     command: [\"sh\", \"-c\", \"while true; do date; sleep 5; done\"]
     # With a Dockerfile in this folder, in place of `image`:

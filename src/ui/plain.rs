@@ -102,7 +102,7 @@ impl Render for Plain {
 
     fn tick(&mut self, now: Duration) {
         for line in heartbeat(&mut self.live, now) {
-            self.say(None, &line);
+            self.common.streams.err(&clean(&line, false));
         }
         self.common.streams.flush();
     }

@@ -105,13 +105,10 @@ pub struct LogsArgs {
 /// With a terminal on both ends unless `-T` is given or there is none. hob exits as the command does.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ExecArgs {
-    /// The service
-    #[arg(value_name = "SERVICE")]
-    pub service: String,
-
-    /// The command and its arguments
-    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    pub command: Vec<String>,
+    /// The service, and the command with its arguments: all that follows is the command's
+    #[arg(value_names = ["SERVICE", "COMMAND"], required = true, num_args = 2.., trailing_var_arg = true,
+          allow_hyphen_values = true)]
+    pub words: Vec<String>,
 
     /// Leave the command running in the background
     #[arg(short, long)]
@@ -150,19 +147,28 @@ pub struct ExecArgs {
     pub tty: bool,
 }
 
+impl ExecArgs {
+    /// The service.
+    pub fn service(&self) -> &str {
+        service(&self.words)
+    }
+
+    /// The command and its arguments.
+    pub fn command(&self) -> &[String] {
+        command(&self.words)
+    }
+}
+
 /// Run a one-off command in a new container of a service.
 ///
 /// What the service depends on is started first. hob exits as the command does.
 #[derive(Clone, Debug, Default, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "one for each option of Compose")]
 pub struct RunArgs {
-    /// The service
-    #[arg(value_name = "SERVICE")]
-    pub service: String,
-
-    /// The command and its arguments [default: the service's]
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub command: Vec<String>,
+    /// The service, and the command with its arguments [default: the service's]: all that follows is the command's
+    #[arg(value_names = ["SERVICE", "COMMAND"], required = true, num_args = 1.., trailing_var_arg = true,
+          allow_hyphen_values = true)]
+    pub words: Vec<String>,
 
     /// Remove the container when the command ends
     #[arg(long)]
@@ -264,6 +270,33 @@ pub struct RunArgs {
     /// Remove containers of services that the manifest no longer has
     #[arg(long)]
     pub remove_orphans: bool,
+}
+
+impl RunArgs {
+    /// The service.
+    pub fn service(&self) -> &str {
+        service(&self.words)
+    }
+
+    /// The command and its arguments; empty for the service's own.
+    pub fn command(&self) -> &[String] {
+        command(&self.words)
+    }
+}
+
+// Service and command are one list, so that everything behind the service is taken as it is, as in Compose:
+// `hob exec api --help` asks the program for its help.
+fn service(words: &[String]) -> &str {
+    words.first().map(String::as_str).unwrap_or_default()
+}
+
+/// A `--` in front is not the command's, because people write one to be sure.
+fn command(words: &[String]) -> &[String] {
+    let command = words.get(1..).unwrap_or_default();
+    match command {
+        [dashes, command @ ..] if dashes == "--" => command,
+        _ => command,
+    }
 }
 
 /// Start services that exist and are stopped.

@@ -46,7 +46,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Options that every command has.
+/// Options that every command has. Their ids must differ from those of every command's own options, which a test
+/// holds: clap would mix up the two.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
@@ -59,11 +60,11 @@ pub struct GlobalArgs {
     pub project_name: Option<String>,
 
     /// Profile to enable, besides services without profiles; repeatable, `*` for all
-    #[arg(long = "profile", value_name = "NAME", global = true)]
+    #[arg(id = "profile", long = "profile", value_name = "NAME", global = true)]
     pub profiles: Vec<String>,
 
     /// File of variables for interpolation, in place of `.env`; repeatable
-    #[arg(long = "env-file", value_name = "FILE", global = true)]
+    #[arg(id = "env-file", long = "env-file", value_name = "FILE", global = true)]
     pub env_files: Vec<PathBuf>,
 
     /// Folder that relative paths start from [default: the first manifest's]

@@ -103,7 +103,7 @@ fn the_letters_of_a_command_are_its_own() {
     let cli = parse("hob run -p 80:80 api -p 1 -f x").unwrap();
     let Command::Run(run) = cli.command else { panic!() };
     assert_eq!(
-        (run.publish, run.command),
+        (run.publish.clone(), run.command().to_vec()),
         (vec!["80:80".to_owned()], ["-p", "1", "-f", "x"].map(String::from).to_vec())
     );
 }
@@ -114,14 +114,15 @@ fn what_comes_behind_the_service_is_the_commands() {
         ("hob exec api ls --verbose -T", vec!["ls", "--verbose", "-T"]),
         ("hob exec -T api --help", vec!["--help"]),
         ("hob exec api -- ls -l", vec!["ls", "-l"]),
+        ("hob exec api --help", vec!["--help"]),
         ("hob exec api sh -c x -- y", vec!["sh", "-c", "x", "--", "y"]),
     ];
     for (line, want) in cases {
         let Command::Exec(exec) = parse(line).unwrap_or_else(|error| panic!("{line}: {error}")).command else {
             panic!()
         };
-        assert_eq!(exec.command, want, "{line}");
-        assert_eq!(exec.service, "api");
+        assert_eq!(exec.command(), want, "{line}");
+        assert_eq!(exec.service(), "api");
     }
 }
 
@@ -154,6 +155,17 @@ fn defaults_are_composes() {
     assert_eq!(kill.signal, "SIGKILL");
     let Command::Logs(logs) = parse("hob logs --tail -1").unwrap().command else { panic!() };
     assert_eq!(logs.tail, Tail(None));
+}
+
+#[test]
+fn no_option_of_a_command_has_the_id_of_a_global_one() {
+    let cli = Cli::command();
+    let global: Vec<_> = cli.get_arguments().map(clap::Arg::get_id).collect();
+    for command in cli.get_subcommands() {
+        for arg in command.get_arguments() {
+            assert!(!global.contains(&arg.get_id()), "{} {}", command.get_name(), arg.get_id());
+        }
+    }
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl Render for Tty {
             }
             Event::StepSkipped { step, what, service, because } => {
                 self.live.end(*step);
-                let text = clean(what, false).into_owned() + &aside(because, self.common.settings.err_color);
+                let text = format!("{}: skipped, because {}", clean(what, false), clean(because, false));
                 self.over(Sign::Skipped, service.as_ref(), &text);
             }
             Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
