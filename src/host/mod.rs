@@ -1,3 +1,8 @@
 //! Room `host`.
 
+mod digests;
 pub mod terminal;
+mod tree;
+
+pub use digests::DigestCache;
+pub use tree::DiskTree;

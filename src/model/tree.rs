@@ -46,4 +46,9 @@ pub trait FileTree: Sync {
     fn digest(&self, path: &Path) -> io::Result<super::Digest> {
         Ok(super::Digest::of(&self.read(path)?))
     }
+
+    /// The digests of many files, in their order. An implementation may read several at a time.
+    fn digest_all(&self, paths: &[PathBuf]) -> Vec<io::Result<super::Digest>> {
+        paths.iter().map(|path| self.digest(path)).collect()
+    }
 }

@@ -101,7 +101,7 @@ fn from_inspect(answer: ImageInspect) -> ObservedImage {
         env: config.env.unwrap_or_default(),
         stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
         has_health_check: check.first().is_some_and(|kind| kind != "NONE"),
-        on_build: config.on_build.is_some_and(|triggers| !triggers.is_empty()),
+        on_build: config.on_build.unwrap_or_default(),
         platform: platform.collect::<Vec<_>>().join("/"),
         size: answer.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
     }
@@ -165,7 +165,7 @@ mod tests {
             "Config":{"Cmd":["x"],"Entrypoint":null,"Healthcheck":{"Test":["NONE"]},"StopSignal":"","OnBuild":["RUN x"],"Labels":null}}"#;
         let image = from_inspect(serde_json::from_str(json).unwrap());
         assert_eq!(image.platform, "linux/arm64/v8");
-        assert!(!image.has_health_check && image.on_build && image.stop_signal.is_none());
+        assert!(!image.has_health_check && !image.on_build.is_empty() && image.stop_signal.is_none());
         assert_eq!((image.cmd, image.size), (vec!["x".to_owned()], 7));
     }
 }

@@ -1,0 +1,291 @@
+//! The file tree on the disk, with digests that are computed in parallel and remembered.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::SystemTime;
+
+use sha2::{Digest as _, Sha256};
+
+use super::digests::{DigestCache, Stamp, text};
+use crate::model::{Digest, Entry, EntryKind, FileTree};
+
+/// A file that keeps changing while it is read is tried this often.
+const TRIES: usize = 3;
+/// Fewer files than this are not worth a thread.
+const FEW: usize = 32;
+
+/// The disk. Digests are kept in a file of the user's cache folder, if one is given; [`DiskTree::save`] writes it, and
+/// so does dropping the tree.
+#[derive(Debug)]
+pub struct DiskTree {
+    cache: RwLock<DigestCache>,
+    file: Option<PathBuf>,
+}
+
+/// A digest with what has to be noted about it.
+struct Measured {
+    digest: [u8; 32],
+    stamp: Stamp,
+    measured: SystemTime,
+    /// The file was the same before and after it was read.
+    steady: bool,
+}
+
+/// What looking up one file gave.
+enum Found {
+    Kept(Digest, Option<Stamp>),
+    Measured(Measured),
+}
+
+impl DiskTree {
+    /// Opens the disk; `cache` is the file of remembered digests.
+    pub fn new(cache: Option<PathBuf>) -> Self {
+        let kept = cache.as_deref().map(DigestCache::load).unwrap_or_default();
+        Self { cache: RwLock::new(kept), file: cache }
+    }
+
+    /// Writes the remembered digests down.
+    pub fn save(&self) -> io::Result<()> {
+        match &self.file {
+            Some(file) => self.cache.write().unwrap_or_else(PoisonError::into_inner).save(file),
+            None => Ok(()),
+        }
+    }
+
+    fn find(cache: &DigestCache, path: &Path) -> io::Result<Found> {
+        let stamp = Stamp::of(&fs::metadata(path)?);
+        match cache.get(&stamp) {
+            Some(digest) => Ok(Found::Kept(digest, cache.is_stale(&stamp).then_some(stamp))),
+            None => measure(path).map(Found::Measured),
+        }
+    }
+
+    fn note(cache: &mut DigestCache, found: Found) -> Digest {
+        match found {
+            Found::Kept(digest, stale) => {
+                if let Some(stamp) = stale {
+                    cache.touch(&stamp);
+                }
+                digest
+            }
+            Found::Measured(m) => {
+                if m.steady {
+                    cache.put(m.stamp, m.digest, m.measured);
+                }
+                text(&m.digest)
+            }
+        }
+    }
+}
+
+impl Drop for DiskTree {
+    fn drop(&mut self) {
+        // Only time is lost where the cache folder cannot be written.
+        let _ = self.save();
+    }
+}
+
+impl FileTree for DiskTree {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn entry(&self, path: &Path) -> io::Result<Entry> {
+        let metadata = fs::symlink_metadata(path)?;
+        entry(path.file_name().unwrap_or_default().to_owned(), &metadata, || path.to_owned())
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for found in fs::read_dir(path)? {
+            let found = found?;
+            let listed = found.metadata().and_then(|m| entry(found.file_name(), &m, || found.path()));
+            match listed {
+                Ok(entry) => entries.push(entry),
+                // It vanished between the listing and the look at it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn digest(&self, path: &Path) -> io::Result<Digest> {
+        let found = Self::find(&self.cache.read().unwrap_or_else(PoisonError::into_inner), path)?;
+        Ok(match found {
+            Found::Kept(digest, None) => digest,
+            found => Self::note(&mut self.cache.write().unwrap_or_else(PoisonError::into_inner), found),
+        })
+    }
+
+    fn digest_all(&self, paths: &[PathBuf]) -> Vec<io::Result<Digest>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(paths.len() / FEW + 1);
+        let next = AtomicUsize::new(0);
+        let mut found: Vec<Option<io::Result<Found>>> = Vec::new();
+        found.resize_with(paths.len(), || None);
+        {
+            let cache = &*self.cache.read().unwrap_or_else(PoisonError::into_inner);
+            let work = || {
+                let mut done = Vec::new();
+                loop {
+                    let from = next.fetch_add(FEW, Ordering::Relaxed);
+                    if from >= paths.len() {
+                        return done;
+                    }
+                    let until = paths.len().min(from + FEW);
+                    done.extend((from..until).map(|index| (index, Self::find(cache, &paths[index]))));
+                }
+            };
+            std::thread::scope(|scope| {
+                let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+                let own = work();
+                let others = workers.into_iter().filter_map(|worker| worker.join().ok()).flatten();
+                for (index, result) in own.into_iter().chain(others) {
+                    found[index] = Some(result);
+                }
+            });
+        }
+        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
+        found
+            .into_iter()
+            .map(|result| match result {
+                Some(result) => result.map(|found| Self::note(&mut cache, found)),
+                None => Err(io::Error::other("the thread that read it has stopped")),
+            })
+            .collect()
+    }
+}
+
+fn entry(name: std::ffi::OsString, metadata: &Metadata, path: impl FnOnce() -> PathBuf) -> io::Result<Entry> {
+    let kind = metadata.file_type();
+    let kind = if kind.is_dir() {
+        EntryKind::Dir
+    } else if kind.is_file() {
+        EntryKind::File { size: metadata.len() }
+    } else if kind.is_symlink() {
+        EntryKind::Symlink(fs::read_link(path())?)
+    } else {
+        EntryKind::Other
+    };
+    Ok(Entry { name, kind, mode: metadata.permissions().mode() & 0o7777 })
+}
+
+/// Reads a file to its digest, again if it changed meanwhile.
+fn measure(path: &Path) -> io::Result<Measured> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let mut file = File::open(path)?;
+        let measured = SystemTime::now();
+        let stamp = Stamp::of(&file.metadata()?);
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 128 * 1024];
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => hasher.update(&buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let steady = Stamp::of(&file.metadata()?) == stamp;
+        if steady || tries == TRIES {
+            return Ok(Measured { digest: hasher.finalize().into(), stamp, measured, steady });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sets a file's times into the past, so that it is at rest.
+    fn settle(path: &Path) {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - std::time::Duration::from_secs(60)).unwrap();
+    }
+
+    #[test]
+    fn lists_kinds_modes_and_links() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        fs::write(dir.path().join("run"), "#!").unwrap();
+        fs::set_permissions(dir.path().join("run"), fs::Permissions::from_mode(0o750)).unwrap();
+        std::os::unix::fs::symlink("../elsewhere", dir.path().join("link")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+        let tree = DiskTree::new(None);
+        let mut entries = tree.list(dir.path()).unwrap();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let seen: Vec<_> = entries.iter().map(|e| (e.name.to_str().unwrap(), e.kind.clone())).collect();
+        assert_eq!(
+            seen,
+            [
+                ("folder", EntryKind::Dir),
+                ("link", EntryKind::Symlink("../elsewhere".into())),
+                ("run", EntryKind::File { size: 2 }),
+                ("socket", EntryKind::Other),
+            ]
+        );
+        assert_eq!(entries[2].mode, 0o750);
+        assert_eq!(tree.entry(&dir.path().join("run")).unwrap(), entries[2]);
+        assert_eq!(tree.entry(&dir.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn digests_are_those_of_the_content_one_by_one_and_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = (0..300).map(|n| dir.path().join(format!("f{n}"))).collect();
+        for (n, path) in paths.iter().enumerate() {
+            fs::write(path, format!("content {n}")).unwrap();
+        }
+        let tree = DiskTree::new(None);
+        let mut asked = paths.clone();
+        asked.insert(7, dir.path().join("missing"));
+        let digests = tree.digest_all(&asked);
+        assert_eq!(digests[7].as_ref().unwrap_err().kind(), io::ErrorKind::NotFound);
+        for (n, path) in paths.iter().enumerate() {
+            let expected = Digest::of(format!("content {n}").as_bytes());
+            let at = if n < 7 { n } else { n + 1 };
+            assert_eq!(*digests[at].as_ref().unwrap(), expected);
+            assert_eq!(tree.digest(path).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn an_edit_that_keeps_size_and_modification_time_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        let tree = DiskTree::new(None);
+        for content in ["aaaa", "bbbb", "cccc", "dddd"] {
+            fs::write(&path, content).unwrap();
+            settle(&path);
+            assert_eq!(tree.digest(&path).unwrap(), Digest::of(content.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn the_cache_outlives_the_tree_and_a_damaged_one_is_ignored() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = dir.path().join("cache/digests");
+        let path = dir.path().join("f");
+        fs::write(&path, "one").unwrap();
+        drop(DiskTree::new(Some(cache.clone())));
+        assert!(!cache.exists(), "nothing to write, nothing written");
+        // An entry that claims another digest proves that it is used; the file itself is too young to be kept.
+        let stamp = Stamp::of(&fs::metadata(&path).unwrap());
+        let mut kept = DigestCache::default();
+        kept.put(stamp, [9; 32], SystemTime::now() + std::time::Duration::from_secs(10));
+        kept.save(&cache).unwrap();
+        let tree = DiskTree::new(Some(cache.clone()));
+        assert_eq!(tree.digest(&path).unwrap(), text(&[9; 32]));
+        drop(tree);
+        fs::write(&cache, "no cache at all").unwrap();
+        assert_eq!(DiskTree::new(Some(cache.clone())).digest(&path).unwrap(), Digest::of(b"one"));
+        let left: Vec<_> = fs::read_dir(dir.path().join("cache")).unwrap().collect();
+        assert_eq!(left.len(), 1, "no temporary file stays behind");
+    }
+}

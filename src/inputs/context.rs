@@ -1,0 +1,176 @@
+//! A context folder as the builder sees it: without what the ignore file leaves out, symbolic links resolved inside
+//! it and never out of it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::error::InputsError;
+use super::ignore::{Ignore, Matched, clean};
+use crate::model::{EntryKind, FileTree};
+
+/// Links followed before a path counts as a loop, as the builder counts.
+const MAX_LINKS: usize = 255;
+
+/// An entry of a folder of the context.
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its permission bits.
+    pub mode: u32,
+    /// What the ignore file says of it.
+    pub matched: Rc<Matched>,
+    /// Left out, and nothing below is kept.
+    pub pruned: bool,
+    /// Its name is not UTF-8.
+    pub unnamed: bool,
+}
+
+/// A path of the context after its links were followed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Resolved {
+    /// The path without links; empty for the root. None where there is nothing.
+    pub path: Option<String>,
+    /// The links on the way.
+    pub links: Vec<String>,
+}
+
+/// A context folder.
+pub(super) struct View<'t> {
+    tree: &'t dyn FileTree,
+    /// The folder, absolute.
+    pub root: PathBuf,
+    /// Its ignore file.
+    pub ignore: Ignore,
+    folders: RefCell<HashMap<String, Rc<Vec<Child>>>>,
+}
+
+impl<'t> View<'t> {
+    pub fn new(tree: &'t dyn FileTree, root: PathBuf, ignore: Ignore) -> Self {
+        Self { tree, root, ignore, folders: RefCell::default() }
+    }
+
+    /// The path of the host for a path of the context.
+    pub fn host(&self, path: &str) -> PathBuf {
+        if path.is_empty() { self.root.clone() } else { self.root.join(path) }
+    }
+
+    /// The entries of a folder, sorted by name; ignored ones that cannot hold anything kept are among them, marked.
+    /// What is no folder has none.
+    pub fn children(&self, path: &str, matched: &Matched) -> Result<Rc<Vec<Child>>, InputsError> {
+        if let Some(children) = self.folders.borrow().get(path) {
+            return Ok(Rc::clone(children));
+        }
+        let host = self.host(path);
+        let entries = match self.tree.list(&host) {
+            Ok(entries) => entries,
+            // Gone, or no folder any more: the tree changes while it is read.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Vec::new(),
+            Err(error) => return Err(InputsError::Read { path: host, error }),
+        };
+        let mut children: Vec<Child> = entries
+            .into_iter()
+            .filter(|entry| entry.kind != EntryKind::Other)
+            .map(|entry| {
+                let name = entry.name.to_string_lossy().into_owned();
+                let unnamed = entry.name.to_str().is_none();
+                let full = join(path, &name);
+                let matched = self.ignore.step(&full, matched);
+                let pruned = match entry.kind {
+                    EntryKind::Dir => self.ignore.prunes(&full, &matched),
+                    _ => matched.ignored,
+                };
+                Child { name, kind: entry.kind, mode: entry.mode, matched: Rc::new(matched), pruned, unnamed }
+            })
+            .collect();
+        children.sort_by(|a, b| a.name.cmp(&b.name));
+        let children = Rc::new(children);
+        self.folders.borrow_mut().insert(path.to_owned(), Rc::clone(&children));
+        Ok(children)
+    }
+
+    /// The folders of the host that were listed: those whose content the answer depends on.
+    pub fn listed(&self) -> Vec<PathBuf> {
+        self.folders.borrow().keys().map(|path| self.host(path)).collect()
+    }
+
+    /// The entry at a path, links not followed. None where there is nothing, or nothing that is kept.
+    pub fn entry(&self, path: &str) -> Result<Option<Child>, InputsError> {
+        let mut folder = String::new();
+        let mut found = Child {
+            name: String::new(),
+            kind: EntryKind::Dir,
+            mode: 0o755,
+            matched: Rc::default(),
+            pruned: false,
+            unnamed: false,
+        };
+        for part in path.split('/').filter(|p| !p.is_empty()) {
+            if found.kind != EntryKind::Dir {
+                return Ok(None);
+            }
+            let children = self.children(&folder, &found.matched)?;
+            let Ok(at) = children.binary_search_by(|c| c.name.as_str().cmp(part)) else { return Ok(None) };
+            if children[at].pruned {
+                return Ok(None);
+            }
+            found = children[at].clone();
+            folder = join(&folder, part);
+        }
+        Ok(Some(found))
+    }
+
+    /// Follows the links in a path, its last part included.
+    pub fn resolve(&self, path: &str) -> Result<Resolved, InputsError> {
+        let mut resolved = Resolved::default();
+        let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        let mut at = String::new();
+        while let Some(part) = rest.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    at.truncate(at.rfind('/').unwrap_or(0));
+                    continue;
+                }
+                _ => {}
+            }
+            let next = join(&at, &part);
+            let Some(entry) = self.entry(&next)? else { return Ok(resolved) };
+            let EntryKind::Symlink(target) = &entry.kind else {
+                at = next;
+                continue;
+            };
+            if resolved.links.len() == MAX_LINKS {
+                return Ok(resolved);
+            }
+            resolved.links.push(next);
+            let Some(target) = target.to_str() else { return Ok(resolved) };
+            if target.starts_with('/') {
+                at.clear();
+            }
+            rest.extend(target.split('/').rev().map(str::to_owned));
+        }
+        resolved.path = Some(at);
+        Ok(resolved)
+    }
+}
+
+/// Joins a folder of the context and a name.
+pub(super) fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// A path of an instruction relative to its root: without `.`, `..` and slashes at the ends; empty for the root.
+pub(super) fn relative(path: &str) -> String {
+    clean(&format!("/{path}")).trim_start_matches('/').to_owned()
+}
+
+/// A path of the host relative to a folder, with slashes. None where it is outside or not UTF-8.
+pub(super) fn below<'p>(root: &Path, path: &'p Path) -> Option<&'p str> {
+    path.strip_prefix(root).ok()?.to_str()
+}

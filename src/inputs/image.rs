@@ -1,0 +1,330 @@
+//! A model of what the final image's `COPY` and `ADD` instructions write, and in which order.
+
+use std::collections::BTreeSet;
+
+use super::context::join;
+use super::effect::RebuildReason;
+use super::ignore::Ignore;
+use super::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
+use super::select::{Files, Finder, Reader, Selection};
+use crate::model::EntryKind;
+
+/// The order of writes: position in the chain of stages, then number of the source.
+pub(super) type Order = (usize, usize);
+
+/// Something that a source becomes in the image.
+#[derive(Clone, Debug)]
+pub(super) struct Writer {
+    /// When.
+    pub order: Order,
+    /// The step.
+    pub step: usize,
+    /// The destination as resolved: for a folder's content the folder, for a file the file.
+    pub what: Writes,
+}
+
+/// What a writer writes.
+#[derive(Clone, Debug)]
+pub(super) enum Writes {
+    /// The content of a folder of a context, into this folder of the image.
+    Folder { context: usize, root: String, dest: String, exclude: Ignore },
+    /// What a pattern takes from a folder, with the path after it kept.
+    Parents { context: usize, folder: String, pattern: Ignore, dest: String },
+    /// One file.
+    File { dest: String },
+    /// Something whose content is not known, at or below this path.
+    Opaque { dest: String },
+}
+
+/// Where a matched path goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is the source itself.
+    Itself { name: String },
+    /// It is below a source that is a folder; the path from there.
+    Below { rest: String },
+    /// `--parents`: the path that is kept.
+    Kept { rest: String },
+}
+
+/// What is known of the image's chain of stages.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Image {
+    /// Positions of steps in the chain.
+    pub positions: Vec<Option<usize>>,
+    /// What is written, in order.
+    pub writers: Vec<Writer>,
+    /// Folders that exist when a step runs, by position.
+    folders: Vec<(usize, String)>,
+    /// From this position on, folders may exist that are not known: the base image's, or those of a `RUN`.
+    unknown_from: Option<usize>,
+    /// The chain starts from an image or a folder, whose files are not known.
+    pub based: bool,
+}
+
+impl Image {
+    pub fn new(recipe: &Recipe, selection: &Selection) -> Self {
+        let mut image = Self {
+            positions: vec![None; recipe.steps.len()],
+            based: recipe.chain.first().is_none_or(|stage| !recipe.stages[*stage].scratch),
+            ..Self::default()
+        };
+        if image.based {
+            image.unknown_from = Some(0);
+        }
+        image.folder(0, "/");
+        let mut position = 0;
+        for stage in &recipe.chain {
+            for (index, step) in recipe.steps.iter().enumerate().filter(|(_, s)| s.stage == *stage) {
+                image.positions[index] = Some(position);
+                match &step.what {
+                    What::Workdir(Some(path)) => image.folder(position, path),
+                    What::Run(_) | What::Folder(_) | What::Workdir(None) => {
+                        image.unknown_from.get_or_insert(position);
+                    }
+                    What::Copy(copy) => image.copy(index, position, copy, selection),
+                    What::Other => {}
+                }
+                position += 1;
+            }
+        }
+        image
+    }
+
+    fn folder(&mut self, position: usize, path: &str) {
+        let mut path = path.to_owned();
+        loop {
+            self.folders.push((position, path.clone()));
+            match path.rfind('/') {
+                Some(0) | None => break,
+                Some(at) => path.truncate(at),
+            }
+        }
+    }
+
+    fn copy(&mut self, step: usize, position: usize, copy: &CopyStep, selection: &Selection) {
+        let Ok(dest) = &copy.dest else {
+            // It may write anywhere.
+            let what = Writes::Opaque { dest: "/".to_owned() };
+            self.writers.push(Writer { order: (position, 0), step, what });
+            self.unknown_from.get_or_insert(position);
+            return;
+        };
+        if dest.folder {
+            self.folder(position, &dest.path);
+        } else if let Some(at) = dest.path.rfind('/').filter(|at| *at > 0) {
+            self.folder(position, &dest.path[..at]);
+        }
+        let context = match copy.origin {
+            Origin::Context(context) => Some(context),
+            _ => None,
+        };
+        let exclude = Ignore::from_patterns(copy.exclude.iter().map(String::as_str)).unwrap_or_default();
+        for (number, source) in copy.sources.iter().enumerate() {
+            let order = (position, number);
+            let opaque = Writes::Opaque { dest: dest.path.clone() };
+            match (source, context) {
+                (Source::Document(name), _) => {
+                    let what = match self.file_dest(position, dest, name, None) {
+                        Some(dest) => Writes::File { dest },
+                        None => opaque,
+                    };
+                    self.writers.push(Writer { order, step, what });
+                }
+                (Source::Path(_), Some(context)) => {
+                    let readers = selection.readers.iter().filter(|r| r.step == step && r.source == number);
+                    for reader in readers {
+                        self.reader(order, reader, &selection.files[context], dest, &exclude);
+                    }
+                }
+                _ => {
+                    self.unknown_from.get_or_insert(position);
+                    self.writers.push(Writer { order, step, what: opaque });
+                }
+            }
+        }
+        let unclear_sources = copy.sources.is_empty();
+        if unclear_sources {
+            self.writers.push(Writer { order: (position, 0), step, what: Writes::Opaque { dest: dest.path.clone() } });
+        }
+    }
+
+    fn reader(&mut self, order: Order, reader: &Reader, files: &Files, dest: &Dest, exclude: &Ignore) {
+        let context = reader.context;
+        let mut push = |image: &mut Self, what| image.writers.push(Writer { order, step: reader.step, what });
+        match &reader.finder {
+            Finder::Parents { folder, pattern } => {
+                self.folder(order.0, &dest.path);
+                let (folder, pattern, dest) = (folder.clone(), pattern.clone(), dest.path.clone());
+                push(self, Writes::Parents { context, folder, pattern, dest });
+            }
+            Finder::Link(_) => {}
+            Finder::Path(root) => {
+                if root.is_empty() || files.get(root).is_some_and(|f| f.kind == EntryKind::Dir) {
+                    self.folder(order.0, &dest.path);
+                    let (root, exclude) = (root.clone(), exclude.clone());
+                    push(self, Writes::Folder { context, root, dest: dest.path.clone(), exclude });
+                } else {
+                    let name = reader.renamed.as_deref().unwrap_or_else(|| base_name(root));
+                    let what = match self.file_dest(order.0, dest, name, Some(base_name(root))) {
+                        Some(dest) => Writes::File { dest },
+                        None => Writes::Opaque { dest: dest.path.clone() },
+                    };
+                    push(self, what);
+                }
+            }
+            Finder::Glob { folder, parts } => {
+                let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+                let matches: Vec<(String, bool)> = files
+                    .iter()
+                    .filter(|(path, _)| {
+                        path.strip_prefix(start.as_str()).is_some_and(|rest| {
+                            rest.split('/').count() == parts.len()
+                                && rest.split('/').zip(parts).all(|(name, part)| part.matches(name))
+                        })
+                    })
+                    .map(|(path, file)| (path.clone(), file.kind == EntryKind::Dir))
+                    .collect();
+                for (path, is_folder) in matches {
+                    if is_folder {
+                        self.folder(order.0, &dest.path);
+                        let what =
+                            Writes::Folder { context, root: path, dest: dest.path.clone(), exclude: exclude.clone() };
+                        push(self, what);
+                        continue;
+                    }
+                    let what = match self.file_dest(order.0, dest, base_name(&path), None) {
+                        Some(dest) => Writes::File { dest },
+                        None => Writes::Opaque { dest: dest.path.clone() },
+                    };
+                    push(self, what);
+                }
+            }
+        }
+    }
+
+    /// Whether a path of the image is a folder for sure when a step runs.
+    fn is_folder(&self, position: usize, path: &str) -> bool {
+        self.folders.iter().any(|(at, folder)| *at <= position && folder == path)
+    }
+
+    /// Where a file goes. `literal` is the source's name where it was written without wildcards. None where it
+    /// depends on whether the destination is a folder, and that is not known.
+    pub fn file_dest(&self, position: usize, dest: &Dest, name: &str, literal: Option<&str>) -> Option<String> {
+        if dest.folder || self.is_folder(position, &dest.path) {
+            return Some(format!("{}/{name}", dest.path.trim_end_matches('/')));
+        }
+        let certain = self.unknown_from.is_none_or(|from| from > position);
+        // A destination with the source's own name and ending is a file by every custom.
+        let (target, extension) = (base_name(&dest.path), extension(base_name(&dest.path)));
+        let alike = literal.is_some_and(|l| target.contains('.') && (l == target || extension == self::extension(l)));
+        (certain || alike && extension.is_some_and(|e| e != "d")).then(|| dest.path.clone())
+    }
+
+    /// The writers that may write a path of the image, other than `own`, with whether they do for sure.
+    pub fn writers_of<'a>(
+        &'a self,
+        path: &'a str,
+        files: &'a [Files],
+    ) -> impl Iterator<Item = (&'a Writer, bool)> + 'a {
+        self.writers.iter().filter_map(move |writer| writer.what.writes(path, files).map(|sure| (writer, sure)))
+    }
+
+    /// The folders and files of the image that instructions name as destinations.
+    pub fn is_above_a_destination(&self, path: &str) -> bool {
+        self.writers.iter().any(|writer| below(path, writer.what.dest()).is_some_and(|rest| !rest.is_empty()))
+    }
+
+    /// Steps after a position of the chain.
+    pub fn is_after(&self, step: usize, position: usize) -> bool {
+        self.positions[step].is_some_and(|at| at > position)
+    }
+
+    /// Whether the base image may hold something at a path: it starts from one, and the path is where distributions
+    /// put files. Project folders such as `/app` are taken to be the project's own.
+    pub fn base_may_hold(&self, path: &str) -> bool {
+        const SYSTEM: [&str; 14] = [
+            "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys",
+            "/usr", "/var",
+        ];
+        let under = |folder: &str| below(folder, path).is_some();
+        self.based && SYSTEM.iter().any(|folder| under(folder)) && !under("/usr/src")
+    }
+}
+
+impl Writes {
+    fn dest(&self) -> &str {
+        match self {
+            Self::Folder { dest, .. } | Self::Parents { dest, .. } | Self::File { dest } | Self::Opaque { dest } => {
+                dest
+            }
+        }
+    }
+
+    /// Whether this writes a path of the image: some for yes (true) or perhaps (false).
+    fn writes(&self, path: &str, files: &[Files]) -> Option<bool> {
+        match self {
+            Self::File { dest } => (dest == path).then_some(true),
+            Self::Opaque { dest } => below(dest, path).map(|_| false),
+            Self::Folder { context, root, dest, exclude } => {
+                let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
+                let found = files[*context].get(&join(root, rest)).is_some_and(|f| !f.way);
+                (found && !exclude.ignores(rest)).then_some(true)
+            }
+            Self::Parents { context, folder, pattern, dest } => {
+                let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
+                let found = files[*context].get(&join(folder, rest)).is_some_and(|f| !f.way);
+                (found && pattern.selects(rest)).then_some(true)
+            }
+        }
+    }
+}
+
+/// The part of a path below a folder; empty for the folder itself.
+pub(super) fn below<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
+    let folder = folder.trim_end_matches('/');
+    match path.strip_prefix(folder)? {
+        "" => Some(""),
+        rest => rest.strip_prefix('/'),
+    }
+}
+
+/// The last part of a path.
+pub(super) fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+fn extension(name: &str) -> Option<&str> {
+    name.rsplit_once('.').map(|(_, extension)| extension).filter(|e| !e.is_empty())
+}
+
+/// Why files of a step cannot be synced, whichever they are.
+pub(super) fn obstacle(recipe: &Recipe, image: &Image, index: usize) -> Option<RebuildReason> {
+    let step = &recipe.steps[index];
+    let place = step.place;
+    let What::Copy(copy) = &step.what else { return Some(RebuildReason::Mounted { place }) };
+    let Some(position) = image.positions[index] else {
+        let stage = recipe.stages[step.stage].label.clone();
+        return Some(RebuildReason::OtherStage { stage, place });
+    };
+    let unclear = [copy.dest.as_ref().err(), copy.chown.as_ref().err(), copy.chmod.as_ref().err()];
+    if let Some(unclear) = unclear.into_iter().flatten().next() {
+        return Some(match unclear {
+            Unclear::Variable(name) => RebuildReason::UnclearVariable { place, name: name.clone() },
+            Unclear::WorkingDir => RebuildReason::UnclearWorkingDir { place },
+        });
+    }
+    let later = recipe.steps.iter().enumerate().filter(|(i, _)| image.is_after(*i, position));
+    if let Some((_, run)) = later.clone().find(|(_, s)| matches!(s.what, What::Run(_))) {
+        return Some(RebuildReason::LaterRun { place: run.place });
+    }
+    // The stages of the chain that hold what this step copies: its own and those that start from it.
+    let own = recipe.chain.iter().position(|s| *s == step.stage)?;
+    let holding: BTreeSet<usize> = recipe.chain[own..].iter().copied().collect();
+    let reading = recipe.reachable.iter().find(|stage| {
+        let node = &recipe.stages[**stage];
+        let forks = !recipe.chain.contains(stage) && node.base.is_some_and(|base| holding.contains(&base));
+        forks || node.reads.iter().any(|read| holding.contains(read))
+    });
+    reading.map(|stage| RebuildReason::ReadByStage { stage: recipe.stages[*stage].label.clone() })
+}

@@ -1,0 +1,196 @@
+//! What a build's digest is made of.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::error::InputsError;
+use super::read::{ContextFile, ContextFiles, DockerfileSource, Part};
+use super::recipe::{AdditionalOrigin, Fallback, Recipe};
+use super::request::{BaseImage, BuildRequest};
+use super::resolve;
+use super::scope::is_predefined;
+use crate::model::{Digest, EntryKind, FileTree};
+
+/// Changes when what a digest means changes, so that older images are not taken for newer ones.
+const VERSION: &str = "hob inputs 1";
+
+/// A secret that the build mounts.
+#[derive(Clone, Debug)]
+pub(super) struct SecretInput {
+    /// Its id.
+    pub id: String,
+    /// Digest of its content; none where it has none.
+    pub digest: Option<Digest>,
+    /// The file that it comes from.
+    pub file: Option<PathBuf>,
+}
+
+/// Reads the secrets that the build mounts. Their content goes into a digest and nowhere else.
+pub(super) fn secrets(
+    tree: &dyn FileTree,
+    request: &BuildRequest<'_>,
+    recipe: &Recipe,
+) -> Result<Vec<SecretInput>, InputsError> {
+    let all = matches!(recipe.fallback, Some(Fallback::UnknownSyntax { .. } | Fallback::RemoteContext { .. }));
+    let mut found = Vec::new();
+    for reference in &request.build.secrets {
+        let Some(source) = reference.source.as_deref() else { continue };
+        let id = reference.target.as_deref().filter(|t| !t.is_empty()).unwrap_or(source);
+        if !all && !recipe.secrets.contains(id) {
+            continue;
+        }
+        let secret = request
+            .project
+            .secrets
+            .get(source)
+            .ok_or_else(|| InputsError::UnknownSecret { name: source.to_owned() })?;
+        let file = secret.file.as_deref().map(|f| request.absolute(f));
+        let digest = match (&file, &secret.environment, &secret.content) {
+            (Some(path), ..) => match tree.read(path) {
+                Ok(bytes) => Some(Digest::of(&bytes)),
+                Err(error) => return Err(InputsError::Read { path: path.clone(), error }),
+            },
+            (_, Some(name), _) => request.environment.get(name).map(|value| Digest::of(value.as_bytes())),
+            (_, _, Some(content)) => Some(Digest::of(content.as_bytes())),
+            _ => None,
+        };
+        found.push(SecretInput { id: id.to_owned(), digest, file });
+    }
+    Ok(found)
+}
+
+/// The parts of a build, sorted by name.
+pub(super) fn parts(
+    request: &BuildRequest<'_>,
+    recipe: &Recipe,
+    source: Option<&DockerfileSource>,
+    contexts: &[ContextFiles],
+    secrets: &[SecretInput],
+) -> Vec<Part> {
+    let mut parts: BTreeMap<String, Digest> = BTreeMap::new();
+    let mut add = |name: String, digest: Digest| {
+        parts.insert(name, digest);
+    };
+    let everything = matches!(recipe.fallback, Some(Fallback::UnknownSyntax { .. } | Fallback::RemoteContext { .. }));
+    if let Some(source) = source {
+        let name = match (&source.relative, &source.path) {
+            (Some(relative), _) => relative.clone(),
+            (None, Some(path)) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            (None, None) => "dockerfile_inline".to_owned(),
+        };
+        let text = if everything { &source.text } else { &recipe.text };
+        add(if name == "Dockerfile" { name } else { format!("Dockerfile {name}") }, Digest::of(text.as_bytes()));
+        let names_builder =
+            ["BUILDPLATFORM", "BUILDOS", "BUILDARCH", "BUILDVARIANT"].iter().any(|name| text.contains(name));
+        if names_builder || everything {
+            add("build platform".to_owned(), Digest::of(request.platform.as_bytes()));
+        }
+    }
+    for (name, value) in request.args() {
+        if everything || recipe.declared.contains(&name) || is_predefined(&name) || recipe.globals.contains(&name) {
+            add(format!("arg {name}"), Digest::of(value.as_bytes()));
+        }
+    }
+    settings(request, &mut add);
+    for image in &recipe.images {
+        let id = request.images.get(&image.name).map_or("", |i| &i.id);
+        let platform = image.platform.as_deref().unwrap_or_default();
+        let name = if image.base { "base image" } else { "image" };
+        add(format!("{name} {}", image.name), Digest::of_json(&(id, platform)));
+    }
+    for service in &recipe.services {
+        let id = request.services.get(service).map_or("", |i| &i.id);
+        add(format!("image of service {service}"), Digest::of(id.as_bytes()));
+    }
+    for context in resolve::additional(request) {
+        if !everything && !recipe.additional.contains(&context.name) {
+            continue;
+        }
+        let what = match &context.origin {
+            AdditionalOrigin::Folder(..) => "folder",
+            AdditionalOrigin::Image(image) | AdditionalOrigin::Remote(image) => image,
+            AdditionalOrigin::Service(service) => service,
+        };
+        add(format!("context {}", context.name), Digest::of(what.as_bytes()));
+    }
+    if let Some(Fallback::RemoteContext { url }) = &recipe.fallback {
+        add("context".to_owned(), Digest::of(url.as_bytes()));
+    }
+    for secret in secrets {
+        add(format!("secret {}", secret.id), Digest::of_json(&(&secret.id, &secret.digest)));
+    }
+    for ssh in &request.build.ssh {
+        let id = ssh.split('=').next().unwrap_or_default();
+        if everything || recipe.ssh.contains(id) {
+            add(format!("ssh {id}"), Digest::of(ssh.as_bytes()));
+        }
+    }
+    for context in contexts {
+        for file in context.files.iter().filter(|f| !f.way) {
+            let name = match &context.name {
+                None => format!("file {}", file.path),
+                Some(name) => format!("file {} of context {name}", file.path),
+            };
+            add(name, entry_digest(file));
+        }
+    }
+    parts.into_iter().map(|(name, digest)| Part { name, digest }).collect()
+}
+
+/// Keys of `build` that can make the result another one.
+fn settings(request: &BuildRequest<'_>, add: &mut impl FnMut(String, Digest)) {
+    let build = request.build;
+    let mut set = |name: &str, value: serde_json::Value| {
+        let empty = match &value {
+            serde_json::Value::Null => true,
+            serde_json::Value::Bool(on) => !on,
+            serde_json::Value::Array(list) => list.is_empty(),
+            serde_json::Value::Object(map) => map.is_empty(),
+            _ => false,
+        };
+        if !empty {
+            add(name.to_owned(), Digest::of_json(&value));
+        }
+    };
+    set("build.target", serde_json::json!(build.target));
+    set("build.platforms", serde_json::json!(request.platforms()));
+    let mut labels: Vec<_> = build.labels.iter().collect();
+    labels.sort();
+    set("build.labels", serde_json::json!(labels));
+    set("build.network", serde_json::json!(build.network));
+    set("build.extra_hosts", serde_json::json!(build.extra_hosts));
+    set("build.shm_size", serde_json::json!(build.shm_size));
+    set("build.ulimits", serde_json::json!(build.ulimits));
+    set("build.privileged", serde_json::json!(build.privileged));
+    set("build.entitlements", serde_json::json!(build.entitlements));
+    set("build.isolation", serde_json::json!(build.isolation));
+    set("build.provenance", serde_json::json!(build.provenance));
+    set("build.sbom", serde_json::json!(build.sbom));
+}
+
+/// The digest of an entry as a `COPY` carries it.
+fn entry_digest(file: &ContextFile) -> Digest {
+    match (&file.kind, &file.digest) {
+        (EntryKind::Symlink(target), _) => Digest::of_json(&("link", target.to_string_lossy())),
+        (EntryKind::File { .. }, Some(digest)) => Digest::of_json(&("file", file.mode, digest)),
+        _ => Digest::of_json(&("folder", file.mode)),
+    }
+}
+
+/// The digest of all parts.
+pub(super) fn digest(parts: &[Part]) -> Digest {
+    Digest::of_json(&(VERSION, parts))
+}
+
+/// What may change without the digest changing.
+pub(super) fn unpinned(request: &BuildRequest<'_>, recipe: &Recipe) -> Vec<String> {
+    let known = |image: Option<&BaseImage>| image.is_some_and(|i| !i.id.is_empty());
+    let mut unpinned = recipe.unpinned.clone();
+    for image in recipe.images.iter().filter(|i| !known(request.images.get(&i.name)) && !i.name.contains("@sha256:")) {
+        unpinned.insert(image.name.clone());
+    }
+    for service in recipe.services.iter().filter(|s| !known(request.services.get(*s))) {
+        unpinned.insert(format!("service:{service}"));
+    }
+    unpinned.into_iter().collect()
+}

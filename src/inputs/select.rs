@@ -1,0 +1,437 @@
+//! Which files of the contexts a recipe reads.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::context::{Child, View, join, relative};
+use super::error::{InputsError, similar};
+use super::glob::{Glob, has_wildcard};
+use super::ignore::{Ignore, Matched};
+use super::recipe::{CopyStep, Fallback, MountStep, Origin, Recipe, Source, Step, What};
+use crate::model::EntryKind;
+
+/// An entry that a build reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Selected {
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its permission bits.
+    pub mode: u32,
+    /// It is only a folder on the way to something that is read.
+    pub way: bool,
+}
+
+/// How an instruction's source finds files: kept, so that new ones are recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Finder {
+    /// This path and all below it.
+    Path(String),
+    /// What is below a folder and matches part by part, and all below that.
+    Glob {
+        /// The folder.
+        folder: String,
+        /// One pattern per part.
+        parts: Vec<Glob>,
+    },
+    /// `--parents`: what is below a folder and matches as in an ignore file.
+    Parents {
+        /// The folder, after which the path is kept.
+        folder: String,
+        /// What is taken.
+        pattern: Ignore,
+    },
+    /// A link on the way to a source: its own target matters.
+    Link(String),
+}
+
+/// A finder with what it belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Reader {
+    /// Index into the recipe's steps.
+    pub step: usize,
+    /// Index of the context.
+    pub context: usize,
+    /// Index of the source in a `COPY`; 0 for mounts.
+    pub source: usize,
+    /// What it finds.
+    pub finder: Finder,
+    /// The name that a copied source itself has at its destination, where it was found by following a link.
+    pub renamed: Option<String>,
+}
+
+/// What the files of one context come to.
+pub(super) type Files = BTreeMap<String, Selected>;
+
+/// The whole selection.
+pub(super) struct Selection {
+    /// Per context.
+    pub files: Vec<Files>,
+    /// How each was found.
+    pub readers: Vec<Reader>,
+    /// A source whose pattern cannot be read in one way.
+    pub fallback: Option<Fallback>,
+}
+
+/// Selects what the recipe reads.
+pub(super) fn select(
+    recipe: &Recipe,
+    views: &[View<'_>],
+    dockerfile: Option<&PathBuf>,
+) -> Result<Selection, InputsError> {
+    let files = views.iter().map(|_| Files::new()).collect();
+    let mut selector =
+        Selector { views, dockerfile, selection: Selection { files, readers: Vec::new(), fallback: None }, step: 0 };
+    for (index, step) in recipe.steps.iter().enumerate() {
+        selector.step = index;
+        match &step.what {
+            What::Copy(copy) => {
+                if let Origin::Context(context) = copy.origin {
+                    selector.copy(step, copy, context)?;
+                }
+            }
+            What::Run(mounts) => {
+                for mount in mounts {
+                    selector.mount(step, mount)?;
+                }
+            }
+            What::Folder(context) => selector.take(*context, 0, Finder::Path(String::new()), None)?,
+            What::Workdir(_) | What::Other => {}
+        }
+    }
+    if recipe.fallback.is_some() || selector.selection.fallback.is_some() {
+        selector.tree(0, "")?;
+    }
+    let mut selection = selector.selection;
+    for (view, files) in views.iter().zip(&mut selection.files) {
+        add_ways(view, files)?;
+    }
+    Ok(selection)
+}
+
+/// Adds the folders on the way to what is read, which a context must hold too.
+fn add_ways(view: &View<'_>, files: &mut Files) -> Result<(), InputsError> {
+    let paths: Vec<String> = files.keys().cloned().collect();
+    for path in paths {
+        let mut path = path.as_str();
+        while let Some(at) = path.rfind('/') {
+            path = &path[..at];
+            if files.contains_key(path) {
+                break;
+            }
+            if let Some(entry) = view.entry(path)? {
+                files.insert(path.to_owned(), Selected { kind: entry.kind, mode: entry.mode, way: true });
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Selector<'a, 't> {
+    views: &'a [View<'t>],
+    dockerfile: Option<&'a PathBuf>,
+    selection: Selection,
+    step: usize,
+}
+
+impl Selector<'_, '_> {
+    fn copy(&mut self, step: &Step, copy: &CopyStep, context: usize) -> Result<(), InputsError> {
+        let exclude = Ignore::from_patterns(copy.exclude.iter().map(String::as_str)).unwrap_or_default();
+        for (index, source) in copy.sources.iter().enumerate() {
+            let Source::Path(raw) = source else { continue };
+            if copy.parents {
+                self.parents(step, context, index, raw)?;
+                continue;
+            }
+            let path = relative(raw);
+            let parts: Vec<&str> = path.split('/').collect();
+            let wild = parts.iter().position(|part| has_wildcard(part)).unwrap_or(parts.len());
+            if wild == parts.len() {
+                self.literal(step, context, index, &path, Some(&exclude))?;
+                continue;
+            }
+            let globs: Result<Vec<Glob>, _> = parts[wild..].iter().map(|part| Glob::new(part)).collect();
+            let Ok(globs) = globs else {
+                self.unclear(step, raw);
+                continue;
+            };
+            let resolved = self.views[context].resolve(&parts[..wild].join("/"))?;
+            self.links(context, index, &resolved.links);
+            let Some(folder) = resolved.path else { continue };
+            let mut found = Vec::new();
+            self.glob(context, &folder, &globs, &mut found)?;
+            for path in found {
+                self.matched(context, index, &path, &exclude)?;
+            }
+            self.reader(context, index, Finder::Glob { folder, parts: globs }, None);
+        }
+        Ok(())
+    }
+
+    fn unclear(&mut self, step: &Step, source: &str) {
+        let reason = Fallback::UnclearPattern { place: step.place, source: source.to_owned() };
+        self.selection.fallback.get_or_insert(reason);
+    }
+
+    fn reader(&mut self, context: usize, source: usize, finder: Finder, renamed: Option<String>) {
+        let reader = Reader { step: self.step, context, source, finder, renamed };
+        self.selection.readers.push(reader);
+    }
+
+    fn links(&mut self, context: usize, source: usize, links: &[String]) {
+        for link in links {
+            self.take_entry(context, link);
+            self.reader(context, source, Finder::Link(link.clone()), None);
+        }
+    }
+
+    /// A source without wildcards: it must be there.
+    fn literal(
+        &mut self,
+        step: &Step,
+        context: usize,
+        source: usize,
+        path: &str,
+        exclude: Option<&Ignore>,
+    ) -> Result<(), InputsError> {
+        let resolved = self.views[context].resolve(path)?;
+        self.links(context, source, &resolved.links);
+        let exists = match &resolved.path {
+            Some(found) => self.is_there(context, found)?,
+            None => false,
+        };
+        let (Some(found), true) = (resolved.path, exists) else { return Err(self.missing(step, context, path)) };
+        let renamed = (found != path).then(|| path.rsplit('/').next().unwrap_or_default().to_owned());
+        self.selected_tree(context, &found, exclude)?;
+        self.reader(context, source, Finder::Path(found), renamed);
+        Ok(())
+    }
+
+    /// A match of a pattern; a link is followed, as builders do with each match.
+    fn matched(&mut self, context: usize, source: usize, path: &str, exclude: &Ignore) -> Result<(), InputsError> {
+        let resolved = self.views[context].resolve(path)?;
+        self.links(context, source, &resolved.links);
+        let Some(found) = resolved.path else { return Ok(()) };
+        self.selected_tree(context, &found, Some(exclude))?;
+        if found != path {
+            let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+            self.reader(context, source, Finder::Path(found), Some(name));
+        }
+        Ok(())
+    }
+
+    fn mount(&mut self, step: &Step, mount: &MountStep) -> Result<(), InputsError> {
+        match mount.origin {
+            Origin::Context(context) => self.literal(step, context, 0, &relative(&mount.source), None),
+            _ => Ok(()),
+        }
+    }
+
+    fn parents(&mut self, step: &Step, context: usize, source: usize, raw: &str) -> Result<(), InputsError> {
+        let (folder, pattern) = match raw.split_once("/./") {
+            Some((folder, pattern)) => (relative(folder), relative(pattern)),
+            None => (String::new(), relative(raw)),
+        };
+        let taken = match Ignore::from_patterns([pattern.as_str()]) {
+            Ok(taken) if !has_wildcard(&folder) && !pattern.is_empty() => taken,
+            // The whole folder, or a pattern before the pivot.
+            _ if !has_wildcard(&folder) && pattern.is_empty() => {
+                return self.literal(step, context, source, &folder, None);
+            }
+            _ => {
+                self.unclear(step, raw);
+                return Ok(());
+            }
+        };
+        let resolved = self.views[context].resolve(&folder)?;
+        self.links(context, source, &resolved.links);
+        let Some(folder) = resolved.path else { return Err(self.missing(step, context, &folder)) };
+        let mut found = Vec::new();
+        self.walk(context, &folder, &mut |path, child| {
+            let rest = path.strip_prefix(folder.as_str()).unwrap_or(path).trim_start_matches('/');
+            if !child.matched.ignored && taken.selects(rest) {
+                found.push(path.to_owned());
+            }
+        })?;
+        if found.is_empty() && !has_wildcard(&pattern) {
+            return Err(self.missing(step, context, &join(&folder, &pattern)));
+        }
+        for path in &found {
+            self.take_entry(context, path);
+            // The folders above it are made with their own modes.
+            let mut above = path.as_str();
+            while let Some(at) = above.rfind('/') {
+                above = &above[..at];
+                if above.len() <= folder.len() {
+                    break;
+                }
+                self.take_entry(context, above);
+            }
+        }
+        self.reader(context, source, Finder::Parents { folder, pattern: taken }, None);
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        context: usize,
+        source: usize,
+        finder: Finder,
+        renamed: Option<String>,
+    ) -> Result<(), InputsError> {
+        if let Finder::Path(path) = &finder {
+            self.tree(context, path)?;
+        }
+        self.reader(context, source, finder, renamed);
+        Ok(())
+    }
+
+    fn take_entry(&mut self, context: usize, path: &str) {
+        if let Ok(Some(entry)) = self.views[context].entry(path) {
+            let selected = Selected { kind: entry.kind, mode: entry.mode, way: false };
+            self.selection.files[context].insert(path.to_owned(), selected);
+        }
+    }
+
+    /// Takes everything at and below a path.
+    fn tree(&mut self, context: usize, path: &str) -> Result<(), InputsError> {
+        self.selected_tree(context, path, None)
+    }
+
+    fn selected_tree(&mut self, context: usize, path: &str, exclude: Option<&Ignore>) -> Result<(), InputsError> {
+        let view = &self.views[context];
+        let Some(entry) = view.entry(path)? else { return Ok(()) };
+        let mut found: Vec<(String, Selected)> = Vec::new();
+        let mut unnamed = None;
+        let mut ways = false;
+        if !path.is_empty() && (!entry.matched.ignored || entry.kind == EntryKind::Dir) {
+            found.push((path.to_owned(), Selected { kind: entry.kind.clone(), mode: entry.mode, way: false }));
+        }
+        let excluded = exclude.filter(|e| !e.is_empty());
+        walk(view, path, &entry, &mut |full, child| {
+            if let Some(exclude) = excluded {
+                let rest = full.strip_prefix(path).unwrap_or(full).trim_start_matches('/');
+                let matched = exclude.lookup(rest);
+                if matched.ignored {
+                    ways = true;
+                    return;
+                }
+            }
+            if child.unnamed {
+                unnamed.get_or_insert_with(|| view.host(full));
+            }
+            // An ignored folder is there only for what is kept below it; it is added with that.
+            let way = child.matched.ignored && child.kind == EntryKind::Dir;
+            ways |= way;
+            if !way {
+                found.push((full.to_owned(), Selected { kind: child.kind.clone(), mode: child.mode, way: false }));
+            }
+        })?;
+        if let Some(path) = unnamed {
+            return Err(InputsError::NotUtf8 { path });
+        }
+        // Folders between the source and what is kept below them are copied too, ignored or not.
+        let mut between = Vec::new();
+        for (full, _) in found.iter().filter(|_| ways) {
+            let mut above = full.as_str();
+            while let Some(at) = above.rfind('/') {
+                above = &above[..at];
+                if above.len() <= path.len() {
+                    break;
+                }
+                between.push(above.to_owned());
+            }
+        }
+        self.selection.files[context].extend(found);
+        between.sort();
+        between.dedup();
+        for above in between {
+            self.take_entry(context, &above);
+        }
+        Ok(())
+    }
+
+    fn walk(&self, context: usize, path: &str, visit: &mut dyn FnMut(&str, &Child)) -> Result<(), InputsError> {
+        let view = &self.views[context];
+        match view.entry(path)? {
+            Some(entry) => walk(view, path, &entry, visit),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a path leads to something that the context holds.
+    fn is_there(&self, context: usize, path: &str) -> Result<bool, InputsError> {
+        if path.is_empty() {
+            return Ok(true);
+        }
+        let Some(entry) = self.views[context].entry(path)? else { return Ok(false) };
+        if !entry.matched.ignored {
+            return Ok(true);
+        }
+        let mut kept = false;
+        walk(&self.views[context], path, &entry, &mut |_, child| kept |= !child.matched.ignored)?;
+        Ok(kept)
+    }
+
+    fn glob(&self, context: usize, folder: &str, parts: &[Glob], found: &mut Vec<String>) -> Result<(), InputsError> {
+        let Some((part, rest)) = parts.split_first() else { return Ok(()) };
+        let view = &self.views[context];
+        let Some(entry) = view.entry(folder)? else { return Ok(()) };
+        if entry.kind != EntryKind::Dir {
+            return Ok(());
+        }
+        for child in view.children(folder, &entry.matched)?.iter() {
+            if child.pruned || !part.matches(&child.name) {
+                continue;
+            }
+            let path = join(folder, &child.name);
+            if !rest.is_empty() {
+                self.glob(context, &path, rest, found)?;
+            } else if self.is_there(context, &path)? {
+                found.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn missing(&self, step: &Step, context: usize, path: &str) -> InputsError {
+        let view = &self.views[context];
+        let instruction = step.text.split_whitespace().next().unwrap_or_default().to_uppercase();
+        let hint = match view.ignore.deciding_line(path) {
+            Some(line) => Some(format!("line {line} of the ignore file leaves it out")),
+            None if path.contains("://") => Some("COPY takes no URL; ADD does".to_owned()),
+            None => {
+                let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+                let matched = view.ignore.lookup(folder);
+                let siblings = view.children(folder, &matched).unwrap_or_default();
+                similar(name, siblings.iter().filter(|c| !c.pruned).map(|c| c.name.as_str()))
+                    .map(|name| format!("did you mean {:?}?", join(folder, &name)))
+                    .or_else(|| Some("sources are relative to the build context".to_owned()))
+            }
+        };
+        InputsError::MissingSource {
+            dockerfile: self.dockerfile.cloned(),
+            place: step.place,
+            instruction,
+            source_path: path.to_owned(),
+            context: view.root.clone(),
+            hint,
+        }
+    }
+}
+
+/// Visits everything below a folder that is not pruned; links are not followed. Ignored folders that may hold
+/// something kept are visited too.
+fn walk(view: &View<'_>, path: &str, entry: &Child, visit: &mut dyn FnMut(&str, &Child)) -> Result<(), InputsError> {
+    if entry.kind != EntryKind::Dir {
+        return Ok(());
+    }
+    let matched: &Matched = &entry.matched;
+    for child in view.children(path, matched)?.iter().filter(|c| !c.pruned) {
+        let full = join(path, &child.name);
+        visit(&full, child);
+        if child.kind == EntryKind::Dir {
+            walk(view, &full, child, visit)?;
+        }
+    }
+    Ok(())
+}
