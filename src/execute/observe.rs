@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
-use super::{Cause, Failure, Sources};
+use super::{Cause, Executor, Failure, RunOptions, Sources};
 use crate::engine::{Engine, Query};
+use crate::event::Message;
 use crate::model::{ContainerId, Digest, Observed, Project, ServiceName};
-use crate::plan::{Input, Wanted};
+use crate::plan::{self, Input, PlanError, UpOptions, Wanted};
 
 /// What should be and what is, at one moment.
 #[derive(Clone, Debug)]
@@ -74,6 +75,48 @@ pub async fn observe(
         blocking(move || sources.history(&digests)).await
     };
     Ok(View { project: Arc::clone(project), wanted: Arc::new(wanted), observed, history })
+}
+
+/// The same, once all that builds start from is there: an image that is missing is pulled, one of another service is
+/// built, and then the measure is taken again.
+///
+/// # Errors
+/// As [`observe`], and what cannot be pulled or built.
+pub async fn settle(
+    executor: &Executor,
+    project: &Arc<Project>,
+    services: &[ServiceName],
+    options: &UpOptions,
+    run: &RunOptions,
+) -> Result<View, Vec<Failure>> {
+    // A chain of bases is as long as the chain of services at most.
+    for _ in 0..=project.services.len() {
+        let view = observe(&*executor.engine, &executor.sources, project, services).await?;
+        if view.wanted.bases.is_empty() {
+            return Ok(view);
+        }
+        let plan = plan::bases(view.input(&HashMap::new()), options).map_err(|errors| plan_failures(project, errors))?;
+        if plan.is_empty() {
+            return Ok(view);
+        }
+        let outcome = executor.run(project, &plan, run).await;
+        if !outcome.is_success() {
+            return Err(outcome.failures);
+        }
+    }
+    observe(&*executor.engine, &executor.sources, project, services).await
+}
+
+/// What the planner refuses, with its place in the manifest.
+pub fn plan_failures(project: &Project, errors: Vec<PlanError>) -> Vec<Failure> {
+    errors
+        .into_iter()
+        .map(|error| {
+            let message = Message { service: error.service, ..Message::new(error.text) };
+            let message = message.at(project.locate(&error.path)).hint(error.hint);
+            Failure { cause: Cause::Manifest, message }
+        })
+        .collect()
 }
 
 /// Runs something that blocks off the loop. A panic in it goes on here.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Digest, Reload};
 
 /// Everything that a service's image depends on, measured at one moment.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measured {
     /// Digest over all parts; equal digests give equal images.
     pub digest: Digest,
@@ -19,15 +19,20 @@ pub struct Measured {
     pub fallback: Option<String>,
     /// Base images and images of other stages that come from outside.
     pub base_images: Vec<String>,
+}
+
+/// What is watched for a service, and what a change asks for.
+#[derive(Clone)]
+pub struct Watch {
     /// What a change of a path asks for.
     pub effects: Arc<dyn Effects>,
     /// Folders in which a change can matter: watched, one by one.
     pub folders: BTreeSet<PathBuf>,
 }
 
-impl fmt::Debug for Measured {
+impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Measured").field("digest", &self.digest.short()).field("parts", &self.parts.len()).finish()
+        f.debug_struct("Watch").field("folders", &self.folders).finish_non_exhaustive()
     }
 }
 
@@ -43,7 +48,7 @@ impl Measured {
     }
 }
 
-/// Answers what a change of a path asks for; made by `inputs`, asked by the watch.
+/// Answers what a change of a path asks for: from a Dockerfile, or from rules of the manifest.
 pub trait Effects: Send + Sync {
     /// What a change of this absolute path (written, made, removed or renamed) asks for.
     fn effect(&self, path: &Path) -> Effect;

@@ -14,7 +14,7 @@ mod tree;
 
 pub use digest::Digest;
 pub use graph::{Cycle, Graph};
-pub use measured::{Effect, Effects, Measured, SyncAction, SyncTarget};
+pub use measured::{Effect, Effects, Measured, SyncAction, SyncTarget, Watch};
 pub use names::{ContainerId, ImageId, NetworkId, ProjectName, ServiceName};
 pub use observed::{
     ContainerState, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage, ObservedNetwork,

@@ -28,7 +28,7 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         return Some(Reason::Agent);
     }
     match input.wanted.images.get(&service.name) {
-        Some(image @ (WantedImage::Built { .. } | WantedImage::Remote { .. })) => {
+        Some(image @ (WantedImage::Built(_) | WantedImage::Remote { .. })) => {
             if content(input, container).as_ref() != image.digest() {
                 return Some(Reason::Inputs(changed_parts(input, service, container).unwrap_or_default()));
             }
@@ -59,7 +59,7 @@ fn content(input: Input<'_>, container: &ObservedContainer) -> Option<Digest> {
 
 /// The names of what changed since a container got its content; `None` where that is not known.
 pub fn changed_parts(input: Input<'_>, service: &Service, container: &ObservedContainer) -> Option<Vec<Part>> {
-    let WantedImage::Built { inputs, .. } = input.wanted.images.get(&service.name)? else { return None };
+    let WantedImage::Built(inputs) = input.wanted.images.get(&service.name)? else { return None };
     let before = input.history.get(&content(input, container)?)?;
     Some(
         inputs

@@ -29,6 +29,8 @@ pub const CONFIG: &str = "io.hob.config";
 pub const INPUTS: &str = "io.hob.inputs";
 /// hob's: build id of the agent in the container.
 pub const AGENT: &str = "io.hob.agent";
+/// hob's: why the container was made.
+pub const WHY: &str = "io.hob.why";
 /// Value of [`AGENT`] in a container that should have one and cannot.
 pub const NO_AGENT: &str = "none";
 
@@ -168,9 +170,9 @@ pub fn container_labels(
         if let Some(digest) = image.digest() {
             add(INPUTS, digest.as_str().to_owned());
         }
-        if let (true, Some(agent)) = (image.is_hot(), &wanted.agent) {
-            add(AGENT, agent.clone());
-        }
+    }
+    if let (true, Some(agent)) = (wanted.has_agent(&service.name), &wanted.agent) {
+        add(AGENT, agent.clone());
     }
     labels
 }

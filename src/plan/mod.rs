@@ -19,6 +19,6 @@ pub use down::{DownOptions, Images, down, restart, start, stop};
 pub use labels::Labels;
 pub use op::{Create, Op, Plan, Step, StepId, Until};
 pub use reason::{Part, Reason};
-pub use reconcile::{Input, PlanError, Recreate, UpOptions, up};
+pub use reconcile::{Input, PlanError, Recreate, UpOptions, bases, up};
 pub use spec::container_spec;
-pub use wanted::{Wanted, WantedImage};
+pub use wanted::{Base, Wanted, WantedImage};

@@ -17,6 +17,8 @@ pub enum Reason {
     Inputs(Vec<Part>),
     /// The image's name points to another image than the container was made from.
     Image,
+    /// A build starts from it.
+    Base(ServiceName),
     /// No image has the digest of what the build reads.
     NoImage,
     /// The image is there under its digest, and its name is not.
@@ -67,6 +69,7 @@ impl fmt::Display for Reason {
             Self::Inputs(parts) if parts.is_empty() => f.write_str("what its build reads changed"),
             Self::Inputs(parts) => write!(f, "{} changed", list(parts)),
             Self::Image => f.write_str("its image is a newer one"),
+            Self::Base(service) => write!(f, "the build of {service} starts from it"),
             Self::NoImage => f.write_str("no image was built from what its build reads"),
             Self::Name => f.write_str("the image is there and its name points elsewhere"),
             Self::PullAlways => f.write_str("its pull policy is always"),

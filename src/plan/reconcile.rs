@@ -6,9 +6,10 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::containers::{Existing, assess};
+use super::labels::WHY;
 use super::networks::{MissingExternal, Resources, resources};
 use super::op::{Create, StepId, Until};
-use super::{Op, Plan, Reason, Wanted, WantedImage, container_spec};
+use super::{Base, Op, Plan, Reason, Wanted, WantedImage, container_spec};
 use crate::model::{
     Condition, ContainerId, ContainerState, Digest, Graph, Health, Observed, ObservedContainer, Project, Service,
     ServiceName,
@@ -100,15 +101,7 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
     let services: Vec<&Service> =
         order.iter().filter(|name| scope.contains(name)).filter_map(|name| input.project.services.get(name)).collect();
 
-    let mut up = Up {
-        input,
-        options,
-        plan: Plan::default(),
-        images: HashMap::new(),
-        resources: Resources::default(),
-        done: BTreeMap::new(),
-        errors: Vec::new(),
-    };
+    let mut up = Up::new(input, options);
     up.images(&services);
     match resources(&mut up.plan, input.project, &services, input.observed) {
         Ok(resources) => up.resources = resources,
@@ -128,6 +121,22 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
         }
     }
     Ok(up.plan)
+}
+
+/// Plans what must be there before builds can be measured: images that they start from. Empty where all are there.
+///
+/// # Errors
+/// An image that must not be built or pulled.
+pub fn bases(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
+    let mut up = Up::new(input, options);
+    let built = input.wanted.bases.iter().filter_map(|base| match base {
+        Base::Service { base, .. } => input.project.services.get(base),
+        Base::Image { .. } => None,
+    });
+    let mut built: Vec<&Service> = built.collect();
+    built.dedup_by_key(|service| service.name.clone());
+    up.images(&built);
+    if up.errors.is_empty() { Ok(up.plan) } else { Err(up.errors) }
 }
 
 fn external_error(missing: MissingExternal) -> PlanError {
@@ -170,13 +179,25 @@ struct Up<'a> {
     errors: Vec<PlanError>,
 }
 
-impl Up<'_> {
+impl<'a> Up<'a> {
+    fn new(input: Input<'a>, options: &'a UpOptions) -> Self {
+        Self {
+            input,
+            options,
+            plan: Plan::default(),
+            images: HashMap::new(),
+            resources: Resources::default(),
+            done: BTreeMap::new(),
+            errors: Vec::new(),
+        }
+    }
+
     /// Pulls and builds: one build for all services that share its digest.
     fn images(&mut self, services: &[&Service]) {
         let mut builds: IndexMap<String, Vec<&Service>> = IndexMap::new();
         for service in services {
             match self.input.wanted.images.get(&service.name) {
-                Some(image @ (WantedImage::Built { .. } | WantedImage::Remote { .. })) => {
+                Some(image @ (WantedImage::Built(_) | WantedImage::Remote { .. })) => {
                     builds.entry(image.by_digest().unwrap_or_default()).or_default().push(service);
                 }
                 Some(WantedImage::Named(image)) => self.pull(service, image),
@@ -185,6 +206,13 @@ impl Up<'_> {
         }
         // Bases first: a build that starts from another service's image comes after it.
         let mut names: HashMap<String, StepId> = HashMap::new();
+        for base in &self.input.wanted.bases {
+            if let Base::Image { name, platform, service } = base {
+                let op = Op::Pull { image: name.clone(), platform: platform.clone() };
+                let step = self.plan.push(op, Some(service), Reason::Base(service.clone()), Vec::new());
+                names.insert(name.strip_suffix(":latest").unwrap_or(name).to_owned(), step);
+            }
+        }
         let mut open: Vec<(String, Vec<&Service>)> = builds.into_iter().collect();
         while !open.is_empty() {
             let names_of = |(_, group): &(String, Vec<&Service>)| -> Vec<String> {
@@ -209,7 +237,7 @@ impl Up<'_> {
     fn bases(&self, service: &Service) -> Vec<String> {
         let plain = |name: &String| name.strip_suffix(":latest").unwrap_or(name).to_owned();
         match self.input.wanted.images.get(&service.name) {
-            Some(WantedImage::Built { inputs, .. }) => inputs.base_images.iter().map(plain).collect(),
+            Some(WantedImage::Built(inputs)) => inputs.base_images.iter().map(plain).collect(),
             _ => Vec::new(),
         }
     }
@@ -452,8 +480,8 @@ impl Up<'_> {
         for other in shared_namespaces(service) {
             after.extend(self.done.get(other).into_iter().flat_map(|done| done.started.iter().chain(&done.created)));
         }
-        let agent = self.input.wanted.images.get(&service.name).is_some_and(WantedImage::is_hot)
-            && self.input.wanted.agent.is_some();
+        spec.labels.insert(WHY.to_owned(), reason.to_string());
+        let agent = self.input.wanted.has_agent(&service.name);
         let op = Op::Create(Box::new(Create { spec, agent }));
         self.plan.push(op, Some(&service.name), reason, after)
     }

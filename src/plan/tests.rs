@@ -2,8 +2,6 @@
 //! leaves nothing to do.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
-use std::sync::Arc;
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -24,16 +22,6 @@ struct World {
     ids: usize,
 }
 
-struct NoEffects;
-impl Effects for NoEffects {
-    fn effect(&self, _: &Path) -> Effect {
-        Effect::Nothing
-    }
-    fn wants_folder(&self, _: &Path) -> bool {
-        false
-    }
-}
-
 fn measured(parts: &[(&str, &str)], bases: &[&str]) -> Measured {
     let parts: Vec<(String, Digest)> =
         parts.iter().map(|(name, content)| ((*name).to_owned(), Digest::of(content.as_bytes()))).collect();
@@ -42,8 +30,6 @@ fn measured(parts: &[(&str, &str)], bases: &[&str]) -> Measured {
         parts,
         fallback: None,
         base_images: bases.iter().map(|b| (*b).to_owned()).collect(),
-        effects: Arc::new(NoEffects),
-        folders: BTreeSet::new(),
     }
 }
 
@@ -74,7 +60,7 @@ impl World {
     fn reads(&mut self, service: &str, parts: &[(&str, &str)], bases: &[&str]) {
         let inputs = measured(parts, bases);
         self.history.insert(inputs.digest.clone(), inputs.parts.clone());
-        self.wanted.images.insert(service.into(), WantedImage::Built { inputs, hot: false });
+        self.wanted.images.insert(service.into(), WantedImage::Built(inputs));
     }
 
     fn service(&mut self, name: &str) -> &mut Service {
@@ -302,7 +288,7 @@ fn what_was_synced_counts_as_built() {
     let mut world = shop();
     world.settle();
     world.reads("web", &[("file index.html", "2")], &["debian:bookworm-slim"]);
-    let Some(WantedImage::Built { inputs, .. }) = world.wanted.images.get("web") else { panic!("web is built") };
+    let Some(WantedImage::Built(inputs)) = world.wanted.images.get("web") else { panic!("web is built") };
     let digest = inputs.digest.clone();
     let id = world.container("shop-web-1").id.clone();
     world.synced.insert(id, digest);

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{Finished, Session};
-use crate::event::{Event, Message};
+use crate::event::Event;
 use crate::execute::executor::millis;
-use crate::execute::{Cause, Failure, Outcome, View, observe};
+use crate::execute::observe::{observe, plan_failures, settle};
+use crate::execute::{Outcome, View};
 use crate::model::{Graph, Observed, Port, ServiceName};
-use crate::plan::{self, PlanError};
+use crate::plan;
 
 /// How an apply ended.
 pub struct Applied {
@@ -56,7 +57,12 @@ impl Session {
         run.cancel = self.cancel.child_token();
         let apply = self.options.apply || self.up;
         self.jobs.spawn(async move {
-            let view = match observe(&*engine, &sources, &project, &scope).await {
+            let view = if apply {
+                settle(&executor, &project, &scope, &options, &run).await
+            } else {
+                observe(&*engine, &sources, &project, &scope).await
+            };
+            let view = match view {
                 Ok(view) => view,
                 Err(failures) => {
                     let outcome = Outcome { failures, ..Outcome::default() };
@@ -154,16 +160,4 @@ pub fn url(port: &Port, service: &ServiceName, observed: &Observed) -> Option<St
         (None, _) => "http",
     };
     Some(format!("{scheme}://{address}"))
-}
-
-/// What the planner refuses, with its place in the manifest.
-pub fn plan_failures(project: &crate::model::Project, errors: Vec<PlanError>) -> Vec<Failure> {
-    errors
-        .into_iter()
-        .map(|error| {
-            let message = Message { service: error.service, ..Message::new(error.text) };
-            let message = message.at(project.locate(&error.path)).hint(error.hint);
-            Failure { cause: Cause::Manifest, message }
-        })
-        .collect()
 }

@@ -198,7 +198,7 @@ impl Session {
     }
 
     pub(super) fn is_hot(&self, service: &ServiceName) -> bool {
-        self.wanted.images.get(service).is_some_and(crate::plan::WantedImage::is_hot) && self.wanted.agent.is_some()
+        self.wanted.has_agent(service)
     }
 }
 

@@ -11,10 +11,10 @@ use super::ending::rebuild_options;
 use super::{Finished, Session};
 use crate::event::{Event, Message, Reloaded, Timings};
 use crate::execute::agents::{Hot, SyncError};
-use crate::execute::observe::blocking;
-use crate::execute::{Executor, Failure, RunOptions, observe};
-use crate::model::{ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName, SyncTarget};
-use crate::plan::{self, Decision, Running, WantedImage, decide};
+use crate::execute::observe::{blocking, plan_failures, settle};
+use crate::execute::{Executor, Failure, RunOptions};
+use crate::model::{ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName, SyncTarget, Watch};
+use crate::plan::{self, Decision, Running, Wanted, WantedImage, decide};
 
 /// How a service's job ended.
 pub struct Reload {
@@ -22,13 +22,20 @@ pub struct Reload {
     /// What it was about; goes back where it did not succeed.
     dirty: BTreeSet<PathBuf>,
     noticed: Instant,
-    /// The new measure, where it succeeded.
-    inputs: Option<Measured>,
+    /// What was measured, where it succeeded.
+    measured: Option<Measure>,
     /// What the containers hold now.
     synced: Vec<(ContainerId, Digest)>,
     /// For the person; `None` where nothing was to be done or the job was superseded.
     report: Option<Reloaded>,
     superseded: bool,
+}
+
+/// A service as measured by its job.
+#[derive(Clone)]
+struct Measure {
+    inputs: Option<Measured>,
+    watch: Option<Watch>,
 }
 
 /// Everything that a job takes with it.
@@ -37,7 +44,8 @@ struct Job {
     project: Arc<Project>,
     service: Service,
     containers: Vec<ContainerId>,
-    inputs: Measured,
+    inputs: Option<Measured>,
+    watch: Watch,
     dirty: BTreeSet<PathBuf>,
     asked: Option<Then>,
     noticed: Instant,
@@ -68,6 +76,7 @@ impl Session {
                 project: Arc::clone(&self.project),
                 service,
                 inputs: watched.inputs.clone(),
+                watch: watched.watch.clone(),
                 dirty: std::mem::take(&mut watched.dirty),
                 asked: watched.asked.take(),
                 noticed: watched.noticed.take().unwrap_or(now),
@@ -87,7 +96,7 @@ impl Session {
         self.synced.extend(reload.synced);
         let Some(watched) = self.watching.get_mut(&reload.service) else { return };
         watched.job = None;
-        let failed = reload.inputs.is_none();
+        let failed = reload.measured.is_none();
         if failed {
             // What this job did not do is still to be done.
             watched.dirty.extend(reload.dirty);
@@ -96,14 +105,17 @@ impl Session {
             watched.noticed.get_or_insert(reload.noticed);
             watched.quiet.get_or_insert_with(Instant::now);
         }
-        if let Some(inputs) = reload.inputs {
-            let moved = inputs.folders != watched.inputs.folders;
-            watched.inputs = inputs.clone();
+        if let Some(Measure { inputs, watch }) = reload.measured {
             let mut wanted = (*self.wanted).clone();
-            if let Some(WantedImage::Built { inputs: old, .. }) = wanted.images.get_mut(&reload.service) {
-                *old = inputs;
+            if let (Some(now), Some(WantedImage::Built(old))) = (&inputs, wanted.images.get_mut(&reload.service)) {
+                *old = now.clone();
             }
             self.wanted = Arc::new(wanted);
+            watched.inputs = inputs;
+            let moved = watch.as_ref().is_some_and(|watch| watch.folders != watched.watch.folders);
+            if let Some(watch) = watch {
+                watched.watch = watch;
+            }
             if moved {
                 self.set_folders();
             }
@@ -120,7 +132,7 @@ impl Job {
             service: self.service.name.clone(),
             dirty: self.dirty.clone(),
             noticed: self.noticed,
-            inputs: None,
+            measured: None,
             synced: Vec::new(),
             report: None,
             superseded: false,
@@ -150,13 +162,13 @@ impl Job {
             Ok(measured) => measured,
             Err(failure) => return (String::new(), Err(failure)),
         };
-        let changed = measured.differing(&self.inputs.parts);
+        let same = measured.inputs == self.inputs;
         let effects: Vec<(PathBuf, Effect)> =
-            self.dirty.iter().map(|path| (path.clone(), self.inputs.effects.effect(path))).collect();
+            self.dirty.iter().map(|path| (path.clone(), self.watch.effects.effect(path))).collect();
         let by_rule = effects.iter().any(|(_, effect)| is_rule(effect));
-        if changed.is_empty() && self.asked.is_none() && !by_rule {
+        if same && self.asked.is_none() && !by_rule {
             // Written and the same as before.
-            reload.inputs = Some(measured);
+            reload.measured = Some(measured);
             return (String::new(), Ok(None));
         }
         let state =
@@ -169,11 +181,11 @@ impl Job {
         timings.decided_us = micros(self.quiet.elapsed());
         match decision {
             Decision::Nothing => {
-                reload.inputs = Some(measured);
+                reload.measured = Some(measured);
                 (String::new(), Ok(None))
             }
             Decision::Hold(hold) => {
-                reload.inputs = Some(measured);
+                reload.measured = Some(measured);
                 (hold.to_string(), Ok(Some("held".to_owned())))
             }
             Decision::Rebuild { why } => (why, self.rebuild(reload, measured, timings).await),
@@ -186,15 +198,12 @@ impl Job {
         }
     }
 
-    async fn measure(&self) -> Result<Measured, Failure> {
+    async fn measure(&self) -> Result<Measure, Failure> {
         let (sources, project) = (Arc::clone(&self.executor.sources), Arc::clone(&self.project));
         let (service, images) = (self.service.name.clone(), self.executor.agents.images());
         let wanted = blocking(move || sources.measure(&project, std::slice::from_ref(&service), &images)).await;
         match wanted {
-            Ok(mut wanted) => match wanted.images.swap_remove(&self.service.name) {
-                Some(WantedImage::Built { inputs, .. }) => Ok(inputs),
-                _ => Ok(self.inputs.clone()),
-            },
+            Ok(wanted) => Ok(self.measure_of(&wanted)),
             Err(messages) => {
                 let message = messages.into_iter().next().unwrap_or_default();
                 Err(Failure { cause: crate::execute::Cause::Manifest, message })
@@ -202,10 +211,15 @@ impl Job {
         }
     }
 
+    fn measure_of(&self, wanted: &Wanted) -> Measure {
+        let name = &self.service.name;
+        Measure { inputs: super::watching::measured(wanted, name), watch: wanted.watch.get(name).cloned() }
+    }
+
     async fn sync(
         &self,
         reload: &mut Reload,
-        measured: Measured,
+        measured: Measure,
         targets: Vec<SyncTarget>,
         then: &Then,
         timings: &mut Timings,
@@ -219,14 +233,16 @@ impl Job {
                     timings.synced_us = timings.synced_us.max(done.synced_us);
                     timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
                     action = done.action;
-                    reload.synced.push((container.clone(), measured.digest.clone()));
+                    if let Some(inputs) = &measured.inputs {
+                        reload.synced.push((container.clone(), inputs.digest.clone()));
+                    }
                 }
                 // What cannot be synced is built: the result is the same, it only takes longer.
                 Err(SyncError::Rebuild(_)) => return self.rebuild(reload, measured, timings).await,
                 Err(SyncError::Failed(failure)) => return Err(failure),
             }
         }
-        reload.inputs = Some(measured);
+        reload.measured = Some(measured);
         Ok(Some(action))
     }
 
@@ -234,23 +250,23 @@ impl Job {
     async fn rebuild(
         &self,
         reload: &mut Reload,
-        measured: Measured,
+        measured: Measure,
         timings: &mut Timings,
     ) -> Result<Option<String>, Failure> {
         let began = Instant::now();
         let options = rebuild_options(&self.project, &self.service.name, self.grace);
-        let view = observe(&*self.executor.engine, &self.executor.sources, &self.project, &options.services).await;
+        let run = RunOptions { cancel: self.cancel.clone(), ..RunOptions::default() };
+        let view = settle(&self.executor, &self.project, &options.services, &options, &run).await;
         let view = view.map_err(first)?;
         // What this service's own containers hold is what the save is to change.
         let mut synced = self.synced.clone();
         synced.retain(|container, _| !self.containers.contains(container));
         let plan = plan::up(view.input(&synced), &options)
-            .map_err(|errors| first(super::apply::plan_failures(&self.project, errors)))?;
+            .map_err(|errors| first(plan_failures(&self.project, errors)))?;
         if plan.is_empty() {
-            reload.inputs = Some(measured);
+            reload.measured = Some(measured);
             return Ok(None);
         }
-        let run = RunOptions { cancel: self.cancel.clone(), ..RunOptions::default() };
         let outcome = self.executor.run(&self.project, &plan, &run).await;
         timings.synced_us = micros(began.elapsed());
         if let Some(failure) = outcome.failures.into_iter().next() {
@@ -260,9 +276,7 @@ impl Job {
             let message = Message::new("a newer change took its place");
             return Err(Failure { cause: crate::execute::Cause::Build, message });
         }
-        if let Some(WantedImage::Built { inputs, .. }) = view.wanted.images.get(&self.service.name) {
-            reload.inputs = Some(inputs.clone());
-        }
+        reload.measured = Some(self.measure_of(&view.wanted));
         Ok(Some("rebuilt + recreated".to_owned()))
     }
 }

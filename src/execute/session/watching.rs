@@ -12,8 +12,8 @@ use super::Session;
 use crate::event::{Event, Message, Sink};
 use crate::execute::{Cause, Failure};
 use crate::host::watch::{Batch, ChangeKind, Watcher};
-use crate::model::{Effect, Effects, Measured, Reload, ServiceName};
-use crate::plan::{Debouncer, WantedImage};
+use crate::model::{Effect, Effects, Measured, Reload, ServiceName, Watch};
+use crate::plan::{Debouncer, Wanted, WantedImage};
 
 /// Everything that the watch knows.
 #[derive(Default)]
@@ -32,8 +32,10 @@ pub struct Watching {
 
 /// A watched service.
 pub struct Watched {
-    /// As last measured.
-    pub inputs: Measured,
+    /// What is watched for it.
+    pub watch: Watch,
+    /// What its build reads, as last measured; `None` where it has none.
+    pub inputs: Option<Measured>,
     /// Changed since.
     pub dirty: BTreeSet<PathBuf>,
     /// When the first of them was noticed.
@@ -87,7 +89,7 @@ impl Watching {
     fn matters(&self, path: &Path, kind: ChangeKind) -> bool {
         kind == ChangeKind::Rescan
             || self.manifest.contains(path)
-            || self.services.values().any(|w| w.inputs.effects.effect(path) != Effect::Nothing)
+            || self.services.values().any(|w| w.watch.effects.effect(path) != Effect::Nothing)
     }
 
     /// Forgets what has changed, because it is about to be measured as a whole.
@@ -114,6 +116,14 @@ impl Watching {
     pub fn startable(&self) -> Vec<ServiceName> {
         let can = |w: &Watched| w.job.is_none() && w.quiet.is_some() && (!w.dirty.is_empty() || w.asked.is_some());
         self.services.iter().filter(|(_, w)| can(w) || w.job.is_none() && w.asked.is_some()).map(|(s, _)| s.clone()).collect()
+    }
+}
+
+/// What a service's build reads.
+pub fn measured(wanted: &Wanted, service: &ServiceName) -> Option<Measured> {
+    match wanted.images.get(service) {
+        Some(WantedImage::Built(inputs)) => Some(inputs.clone()),
+        _ => None,
     }
 }
 
@@ -148,17 +158,16 @@ impl Session {
         }
         let scope = self.scope();
         let wanted = Arc::clone(&self.wanted);
-        self.watching.services.retain(|service, _| scope.contains(service) && wanted.images.contains_key(service));
+        self.watching.services.retain(|service, _| scope.contains(service) && wanted.watch.contains_key(service));
         for service in scope {
-            let Some(WantedImage::Built { inputs, .. }) = self.wanted.images.get(&service) else {
-                self.watching.services.remove(&service);
-                continue;
-            };
+            let Some(watch) = wanted.watch.get(&service).cloned() else { continue };
+            let inputs = measured(&wanted, &service);
             match self.watching.services.get_mut(&service) {
-                Some(watched) => watched.inputs = inputs.clone(),
+                Some(watched) => (watched.watch, watched.inputs) = (watch, inputs),
                 None => {
                     let watched = Watched {
-                        inputs: inputs.clone(),
+                        watch,
+                        inputs,
                         dirty: BTreeSet::new(),
                         noticed: None,
                         quiet: None,
@@ -179,10 +188,10 @@ impl Session {
         let mut folders: BTreeSet<PathBuf> =
             self.watching.manifest.iter().filter_map(|file| file.parent().map(Path::to_path_buf)).collect();
         for watched in self.watching.services.values() {
-            folders.extend(watched.inputs.folders.iter().cloned());
+            folders.extend(watched.watch.folders.iter().cloned());
         }
         let mut effects = self.watching.effects.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *effects = self.watching.services.values().map(|w| Arc::clone(&w.inputs.effects)).collect();
+        *effects = self.watching.services.values().map(|w| Arc::clone(&w.watch.effects)).collect();
         drop(effects);
         if let Some(watcher) = &mut self.watching.watcher {
             let coverage = watcher.set(&folders);
@@ -216,7 +225,7 @@ impl Session {
         }
         for watched in self.watching.services.values_mut() {
             for path in &batch.paths {
-                if rescan || watched.inputs.effects.effect(path) != Effect::Nothing {
+                if rescan || watched.watch.effects.effect(path) != Effect::Nothing {
                     watched.dirty.insert(path.to_path_buf());
                 }
             }
