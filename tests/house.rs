@@ -112,7 +112,9 @@ fn pure_rooms_do_no_io() {
     let mut broken = Vec::new();
     for room in PURE {
         for file in sources(&root().join("src").join(room)) {
-            if file.file_name().is_some_and(|name| name == "tests.rs") || file.components().any(|c| c.as_os_str() == "tests") {
+            if file.file_name().is_some_and(|name| name == "tests.rs")
+                || file.components().any(|c| c.as_os_str() == "tests")
+            {
                 continue;
             }
             let code = code(&file);
@@ -131,7 +133,10 @@ fn only_docker_names_bollard_and_only_ui_prints() {
     for file in sources(&root().join("src")) {
         let name = file.strip_prefix(root()).unwrap().display().to_string();
         let code = code(&file);
-        if code.contains("bollard") && !name.starts_with("src/engine/docker") && !name.starts_with("src/engine/buildkit") {
+        if code.contains("bollard")
+            && !name.starts_with("src/engine/docker")
+            && !name.starts_with("src/engine/buildkit")
+        {
             broken.push(format!("{name} names bollard"));
         }
         let prints = ["println!", "print!(", "io::stdout()", "io::stderr()"].iter().any(|word| code.contains(word));

@@ -3,5 +3,7 @@
 pub mod args;
 pub mod completions;
 pub mod exit;
+mod history;
 pub mod init;
+mod sources;
 pub mod version;

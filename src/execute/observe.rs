@@ -95,7 +95,8 @@ pub async fn settle(
         if view.wanted.bases.is_empty() {
             return Ok(view);
         }
-        let plan = plan::bases(view.input(&HashMap::new()), options).map_err(|errors| plan_failures(project, errors))?;
+        let plan =
+            plan::bases(view.input(&HashMap::new()), options).map_err(|errors| plan_failures(project, errors))?;
         if plan.is_empty() {
             return Ok(view);
         }

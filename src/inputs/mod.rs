@@ -40,5 +40,5 @@ pub use ignore::Ignore;
 pub use map::{InputsMap, ReadingInstruction};
 pub use read::{BuildInputs, ContextFile, ContextFiles, DockerfileSource, Part, base_images, read};
 pub use recipe::{Fallback, ImageUse};
-pub use rules::Rules;
 pub use request::{BaseImage, BuildRequest, Images};
+pub use rules::Rules;

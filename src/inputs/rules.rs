@@ -26,6 +26,8 @@ struct Rule {
     include: Ignore,
     ignore: Ignore,
     rule: WatchRule,
+    /// It stands for a bind mount, and this follows a change.
+    bound: Option<Reload>,
 }
 
 /// Folders that no rule watches: they change with every commit and hold nothing that a container reads.
@@ -43,9 +45,29 @@ impl Rules {
                 include: patterns(&rule.include),
                 ignore: patterns(&rule.ignore),
                 rule: rule.clone(),
+                bound: None,
             })
             .collect();
         Self { rules, ignore }
+    }
+
+    /// A bind mount whose service says what is to follow a change: the container sees the files already.
+    pub fn bind(&mut self, tree: &dyn FileTree, source: &str, reload: Reload) {
+        let rule = WatchRule { path: source.to_owned(), action: WatchAction::Restart, ..WatchRule::default() };
+        let mut bound = Self::new(tree, &[rule], None).rules;
+        for rule in &mut bound {
+            rule.bound = Some(reload.clone());
+        }
+        self.rules.extend(bound);
+    }
+
+    /// Whether some rule restarts the command.
+    pub fn restarts(&self) -> bool {
+        let restart = |rule: &Rule| match &rule.bound {
+            Some(reload) => *reload != Reload::None && *reload != Reload::Rebuild,
+            None => rule.rule.action == WatchAction::Restart,
+        };
+        self.rules.iter().any(restart)
     }
 
     /// Whether some rule puts files into the container.
@@ -63,6 +85,10 @@ impl Rules {
         for rule in &self.rules {
             let Some(rel) = rule.relative(path) else { continue };
             if self.ignored(path) || !rule.wants(&rel) {
+                continue;
+            }
+            if let Some(bound) = &rule.bound {
+                reload = Some(bound.clone());
                 continue;
             }
             match rule.rule.action {

@@ -32,12 +32,10 @@ impl Checker<'_> {
             Shape::Object(object) => self.object(node, object, path),
             Shape::Map(entries) => self.map(node, entries, shape, path),
             Shape::List(items, unique) => self.list(node, items, *unique, shape, path),
-            Shape::Either(shapes) => {
-                match shapes.iter().find(|shape| accepts(shape, node)) {
-                    Some(chosen) => self.shape(node, chosen, path),
-                    None => self.mismatch(node, shape, path),
-                }
-            }
+            Shape::Either(shapes) => match shapes.iter().find(|shape| accepts(shape, node)) {
+                Some(chosen) => self.shape(node, chosen, path),
+                None => self.mismatch(node, shape, path),
+            },
         }
     }
 
@@ -124,7 +122,8 @@ impl Checker<'_> {
         }
         for name in object.required {
             if !map.contains_key(*name) {
-                let message = format!("{}: the key `{name}` is missing", if path.is_empty() { object.title } else { path });
+                let message =
+                    format!("{}: the key `{name}` is missing", if path.is_empty() { object.title } else { path });
                 self.report.error(Code::Missing, node.key_or_span(), message);
             }
         }
@@ -132,7 +131,8 @@ impl Checker<'_> {
 
     /// `x-reload` and its like are hob's if they have the right shape, and anybody's otherwise.
     fn extension(&mut self, node: &Node, name: &str, object: &'static Object, path: &str) {
-        let Some(key) = name.strip_prefix("x-").filter(|name| HOB_KEYS.contains(name)).and_then(|name| object.key(name))
+        let Some(key) =
+            name.strip_prefix("x-").filter(|name| HOB_KEYS.contains(name)).and_then(|name| object.key(name))
         else {
             return;
         };

@@ -216,9 +216,12 @@ impl<'a> Loader<'a> {
 
     /// The project's name: from the command line, the environment, the manifest, or the folder.
     fn project_name(&mut self, files: &[PathBuf], dir: &Path, environment: &Environment) -> String {
-        let given = self.options.project_name.clone().filter(|name| !name.is_empty()).or_else(|| {
-            environment.filled("COMPOSE_PROJECT_NAME").map(ToOwned::to_owned)
-        });
+        let given = self
+            .options
+            .project_name
+            .clone()
+            .filter(|name| !name.is_empty())
+            .or_else(|| environment.filled("COMPOSE_PROJECT_NAME").map(ToOwned::to_owned));
         if let Some(name) = given {
             self.check_name(&name, Span::default());
             return name;
@@ -228,11 +231,7 @@ impl<'a> Loader<'a> {
             let Some(documents) = self.documents(file, Span::default()) else { continue };
             for node in documents.iter().filter_map(|document| document.get("name")) {
                 let mut node = node.clone();
-                let mut values = Values {
-                    lookup: Some(environment),
-                    report: &mut self.report,
-                    unset: &mut self.unset,
-                };
+                let mut values = Values { lookup: Some(environment), report: &mut self.report, unset: &mut self.unset };
                 let mut holder = Node::new(Value::Map(Map::from_iter([("name".to_owned(), node)])), Span::default());
                 values.document(&mut holder, &MANIFEST);
                 node = holder.get("name").cloned().unwrap_or_default();

@@ -43,10 +43,8 @@ pub fn manifest(map: &Map) -> Json {
 
 /// A service in long forms, with the types of the model.
 pub fn service(map: &Map) -> Json {
-    let object_shape = MANIFEST
-        .key("services")
-        .and_then(|key| key.shape.entries())
-        .and_then(|entries| entries.shape.object());
+    let object_shape =
+        MANIFEST.key("services").and_then(|key| key.shape.entries()).and_then(|entries| entries.shape.object());
     match object_shape {
         Some(shape) => object(map, shape),
         None => Json::Null,
@@ -85,8 +83,14 @@ fn shaped(node: &Node, shape: &Shape) -> Json {
 /// A value of a known key.
 fn typed(key: &str, node: &Node, shape: &Shape) -> Json {
     match key {
-        "labels" | "annotations" | "sysctls" | "storage_opt" | "driver_opts" | "aux_addresses"
-        | "additional_contexts" | "options"
+        "labels"
+        | "annotations"
+        | "sysctls"
+        | "storage_opt"
+        | "driver_opts"
+        | "aux_addresses"
+        | "additional_contexts"
+        | "options"
             if node.as_map().is_some() && !provider_options(shape) =>
         {
             text_map(node, true)

@@ -38,12 +38,8 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
     }
     keep_used(&mut manifest, &on);
     let origins = lower::origins(&manifest, &loader.report.sources);
-    let mut project = Project {
-        name: ProjectName::new(name),
-        working_dir: place.dir.clone(),
-        origins,
-        ..Project::default()
-    };
+    let mut project =
+        Project { name: ProjectName::new(name), working_dir: place.dir.clone(), origins, ..Project::default() };
     for (key, node) in &manifest {
         match key.as_str() {
             "services" => services(node, &on, &mut project, loader),
@@ -155,9 +151,9 @@ struct Before<'a> {
 
 impl Lookup for Before<'_> {
     fn lookup(&self, name: &str) -> Option<(&str, VariableOrigin)> {
-        self.environment.lookup(name).or_else(|| {
-            self.found.get(name).map(|(value, file)| (value.as_str(), VariableOrigin::File(file.clone())))
-        })
+        self.environment
+            .lookup(name)
+            .or_else(|| self.found.get(name).map(|(value, file)| (value.as_str(), VariableOrigin::File(file.clone()))))
     }
 }
 
@@ -176,7 +172,8 @@ fn env_files(service: &str, map: &mut Map, environment: &Environment, loader: &m
                 loader.env_files.push(path.to_path_buf());
             }
             if required {
-                let message = format!("services.{service}: cannot read the env file {}: there is no such file", path.display());
+                let message =
+                    format!("services.{service}: cannot read the env file {}: there is no such file", path.display());
                 let help = "make it, or write `{path: …, required: false}`";
                 loader.report.error_help(Code::EnvFile, place, message, help);
             }
@@ -184,8 +181,7 @@ fn env_files(service: &str, map: &mut Map, environment: &Environment, loader: &m
         }
         let outer = Before { environment, found: &found };
         let format = file.get("format").and_then(Node::as_str);
-        let variables =
-            read_file(path, format, &outer, loader.tree, &mut loader.report, &mut loader.env_files, place);
+        let variables = read_file(path, format, &outer, loader.tree, &mut loader.report, &mut loader.env_files, place);
         for (name, value) in variables.into_iter().flatten() {
             found.insert(name, (value, path.to_path_buf()));
         }

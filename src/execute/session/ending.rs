@@ -180,7 +180,11 @@ impl Session {
 }
 
 /// The options of the plan that one service's rebuild makes: the service, and those that are to be restarted with it.
-pub fn rebuild_options(project: &crate::model::Project, service: &ServiceName, grace: Option<std::time::Duration>) -> UpOptions {
+pub fn rebuild_options(
+    project: &crate::model::Project,
+    service: &ServiceName,
+    grace: Option<std::time::Duration>,
+) -> UpOptions {
     let mut services = vec![service.clone()];
     let restarts = |s: &&crate::model::Service| s.depends_on.get(service).is_some_and(|d| d.restart);
     services.extend(project.services.values().filter(restarts).map(|s| s.name.clone()));

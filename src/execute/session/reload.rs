@@ -13,7 +13,9 @@ use crate::event::{Event, Message, Reloaded, Timings};
 use crate::execute::agents::{Hot, SyncError};
 use crate::execute::observe::{blocking, plan_failures, settle};
 use crate::execute::{Executor, Failure, RunOptions};
-use crate::model::{ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName, SyncTarget, Watch};
+use crate::model::{
+    ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName, SyncTarget, Watch,
+};
 use crate::plan::{self, Decision, Running, Wanted, WantedImage, decide};
 
 /// How a service's job ended.
@@ -171,8 +173,11 @@ impl Job {
             reload.measured = Some(measured);
             return (String::new(), Ok(None));
         }
-        let state =
-            Running { running: !self.containers.is_empty(), completed: self.completed, writable: !self.service.read_only };
+        let state = Running {
+            running: !self.containers.is_empty(),
+            completed: self.completed,
+            writable: !self.service.read_only,
+        };
         let decision = match self.asked.clone() {
             Some(Then::Rebuild) => Decision::Rebuild { why: "it was asked for".to_owned() },
             Some(then) => Decision::Reload { reload: then, why: "it was asked for".to_owned() },
@@ -261,8 +266,8 @@ impl Job {
         // What this service's own containers hold is what the save is to change.
         let mut synced = self.synced.clone();
         synced.retain(|container, _| !self.containers.contains(container));
-        let plan = plan::up(view.input(&synced), &options)
-            .map_err(|errors| first(plan_failures(&self.project, errors)))?;
+        let plan =
+            plan::up(view.input(&synced), &options).map_err(|errors| first(plan_failures(&self.project, errors)))?;
         if plan.is_empty() {
             reload.measured = Some(measured);
             return Ok(None);

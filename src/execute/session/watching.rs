@@ -115,7 +115,11 @@ impl Watching {
     /// Services that have something to do and no job.
     pub fn startable(&self) -> Vec<ServiceName> {
         let can = |w: &Watched| w.job.is_none() && w.quiet.is_some() && (!w.dirty.is_empty() || w.asked.is_some());
-        self.services.iter().filter(|(_, w)| can(w) || w.job.is_none() && w.asked.is_some()).map(|(s, _)| s.clone()).collect()
+        self.services
+            .iter()
+            .filter(|(_, w)| can(w) || w.job.is_none() && w.asked.is_some())
+            .map(|(s, _)| s.clone())
+            .collect()
     }
 }
 

@@ -3,8 +3,8 @@
 use super::build::BUILD;
 use super::common::{
     BOOL, CAST_BOOL, COMMAND, COUNT, DURATION, EXTRA_HOSTS, FILE_REFERENCES, FLOAT, FREE_MAP, GPUS, HOOK, INT,
-    LIST_OR_DICT, LOG_OPTIONS, NULL, OPTIONS, SIZE, STRICT_BOOL, STRING, STRING_OR_INT,
-    STRING_OR_NUMBER, STRING_OR_STRINGS, STRINGS, STRINGS_OR_NUMBERS, TEST, ULIMITS, int_between, one_of,
+    LIST_OR_DICT, LOG_OPTIONS, NULL, OPTIONS, SIZE, STRICT_BOOL, STRING, STRING_OR_INT, STRING_OR_NUMBER,
+    STRING_OR_STRINGS, STRINGS, STRINGS_OR_NUMBERS, TEST, ULIMITS, int_between, one_of,
 };
 use super::deploy::DEPLOY;
 use super::hob::{PREPARE, PROBE, PROCESS, RELOAD};
@@ -343,10 +343,7 @@ const PORTS: Shape = Shape::List(
 
 const PROVIDER: Object = object(
     "a provider",
-    &[
-        Key::new("type", &STRING, "The program."),
-        Key::new("options", &PROVIDER_OPTIONS, "Its options."),
-    ],
+    &[Key::new("type", &STRING, "The program."), Key::new("options", &PROVIDER_OPTIONS, "Its options.")],
     &["type"],
 );
 
@@ -427,4 +424,3 @@ const MOUNT: Object = object(
     ],
     &["type"],
 );
-

@@ -28,13 +28,8 @@ pub struct Problem {
 
 /// Reads every document of a text. What could be read before an error is lost: YAML gives no way to go on.
 pub fn parse(text: &str, file: FileId) -> (Vec<Node>, Vec<Problem>) {
-    let mut builder = Builder {
-        parser: Parser::new_from_str(text),
-        file,
-        anchors: HashMap::new(),
-        aliased: 0,
-        problems: Vec::new(),
-    };
+    let mut builder =
+        Builder { parser: Parser::new_from_str(text), file, anchors: HashMap::new(), aliased: 0, problems: Vec::new() };
     let mut documents = Vec::new();
     match builder.stream(&mut documents) {
         Ok(()) | Err(Stop) => (documents, builder.problems),
@@ -76,11 +71,8 @@ impl<'a> Builder<'a> {
     }
 
     fn span(&self, span: ScanSpan) -> Span {
-        let length = if span.start.line() == span.end.line() {
-            span.end.index().saturating_sub(span.start.index())
-        } else {
-            1
-        };
+        let length =
+            if span.start.line() == span.end.line() { span.end.index().saturating_sub(span.start.index()) } else { 1 };
         Span {
             file: self.file,
             line: number(span.start.line()),
