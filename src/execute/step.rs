@@ -91,7 +91,7 @@ impl Executor {
         if let Some(port) = port {
             let holder = match self.engine.port_holder(port, "tcp").await {
                 Ok(Some(holder)) => Some(format!("container {holder}")),
-                _ => crate::host::ports::holder(port),
+                _ => None,
             };
             if let Some(holder) = holder {
                 failure.message.text = format!("port {port} of the host is taken by {holder}");

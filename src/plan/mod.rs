@@ -3,6 +3,7 @@
 
 mod change;
 mod containers;
+mod debounce;
 mod down;
 pub mod labels;
 mod networks;
@@ -15,6 +16,7 @@ mod tests;
 mod wanted;
 
 pub use change::{Decision, HoldReason, Running, decide};
+pub use debounce::{Burst, Debouncer};
 pub use down::{DownOptions, Images, down, restart, start, stop};
 pub use labels::Labels;
 pub use op::{Create, Op, Plan, Step, StepId, Until};

@@ -1,0 +1,113 @@
+//! What the watcher says: changes, in batches, with the moment at which the system spoke.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use indexmap::map::Entry;
+
+use super::Notice;
+
+/// What happened to a path.
+///
+/// A rename is told as `Removed` of the old name and `Created` of the new one, in that order: editors save by
+/// moving a new file over the old one, and to whoever reads the file that is a write like any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// The name is new, or something else was moved to it. For a folder that is wanted, everything in it that is
+    /// wanted is told as `Created` too, since it may have been written before the watch was set.
+    Created,
+    /// The content was written, or a file that was open for writing was closed.
+    Modified,
+    /// Mode, owner or times changed.
+    Attributes,
+    /// The name is gone: deleted or moved away. For a folder it stands for everything that was below it.
+    Removed,
+    /// Anything at or below this path may have changed; the root stands for everything. Comes when the system
+    /// lost events.
+    Rescan,
+}
+
+/// One change of one path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Change {
+    /// The absolute path, as spelled in the set of watched folders.
+    pub path: PathBuf,
+    /// What happened to it.
+    pub kind: ChangeKind,
+}
+
+/// What was read from the system in one go. A path appears once, with the last thing that happened to it.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// When the system reported it. Latency is measured from here.
+    pub at: Instant,
+    /// The changes in the order in which their paths first appeared; empty if there are only notices.
+    pub changes: Vec<Change>,
+    /// What the watcher had to give up or work around since the last batch.
+    pub notices: Vec<Notice>,
+}
+
+/// Gathers changes, one per path.
+#[derive(Debug, Default)]
+pub(super) struct Gathered(IndexMap<PathBuf, ChangeKind>);
+
+impl Gathered {
+    pub(super) fn push(&mut self, path: &Path, kind: ChangeKind) {
+        match self.0.entry(path.to_owned()) {
+            Entry::Vacant(entry) => {
+                entry.insert(kind);
+            }
+            Entry::Occupied(mut entry) => {
+                let seen = *entry.get();
+                let weaker = match kind {
+                    // A new file that is then written or given a mode is still news of a new file, and a written
+                    // file whose mode changes is still news of its content.
+                    ChangeKind::Modified | ChangeKind::Attributes => {
+                        matches!(seen, ChangeKind::Created | ChangeKind::Rescan)
+                            || (kind == ChangeKind::Attributes && seen == ChangeKind::Modified)
+                    }
+                    ChangeKind::Created | ChangeKind::Removed => seen == ChangeKind::Rescan,
+                    ChangeKind::Rescan => false,
+                };
+                if !weaker {
+                    entry.insert(kind);
+                }
+            }
+        }
+    }
+
+    pub(super) fn into_changes(self) -> Vec<Change> {
+        self.0.into_iter().map(|(path, kind)| Change { path, kind }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ChangeKind::{Attributes, Created, Modified, Removed, Rescan};
+
+    #[test]
+    fn the_strongest_or_last_news_of_a_path_wins() {
+        let table: &[(&[ChangeKind], ChangeKind)] = &[
+            (&[Created, Modified, Attributes], Created),
+            (&[Modified, Attributes], Modified),
+            (&[Attributes, Modified], Modified),
+            (&[Created, Removed], Removed),
+            (&[Removed, Created, Modified], Created),
+            (&[Rescan, Removed], Rescan),
+            (&[Modified, Rescan], Rescan),
+        ];
+        for (seen, expected) in table {
+            let mut gathered = Gathered::default();
+            for kind in *seen {
+                gathered.push(Path::new("/a"), *kind);
+            }
+            assert_eq!(
+                gathered.into_changes(),
+                [Change { path: "/a".into(), kind: *expected }],
+                "after {seen:?}"
+            );
+        }
+    }
+}
