@@ -4,8 +4,9 @@
 //! so a script that asks for "not 0" keeps working. 14, 15, 17 and 18 are what earlier releases of Compose 2 gave the
 //! same failures; 125 and above are Docker's and the shells'.
 
-use crate::engine::{EngineError, ErrorKind};
+use crate::engine::EngineError;
 use crate::event::Message;
+use crate::execute::Cause;
 
 /// How hob ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,18 +107,15 @@ impl Exit {
     }
 }
 
-impl From<&ErrorKind> for Exit {
-    fn from(kind: &ErrorKind) -> Self {
-        match kind {
-            ErrorKind::Unreachable { .. } | ErrorKind::Forbidden | ErrorKind::Lost | ErrorKind::Unsupported { .. } => {
-                Self::Engine
-            }
-            ErrorKind::Pull { .. } => Self::Pull,
-            ErrorKind::Build { .. } => Self::Build,
-            ErrorKind::PortTaken { .. } => Self::Unhealthy,
-            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::DiskFull | ErrorKind::Refused | ErrorKind::Other => {
-                Self::Failed
-            }
+impl From<Cause> for Exit {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Manifest => Self::Manifest,
+            Cause::Unreachable => Self::Engine,
+            Cause::Build => Self::Build,
+            Cause::Pull => Self::Pull,
+            Cause::Unhealthy => Self::Unhealthy,
+            Cause::Engine => Self::Failed,
         }
     }
 }
@@ -164,38 +162,13 @@ pub fn report(error: &anyhow::Error) -> (Exit, Message) {
             return (failure.exit, message);
         }
         if let Some(error) = cause.downcast_ref::<EngineError>() {
-            context.push(error.message.clone());
-            return (Exit::from(&error.kind), engine(&error.kind, Message::new(context.join(": "))));
+            let failure = crate::execute::Failure::of_engine(None, error.clone());
+            context.push(failure.message.text.clone());
+            return (Exit::from(failure.cause), Message { text: context.join(": "), ..failure.message });
         }
         context.push(cause.to_string());
     }
     (Exit::Failed, Message::new(context.join(": ")))
-}
-
-/// What an engine's error says besides its sentence.
-fn engine(kind: &ErrorKind, message: Message) -> Message {
-    match kind {
-        ErrorKind::Unreachable { endpoint } => message
-            .hint(format!("is a Docker engine running at {endpoint}? `hob doctor` looks; DOCKER_HOST names another")),
-        ErrorKind::Forbidden => {
-            message.hint("let this user use the engine: `sudo usermod -aG docker $USER`, then log in again")
-        }
-        ErrorKind::Lost => {
-            message.hint("the engine went away; when it is back, the same command goes on from where it stopped")
-        }
-        ErrorKind::Unsupported { needs: (major, minor) } => {
-            message.hint(format!("an engine with API {major}.{minor} or newer can"))
-        }
-        ErrorKind::Pull { image } => {
-            message.hint(format!("is `{image}` spelt right, and are you logged in to its registry?"))
-        }
-        ErrorKind::Build { output, .. } => message.detail(output.lines().map(str::to_owned)),
-        ErrorKind::DiskFull => message.hint("`hob prune` and `docker system df` show what can be freed"),
-        ErrorKind::PortTaken { port } => {
-            message.hint(format!("stop what listens on port {port}, or publish another in `ports`"))
-        }
-        ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Refused | ErrorKind::Other => message,
-    }
 }
 
 #[cfg(test)]
@@ -203,6 +176,7 @@ mod tests {
     use anyhow::Context;
 
     use super::*;
+    use crate::engine::ErrorKind;
 
     #[test]
     fn the_documented_table_is_this_one() {

@@ -58,6 +58,19 @@ impl DiskSources {
         Self { tree, options, environment, platform, scale, build, history, read: Mutex::default() }
     }
 
+    /// The project with what the command line says about it.
+    pub fn adjusted(&self, mut project: Project) -> Project {
+        for (name, number) in &self.scale {
+            if let Some(service) = project.services.get_mut(name) {
+                service.scale = Some(*number);
+            }
+        }
+        for build in project.services.values_mut().filter_map(|service| service.build.as_mut()) {
+            build.args.extend(self.build.args.iter().cloned());
+        }
+        project
+    }
+
     fn is_built(service: &Service) -> bool {
         service.build.is_some()
     }
@@ -92,18 +105,8 @@ pub fn message(diagnostic: &manifest::Diagnostic) -> Message {
 
 impl Sources for DiskSources {
     fn load(&self) -> Result<Loaded, Vec<Message>> {
-        let mut loaded = load(&*self.tree, &self.options)?;
-        for (name, number) in &self.scale {
-            if let Some(service) = loaded.project.services.get_mut(name) {
-                service.scale = Some(*number);
-            }
-        }
-        for service in loaded.project.services.values_mut() {
-            if let Some(build) = &mut service.build {
-                build.args.extend(self.build.args.iter().cloned());
-            }
-        }
-        Ok(loaded)
+        let loaded = load(&*self.tree, &self.options)?;
+        Ok(Loaded { project: self.adjusted(loaded.project), warnings: loaded.warnings })
     }
 
     fn base_images(&self, project: &Project, services: &[ServiceName]) -> Vec<String> {

@@ -85,6 +85,12 @@ impl Executor {
         }
     }
 
+    /// Removes the volume that carries the agent, if no container of any project uses it.
+    pub async fn remove_agent_volume(&self) {
+        // In use by another project: it stays, and that is no error.
+        let _ = self.engine.remove_volume(&crate::agent::volume_name()).await;
+    }
+
     /// Says what would be done, and does nothing.
     pub fn show(&self, plan: &Plan) {
         self.announce(plan, 0, true);

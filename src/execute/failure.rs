@@ -23,6 +23,8 @@ pub enum Cause {
     Unreachable,
     /// A build failed.
     Build,
+    /// An image is not there and cannot be pulled.
+    Pull,
     /// A service did not become what its dependents need.
     Unhealthy,
     /// Anything else that the engine could not do.
@@ -60,7 +62,7 @@ impl Failure {
                     "check the spelling of {image} and your connection, run `docker login` if the registry is \
                      private, or give the service a `build` section"
                 ));
-                Cause::Engine
+                Cause::Pull
             }
             ErrorKind::Build { output, .. } => {
                 message.detail.extend(output.lines().map(str::to_owned));
@@ -76,14 +78,14 @@ impl Failure {
             }
             ErrorKind::Unsupported { needs: (major, minor) } => {
                 message.hints.push(format!("it needs an engine with API {major}.{minor} or newer"));
-                Cause::Engine
+                Cause::Unreachable
             }
             ErrorKind::PortTaken { port } => {
                 message.hints.push(format!(
                     "free port {port}, or publish another one under `ports`; `ss -ltnp 'sport = :{port}'` shows who \
                      listens"
                 ));
-                Cause::Engine
+                Cause::Unhealthy
             }
             ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Refused | ErrorKind::Other => Cause::Engine,
         };

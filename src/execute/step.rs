@@ -45,6 +45,7 @@ impl Executor {
                 Ok(())
             }
             Op::Stop { container, grace } => engine.stop(&ContainerId::new(container), *grace).await,
+            Op::Kill { container, signal } => engine.kill(&ContainerId::new(container), signal).await,
             Op::Restart { container, grace } => engine.restart(&ContainerId::new(container), *grace).await,
             Op::Remove { container, volumes } => engine.remove_container(&ContainerId::new(container), *volumes).await,
             Op::Wait { containers, until } => {

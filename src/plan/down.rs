@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::op::StepId;
-use super::{Op, Plan, Reason, Wanted, WantedImage};
+use super::{Op, Plan, Reason};
 use crate::model::{Graph, Observed, ObservedContainer, Project, ServiceName};
 
 /// Which images `down` removes.
@@ -83,7 +83,7 @@ fn stops<'a>(
 }
 
 /// Plans `down`.
-pub fn down(project: &Project, observed: &Observed, wanted: &Wanted, options: &DownOptions) -> Plan {
+pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Plan {
     let mut plan = Plan::default();
     let all = options.services.is_empty();
     let known = |s: &ServiceName| project.services.contains_key(s) || project.disabled.contains_key(s);
@@ -130,24 +130,28 @@ pub fn down(project: &Project, observed: &Observed, wanted: &Wanted, options: &D
             }
         }
     }
-    images(&mut plan, project, observed, wanted, options.images, &removed);
+    images(&mut plan, project, observed, options.images, &removed);
     plan
 }
 
-fn images(plan: &mut Plan, project: &Project, observed: &Observed, wanted: &Wanted, which: Images, after: &[StepId]) {
+fn images(plan: &mut Plan, project: &Project, observed: &Observed, which: Images, after: &[StepId]) {
     let mut names: Vec<(String, ServiceName)> = Vec::new();
     for service in project.services.values() {
         let named = service.image.is_some();
         if which == Images::None || which == Images::Local && named {
             continue;
         }
-        let image = wanted.images.get(&service.name);
-        names.push((project.image_name(service), service.name.clone()));
-        names.extend(image.and_then(WantedImage::by_digest).map(|name| (name, service.name.clone())));
+        let name = project.image_name(service);
+        // The name by digest goes too, or the image would stay.
+        let tags = observed.images.get(&name).map(|image| image.tags.clone()).unwrap_or_default();
+        let by_digest = tags.into_iter().filter(|tag| tag.starts_with(super::wanted::BY_DIGEST));
+        names.extend(by_digest.map(|tag| (tag, service.name.clone())));
+        names.push((name, service.name.clone()));
     }
     let mut seen = std::collections::BTreeSet::new();
     for (image, service) in names {
-        if observed.images.contains_key(&image) && seen.insert(image.clone()) {
+        let known = observed.images.contains_key(&image) || image.starts_with(super::wanted::BY_DIGEST);
+        if known && seen.insert(image.clone()) {
             plan.push(Op::RemoveImage { image }, Some(&service), Reason::Asked("down --rmi"), after.to_vec());
         }
     }

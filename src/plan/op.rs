@@ -72,6 +72,13 @@ pub enum Op {
         /// Time before SIGKILL; the container's own where `None`.
         grace: Option<Duration>,
     },
+    /// Send a signal to a container.
+    Kill {
+        /// Its name.
+        container: String,
+        /// The signal.
+        signal: String,
+    },
     /// Stop and start a container.
     Restart {
         /// Its name.
@@ -145,6 +152,7 @@ impl fmt::Display for Op {
             Self::Rename { container, name } => write!(f, "rename container {container} to {name}"),
             Self::Start { container } => write!(f, "start container {container}"),
             Self::Stop { container, .. } => write!(f, "stop container {container}"),
+            Self::Kill { container, signal } => write!(f, "send {signal} to container {container}"),
             Self::Restart { container, .. } => write!(f, "restart container {container}"),
             Self::Remove { container, .. } => write!(f, "remove container {container}"),
             Self::Wait { containers, until } => {

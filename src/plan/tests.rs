@@ -146,7 +146,7 @@ impl World {
                 Op::Start { container } | Op::Restart { container, .. } => {
                     self.container(container).state = ContainerState::Running;
                 }
-                Op::Stop { container, .. } => self.container(container).state = ContainerState::Exited(137),
+                Op::Stop { container, .. } | Op::Kill { container, .. } => self.container(container).state = ContainerState::Exited(137),
                 Op::Remove { container, .. } => self.observed.containers.retain(|c| c.name != *container),
                 Op::Wait { containers, until } => {
                     for name in containers {
@@ -467,7 +467,7 @@ fn what_is_external_must_be_there() {
 fn down_stops_in_reverse_and_keeps_data_unless_asked() {
     let mut world = shop();
     world.settle();
-    let plan = down(&world.project, &world.observed, &world.wanted, &DownOptions::default());
+    let plan = down(&world.project, &world.observed, &DownOptions::default());
     assert_snapshot!(plan, @r#"
     1. stop container shop-web-1, because down was asked for
     2. stop container shop-api-1, because down was asked for [after 1]
@@ -479,7 +479,7 @@ fn down_stops_in_reverse_and_keeps_data_unless_asked() {
     8. remove network shop_default, because down was asked for [after 4, 5, 6, 7]
     "#);
     let all = DownOptions { volumes: true, images: Images::Local, ..DownOptions::default() };
-    let plan = down(&world.project, &world.observed, &world.wanted, &all);
+    let plan = down(&world.project, &world.observed, &all);
     world.apply(&plan);
     assert!(world.observed.containers.is_empty() && world.observed.networks.is_empty());
     assert!(world.observed.volumes.is_empty(), "-v removes the volume");
@@ -492,7 +492,7 @@ fn down_leaves_the_neighbour_alone() {
     let mut world = shop();
     world.settle();
     world.project.services.shift_remove("web");
-    let plan = down(&world.project, &world.observed, &world.wanted, &DownOptions::default());
+    let plan = down(&world.project, &world.observed, &DownOptions::default());
     let text = plan.to_string();
     assert!(!text.contains("remove container shop-web-1"), "{text}");
     assert!(text.contains("network shop_default stays"), "{text}");

@@ -6,6 +6,9 @@ use indexmap::IndexMap;
 
 use crate::model::{Digest, InjectedFile, Measured, ServiceName, Watch};
 
+/// What the names of images by digest begin with.
+pub const BY_DIGEST: &str = "hob-build:";
+
 /// What measuring found for each service.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -81,6 +84,6 @@ impl WantedImage {
 
     /// The name of a built image by its digest: the same for every project and branch that needs it.
     pub fn by_digest(&self) -> Option<String> {
-        self.digest().map(|digest| format!("hob-build:{}", &digest.as_str()[..40]))
+        self.digest().map(|digest| format!("{BY_DIGEST}{}", &digest.as_str()[..40]))
     }
 }
