@@ -125,6 +125,6 @@ def stats():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as process 1 there would be no default action
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # what is being answered is finished
     print("api: listening on port 8081", flush=True)
     waitress.serve(app, host="0.0.0.0", port=8081, threads=8, _quiet=True)
