@@ -7,7 +7,7 @@ CREATE TABLE products (
 );
 
 INSERT INTO products (name, emoji, price_cents) VALUES
-    ('Espresso cups',  '☕', 1850),
+    ('Espresso cups',  '☕️', 1850),
     ('Enamel teapot',  '🫖', 4200),
     ('Beeswax candle', '🕯️', 950),
     ('Linen apron',    '👕', 3600),
