@@ -14,8 +14,9 @@ use crate::engine::Engine;
 use crate::engine::docker::{Docker, Surroundings};
 use crate::event::{Event, Sink};
 use crate::execute::{Executor, Sources};
-use crate::host::lock::Lock;
-use crate::host::{DiskTree, paths};
+use crate::host::lock::{Key, Lock, LockError};
+use crate::host::paths::Paths;
+use crate::host::{DiskTree, env};
 use crate::manifest::LoadOptions;
 use crate::model::{Observed, ObservedContainer, Project, ServiceName};
 use crate::plan::Wanted;
@@ -30,6 +31,8 @@ pub struct Context {
     pub environment: BTreeMap<String, String>,
     /// The working directory.
     pub working_dir: PathBuf,
+    /// Folders of hob's own.
+    pub paths: Paths,
     /// The disk.
     pub tree: Arc<DiskTree>,
 }
@@ -50,11 +53,11 @@ impl Context {
     /// Of this process.
     pub fn new(global: GlobalArgs, sink: Arc<dyn Sink>) -> anyhow::Result<Self> {
         let working_dir = std::env::current_dir().context("the working directory cannot be found")?;
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        let cache = paths::cache().map(|folder| folder.join("digests"));
-        Ok(Self { global, sink, environment, working_dir, tree: Arc::new(DiskTree::new(cache)) })
+        let environment = env::snapshot();
+        let paths = Paths::new(&environment)?;
+        // Without a folder for them digests are only not remembered.
+        let digests = paths.digests().ok().map(|folder| folder.join("files"));
+        Ok(Self { global, sink, environment, working_dir, paths, tree: Arc::new(DiskTree::new(digests)) })
     }
 
     /// How manifests are loaded. `targets` are services that the user named.
@@ -129,7 +132,7 @@ impl Context {
             self.named(&project, &[service.to_string()])?;
         }
         let engine = self.engine().await?;
-        let history = History::new(paths::cache().map(|folder| folder.join("measures")));
+        let history = History::new(self.paths.projects().ok());
         let platform = engine.info().platform.clone();
         let options = self.load_options(targets);
         let sources =
@@ -142,12 +145,11 @@ impl Context {
 
     /// The project's lock, for commands that change something.
     pub fn lock(&self, stack: &Stack, command: &str) -> anyhow::Result<Lock> {
-        let key = format!("{} {}", stack.engine.info().endpoint, stack.project.name);
-        let folder = paths::runtime().context("there is no folder for the lock")?;
-        Lock::acquire(&folder, &key, command).map_err(|held| {
-            let text = format!("project {}: {held}", stack.project.name);
-            let hint = "end it with Ctrl-C where it runs, or wait for it; `-p NAME` starts the stack a second time";
-            Failure::new(Exit::Locked, text).hint(hint).into()
+        let key = Key { engine: &stack.engine.info().endpoint, project: &stack.project.name };
+        let locks = self.paths.locks()?;
+        Lock::acquire(&locks, key, &format!("hob {command}")).map_err(|error| match error {
+            LockError::Held(held) => Failure::new(Exit::Locked, held.to_string()).into(),
+            error @ LockError::Io { .. } => anyhow::Error::new(error),
         })
     }
 

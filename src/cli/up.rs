@@ -1,5 +1,7 @@
 //! `hob up` and `hob watch`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -40,7 +42,7 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
         run,
         apply: true,
         watch: args.watches(),
-        stay: foreground && crate::host::terminal::is_interactive(),
+        stay: foreground && crate::host::terminal::stdin_is_terminal() && crate::host::terminal::stdout_is_terminal(),
         stop_services: foreground,
         attach,
         logs: LogOptions { timestamps: args.timestamps },
@@ -153,15 +155,18 @@ pub async fn bring_up(context: &Context, stack: &Stack, options: &UpOptions, run
 async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) -> anyhow::Result<Exit> {
     let (sender, requests) = mpsc::channel(8);
     let mut signals = Signals::new()?;
+    let terminated = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&terminated);
     let listening = tokio::spawn(async move {
-        let mut terminated = false;
-        while let Some(signal) = signals.next().await {
-            terminated |= signal != Signal::Interrupt;
+        loop {
+            let signal = signals.recv().await;
+            if signal != Signal::Interrupt {
+                flag.store(true, Ordering::Relaxed);
+            }
             if sender.send(Request::Stop).await.is_err() {
                 break;
             }
         }
-        terminated
     });
     let name = stack.project.name.to_string();
     context.sink.emit(Event::Hello {
@@ -176,6 +181,7 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
     let _ = context.tree.save();
     match end {
         End::Stopped { killed: true } => Ok(Exit::Killed),
+        End::Stopped { killed: false } if terminated.load(Ordering::Relaxed) => Ok(Exit::Terminated),
         End::Stopped { killed: false } => Ok(Exit::Interrupted),
         End::Exited(code) => Ok(Exit::command(code)),
         End::Failed(failures) => Err(context.failures(failures)),

@@ -7,6 +7,7 @@ use super::executor::{Executor, RunOptions};
 use super::{Cause, Failure, lines};
 use crate::engine::{Engine, EngineError, ErrorKind, LogQuery};
 use crate::event::{Event, Message};
+use crate::host::ports::Protocol;
 use crate::model::{ContainerId, Project, ServiceName};
 use crate::plan::{Create, Op, Step, StepId};
 
@@ -92,7 +93,7 @@ impl Executor {
         if let Some(port) = port {
             let holder = match self.engine.port_holder(port, "tcp").await {
                 Ok(Some(holder)) => Some(format!("container {holder}")),
-                _ => None,
+                _ => crate::host::ports::holder(None, port, Protocol::Tcp).map(|holder| holder.to_string()),
             };
             if let Some(holder) = holder {
                 failure.message.text = format!("port {port} of the host is taken by {holder}");

@@ -80,7 +80,7 @@ impl Watching {
         }
         for change in batch.changes {
             if self.matters(&change.path, change.kind) {
-                self.debounce.push(change.path, batch.at);
+                self.debounce.push([change.path], batch.at);
             }
         }
     }
@@ -223,18 +223,18 @@ impl Session {
     pub(super) fn quiet(&mut self) {
         let now = Instant::now();
         let Some(batch) = self.watching.debounce.poll(now) else { return };
-        let rescan = batch.paths.iter().any(|path| path == Path::new("/"));
-        if rescan || batch.paths.iter().any(|path| self.watching.manifest.contains(path)) {
+        let rescan = batch.items.iter().any(|path| path == Path::new("/"));
+        if rescan || batch.items.iter().any(|path| self.watching.manifest.contains(path)) {
             self.reread = true;
         }
         for watched in self.watching.services.values_mut() {
-            for path in &batch.paths {
+            for path in &batch.items {
                 if rescan || watched.watch.effects.effect(path) != Effect::Nothing {
                     watched.dirty.insert(path.to_path_buf());
                 }
             }
             if !watched.dirty.is_empty() {
-                watched.noticed.get_or_insert(batch.began);
+                watched.noticed.get_or_insert(batch.first);
                 watched.quiet = Some(now);
                 // A build that runs is of what is no longer there.
                 if let Some(cancel) = &watched.job {

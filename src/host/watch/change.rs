@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use indexmap::IndexMap;
-use indexmap::map::Entry;
 
 use super::Notice;
 
@@ -37,7 +36,9 @@ pub struct Change {
     pub kind: ChangeKind,
 }
 
-/// What was read from the system in one go. A path appears once, with the last thing that happened to it.
+/// What was read from the system in one go. A path appears once, with the last thing that happened to it; or twice,
+/// as `Removed` and then `Created`, if something else is there now (which, for a folder, says that what was below it
+/// is gone).
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// When the system reported it. Latency is measured from here.
@@ -50,35 +51,43 @@ pub struct Batch {
 
 /// Gathers changes, one per path.
 #[derive(Debug, Default)]
-pub(super) struct Gathered(IndexMap<PathBuf, ChangeKind>);
+pub(super) struct Gathered(IndexMap<PathBuf, Gist>);
+
+/// What came of one path.
+#[derive(Clone, Copy, Debug)]
+struct Gist {
+    kind: ChangeKind,
+    /// It was removed before it was created.
+    replaced: bool,
+}
 
 impl Gathered {
     pub(super) fn push(&mut self, path: &Path, kind: ChangeKind) {
-        match self.0.entry(path.to_owned()) {
-            Entry::Vacant(entry) => {
-                entry.insert(kind);
-            }
-            Entry::Occupied(mut entry) => {
-                let seen = *entry.get();
-                let weaker = match kind {
-                    // A new file that is then written or given a mode is still news of a new file, and a written
-                    // file whose mode changes is still news of its content.
-                    ChangeKind::Modified | ChangeKind::Attributes => {
-                        matches!(seen, ChangeKind::Created | ChangeKind::Rescan)
-                            || (kind == ChangeKind::Attributes && seen == ChangeKind::Modified)
-                    }
-                    ChangeKind::Created | ChangeKind::Removed => seen == ChangeKind::Rescan,
-                    ChangeKind::Rescan => false,
-                };
-                if !weaker {
-                    entry.insert(kind);
-                }
-            }
+        use ChangeKind::{Attributes, Created, Modified, Removed, Rescan};
+        // Most of the news of a storm is of paths that are known already.
+        let Some(gist) = self.0.get_mut(path) else {
+            self.0.insert(path.to_owned(), Gist { kind, replaced: false });
+            return;
+        };
+        match (gist.kind, kind) {
+            // A new file that is then written or given a mode is still news of a new file, and a written file whose
+            // mode changes is still news of its content. Nothing says more than a rescan.
+            (Created | Rescan, Modified | Attributes) | (Modified, Attributes) | (Rescan, Created | Removed) => {}
+            (Removed, Created) => *gist = Gist { kind, replaced: true },
+            (_, Removed) => *gist = Gist { kind, replaced: false },
+            _ => gist.kind = kind,
         }
     }
 
     pub(super) fn into_changes(self) -> Vec<Change> {
-        self.0.into_iter().map(|(path, kind)| Change { path, kind }).collect()
+        let mut changes = Vec::with_capacity(self.0.len());
+        for (path, gist) in self.0 {
+            if gist.replaced {
+                changes.push(Change { path: path.clone(), kind: ChangeKind::Removed });
+            }
+            changes.push(Change { path, kind: gist.kind });
+        }
+        changes
     }
 }
 
@@ -89,25 +98,24 @@ mod tests {
 
     #[test]
     fn the_strongest_or_last_news_of_a_path_wins() {
-        let table: &[(&[ChangeKind], ChangeKind)] = &[
-            (&[Created, Modified, Attributes], Created),
-            (&[Modified, Attributes], Modified),
-            (&[Attributes, Modified], Modified),
-            (&[Created, Removed], Removed),
-            (&[Removed, Created, Modified], Created),
-            (&[Rescan, Removed], Rescan),
-            (&[Modified, Rescan], Rescan),
+        let table: &[(&[ChangeKind], &[ChangeKind])] = &[
+            (&[Created, Modified, Attributes], &[Created]),
+            (&[Modified, Attributes], &[Modified]),
+            (&[Attributes, Modified], &[Modified]),
+            (&[Created, Removed], &[Removed]),
+            (&[Removed, Created, Modified], &[Removed, Created]),
+            (&[Removed, Created, Removed], &[Removed]),
+            (&[Created, Removed, Created], &[Removed, Created]),
+            (&[Rescan, Removed], &[Rescan]),
+            (&[Modified, Rescan], &[Rescan]),
         ];
         for (seen, expected) in table {
             let mut gathered = Gathered::default();
             for kind in *seen {
                 gathered.push(Path::new("/a"), *kind);
             }
-            assert_eq!(
-                gathered.into_changes(),
-                [Change { path: "/a".into(), kind: *expected }],
-                "after {seen:?}"
-            );
+            let told: Vec<_> = gathered.into_changes().into_iter().map(|change| change.kind).collect();
+            assert_eq!(&told, expected, "after {seen:?}");
         }
     }
 }

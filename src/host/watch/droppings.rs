@@ -82,8 +82,22 @@ mod tests {
     #[test]
     fn real_files_are_kept() {
         for name in [
-            "app.py", "4914", "4912", "#", "app.swp", "swp", ".swift", ".swc1", ".env", ".nfsrc", "sedation", "c#",
-            "#notes", "main.swf", ".dockerignore", "lock#",
+            "app.py",
+            "4914",
+            "4912",
+            "#",
+            "app.swp",
+            "swp",
+            ".swift",
+            ".swc1",
+            ".env",
+            ".nfsrc",
+            "sedation",
+            "c#",
+            "#notes",
+            "main.swf",
+            ".dockerignore",
+            "lock#",
         ] {
             assert!(!is_dropping(OsStr::new(name)), "{name} is a real file");
         }

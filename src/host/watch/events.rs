@@ -145,10 +145,19 @@ impl State {
 
     /// A watched folder is gone, or is no longer what this path leads to.
     fn vanished(&mut self, path: &Arc<Path>, out: &mut Gathered) {
-        if self.nodes.get(path).is_some_and(|node| node.reports()) {
+        let Some(node) = self.nodes.get(path).copied() else { return };
+        if node.reports() {
             out.push(path, ChangeKind::Removed);
         }
         self.uproot(path);
+        // The news may be older than the watch: a folder that was moved here from a place where it was watched too
+        // says that it was moved after its new parent has said that it is here, and then says no more.
+        let parent = path.parent().and_then(|parent| self.nodes.get(parent));
+        if node.found && parent.is_some_and(|parent| parent.reports()) && is_real_dir(path) && (self.wanted)(path) {
+            out.push(path, ChangeKind::Created);
+            self.find(path);
+            self.scan(path, out);
+        }
     }
 
     /// Looks again for the missing folders whose surroundings changed.
@@ -192,4 +201,9 @@ impl State {
         }
         self.unsettled.extend(self.missing.iter().cloned());
     }
+}
+
+/// A folder, and not a link to one.
+fn is_real_dir(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|seen| seen.is_dir())
 }

@@ -140,10 +140,5 @@ fn translate(event: inotify::Event<&std::ffi::OsStr>) -> Option<Raw> {
     } else {
         return None;
     };
-    Some(Raw::Entry {
-        token,
-        name: event.name.map(ToOwned::to_owned),
-        what,
-        is_dir: mask.contains(EventMask::ISDIR),
-    })
+    Some(Raw::Entry { token, name: event.name.map(ToOwned::to_owned), what, is_dir: mask.contains(EventMask::ISDIR) })
 }

@@ -180,10 +180,5 @@ fn open() -> Opened {
 fn no_watcher(error: &io::Error, every: Duration) -> Notice {
     // inotify_init says EMFILE for the limit per user, and for that of open files per process alike.
     let limit_reached = error.raw_os_error() == Some(nix::libc::EMFILE);
-    Notice::NoWatcher {
-        error: error.to_string(),
-        limit_reached,
-        limit: notice::limit("max_user_instances"),
-        every,
-    }
+    Notice::NoWatcher { error: error.to_string(), limit_reached, limit: notice::limit("max_user_instances"), every }
 }

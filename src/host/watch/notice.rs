@@ -62,10 +62,7 @@ impl fmt::Display for Notice {
                 )
             }
             Self::NoWatcher { error, limit_reached, limit, every } => {
-                write!(
-                    out,
-                    "changes cannot be watched ({error}), so folders are looked at every {every:?} instead.",
-                )?;
+                write!(out, "changes cannot be watched ({error}), so folders are looked at every {every:?} instead.",)?;
                 if *limit_reached {
                     write!(
                         out,
@@ -120,12 +117,8 @@ mod tests {
 
     #[test]
     fn the_limit_message_names_the_sysctl_to_run() {
-        let notice = Notice::WatchLimit {
-            polled: 120,
-            watched: 8000,
-            limit: Some(8192),
-            every: Duration::from_secs(1),
-        };
+        let notice =
+            Notice::WatchLimit { polled: 120, watched: 8000, limit: Some(8192), every: Duration::from_secs(1) };
         let text = notice.to_string();
         assert!(text.contains("fs.inotify.max_user_watches = 8192"), "{text}");
         assert!(text.contains("120 are looked at every 1s"), "{text}");
@@ -135,12 +128,8 @@ mod tests {
 
     #[test]
     fn a_limit_already_above_the_usual_advice_is_raised_further() {
-        let notice = Notice::WatchLimit {
-            polled: 1,
-            watched: 1,
-            limit: Some(1_000_000),
-            every: Duration::from_secs(1),
-        };
+        let notice =
+            Notice::WatchLimit { polled: 1, watched: 1, limit: Some(1_000_000), every: Duration::from_secs(1) };
         assert!(notice.to_string().contains("max_user_watches=4000000"));
     }
 

@@ -153,19 +153,40 @@ mod tests {
 
     #[test]
     fn snapshots_tell_what_happened() {
-        let before = Snapshot([("gone", stamp(1, 1, 1)), ("same", stamp(2, 1, 1)), ("over", stamp(3, 1, 1)),
-            ("written", stamp(4, 1, 1)), ("mode", stamp(5, 1, 1))].map(|(name, stamp)| (name.into(), stamp)).into());
-        let now = Snapshot([("same", stamp(2, 1, 1)), ("over", stamp(9, 1, 1)), ("written", stamp(4, 2, 1)),
-            ("mode", stamp(5, 1, 2)), ("new", stamp(6, 1, 1))].map(|(name, stamp)| (name.into(), stamp)).into());
+        let before = Snapshot(
+            [
+                ("gone", stamp(1, 1, 1)),
+                ("same", stamp(2, 1, 1)),
+                ("over", stamp(3, 1, 1)),
+                ("written", stamp(4, 1, 1)),
+                ("mode", stamp(5, 1, 1)),
+            ]
+            .map(|(name, stamp)| (name.into(), stamp))
+            .into(),
+        );
+        let now = Snapshot(
+            [
+                ("same", stamp(2, 1, 1)),
+                ("over", stamp(9, 1, 1)),
+                ("written", stamp(4, 2, 1)),
+                ("mode", stamp(5, 1, 2)),
+                ("new", stamp(6, 1, 1)),
+            ]
+            .map(|(name, stamp)| (name.into(), stamp))
+            .into(),
+        );
         let mut news: Vec<_> =
             now.since(&before).into_iter().map(|(name, what, _)| (name.into_string().unwrap(), what)).collect();
         news.sort_by(|a, b| a.0.cmp(&b.0));
-        assert_eq!(news, [
-            ("gone".to_owned(), What::Vanished),
-            ("mode".to_owned(), What::Attributes),
-            ("new".to_owned(), What::Appeared),
-            ("over".to_owned(), What::Appeared),
-            ("written".to_owned(), What::Written),
-        ]);
+        assert_eq!(
+            news,
+            [
+                ("gone".to_owned(), What::Vanished),
+                ("mode".to_owned(), What::Attributes),
+                ("new".to_owned(), What::Appeared),
+                ("over".to_owned(), What::Appeared),
+                ("written".to_owned(), What::Written),
+            ]
+        );
     }
 }

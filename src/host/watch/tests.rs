@@ -85,9 +85,8 @@ impl Scene {
     /// Waits for a write or a creation.
     async fn expect_write(&mut self, name: &str) {
         let path = self.path(name);
-        let written = |change: &Change| {
-            change.path == path && matches!(change.kind, ChangeKind::Created | ChangeKind::Modified)
-        };
+        let written =
+            |change: &Change| change.path == path && matches!(change.kind, ChangeKind::Created | ChangeKind::Modified);
         self.until(&format!("a write of {name}"), |told| told.iter().any(written)).await;
     }
 

@@ -91,11 +91,7 @@ async fn without_a_watcher_everything_is_polled() {
     scene.dir("src");
     let coverage = scene.set(&["src", "later/src"]);
     assert_eq!((coverage.watched, coverage.polled, coverage.missing), (0, 2, 0));
-    assert!(
-        matches!(coverage.notices[..], [Notice::NoWatcher { limit_reached: true, .. }]),
-        "{:?}",
-        coverage.notices
-    );
+    assert!(matches!(coverage.notices[..], [Notice::NoWatcher { limit_reached: true, .. }]), "{:?}", coverage.notices);
 
     scene.write("src/app.py", "x");
     scene.expect("src/app.py", ChangeKind::Created).await;
