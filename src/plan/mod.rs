@@ -21,6 +21,6 @@ pub use down::{DownOptions, Images, down, restart, start, stop};
 pub use labels::Labels;
 pub use op::{Create, Op, Plan, Step, StepId, Until};
 pub use reason::{Part, Reason};
-pub use reconcile::{Input, PlanError, Recreate, UpOptions, bases, up};
+pub use reconcile::{Input, PlanError, Recreate, UpOptions, bases, images, up};
 pub use spec::container_spec;
-pub use wanted::{Base, Wanted, WantedImage};
+pub use wanted::{BY_DIGEST, Base, Wanted, WantedImage};

@@ -139,6 +139,20 @@ pub fn bases(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanErro
     if up.errors.is_empty() { Ok(up.plan) } else { Err(up.errors) }
 }
 
+/// Plans `build`: only the images of the services asked for.
+///
+/// # Errors
+/// As [`up`].
+pub fn images(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
+    let mut up = Up::new(input, options);
+    let services: Vec<&Service> =
+        options.services.iter().filter_map(|name| input.project.services.get(name)).collect();
+    up.images(&services);
+    let planned = |name: &ServiceName| up.images.contains_key(name);
+    up.plan.unchanged = services.iter().map(|s| s.name.clone()).filter(|name| !planned(name)).collect();
+    if up.errors.is_empty() { Ok(up.plan) } else { Err(up.errors) }
+}
+
 fn external_error(missing: MissingExternal) -> PlanError {
     let (kind, key, name) = match missing {
         MissingExternal::Network(key, name) => ("network", key, name),
