@@ -69,7 +69,7 @@ fn refuse_to_overwrite(folder: &Path, files: &[NewFile]) -> Result<(), Failure> 
         several => {
             let text = format!("{} files are there already; nothing was written", several.len());
             let mut failure = Failure::new(Exit::Failed, text);
-            failure.message = failure.message.detail(several.iter().cloned());
+            failure.message.detail.extend(several.iter().cloned());
             Err(failure)
         }
     }

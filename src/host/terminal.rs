@@ -283,10 +283,9 @@ mod tests {
         let mut input = Input::of(File::from(OwnedFd::from(reader))).unwrap();
         typing.write_all(b"first").unwrap();
         assert_eq!(input.next().await.unwrap(), "first");
-        let Input { bytes, _stop } = input;
-        drop(_stop);
+        let Input { mut bytes, _stop: stop } = input;
+        drop(stop);
         // The thread has ended when its end of the channel is gone.
-        let mut bytes = bytes;
         assert_eq!(bytes.recv().await, None);
         typing.write_all(b"second").unwrap();
         let mut rest = [0; 6];

@@ -150,7 +150,7 @@ pub(super) struct Settings {
 }
 
 impl Options {
-    pub(super) fn settle(&self, around: &Surroundings) -> Settings {
+    pub(super) fn settle(&self, around: Surroundings) -> Settings {
         let color = |tty: bool| match self.ansi {
             Ansi::Never => false,
             Ansi::Always => true,
@@ -221,7 +221,7 @@ mod tests {
             (Progress::Quiet, Ansi::Auto, TTY, (Kind::Quiet, true, true)),
         ];
         for (progress, ansi, around, want) in cases {
-            let settings = Options { progress, ansi, ..Options::default() }.settle(&around);
+            let settings = Options { progress, ansi, ..Options::default() }.settle(around);
             let got = (settings.kind, settings.out_color, settings.err_color);
             assert_eq!(got, want, "{progress:?} {ansi:?} {around:?}");
         }

@@ -434,7 +434,7 @@ impl Screen {
             let (rows, columns) = screen.0.lock().unwrap().screen().size();
             (usize::from(rows), usize::from(columns))
         };
-        tty::Tty::new(&Settings { kind: Kind::Tty, ..settings }, streams, tty::Area::new(size))
+        tty::Tty::new(&Settings { kind: Kind::Tty, out_tty: true, ..settings }, streams, tty::Area::new(size))
     }
 }
 

@@ -15,7 +15,7 @@ use super::Render;
 const WAITING: usize = 16 * 1024;
 
 enum Letter {
-    Event(Event),
+    Event(Box<Event>),
     Flush(SyncSender<()>),
 }
 
@@ -48,7 +48,7 @@ impl Thread {
 
 impl Sink for Thread {
     fn emit(&self, event: Event) {
-        self.send(Letter::Event(event));
+        self.send(Letter::Event(Box::new(event)));
     }
 
     fn flush(&self) {
@@ -93,7 +93,7 @@ fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>) {
             }
         };
         match letter {
-            Letter::Event(event) => renderer.event(event, start.elapsed()),
+            Letter::Event(event) => renderer.event(*event, start.elapsed()),
             Letter::Flush(done) => {
                 renderer.release(start.elapsed());
                 let _ = done.send(());

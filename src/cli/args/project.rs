@@ -150,7 +150,6 @@ pub enum ConfigList {
 /// Check the manifest and print it in canonical form.
 #[derive(Clone, Debug, Default, Args)]
 #[command(group = ArgGroup::new("list").multiple(false))]
-#[allow(clippy::struct_excessive_bools, reason = "one for each option of Compose")]
 pub struct ConfigArgs {
     /// Services to print, with what they depend on [default: all]
     #[arg(value_name = "SERVICE")]
