@@ -1,6 +1,7 @@
 """The shop's API: takes orders, stores them, and puts them in the worker's queue."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -125,6 +126,7 @@ def stats():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as process 1 there would be no default action
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an order in hand is stored and queued first
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a moment's queue is no news
     print("api: listening on port 8081", flush=True)
     waitress.serve(app, host="0.0.0.0", port=8081, threads=8, _quiet=True)

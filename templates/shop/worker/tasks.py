@@ -13,9 +13,17 @@ import psycopg2
 import redis
 from celery import Celery
 from celery.utils.log import get_task_logger
+from kombu import Connection
 from psycogreen.gevent import patch_psycopg
 
 patch_psycopg()  # queries yield to the other greenlets
+
+# On this pool Celery sends acknowledgements, and sees that it should stop, between two waits of 2 s for the
+# broker. Shorter waits: the next task comes sooner, and an edit is live sooner.
+drain_events = Connection.drain_events
+Connection.drain_events = lambda self, timeout=None, **more: drain_events(
+    self, timeout=timeout and min(timeout, 0.05), **more
+)
 
 PACKING_SECONDS = 0.5
 
