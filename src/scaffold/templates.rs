@@ -28,6 +28,7 @@ macro_rules! file {
 }
 
 static FILES: &[Embedded] = &[
+    file!("shop/README.md"),
     file!("shop/api/.dockerignore"),
     file!("shop/api/Dockerfile"),
     file!("shop/api/app.py"),
