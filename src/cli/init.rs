@@ -1,5 +1,7 @@
 //! `hob init`: writes what `scaffold` proposes, and never over a file that is there unless told to.
 
+#![allow(clippy::disallowed_methods, reason = "writing files is what it is for")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{ErrorKind, Write as _};

@@ -1,6 +1,8 @@
 //! `docs/cli.md` is made of the command line itself, and a test holds the two together. To write it anew:
 //! `HOB_WRITE_DOCS=1 cargo test --lib cli::reference`.
 
+#![allow(clippy::disallowed_methods, reason = "a test that reads the page")]
+
 use std::fmt::Write;
 use std::path::Path;
 

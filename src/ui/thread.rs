@@ -68,6 +68,7 @@ impl Drop for Thread {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the clock of this room; renderers are handed the time")]
 fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>) {
     let start = Instant::now();
     loop {
