@@ -11,11 +11,7 @@ use crate::plan::{self, Op, Plan, UpOptions};
 
 /// Builds images.
 pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
-    let options = BuildOptions {
-        args: context.variables(&args.build_args),
-        pull: args.pull,
-        no_cache: args.no_cache,
-    };
+    let options = BuildOptions { args: context.variables(&args.build_args), pull: args.pull, no_cache: args.no_cache };
     let stack = context.stack_with(&args.services, Vec::new(), options).await?;
     let named = context.named(&stack.project, &args.services)?;
     let chosen: Vec<ServiceName> = scope(&stack, &named, !args.with_dependencies)
@@ -61,5 +57,9 @@ pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
     }
     let run = RunOptions { keep_going: true, ..RunOptions::default() };
     let outcome = stack.executor.run(&stack.project, &plan, &run).await;
-    if outcome.is_success() || args.ignore_pull_failures { Ok(Exit::Ok) } else { Err(context.failures(outcome.failures)) }
+    if outcome.is_success() || args.ignore_pull_failures {
+        Ok(Exit::Ok)
+    } else {
+        Err(context.failures(outcome.failures))
+    }
 }

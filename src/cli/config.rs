@@ -13,8 +13,7 @@ use crate::plan::{Labels, Wanted, container_spec};
 
 /// Checks and prints.
 pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
-    let options =
-        LoadOptions { no_interpolate: args.no_interpolate, ..context.load_options(&args.services_named) };
+    let options = LoadOptions { no_interpolate: args.no_interpolate, ..context.load_options(&args.services_named) };
     let loaded = manifest::load(&*context.tree, &options);
     let errors = loaded.diagnostics.iter().any(|d| d.severity == Severity::Error);
     if args.format == ConfigFormat::Json && errors {
@@ -44,13 +43,16 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
     }
     let text = match args.list() {
         Some(list) => listed(context, &project, &list)?,
-        None if args.format == ConfigFormat::Json => serde_json::to_string_pretty(&manifest::json(&project)).unwrap_or_default(),
+        None if args.format == ConfigFormat::Json => {
+            serde_json::to_string_pretty(&manifest::json(&project)).unwrap_or_default()
+        }
         None => manifest::to_yaml(&project),
     };
     match &args.output {
         Some(path) => {
             let path = context.working_dir.join(path);
-            fs::write(&path, text).map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", path.display())))?;
+            fs::write(&path, text)
+                .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", path.display())))?;
         }
         None => context.sink.emit(Event::Output { text }),
     }
@@ -71,9 +73,7 @@ fn listed(context: &Context, project: &Project, list: &ConfigList) -> Result<Str
             profiles.dedup();
             profiles
         }
-        ConfigList::Environment => {
-            context.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()
-        }
+        ConfigList::Environment => context.environment.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         ConfigList::Hash(which) => {
             let all: Vec<&ServiceName> = project.services.keys().collect();
             let wanted: Vec<&ServiceName> = match which.as_str() {

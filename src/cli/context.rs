@@ -78,7 +78,8 @@ impl Context {
 
     /// Loads the project, says its warnings, and checks that the services named are there.
     pub fn project(&self, targets: &[String]) -> anyhow::Result<Project> {
-        let loaded = load(&*self.tree, &self.load_options(targets)).map_err(|messages| self.manifest_failure(messages))?;
+        let loaded =
+            load(&*self.tree, &self.load_options(targets)).map_err(|messages| self.manifest_failure(messages))?;
         for warning in loaded.warnings {
             self.sink.emit(Event::Warning(warning));
         }
@@ -93,7 +94,7 @@ impl Context {
             self.sink.emit(Event::Error(message));
         }
         let exit = if last.location.is_none() { Exit::NoManifest } else { Exit::Manifest };
-        Failure { exit, message: last }.into()
+        Failure { exit, message: Box::new(last) }.into()
     }
 
     /// The services named must be there.
@@ -135,8 +136,7 @@ impl Context {
         let history = History::new(self.paths.projects().ok());
         let platform = engine.info().platform.clone();
         let options = self.load_options(targets);
-        let sources =
-            Arc::new(DiskSources::new(Arc::clone(&self.tree), options, platform, scale, build, history));
+        let sources = Arc::new(DiskSources::new(Arc::clone(&self.tree), options, platform, scale, build, history));
         let project = sources.adjusted(project);
         let sources: Arc<dyn Sources> = sources;
         let executor = Executor::new(Arc::clone(&engine), Arc::clone(&self.sink), Arc::clone(&sources));
@@ -172,7 +172,7 @@ impl Stack {
     pub fn container<'a>(
         &self,
         observed: &'a Observed,
-        service: &ServiceName,
+        service: &'a ServiceName,
         index: Option<u32>,
     ) -> Result<&'a ObservedContainer, Failure> {
         let mut all: Vec<&ObservedContainer> = observed.of_service(service).collect();

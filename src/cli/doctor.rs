@@ -33,10 +33,8 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> anyhow::Result<Exit> {
     checks.push(manifest(context));
     let all = checks.iter().all(|check| check.ok);
     if args.format == TextFormat::Json {
-        let json: Vec<_> = checks
-            .iter()
-            .map(|c| json!({"check": c.name, "ok": c.ok, "text": c.text, "hints": c.hints}))
-            .collect();
+        let json: Vec<_> =
+            checks.iter().map(|c| json!({"check": c.name, "ok": c.ok, "text": c.text, "hints": c.hints})).collect();
         context.sink.emit(Event::Output { text: serde_json::to_string_pretty(&json)? });
     } else {
         let mut text = String::new();

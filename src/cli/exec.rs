@@ -13,14 +13,14 @@ use crate::model::{ContainerId, ServiceName};
 
 /// Runs a command in a running container.
 pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(std::slice::from_ref(&args.service)).await?;
+    let stack = context.stack(&[args.service().to_owned()]).await?;
     let observed = stack.observe().await?;
-    let service = ServiceName::new(&args.service);
+    let service = ServiceName::new(args.service());
     let id = stack.container(&observed, &service, args.index)?.id.clone();
     let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     let variables = context.variables(&args.env).into_iter();
     let spec = ExecSpec {
-        command: args.command.clone(),
+        command: args.command().to_vec(),
         user: args.user.clone(),
         working_dir: args.workdir.clone(),
         env: variables.filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect(),

@@ -133,19 +133,19 @@ pub struct Failure {
     /// How hob ends.
     pub exit: Exit,
     /// What to say.
-    pub message: Message,
+    pub message: Box<Message>,
 }
 
 impl Failure {
     /// A failure with a message of one sentence.
     pub fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Self { exit, message: Message::new(text) }
+        Self { exit, message: Box::new(Message::new(text)) }
     }
 
     /// The same with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.message = self.message.hint(hint);
+        self.message.hints.push(hint.into());
         self
     }
 }
@@ -156,7 +156,7 @@ pub fn report(error: &anyhow::Error) -> (Exit, Message) {
     let mut context = Vec::new();
     for cause in error.chain() {
         if let Some(failure) = cause.downcast_ref::<Failure>() {
-            let mut message = failure.message.clone();
+            let mut message = Message::clone(&failure.message);
             context.push(message.text);
             message.text = context.join(": ");
             return (failure.exit, message);

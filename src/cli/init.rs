@@ -1,5 +1,7 @@
 //! `hob init`: writes what `scaffold` proposes, and never over a file that is there unless told to.
 
+#![allow(clippy::disallowed_methods, reason = "writing files is what it is for")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -69,7 +71,7 @@ fn refuse_to_overwrite(folder: &Path, files: &[NewFile]) -> Result<(), Failure> 
         several => {
             let text = format!("{} files are there already; nothing was written", several.len());
             let mut failure = Failure::new(Exit::Failed, text);
-            failure.message = failure.message.detail(several.iter().cloned());
+            failure.message.detail.extend(several.iter().cloned());
             Err(failure)
         }
     }

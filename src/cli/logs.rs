@@ -8,7 +8,7 @@ use super::args::LogsArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::engine::{Action, LogQuery};
-use crate::execute::{Follow, LogOptions, Logs, unix_seconds};
+use crate::execute::{Follow, LogOptions, Logs};
 use crate::host::signals::Signals;
 
 /// Shows logs.
@@ -73,17 +73,8 @@ pub async fn run(context: &Context, args: &LogsArgs) -> anyhow::Result<Exit> {
     }
 }
 
-/// A time as `docker compose logs` takes it: RFC 3339, Unix seconds, or a duration before now.
+/// Unix seconds of a time as `docker compose logs` takes it.
 fn time(text: &str) -> Result<i64, Failure> {
-    if let Ok(seconds) = text.parse::<i64>() {
-        return Ok(seconds);
-    }
-    if let Ok(interval) = text.parse::<crate::model::Interval>() {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        return Ok(i64::try_from(now.saturating_sub(interval.0).as_secs()).unwrap_or(0));
-    }
-    unix_seconds(text).ok_or_else(|| {
-        let text = format!("{text:?} is not a time");
-        Failure::new(Exit::Usage, text).hint("write `42m` for 42 minutes ago, or a time such as 2026-01-02T13:23:37Z")
-    })
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    super::when::parse(text, i64::try_from(now.as_secs()).unwrap_or(0)).map_err(|text| Failure::new(Exit::Usage, text))
 }

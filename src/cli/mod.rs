@@ -15,11 +15,14 @@ mod init;
 mod logs;
 mod prune;
 mod ps;
+#[cfg(test)]
+mod reference;
 mod run;
 mod sources;
 mod up;
 mod version;
 mod walk;
+mod when;
 mod why;
 
 use std::process::ExitCode;
@@ -39,7 +42,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut options = cli.global.ui(|name| std::env::var(name).ok());
     adjust(&mut options, &cli.command);
-    let sink = ui::sink(options);
+    options.relative_to = std::env::current_dir().ok();
+    let sink = ui::sink(&options);
     let exit = match start(cli, &sink) {
         Ok(exit) => exit,
         Err(error) => {
@@ -56,13 +60,12 @@ pub fn main() -> ExitCode {
 fn adjust(options: &mut ui::Options, command: &Command) {
     match command {
         Command::Up(args) => {
-            options.no_log_prefix = args.no_log_prefix;
-            options.no_log_color = args.no_color;
-            options.quiet_pull = args.quiet_pull;
+            options.log_prefix = !args.no_log_prefix;
+            options.log_color = !args.no_color;
         }
         Command::Logs(args) => {
-            options.no_log_prefix = args.no_log_prefix;
-            options.no_log_color = args.no_color;
+            options.log_prefix = !args.no_log_prefix;
+            options.log_color = !args.no_color;
         }
         Command::Watch(args) => options.timings |= args.timings,
         _ => {}

@@ -19,8 +19,8 @@ use crate::plan::{self, Op, UpOptions, labels};
 
 /// Runs a command in a new container.
 pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(std::slice::from_ref(&args.service)).await?;
-    let name = ServiceName::new(&args.service);
+    let stack = context.stack(&[args.service().to_owned()]).await?;
+    let name = ServiceName::new(args.service());
     let Some(service) = stack.project.services.get(&name).cloned() else {
         return Err(Failure::new(Exit::Manifest, format!("no such service: {name}")).into());
     };
@@ -28,12 +28,14 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     if !args.no_deps && !service.depends_on.is_empty() {
         let services = service.depends_on.keys().filter(|d| stack.project.services.contains_key(*d)).cloned();
         // Waits as the service itself would: what it needs must be as `depends_on` says.
-        let options = UpOptions { services: services.collect(), wait: true, pull: pull.clone(), ..UpOptions::default() };
+        let options =
+            UpOptions { services: services.collect(), wait: true, pull: pull.clone(), ..UpOptions::default() };
         bring_up(context, &stack, &options, &RunOptions::default()).await?;
     }
     let options = UpOptions { services: vec![name.clone()], no_deps: true, pull, ..UpOptions::default() };
-    let view = settle(&stack.executor, &stack.project, std::slice::from_ref(&name), &options, &RunOptions::default());
-    let view = view.await.map_err(|failures| context.failures(failures))?;
+    let run = RunOptions::default();
+    let view = settle(&stack.executor, &stack.project, std::slice::from_ref(&name), &options, &run).await;
+    let view = view.map_err(|failures| context.failures(failures))?;
     image_and_resources(context, &stack, &view, &options).await?;
 
     let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
@@ -90,12 +92,12 @@ async fn image_and_resources(
 
 /// The service with what the command line says.
 fn adjusted(context: &Context, mut service: Service, args: &RunArgs, tty: bool) -> anyhow::Result<Service> {
-    if !args.command.is_empty() {
-        service.command = Some(args.command.clone());
+    if !args.command().is_empty() {
+        service.command = Some(args.command().to_vec());
     }
     if let Some(entrypoint) = &args.entrypoint {
         service.entrypoint = Some(entrypoint.split_whitespace().map(str::to_owned).collect());
-        if args.command.is_empty() {
+        if args.command().is_empty() {
             service.command = Some(Vec::new());
         }
     }

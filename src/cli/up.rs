@@ -198,7 +198,6 @@ impl Context {
         for failure in failures {
             self.sink.emit(Event::Error(failure.message));
         }
-        Failure { exit: Exit::from(first.cause), message: first.message }.into()
+        Failure { exit: Exit::from(first.cause), message: Box::new(first.message) }.into()
     }
 }
-

@@ -63,10 +63,8 @@ fn of_services(
         if steps.is_empty() {
             text.push_str("  `hob up` would do nothing: it is as the manifest says\n");
         }
-        let next: Vec<Value> = steps
-            .iter()
-            .map(|step| json!({"what": step.op.to_string(), "because": step.reason.to_string()}))
-            .collect();
+        let next: Vec<Value> =
+            steps.iter().map(|step| json!({"what": step.op.to_string(), "because": step.reason.to_string()})).collect();
         json.push(json!({"service": service, "containers": containers, "next": next}));
     }
     Ok((text, Value::Array(json)))
@@ -90,7 +88,9 @@ fn of_file(view: &View, services: &[ServiceName], path: &Path) -> (String, Value
                 let to = target.map(|t| t.path.clone()).unwrap_or_default();
                 (format!("sync to {to}"), why)
             }
-            Effect::Reload(reload) => (format!("{reload:?}").to_lowercase(), "the container sees it already".to_owned()),
+            Effect::Reload(reload) => {
+                (format!("{reload:?}").to_lowercase(), "the container sees it already".to_owned())
+            }
             Effect::Rebuild { why } => ("rebuild".to_owned(), why),
         };
         text.push_str(&format!("{service}: {effect}, because {why}\n"));
@@ -118,7 +118,10 @@ pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Ex
                     Effect::Nothing => continue,
                     Effect::Sync { targets, .. } => {
                         let target = targets.first().map(|t| t.path.clone()).unwrap_or_default();
-                        (format!("sync to {target}"), targets.first().map(|t| t.instruction.clone()).unwrap_or_default())
+                        (
+                            format!("sync to {target}"),
+                            targets.first().map(|t| t.instruction.clone()).unwrap_or_default(),
+                        )
                     }
                     Effect::Reload(reload) => (format!("{reload:?}").to_lowercase(), String::new()),
                     Effect::Rebuild { why } => ("rebuild".to_owned(), why),

@@ -16,6 +16,6 @@ mod wait;
 
 pub use executor::{Executor, Outcome, RunOptions};
 pub use failure::{Cause, Failure};
-pub use logs::{Follow, LogOptions, Logs, lines, unix_seconds};
+pub use logs::{Follow, LogOptions, Logs, lines};
 pub use observe::{View, observe, plan_failures, settle};
 pub use sources::{Loaded, Sources};

@@ -145,8 +145,7 @@ pub fn bases(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanErro
 /// As [`up`].
 pub fn images(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
     let mut up = Up::new(input, options);
-    let services: Vec<&Service> =
-        options.services.iter().filter_map(|name| input.project.services.get(name)).collect();
+    let services: Vec<&Service> = options.services.iter().filter_map(|name| input.project.services.get(name)).collect();
     up.images(&services);
     let planned = |name: &ServiceName| up.images.contains_key(name);
     up.plan.unchanged = services.iter().map(|s| s.name.clone()).filter(|name| !planned(name)).collect();

@@ -146,7 +146,9 @@ impl World {
                 Op::Start { container } | Op::Restart { container, .. } => {
                     self.container(container).state = ContainerState::Running;
                 }
-                Op::Stop { container, .. } | Op::Kill { container, .. } => self.container(container).state = ContainerState::Exited(137),
+                Op::Stop { container, .. } | Op::Kill { container, .. } => {
+                    self.container(container).state = ContainerState::Exited(137)
+                }
                 Op::Remove { container, .. } => self.observed.containers.retain(|c| c.name != *container),
                 Op::Wait { containers, until } => {
                     for name in containers {

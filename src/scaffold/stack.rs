@@ -76,8 +76,7 @@ impl Stack {
             Self::Node => ".git\nnode_modules\ndist\n.env\n",
             Self::Python => ".git\n.venv\nvenv\n**/__pycache__\n*.egg-info\n.env\n",
             Self::Go => ".git\nbin\n.env\n",
-            Self::Rust => ".git\ntarget\n.env\n",
-            Self::Maven => ".git\ntarget\n.env\n",
+            Self::Rust | Self::Maven => ".git\ntarget\n.env\n",
             Self::Gradle => ".git\n.gradle\nbuild\n.env\n",
         }
     }

@@ -28,6 +28,7 @@ macro_rules! file {
 }
 
 static FILES: &[Embedded] = &[
+    file!("shop/README.md"),
     file!("shop/api/.dockerignore"),
     file!("shop/api/Dockerfile"),
     file!("shop/api/app.py"),
@@ -76,6 +77,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::disallowed_methods, reason = "a test that reads the folder")]
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -88,6 +90,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test that reads the folder")]
     fn the_list_is_the_folder() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
         let mut found = Vec::new();

@@ -52,7 +52,7 @@ pub(super) fn clean(line: &str, color: bool) -> Cow<'_, str> {
     if let Some(before) = before_return.filter(|_| !visible(&clean)) {
         clean = before;
     }
-    if colored {
+    if colored && !clean.ends_with(RESET) {
         clean.push_str(RESET);
     }
     Cow::Owned(clean)

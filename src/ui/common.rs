@@ -77,9 +77,10 @@ impl Common {
             Event::Stopping { why, forced } => {
                 self.show_failures();
                 let why = clean(why, false);
-                let text = match forced {
-                    true => format!("killing what is left ({why})"),
-                    false => format!("stopping ({why}); once more kills"),
+                let text = match (forced, &*why) {
+                    (true, _) => format!("killing what is left ({why})"),
+                    (false, "Ctrl-C") => "stopping (Ctrl-C); once more kills".to_owned(),
+                    (false, _) => format!("stopping ({why})"),
                 };
                 self.streams.err(&text);
             }

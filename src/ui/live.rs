@@ -94,6 +94,8 @@ impl Live {
                 let build = self.builds.entry(services.clone()).or_default();
                 let new =
                     || BuildStep { name: name.clone(), since: now, said: now, transfer: None, last: String::new() };
+                // A build that was given up for a newer one leaves its steps without an end.
+                build.running.retain(|id, running| id == step || running.name != *name);
                 build.running.entry(step.clone()).or_insert_with(new);
             }
             Event::BuildTransfer { services, step, what, current, total } => {

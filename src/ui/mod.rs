@@ -6,6 +6,7 @@
 //! - One thread renders, in the order of the events. Whoever emits an event does not wait for the terminal, unless
 //!   the terminal is thousands of lines behind.
 
+mod ask;
 mod clean;
 mod common;
 mod fields;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use crate::event::{Event, Sink};
 
+pub use ask::confirm;
 pub use options::{Ansi, Options, Progress, Surroundings};
 
 use options::Kind;
@@ -36,9 +38,9 @@ use streams::Streams;
 
 /// Starts the rendering thread. Its end waits for everything that was emitted: drop every clone of the sink, or call
 /// [`Sink::flush`], before the process exits.
-pub fn sink(options: Options) -> Arc<dyn Sink> {
+pub fn sink(options: &Options) -> Arc<dyn Sink> {
     let surroundings = Surroundings::detect();
-    let settings = options.settle(&surroundings);
+    let settings = options.settle(surroundings);
     let streams = Streams::new(Box::new(io::stdout()), Box::new(io::stderr()), options.on_closed.clone());
     Arc::new(thread::Thread::start(renderer(&settings, streams)))
 }

@@ -106,6 +106,7 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// Those of this process.
+    #[allow(clippy::disallowed_methods, reason = "the door of this room; `settle` is handed what it found")]
     pub fn detect() -> Self {
         let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(var).unwrap_or_default().to_lowercase();
@@ -150,7 +151,7 @@ pub(super) struct Settings {
 }
 
 impl Options {
-    pub(super) fn settle(&self, around: &Surroundings) -> Settings {
+    pub(super) fn settle(&self, around: Surroundings) -> Settings {
         let color = |tty: bool| match self.ansi {
             Ansi::Never => false,
             Ansi::Always => true,
@@ -221,7 +222,7 @@ mod tests {
             (Progress::Quiet, Ansi::Auto, TTY, (Kind::Quiet, true, true)),
         ];
         for (progress, ansi, around, want) in cases {
-            let settings = Options { progress, ansi, ..Options::default() }.settle(&around);
+            let settings = Options { progress, ansi, ..Options::default() }.settle(around);
             let got = (settings.kind, settings.out_color, settings.err_color);
             assert_eq!(got, want, "{progress:?} {ansi:?} {around:?}");
         }

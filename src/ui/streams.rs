@@ -84,6 +84,11 @@ impl Streams {
         !self.waiting.is_empty()
     }
 
+    /// Something waits for standard error.
+    pub fn err_waits(&self) -> bool {
+        self.waiting.iter().any(|(which, _)| *which == Which::Err)
+    }
+
     /// So much waits that it should be written now.
     pub fn full(&self) -> bool {
         self.size > PIECE

@@ -15,7 +15,7 @@ use super::Render;
 const WAITING: usize = 16 * 1024;
 
 enum Letter {
-    Event(Event),
+    Event(Box<Event>),
     Flush(SyncSender<()>),
 }
 
@@ -48,7 +48,7 @@ impl Thread {
 
 impl Sink for Thread {
     fn emit(&self, event: Event) {
-        self.send(Letter::Event(event));
+        self.send(Letter::Event(Box::new(event)));
     }
 
     fn flush(&self) {
@@ -68,6 +68,7 @@ impl Drop for Thread {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the clock of this room; renderers are handed the time")]
 fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>) {
     let start = Instant::now();
     loop {
@@ -93,7 +94,7 @@ fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>) {
             }
         };
         match letter {
-            Letter::Event(event) => renderer.event(event, start.elapsed()),
+            Letter::Event(event) => renderer.event(*event, start.elapsed()),
             Letter::Flush(done) => {
                 renderer.release(start.elapsed());
                 let _ = done.send(());

@@ -163,7 +163,6 @@ impl ExecArgs {
 ///
 /// What the service depends on is started first. hob exits as the command does.
 #[derive(Clone, Debug, Default, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "one for each option of Compose")]
 pub struct RunArgs {
     /// The service, and the command with its arguments [default: the service's]: all that follows is the command's
     #[arg(value_names = ["SERVICE", "COMMAND"], required = true, num_args = 1.., trailing_var_arg = true,

@@ -107,52 +107,30 @@ impl GlobalArgs {
 
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
+#[allow(missing_docs, reason = "what a command does is said at its arguments, which clap shows")]
 pub enum Command {
-    /// Build, create and start services, and keep them hot
     Up(UpArgs),
-    /// Stop and remove the project's containers and networks
     Down(DownArgs),
-    /// List containers
     Ps(PsArgs),
-    /// Show the logs of services
     Logs(LogsArgs),
-    /// Run a command in a running container
     Exec(ExecArgs),
-    /// Run a one-off command in a new container of a service
     Run(RunArgs),
-    /// Build images
     Build(BuildArgs),
-    /// Pull images
     Pull(PullArgs),
-    /// Start services that exist and are stopped
     Start(StartArgs),
-    /// Stop services without removing them
     Stop(StopArgs),
-    /// Restart services
     Restart(RestartArgs),
-    /// Send a signal to services, SIGKILL unless told otherwise
     Kill(KillArgs),
-    /// Remove stopped containers
     Rm(RmArgs),
-    /// Make saves live in services that run already
     Watch(WatchArgs),
-    /// Check the manifest and print it in canonical form
     Config(ConfigArgs),
-    /// Say why a service was last built, recreated or restarted, or what reads a file
     Why(WhyArgs),
-    /// Show, for each service, which files it reads and what a change of each does
     Explain(ExplainArgs),
-    /// Check the machine, the engine and the manifest for what commonly goes wrong
     Doctor(DoctorArgs),
-    /// Write a manifest for this folder, or a whole example stack
     Init(InitArgs),
-    /// Print the JSON Schema of the manifest language
     Schema(SchemaArgs),
-    /// Remove images that hob built and replaced
     Prune(PruneArgs),
-    /// Print a completion script for a shell
     Completions(CompletionsArgs),
-    /// Print hob's version
     Version(VersionArgs),
 }
 

@@ -139,8 +139,6 @@ pub enum ConfigList {
     Profiles,
     /// Variables that interpolation sees.
     Environment,
-    /// Variables that the manifest names, with their defaults.
-    Variables,
     /// A digest of the configuration of these services; `*` for all.
     Hash(String),
     /// Where the value at this path came from.
@@ -150,7 +148,6 @@ pub enum ConfigList {
 /// Check the manifest and print it in canonical form.
 #[derive(Clone, Debug, Default, Args)]
 #[command(group = ArgGroup::new("list").multiple(false))]
-#[allow(clippy::struct_excessive_bools, reason = "one for each option of Compose")]
 pub struct ConfigArgs {
     /// Services to print, with what they depend on [default: all]
     #[arg(value_name = "SERVICE")]
@@ -188,10 +185,6 @@ pub struct ConfigArgs {
     #[arg(long, group = "list")]
     pub environment: bool,
 
-    /// Print the variables that the manifest names, with their defaults
-    #[arg(long, group = "list")]
-    pub variables: bool,
-
     /// Print a digest of a service's configuration; `*` for every service
     #[arg(long, value_name = "SERVICE", group = "list")]
     pub hash: Option<String>,
@@ -224,7 +217,6 @@ impl ConfigArgs {
             (self.models, ConfigList::Models),
             (self.profiles, ConfigList::Profiles),
             (self.environment, ConfigList::Environment),
-            (self.variables, ConfigList::Variables),
         ];
         let flag = flags.into_iter().find_map(|(given, list)| given.then_some(list));
         let hash = || self.hash.clone().map(ConfigList::Hash);

@@ -52,3 +52,28 @@ impl Area {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_became_narrower_is_cleaned_of_every_row() {
+        let columns = Arc::new(AtomicUsize::new(40));
+        let mut area = Area::new({
+            let columns = Arc::clone(&columns);
+            move || (24, columns.load(Ordering::Relaxed))
+        });
+        assert_eq!(area.erase(), "", "nothing is drawn");
+        let lines = || vec!["x".repeat(30), String::new(), "\u{1b}[31mred\u{1b}[0m".to_owned()];
+        area.draw(lines());
+        assert_eq!(area.erase(), "\r\u{1b}[3A\u{1b}[J");
+        area.draw(lines());
+        columns.store(14, Ordering::Relaxed);
+        assert_eq!(area.erase(), "\r\u{1b}[5A\u{1b}[J");
+        assert_eq!(area.erase(), "", "it is gone");
+    }
+}

@@ -78,7 +78,10 @@ impl Tty {
         } else {
             layout::lines(&self.live, &mut self.common, now, self.area.size())
         };
-        if self.common.streams.waits() || lines != self.area.lines() {
+        // Results that go into a file do not touch the terminal.
+        let written =
+            if self.common.settings.out_tty { self.common.streams.waits() } else { self.common.streams.err_waits() };
+        if written || lines != self.area.lines() {
             let erase = self.area.erase();
             self.common.streams.err_first(&erase);
             self.common.streams.err_text(&self.area.draw(lines));
