@@ -277,7 +277,7 @@ mod tests {
         assert!(!cache.exists(), "nothing to write, nothing written");
         // An entry that claims another digest proves that it is used; the file itself is too young to be kept.
         let stamp = Stamp::of(&fs::metadata(&path).unwrap());
-        let mut kept = DigestCache::default();
+        let mut kept = DigestCache::load(&cache);
         kept.put(stamp, [9; 32], SystemTime::now() + std::time::Duration::from_secs(10));
         kept.save(&cache).unwrap();
         let tree = DiskTree::new(Some(cache.clone()));

@@ -194,7 +194,7 @@ impl std::fmt::Display for RebuildReason {
             ),
             Self::UnclearSource { place } => write!(f, "line {} may take another file in its place", place.line),
             Self::Archive { place } => write!(f, "the ADD in line {} unpacks it", place.line),
-            Self::Link { place } => write!(f, "line {} reads through this link", place.line),
+            Self::Link { place } => write!(f, "line {} goes through a link", place.line),
             Self::KindChanged => f.write_str("it became a file, a folder or a link, which it was not before"),
             Self::SourceGone { place } => write!(f, "line {} needs it, and it is gone", place.line),
             Self::MayBeOverwritten { place } => write!(f, "line {} may overwrite what it becomes", place.line),

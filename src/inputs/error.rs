@@ -186,8 +186,12 @@ pub(super) fn similar<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a
     let lower = wanted.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(score, candidate)| *score > 0.84 && *candidate != wanted)
+        .filter_map(|candidate| {
+            let other = candidate.to_lowercase();
+            let score = strsim::jaro_winkler(&lower, &other);
+            let slip = lower.len() > 2 && strsim::damerau_levenshtein(&lower, &other) <= 1;
+            ((score > 0.84 || slip) && candidate != wanted).then_some((score, candidate))
+        })
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate.to_owned())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::join;
 use super::effect::RebuildReason;
+use super::error;
 use super::ignore::Ignore;
 use super::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
 use super::select::{Files, Finder, Reader, Selection};
@@ -17,8 +18,8 @@ pub(super) type Order = (usize, usize);
 pub(super) struct Writer {
     /// When.
     pub order: Order,
-    /// The step.
-    pub step: usize,
+    /// The instruction's place.
+    pub place: error::Place,
     /// The destination as resolved: for a folder's content the folder, for a file the file.
     pub what: Writes,
 }
@@ -82,7 +83,7 @@ impl Image {
                     What::Run(_) | What::Folder(_) | What::Workdir(None) => {
                         image.unknown_from.get_or_insert(position);
                     }
-                    What::Copy(copy) => image.copy(index, position, copy, selection),
+                    What::Copy(copy) => image.copy((index, step.place), position, copy, selection),
                     What::Other => {}
                 }
                 position += 1;
@@ -102,11 +103,11 @@ impl Image {
         }
     }
 
-    fn copy(&mut self, step: usize, position: usize, copy: &CopyStep, selection: &Selection) {
+    fn copy(&mut self, (step, place): (usize, error::Place), position: usize, copy: &CopyStep, selection: &Selection) {
         let Ok(dest) = &copy.dest else {
             // It may write anywhere.
             let what = Writes::Opaque { dest: "/".to_owned() };
-            self.writers.push(Writer { order: (position, 0), step, what });
+            self.writers.push(Writer { order: (position, 0), place, what });
             self.unknown_from.get_or_insert(position);
             return;
         };
@@ -129,29 +130,36 @@ impl Image {
                         Some(dest) => Writes::File { dest },
                         None => opaque,
                     };
-                    self.writers.push(Writer { order, step, what });
+                    self.writers.push(Writer { order, place, what });
                 }
                 (Source::Path(_), Some(context)) => {
                     let readers = selection.readers.iter().filter(|r| r.step == step && r.source == number);
                     for reader in readers {
-                        self.reader(order, reader, &selection.files[context], dest, &exclude);
+                        self.reader((order, place), reader, &selection.files[context], dest, &exclude);
                     }
                 }
                 _ => {
                     self.unknown_from.get_or_insert(position);
-                    self.writers.push(Writer { order, step, what: opaque });
+                    self.writers.push(Writer { order, place, what: opaque });
                 }
             }
         }
         let unclear_sources = copy.sources.is_empty();
         if unclear_sources {
-            self.writers.push(Writer { order: (position, 0), step, what: Writes::Opaque { dest: dest.path.clone() } });
+            self.writers.push(Writer { order: (position, 0), place, what: Writes::Opaque { dest: dest.path.clone() } });
         }
     }
 
-    fn reader(&mut self, order: Order, reader: &Reader, files: &Files, dest: &Dest, exclude: &Ignore) {
+    fn reader(
+        &mut self,
+        (order, place): (Order, error::Place),
+        reader: &Reader,
+        files: &Files,
+        dest: &Dest,
+        exclude: &Ignore,
+    ) {
         let context = reader.context;
-        let mut push = |image: &mut Self, what| image.writers.push(Writer { order, step: reader.step, what });
+        let push = |image: &mut Self, what| image.writers.push(Writer { order, place, what });
         match &reader.finder {
             Finder::Parents { folder, pattern } => {
                 self.folder(order.0, &dest.path);
@@ -280,9 +288,13 @@ impl Writes {
     }
 }
 
-/// The part of a path below a folder; empty for the folder itself.
+/// The part of a path below a folder; empty for the folder itself. Both are absolute, or both relative to a context,
+/// whose root is empty.
 pub(super) fn below<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
     let folder = folder.trim_end_matches('/');
+    if folder.is_empty() {
+        return Some(path.trim_start_matches('/'));
+    }
     match path.strip_prefix(folder)? {
         "" => Some(""),
         rest => rest.strip_prefix('/'),

@@ -62,6 +62,7 @@ struct Hit<'m> {
     reader: &'m Reader,
     step: &'m ReadingStep,
     place: Place,
+    rel: String,
 }
 
 impl InputsMap {
@@ -305,17 +306,18 @@ impl InputsMap {
         let mut uncovers = false;
         let mut same = 0;
         for (writer, sure) in self.image.writers_of(&path, &self.files) {
-            let writer_place = self.steps.get(&writer.step).map_or(place, |s| s.instruction.place);
             match writer.order.cmp(&order) {
                 std::cmp::Ordering::Greater if !sure => {
-                    return Err(RebuildReason::MayBeOverwritten { place: writer_place });
+                    return Err(RebuildReason::MayBeOverwritten { place: writer.place });
                 }
                 std::cmp::Ordering::Greater => return Ok(None),
                 std::cmp::Ordering::Less => uncovers |= !is_folder,
                 std::cmp::Ordering::Equal => same += 1,
             }
         }
-        if same > 1 && !is_folder {
+        // One of them is this file itself, if it was there before.
+        let known = self.files[hit.reader.context].contains_key(&hit.rel);
+        if same > usize::from(known) && !is_folder {
             return Err(RebuildReason::UnclearSource { place });
         }
         if !there && (uncovers || !is_folder && self.image.base_may_hold(&path)) {
@@ -349,7 +351,7 @@ impl InputsMap {
                 }
                 place => place,
             };
-            Some(Hit { reader, step, place })
+            Some(Hit { reader, step, place, rel: rel.to_owned() })
         })
         .collect()
     }

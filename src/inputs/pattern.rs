@@ -59,11 +59,6 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), keeps, kind: compile(text)? })
     }
 
-    /// The pattern as cleaned, without `!`.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     /// Whether it matches this very path (not one of its parents).
     pub fn matches(&self, path: &str) -> bool {
         match &self.kind {
