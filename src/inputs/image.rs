@@ -7,7 +7,7 @@ use super::effect::RebuildReason;
 use super::error;
 use super::ignore::Ignore;
 use super::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
-use super::select::{Files, Finder, Reader, Selection};
+use super::select::{Files, Finder, Reader, Selected, Selection};
 use crate::model::EntryKind;
 
 /// The order of writes: position in the chain of stages, then number of the source.
@@ -35,6 +35,17 @@ pub(super) enum Writes {
     File { dest: String },
     /// Something whose content is not known, at or below this path.
     Opaque { dest: String },
+}
+
+/// What a writer makes of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// A file or a link.
+    File,
+    /// A folder.
+    Folder,
+    /// It is not known whether it writes it at all.
+    Perhaps,
 }
 
 /// Where a matched path goes.
@@ -73,7 +84,7 @@ impl Image {
         if image.based {
             image.unknown_from = Some(0);
         }
-        image.folder(0, "/");
+        image.folders.push((usize::MAX, "/".to_owned()));
         let mut position = 0;
         for stage in &recipe.chain {
             for (index, step) in recipe.steps.iter().enumerate().filter(|(_, s)| s.stage == *stage) {
@@ -161,7 +172,7 @@ impl Image {
         let context = reader.context;
         let push = |image: &mut Self, what| image.writers.push(Writer { order, place, what });
         match &reader.finder {
-            Finder::Parents { folder, pattern } => {
+            Finder::Parents { folder, pattern, .. } => {
                 self.folder(order.0, &dest.path);
                 let (folder, pattern, dest) = (folder.clone(), pattern.clone(), dest.path.clone());
                 push(self, Writes::Parents { context, folder, pattern, dest });
@@ -213,7 +224,7 @@ impl Image {
 
     /// Whether a path of the image is a folder for sure when a step runs.
     fn is_folder(&self, position: usize, path: &str) -> bool {
-        self.folders.iter().any(|(at, folder)| *at <= position && folder == path)
+        self.folders.iter().any(|(at, folder)| (*at <= position || folder == "/") && folder == path)
     }
 
     /// Where a file goes. `literal` is the source's name where it was written without wildcards. None where it
@@ -229,16 +240,26 @@ impl Image {
         (certain || alike && extension.is_some_and(|e| e != "d")).then(|| dest.path.clone())
     }
 
-    /// The writers that may write a path of the image, other than `own`, with whether they do for sure.
+    /// The writers that may write a path of the image, with what they make of it.
     pub fn writers_of<'a>(
         &'a self,
         path: &'a str,
         files: &'a [Files],
-    ) -> impl Iterator<Item = (&'a Writer, bool)> + 'a {
-        self.writers.iter().filter_map(move |writer| writer.what.writes(path, files).map(|sure| (writer, sure)))
+    ) -> impl Iterator<Item = (&'a Writer, Made)> + 'a {
+        self.writers.iter().filter_map(move |writer| writer.what.writes(path, files).map(|made| (writer, made)))
     }
 
-    /// The folders and files of the image that instructions name as destinations.
+    /// Whether instructions make a folder of a path.
+    pub fn makes_folder(&self, path: &str) -> bool {
+        self.folders.iter().any(|(_, folder)| folder == path)
+    }
+
+    /// Whether something other than the step at a position makes a folder of a path.
+    pub fn others_make_folder(&self, position: usize, path: &str) -> bool {
+        self.folders.iter().any(|(at, folder)| *at != position && folder == path)
+    }
+
+    /// Whether some destination is below a path.
     pub fn is_above_a_destination(&self, path: &str) -> bool {
         self.writers.iter().any(|writer| below(path, writer.what.dest()).is_some_and(|rest| !rest.is_empty()))
     }
@@ -269,20 +290,21 @@ impl Writes {
         }
     }
 
-    /// Whether this writes a path of the image: some for yes (true) or perhaps (false).
-    fn writes(&self, path: &str, files: &[Files]) -> Option<bool> {
+    /// What this makes of a path of the image.
+    fn writes(&self, path: &str, files: &[Files]) -> Option<Made> {
+        let made = |file: &Selected| if file.kind == EntryKind::Dir { Made::Folder } else { Made::File };
         match self {
-            Self::File { dest } => (dest == path).then_some(true),
-            Self::Opaque { dest } => below(dest, path).map(|_| false),
+            Self::File { dest } => (dest == path).then_some(Made::File),
+            Self::Opaque { dest } => below(dest, path).map(|_| Made::Perhaps),
             Self::Folder { context, root, dest, exclude } => {
                 let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
-                let found = files[*context].get(&join(root, rest)).is_some_and(|f| !f.way);
-                (found && !exclude.ignores(rest)).then_some(true)
+                let found = files[*context].get(&join(root, rest)).filter(|f| !f.way && !exclude.ignores(rest));
+                found.map(made)
             }
             Self::Parents { context, folder, pattern, dest } => {
                 let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
-                let found = files[*context].get(&join(folder, rest)).is_some_and(|f| !f.way);
-                (found && pattern.selects(rest)).then_some(true)
+                let found = files[*context].get(&join(folder, rest)).filter(|f| !f.way && pattern.selects(rest));
+                found.map(made)
             }
         }
     }

@@ -75,6 +75,12 @@ impl Pattern {
         match &self.kind {
             Kind::Exact => below(&self.text),
             _ => {
+                // Without `**` a pattern has as many parts as what it matches; only classes can match a slash.
+                let depth = |text: &str| text.matches('/').count();
+                let fixed = !self.text.contains("**") && !self.text.contains(['[', '\\']);
+                if fixed && depth(&self.text) <= depth(folder) {
+                    return false;
+                }
                 let special = self.text.find(['*', '?', '[', ']', '\\', '^']).unwrap_or(self.text.len());
                 let literal = &self.text[..special];
                 below(literal) || format!("{folder}/").starts_with(literal)

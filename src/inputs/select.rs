@@ -39,6 +39,8 @@ pub(super) enum Finder {
         folder: String,
         /// What is taken.
         pattern: Ignore,
+        /// What must be there: the path itself, where it was written without wildcards, else the folder.
+        needed: String,
     },
     /// A link on the way to a source: its own target matters.
     Link(String),
@@ -267,7 +269,8 @@ impl Selector<'_, '_> {
                 self.take_entry(context, above);
             }
         }
-        self.reader(context, source, Finder::Parents { folder, pattern: taken }, None);
+        let needed = if has_wildcard(&pattern) { folder.clone() } else { join(&folder, &pattern) };
+        self.reader(context, source, Finder::Parents { folder, pattern: taken, needed }, None);
         Ok(())
     }
 

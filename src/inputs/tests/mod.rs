@@ -1,6 +1,8 @@
 //! Tests of the room as a whole, on trees in memory.
 
+mod builder;
 mod effects;
+mod random;
 mod selection;
 pub mod tree;
 
