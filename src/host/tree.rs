@@ -30,7 +30,7 @@ pub struct DiskTree {
 struct Measured {
     digest: [u8; 32],
     stamp: Stamp,
-    measured: SystemTime,
+    at: SystemTime,
     /// The file was the same before and after it was read.
     steady: bool,
 }
@@ -74,7 +74,7 @@ impl DiskTree {
             }
             Found::Measured(m) => {
                 if m.steady {
-                    cache.put(m.stamp, m.digest, m.measured);
+                    cache.put(m.stamp, m.digest, m.at);
                 }
                 text(&m.digest)
             }
@@ -180,7 +180,7 @@ fn measure(path: &Path) -> io::Result<Measured> {
     loop {
         tries += 1;
         let mut file = File::open(path)?;
-        let measured = SystemTime::now();
+        let at = SystemTime::now();
         let stamp = Stamp::of(&file.metadata()?);
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 128 * 1024];
@@ -194,7 +194,7 @@ fn measure(path: &Path) -> io::Result<Measured> {
         }
         let steady = Stamp::of(&file.metadata()?) == stamp;
         if steady || tries == TRIES {
-            return Ok(Measured { digest: hasher.finalize().into(), stamp, measured, steady });
+            return Ok(Measured { digest: hasher.finalize().into(), stamp, at, steady });
         }
     }
 }

@@ -206,6 +206,18 @@ impl InputsMap {
             }
             return Effect::Rebuild { why: RebuildReason::WholeContext { fallback: fallback.clone() } };
         }
+        // Something else than a folder on the way to sources: they are gone, or found through a link.
+        let on_the_way = |r: &&Reader| {
+            r.context == index
+                && r.finder.needs(rel)
+                && !matches!(&r.finder, Finder::Path(p) | Finder::Link(p) if p == rel)
+        };
+        if now.is_some()
+            && !is_folder
+            && let Some(reader) = self.readers.iter().find(on_the_way)
+        {
+            return Effect::Rebuild { why: RebuildReason::Link { place: self.steps[&reader.step].instruction.place } };
+        }
         if now.is_none() {
             if let Some(reader) = self.readers.iter().find(|r| r.context == index && r.finder.needs(rel)) {
                 return Effect::Rebuild {

@@ -72,20 +72,18 @@ impl Pattern {
     /// Whether some path below `folder` could match while `folder` itself does not.
     pub fn may_match_below(&self, folder: &str) -> bool {
         let below = |text: &str| text.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-        match &self.kind {
-            Kind::Exact => below(&self.text),
-            _ => {
-                // Without `**` a pattern has as many parts as what it matches; only classes can match a slash.
-                let depth = |text: &str| text.matches('/').count();
-                let fixed = !self.text.contains("**") && !self.text.contains(['[', '\\']);
-                if fixed && depth(&self.text) <= depth(folder) {
-                    return false;
-                }
-                let special = self.text.find(['*', '?', '[', ']', '\\', '^']).unwrap_or(self.text.len());
-                let literal = &self.text[..special];
-                below(literal) || format!("{folder}/").starts_with(literal)
-            }
+        if self.kind == Kind::Exact {
+            return below(&self.text);
         }
+        // Without `**` a pattern has as many parts as what it matches; only classes can match a slash.
+        let depth = |text: &str| text.matches('/').count();
+        let fixed = !self.text.contains("**") && !self.text.contains(['[', '\\']);
+        if fixed && depth(&self.text) <= depth(folder) {
+            return false;
+        }
+        let special = self.text.find(['*', '?', '[', ']', '\\', '^']).unwrap_or(self.text.len());
+        let literal = &self.text[..special];
+        below(literal) || format!("{folder}/").starts_with(literal)
     }
 }
 

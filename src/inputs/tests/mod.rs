@@ -2,6 +2,7 @@
 
 mod builder;
 mod effects;
+mod engine;
 mod random;
 mod selection;
 pub mod tree;

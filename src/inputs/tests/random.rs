@@ -12,7 +12,7 @@ use super::tree::{MemTree, Node};
 use crate::model::FileTree as _;
 
 /// A small generator of numbers (splitmix64): a seed is a case.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -93,7 +93,7 @@ fn step(r: &mut Random, stage: usize) -> Step {
     }
 }
 
-fn spec(r: &mut Random) -> Spec {
+pub fn spec(r: &mut Random) -> Spec {
     let count = 1 + r.below(3);
     let stages = (0..count)
         .map(|index| {
@@ -143,7 +143,7 @@ fn content(r: &mut Random, path: &str) -> String {
     format!("{kind}{}", r.below(4))
 }
 
-fn tree(r: &mut Random) -> MemTree {
+pub fn tree(r: &mut Random) -> MemTree {
     let mut tree = MemTree::of(&[]);
     for name in ["a", "b", "c", "a.txt"] {
         if r.chance(80) {
@@ -222,7 +222,7 @@ fn edit_tree(r: &mut Random, tree: &mut MemTree) {
     }
 }
 
-fn case(spec: &Spec, tree: &MemTree) -> Case {
+pub fn case(spec: &Spec, tree: &MemTree) -> Case {
     let mut case = Case::new("", &[]);
     case.tree = tree.clone();
     case.build.dockerfile = Some("../Dockerfile".into());
@@ -346,7 +346,7 @@ fn a_hot_sync_equals_a_rebuild() {
                 Effect::HotSync { targets: more } => targets.extend(more),
             }
         }
-        let synced = apply(before.fs, &edited, targets);
+        let Some(synced) = apply(before.fs, &edited, targets) else { return false };
         let built: Built = spec.build(&edited);
         let told = synced != spec.build(&tree).unwrap().fs;
         let context = format!("{}\n{:?}\n{tree:?}\n{edited:?}", spec.dockerfile(), spec.ignore);
@@ -358,8 +358,9 @@ fn a_hot_sync_equals_a_rebuild() {
     });
 }
 
-/// What the agent does with targets: removals from the deepest up, then writes as they come.
-fn apply(mut fs: Fs, tree: &MemTree, targets: Vec<SyncTarget>) -> Fs {
+/// What the agent does with targets: removals from the deepest up, then writes as they come. None where the base image
+/// is in the way, which asks for a rebuild.
+fn apply(mut fs: Fs, tree: &MemTree, targets: Vec<SyncTarget>) -> Option<Fs> {
     let removes = |t: &SyncTarget| matches!(t.action, SyncAction::Remove | SyncAction::RemoveFolder);
     let (mut gone, there): (Vec<_>, Vec<_>) = targets.into_iter().partition(removes);
     gone.sort_by(|a, b| b.path.cmp(&a.path));
@@ -373,7 +374,7 @@ fn apply(mut fs: Fs, tree: &MemTree, targets: Vec<SyncTarget>) -> Fs {
     for target in there {
         let owner = target.chown.as_deref().unwrap_or("0");
         let above = target.path.rsplit_once('/').unwrap().0.to_owned();
-        builder::mkdirs(&mut fs, &above, owner).unwrap();
+        builder::mkdirs(&mut fs, &above, owner).ok()?;
         let path = real(&fs, &target.path);
         let mode = |mode: u32| target.chmod.as_deref().map_or(mode, |m| u32::from_str_radix(m, 8).unwrap());
         // A link that leads to the source is followed, as the builder does.
@@ -383,12 +384,15 @@ fn apply(mut fs: Fs, tree: &MemTree, targets: Vec<SyncTarget>) -> Fs {
             link => link,
         };
         if target.action == SyncAction::MakeFolder {
+            if fs.get(&path).is_some_and(|item| !matches!(item.node, Node::Dir(_))) {
+                return None;
+            }
             fs.insert(path, Item { node, owner: owner.to_owned() });
         } else {
-            builder::put(&mut fs, &path, node, owner).unwrap();
+            builder::put(&mut fs, &path, node, owner).ok()?;
         }
     }
-    fs
+    Some(fs)
 }
 
 /// A path whose folders' links are followed, but not its own.
