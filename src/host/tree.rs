@@ -30,7 +30,7 @@ pub struct DiskTree {
 struct Measured {
     digest: [u8; 32],
     stamp: Stamp,
-    measured: SystemTime,
+    at: SystemTime,
     /// The file was the same before and after it was read.
     steady: bool,
 }
@@ -74,7 +74,7 @@ impl DiskTree {
             }
             Found::Measured(m) => {
                 if m.steady {
-                    cache.put(m.stamp, m.digest, m.measured);
+                    cache.put(m.stamp, m.digest, m.at);
                 }
                 text(&m.digest)
             }
@@ -180,7 +180,7 @@ fn measure(path: &Path) -> io::Result<Measured> {
     loop {
         tries += 1;
         let mut file = File::open(path)?;
-        let measured = SystemTime::now();
+        let at = SystemTime::now();
         let stamp = Stamp::of(&file.metadata()?);
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 128 * 1024];
@@ -194,7 +194,7 @@ fn measure(path: &Path) -> io::Result<Measured> {
         }
         let steady = Stamp::of(&file.metadata()?) == stamp;
         if steady || tries == TRIES {
-            return Ok(Measured { digest: hasher.finalize().into(), stamp, measured, steady });
+            return Ok(Measured { digest: hasher.finalize().into(), stamp, at, steady });
         }
     }
 }
@@ -277,7 +277,7 @@ mod tests {
         assert!(!cache.exists(), "nothing to write, nothing written");
         // An entry that claims another digest proves that it is used; the file itself is too young to be kept.
         let stamp = Stamp::of(&fs::metadata(&path).unwrap());
-        let mut kept = DigestCache::default();
+        let mut kept = DigestCache::load(&cache);
         kept.put(stamp, [9; 32], SystemTime::now() + std::time::Duration::from_secs(10));
         kept.save(&cache).unwrap();
         let tree = DiskTree::new(Some(cache.clone()));

@@ -61,7 +61,12 @@ pub struct SyncTarget {
     pub place: Place,
 }
 
-/// What to do at a target.
+/// What to do at a target. Where it cannot be done (a folder is in the place of a file, a file in that of a folder),
+/// the base image has something there that no file of the host shows, and the image must be built again.
+///
+/// Removals of a batch come first, the deepest ones before those above; then the others, folders before what is in
+/// them and the targets of one path in their order. Folders that are missing above a target are made with mode 0755
+/// and the target's owner. Links among the folders of a path are followed, a link at its end is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncAction {
@@ -194,7 +199,7 @@ impl std::fmt::Display for RebuildReason {
             ),
             Self::UnclearSource { place } => write!(f, "line {} may take another file in its place", place.line),
             Self::Archive { place } => write!(f, "the ADD in line {} unpacks it", place.line),
-            Self::Link { place } => write!(f, "line {} reads through this link", place.line),
+            Self::Link { place } => write!(f, "line {} goes through a link", place.line),
             Self::KindChanged => f.write_str("it became a file, a folder or a link, which it was not before"),
             Self::SourceGone { place } => write!(f, "line {} needs it, and it is gone", place.line),
             Self::MayBeOverwritten { place } => write!(f, "line {} may overwrite what it becomes", place.line),

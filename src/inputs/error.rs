@@ -79,7 +79,7 @@ pub enum InputsError {
         path: Option<PathBuf>,
         /// What is wrong.
         #[source]
-        error: DockerfileError,
+        error: Box<DockerfileError>,
     },
     /// The ignore file has a pattern that cannot be read.
     #[error("{}: {error}", path.display())]
@@ -91,21 +91,8 @@ pub enum InputsError {
         error: super::ignore::BadIgnore,
     },
     /// A `COPY`, `ADD` or bind mount names something that is not in the context.
-    #[error("{}: {instruction} reads {source_path:?}, which is not in {}", at(dockerfile.as_ref(), *place), context.display())]
-    MissingSource {
-        /// The Dockerfile; none for `dockerfile_inline`.
-        dockerfile: Option<PathBuf>,
-        /// The instruction's place.
-        place: Place,
-        /// `COPY`, `ADD` or `RUN`.
-        instruction: String,
-        /// What it names.
-        source_path: String,
-        /// The context.
-        context: PathBuf,
-        /// Why it may be missing, or what may be meant.
-        hint: Option<String>,
-    },
+    #[error(transparent)]
+    MissingSource(Box<MissingSource>),
     /// `target` names no stage.
     #[error("the Dockerfile has no stage {target:?}")]
     UnknownTarget {
@@ -139,6 +126,24 @@ pub enum InputsError {
     },
 }
 
+/// A source that is not in the context.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {instruction} reads {source_path:?}, which is not in {}", at(dockerfile.as_ref(), *place), context.display())]
+pub struct MissingSource {
+    /// The Dockerfile; none for `dockerfile_inline`.
+    pub dockerfile: Option<PathBuf>,
+    /// The instruction's place.
+    pub place: Place,
+    /// `COPY`, `ADD` or `RUN`.
+    pub instruction: String,
+    /// What it names.
+    pub source_path: String,
+    /// The context.
+    pub context: PathBuf,
+    /// Why it may be missing, or what may be meant.
+    pub hint: Option<String>,
+}
+
 fn at(dockerfile: Option<&PathBuf>, place: Place) -> String {
     match dockerfile {
         Some(path) => format!("{}:{place}", path.display()),
@@ -163,7 +168,7 @@ impl InputsError {
             }),
             Self::Dockerfile { error, .. } => error.hint.clone(),
             Self::Ignore { .. } => Some("see the rules for .dockerignore in Docker's build reference".to_owned()),
-            Self::MissingSource { hint, .. } => hint.clone(),
+            Self::MissingSource(missing) => missing.hint.clone(),
             Self::UnknownTarget { stages, similar, .. } => Some(match similar {
                 Some(name) => format!("did you mean {name:?}?"),
                 None if stages.is_empty() => "no stage of it has a name: give it one with `FROM … AS name`".to_owned(),
@@ -186,8 +191,12 @@ pub(super) fn similar<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a
     let lower = wanted.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(score, candidate)| *score > 0.84 && *candidate != wanted)
+        .filter_map(|candidate| {
+            let other = candidate.to_lowercase();
+            let score = strsim::jaro_winkler(&lower, &other);
+            let slip = lower.len() > 2 && strsim::damerau_levenshtein(&lower, &other) <= 1;
+            ((score > 0.84 || slip) && candidate != wanted).then_some((score, candidate))
+        })
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate.to_owned())
 }

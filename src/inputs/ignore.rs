@@ -285,7 +285,11 @@ mod tests {
             ("*\n!src/**/keep", "src", false),
             ("*\n!src/**/keep", "src/a/b", false),
             ("*\n!src/**/keep", "docs", true),
-            ("*\n!*.txt", "docs", false),
+            ("*\n!*.txt", "docs", true),
+            ("*\n!*/*.txt", "docs", false),
+            ("*\n!*/*.txt", "docs/a", true),
+            ("*\n![^a]x", "docs", false),
+            ("*\n!docs/**", "docs", false),
             ("b", "a", false),
         ] {
             let ignore = Ignore::parse(text).unwrap();

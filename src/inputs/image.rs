@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::context::join;
 use super::effect::RebuildReason;
+use super::error;
 use super::ignore::Ignore;
 use super::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
-use super::select::{Files, Finder, Reader, Selection};
+use super::select::{Files, Finder, Reader, Selected, Selection};
 use crate::model::EntryKind;
 
 /// The order of writes: position in the chain of stages, then number of the source.
@@ -17,8 +18,8 @@ pub(super) type Order = (usize, usize);
 pub(super) struct Writer {
     /// When.
     pub order: Order,
-    /// The step.
-    pub step: usize,
+    /// The instruction's place.
+    pub place: error::Place,
     /// The destination as resolved: for a folder's content the folder, for a file the file.
     pub what: Writes,
 }
@@ -34,6 +35,17 @@ pub(super) enum Writes {
     File { dest: String },
     /// Something whose content is not known, at or below this path.
     Opaque { dest: String },
+}
+
+/// What a writer makes of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// A file or a link.
+    File,
+    /// A folder.
+    Folder,
+    /// It is not known whether it writes it at all.
+    Perhaps,
 }
 
 /// Where a matched path goes.
@@ -72,7 +84,7 @@ impl Image {
         if image.based {
             image.unknown_from = Some(0);
         }
-        image.folder(0, "/");
+        image.folders.push((usize::MAX, "/".to_owned()));
         let mut position = 0;
         for stage in &recipe.chain {
             for (index, step) in recipe.steps.iter().enumerate().filter(|(_, s)| s.stage == *stage) {
@@ -82,7 +94,7 @@ impl Image {
                     What::Run(_) | What::Folder(_) | What::Workdir(None) => {
                         image.unknown_from.get_or_insert(position);
                     }
-                    What::Copy(copy) => image.copy(index, position, copy, selection),
+                    What::Copy(copy) => image.copy((index, step.place), position, copy, selection),
                     What::Other => {}
                 }
                 position += 1;
@@ -102,11 +114,11 @@ impl Image {
         }
     }
 
-    fn copy(&mut self, step: usize, position: usize, copy: &CopyStep, selection: &Selection) {
+    fn copy(&mut self, (step, place): (usize, error::Place), position: usize, copy: &CopyStep, selection: &Selection) {
         let Ok(dest) = &copy.dest else {
             // It may write anywhere.
             let what = Writes::Opaque { dest: "/".to_owned() };
-            self.writers.push(Writer { order: (position, 0), step, what });
+            self.writers.push(Writer { order: (position, 0), place, what });
             self.unknown_from.get_or_insert(position);
             return;
         };
@@ -129,31 +141,38 @@ impl Image {
                         Some(dest) => Writes::File { dest },
                         None => opaque,
                     };
-                    self.writers.push(Writer { order, step, what });
+                    self.writers.push(Writer { order, place, what });
                 }
                 (Source::Path(_), Some(context)) => {
                     let readers = selection.readers.iter().filter(|r| r.step == step && r.source == number);
                     for reader in readers {
-                        self.reader(order, reader, &selection.files[context], dest, &exclude);
+                        self.reader((order, place), reader, &selection.files[context], dest, &exclude);
                     }
                 }
                 _ => {
                     self.unknown_from.get_or_insert(position);
-                    self.writers.push(Writer { order, step, what: opaque });
+                    self.writers.push(Writer { order, place, what: opaque });
                 }
             }
         }
         let unclear_sources = copy.sources.is_empty();
         if unclear_sources {
-            self.writers.push(Writer { order: (position, 0), step, what: Writes::Opaque { dest: dest.path.clone() } });
+            self.writers.push(Writer { order: (position, 0), place, what: Writes::Opaque { dest: dest.path.clone() } });
         }
     }
 
-    fn reader(&mut self, order: Order, reader: &Reader, files: &Files, dest: &Dest, exclude: &Ignore) {
+    fn reader(
+        &mut self,
+        (order, place): (Order, error::Place),
+        reader: &Reader,
+        files: &Files,
+        dest: &Dest,
+        exclude: &Ignore,
+    ) {
         let context = reader.context;
-        let mut push = |image: &mut Self, what| image.writers.push(Writer { order, step: reader.step, what });
+        let push = |image: &mut Self, what| image.writers.push(Writer { order, place, what });
         match &reader.finder {
-            Finder::Parents { folder, pattern } => {
+            Finder::Parents { folder, pattern, .. } => {
                 self.folder(order.0, &dest.path);
                 let (folder, pattern, dest) = (folder.clone(), pattern.clone(), dest.path.clone());
                 push(self, Writes::Parents { context, folder, pattern, dest });
@@ -205,7 +224,7 @@ impl Image {
 
     /// Whether a path of the image is a folder for sure when a step runs.
     fn is_folder(&self, position: usize, path: &str) -> bool {
-        self.folders.iter().any(|(at, folder)| *at <= position && folder == path)
+        self.folders.iter().any(|(at, folder)| (*at <= position || folder == "/") && folder == path)
     }
 
     /// Where a file goes. `literal` is the source's name where it was written without wildcards. None where it
@@ -221,16 +240,26 @@ impl Image {
         (certain || alike && extension.is_some_and(|e| e != "d")).then(|| dest.path.clone())
     }
 
-    /// The writers that may write a path of the image, other than `own`, with whether they do for sure.
+    /// The writers that may write a path of the image, with what they make of it.
     pub fn writers_of<'a>(
         &'a self,
         path: &'a str,
         files: &'a [Files],
-    ) -> impl Iterator<Item = (&'a Writer, bool)> + 'a {
-        self.writers.iter().filter_map(move |writer| writer.what.writes(path, files).map(|sure| (writer, sure)))
+    ) -> impl Iterator<Item = (&'a Writer, Made)> + 'a {
+        self.writers.iter().filter_map(move |writer| writer.what.writes(path, files).map(|made| (writer, made)))
     }
 
-    /// The folders and files of the image that instructions name as destinations.
+    /// Whether instructions make a folder of a path.
+    pub fn makes_folder(&self, path: &str) -> bool {
+        self.folders.iter().any(|(_, folder)| folder == path)
+    }
+
+    /// Whether something other than the step at a position makes a folder of a path.
+    pub fn others_make_folder(&self, position: usize, path: &str) -> bool {
+        self.folders.iter().any(|(at, folder)| *at != position && folder == path)
+    }
+
+    /// Whether some destination is below a path.
     pub fn is_above_a_destination(&self, path: &str) -> bool {
         self.writers.iter().any(|writer| below(path, writer.what.dest()).is_some_and(|rest| !rest.is_empty()))
     }
@@ -261,28 +290,33 @@ impl Writes {
         }
     }
 
-    /// Whether this writes a path of the image: some for yes (true) or perhaps (false).
-    fn writes(&self, path: &str, files: &[Files]) -> Option<bool> {
+    /// What this makes of a path of the image.
+    fn writes(&self, path: &str, files: &[Files]) -> Option<Made> {
+        let made = |file: &Selected| if file.kind == EntryKind::Dir { Made::Folder } else { Made::File };
         match self {
-            Self::File { dest } => (dest == path).then_some(true),
-            Self::Opaque { dest } => below(dest, path).map(|_| false),
+            Self::File { dest } => (dest == path).then_some(Made::File),
+            Self::Opaque { dest } => below(dest, path).map(|_| Made::Perhaps),
             Self::Folder { context, root, dest, exclude } => {
                 let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
-                let found = files[*context].get(&join(root, rest)).is_some_and(|f| !f.way);
-                (found && !exclude.ignores(rest)).then_some(true)
+                let found = files[*context].get(&join(root, rest)).filter(|f| !f.way && !exclude.ignores(rest));
+                found.map(made)
             }
             Self::Parents { context, folder, pattern, dest } => {
                 let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
-                let found = files[*context].get(&join(folder, rest)).is_some_and(|f| !f.way);
-                (found && pattern.selects(rest)).then_some(true)
+                let found = files[*context].get(&join(folder, rest)).filter(|f| !f.way && pattern.selects(rest));
+                found.map(made)
             }
         }
     }
 }
 
-/// The part of a path below a folder; empty for the folder itself.
+/// The part of a path below a folder; empty for the folder itself. Both are absolute, or both relative to a context,
+/// whose root is empty.
 pub(super) fn below<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
     let folder = folder.trim_end_matches('/');
+    if folder.is_empty() {
+        return Some(path.trim_start_matches('/'));
+    }
     match path.strip_prefix(folder)? {
         "" => Some(""),
         rest => rest.strip_prefix('/'),

@@ -10,7 +10,7 @@ use super::context::{View, below, join};
 use super::effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched};
 use super::error;
 use super::ignore::Ignore;
-use super::image::{self, Image, Place, base_name};
+use super::image::{self, Image, Made, Place, base_name};
 use super::parts::SecretInput;
 use super::recipe::{CopyStep, Fallback, Recipe, What};
 use super::select::{Files, Finder, Reader, Selection};
@@ -62,6 +62,7 @@ struct Hit<'m> {
     reader: &'m Reader,
     step: &'m ReadingStep,
     place: Place,
+    rel: String,
 }
 
 impl InputsMap {
@@ -183,6 +184,10 @@ impl InputsMap {
         if matched.ignored && known.is_none() && (!is_folder || context.ignore.prunes(rel, &matched)) {
             return Effect::Nothing { why: Untouched::Ignored };
         }
+        if matched.ignored && known.is_none() {
+            // A new folder that is left out is made only for what is kept in it.
+            return Effect::Nothing { why: Untouched::Ignored };
+        }
         if let (Some(entry), Some(known)) = (now, known) {
             if std::mem::discriminant(&entry.kind) != std::mem::discriminant(&known.kind) {
                 return if self.hits(index, rel).is_empty() && context.whole.is_none() && known.way {
@@ -200,6 +205,18 @@ impl InputsMap {
                 return Effect::Nothing { why: Untouched::NotRead };
             }
             return Effect::Rebuild { why: RebuildReason::WholeContext { fallback: fallback.clone() } };
+        }
+        // Something else than a folder on the way to sources: they are gone, or found through a link.
+        let on_the_way = |r: &&Reader| {
+            r.context == index
+                && r.finder.needs(rel)
+                && !matches!(&r.finder, Finder::Path(p) | Finder::Link(p) if p == rel)
+        };
+        if now.is_some()
+            && !is_folder
+            && let Some(reader) = self.readers.iter().find(on_the_way)
+        {
+            return Effect::Rebuild { why: RebuildReason::Link { place: self.steps[&reader.step].instruction.place } };
         }
         if now.is_none() {
             if let Some(reader) = self.readers.iter().find(|r| r.context == index && r.finder.needs(rel)) {
@@ -229,6 +246,12 @@ impl InputsMap {
             return Effect::Rebuild { why };
         }
         let known = self.files[context].get(rel);
+        if let Some(hit) = hits.first()
+            && now.is_none() != known.is_none()
+            && self.is_below_ignored(context, rel)
+        {
+            return Effect::Rebuild { why: RebuildReason::UnclearSource { place: hit.step.instruction.place } };
+        }
         let Some(kind) = now.map(|e| &e.kind).or(known.map(|k| &k.kind)) else {
             // It was not there when the build was read, and it is not there now.
             return Effect::Nothing { why: Untouched::NotRead };
@@ -257,6 +280,12 @@ impl InputsMap {
         if targets.is_empty() { Effect::Nothing { why: Untouched::Overwritten } } else { Effect::HotSync { targets } }
     }
 
+    /// Whether a folder above a path is left out, and so comes and goes with what is kept in it.
+    fn is_below_ignored(&self, context: usize, rel: &str) -> bool {
+        let ignore = &self.contexts[context].ignore;
+        rel.match_indices('/').any(|(at, _)| ignore.ignores(&rel[..at]))
+    }
+
     /// Where one reading of a path puts it. None where something else is put there later.
     fn target(
         &self,
@@ -274,11 +303,10 @@ impl InputsMap {
         let is_folder = *kind == EntryKind::Dir;
         let path = match &hit.place {
             Place::Below { rest } | Place::Kept { rest } => format!("{}/{rest}", dest.path.trim_end_matches('/')),
-            Place::Itself { name } if is_folder => {
-                // A source folder's own mode goes to the destination, if that is made by it.
-                let _ = name;
-                return Err(RebuildReason::UnclearSource { place });
-            }
+            // What a folder that is a source itself brings along is asked for by the rebuild.
+            Place::Itself { .. } if is_folder => return Err(RebuildReason::UnclearSource { place }),
+            // A source that is a link is followed.
+            Place::Itself { .. } if matches!(kind, EntryKind::Symlink(_)) => return Err(RebuildReason::Link { place }),
             Place::Itself { name } => {
                 if !hit.step.exclude.is_empty() && hit.step.exclude.ignores(name) {
                     return Err(RebuildReason::UnclearSource { place });
@@ -301,24 +329,40 @@ impl InputsMap {
         if matches!(kind, EntryKind::Symlink(_)) && self.image.is_above_a_destination(&path) {
             return Err(RebuildReason::Link { place });
         }
+        // With the last match of a pattern the destination would not be made either.
+        let pattern = match &hit.place {
+            Place::Itself { .. } => matches!(hit.reader.finder, Finder::Glob { .. }),
+            Place::Kept { .. } => true,
+            Place::Below { .. } => false,
+        };
+        if !there && pattern && copy.sources.len() == 1 && !self.image.others_make_folder(position, &dest.path) {
+            return Err(RebuildReason::SourceGone { place });
+        }
         let order = (position, hit.reader.source);
         let mut uncovers = false;
         let mut same = 0;
-        for (writer, sure) in self.image.writers_of(&path, &self.files) {
-            let writer_place = self.steps.get(&writer.step).map_or(place, |s| s.instruction.place);
+        if there && !is_folder && (self.image.makes_folder(&path) || self.image.is_above_a_destination(&path)) {
+            return Err(RebuildReason::KindChanged);
+        }
+        for (writer, made) in self.image.writers_of(&path, &self.files) {
+            if made != Made::Perhaps && (made == Made::Folder) != is_folder {
+                return Err(RebuildReason::KindChanged);
+            }
             match writer.order.cmp(&order) {
-                std::cmp::Ordering::Greater if !sure => {
-                    return Err(RebuildReason::MayBeOverwritten { place: writer_place });
+                std::cmp::Ordering::Greater if made == Made::Perhaps => {
+                    return Err(RebuildReason::MayBeOverwritten { place: writer.place });
                 }
                 std::cmp::Ordering::Greater => return Ok(None),
-                std::cmp::Ordering::Less => uncovers |= !is_folder,
+                std::cmp::Ordering::Less => uncovers = true,
                 std::cmp::Ordering::Equal => same += 1,
             }
         }
-        if same > 1 && !is_folder {
+        // One of them is this file itself, if it was there before.
+        let known = self.files[hit.reader.context].contains_key(&hit.rel);
+        if same > usize::from(known) && !(is_folder && there) {
             return Err(RebuildReason::UnclearSource { place });
         }
-        if !there && (uncovers || !is_folder && self.image.base_may_hold(&path)) {
+        if !there && (uncovers || self.image.base_may_hold(&path)) {
             return Err(RebuildReason::Uncovers { path });
         }
         let action = match (there, is_folder) {
@@ -339,9 +383,16 @@ impl InputsMap {
             let place = match place {
                 Place::Below { rest } if step.exclude.ignores(&rest) => return None,
                 Place::Kept { rest } => {
-                    let Finder::Parents { pattern, .. } = &reader.finder else { return None };
-                    let taken = pattern.selects(&rest)
-                        || self.files[context].get(rel).is_some_and(|f| f.kind == EntryKind::Dir && !f.way);
+                    let Finder::Parents { folder, pattern, .. } = &reader.finder else { return None };
+                    // Folders above what is taken are made with their own modes.
+                    let above = || {
+                        let files = &self.files[context];
+                        let is_folder = files.get(rel).is_some_and(|f| f.kind == EntryKind::Dir);
+                        is_folder
+                            && at_or_below(files, rel)
+                                .any(|(path, _)| image::below(folder, path).is_some_and(|rest| pattern.selects(rest)))
+                    };
+                    let taken = pattern.selects(&rest) || above();
                     if !taken {
                         return None;
                     }
@@ -349,7 +400,7 @@ impl InputsMap {
                 }
                 place => place,
             };
-            Some(Hit { reader, step, place })
+            Some(Hit { reader, step, place, rel: rel.to_owned() })
         })
         .collect()
     }
@@ -430,7 +481,7 @@ impl Finder {
             Self::Path(path)
             | Self::Link(path)
             | Self::Glob { folder: path, .. }
-            | Self::Parents { folder: path, .. } => !path.is_empty() && image::below(rel, path).is_some(),
+            | Self::Parents { needed: path, .. } => !path.is_empty() && image::below(rel, path).is_some(),
         }
     }
 }

@@ -35,7 +35,7 @@ mod steps;
 mod tests;
 
 pub use effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched, is_archive};
-pub use error::{DockerfileError, InputsError, Place};
+pub use error::{DockerfileError, InputsError, MissingSource, Place};
 pub use ignore::Ignore;
 pub use map::{InputsMap, ReadingInstruction};
 pub use read::{BuildInputs, ContextFile, ContextFiles, DockerfileSource, Part, base_images, read};

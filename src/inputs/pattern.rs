@@ -59,11 +59,6 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), keeps, kind: compile(text)? })
     }
 
-    /// The pattern as cleaned, without `!`.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     /// Whether it matches this very path (not one of its parents).
     pub fn matches(&self, path: &str) -> bool {
         match &self.kind {
@@ -77,14 +72,18 @@ impl Pattern {
     /// Whether some path below `folder` could match while `folder` itself does not.
     pub fn may_match_below(&self, folder: &str) -> bool {
         let below = |text: &str| text.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-        match &self.kind {
-            Kind::Exact => below(&self.text),
-            _ => {
-                let special = self.text.find(['*', '?', '[', ']', '\\', '^']).unwrap_or(self.text.len());
-                let literal = &self.text[..special];
-                below(literal) || format!("{folder}/").starts_with(literal)
-            }
+        if self.kind == Kind::Exact {
+            return below(&self.text);
         }
+        // Without `**` a pattern has as many parts as what it matches; only classes can match a slash.
+        let depth = |text: &str| text.matches('/').count();
+        let fixed = !self.text.contains("**") && !self.text.contains(['[', '\\']);
+        if fixed && depth(&self.text) <= depth(folder) {
+            return false;
+        }
+        let special = self.text.find(['*', '?', '[', ']', '\\', '^']).unwrap_or(self.text.len());
+        let literal = &self.text[..special];
+        below(literal) || format!("{folder}/").starts_with(literal)
     }
 }
 

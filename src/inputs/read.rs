@@ -207,7 +207,7 @@ fn load(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<Loaded, Input
     };
     let dockerfile = match &source {
         Some(source) => dockerfile::parse(&source.text)
-            .map_err(|error| InputsError::Dockerfile { path: source.path.clone(), error })?,
+            .map_err(|error| InputsError::Dockerfile { path: source.path.clone(), error: Box::new(error) })?,
         None => Dockerfile::default(),
     };
     let (mut ignore, mut ignore_file) = (Ignore::default(), None);

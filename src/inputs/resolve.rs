@@ -1,6 +1,7 @@
 //! From a parsed Dockerfile to a recipe: names of stages and images, what the target reaches, in which order.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 use super::dockerfile::expand::expand;
 use super::dockerfile::{Dockerfile, Instruction, Kind, Value, parse_trigger};
@@ -59,7 +60,7 @@ pub(super) fn resolve(
     dockerfile: &Dockerfile,
     path: Option<&std::path::PathBuf>,
 ) -> Result<Recipe, InputsError> {
-    let wrap = |error| InputsError::Dockerfile { path: path.cloned(), error };
+    let wrap = |error| InputsError::Dockerfile { path: path.cloned(), error: Box::new(error) };
     let target_name = request.build.target.clone().filter(|t| !t.is_empty());
     let last = dockerfile.stages.last().and_then(|s| s.name.clone()).unwrap_or_default();
     let mut resolver = Resolver {
@@ -346,13 +347,13 @@ impl Resolver<'_> {
             [("syntax", &self.dockerfile.directives.syntax), ("check", &self.dockerfile.directives.check)]
         {
             if let Some(value) = value {
-                text.push_str(&format!("{name} {value}\n"));
+                let _ = writeln!(text, "{name} {value}");
             }
         }
         let mut write = |instruction: &Instruction| {
-            text.push_str(&format!("{:?}\n", instruction.text));
+            let _ = writeln!(text, "{:?}", instruction.text);
             for heredoc in &instruction.heredocs {
-                text.push_str(&format!("<<{:?} {:?}\n", heredoc.name, heredoc.content));
+                let _ = writeln!(text, "<<{:?} {:?}", heredoc.name, heredoc.content);
             }
         };
         self.dockerfile.globals.iter().for_each(&mut write);

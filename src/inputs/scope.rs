@@ -4,7 +4,7 @@
 //! over an earlier `ARG`, and whether a stage inherits it. Where that matters the value counts as unknown, and what
 //! depends on it is not narrowed down.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::dockerfile::{Value, Variables};
 
@@ -104,6 +104,3 @@ pub fn automatic(target: &[String], build: &str, stage: &str) -> Scope {
     scope.set_global("TARGETSTAGE".to_owned(), Value::Known(stage.to_owned()));
     scope
 }
-
-/// Names of arguments that some reachable instruction declares.
-pub type Declared = BTreeSet<String>;

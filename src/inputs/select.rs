@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::context::{Child, View, join, relative};
-use super::error::{InputsError, similar};
+use super::error::{InputsError, MissingSource, similar};
 use super::glob::{Glob, has_wildcard};
 use super::ignore::{Ignore, Matched};
 use super::recipe::{CopyStep, Fallback, MountStep, Origin, Recipe, Source, Step, What};
@@ -39,6 +39,8 @@ pub(super) enum Finder {
         folder: String,
         /// What is taken.
         pattern: Ignore,
+        /// What must be there: the path itself, where it was written without wildcards, else the folder.
+        needed: String,
     },
     /// A link on the way to a source: its own target matters.
     Link(String),
@@ -154,9 +156,11 @@ impl Selector<'_, '_> {
                 self.unclear(step, raw);
                 continue;
             };
-            let resolved = self.views[context].resolve(&parts[..wild].join("/"))?;
+            let start = parts[..wild].join("/");
+            let resolved = self.views[context].resolve(&start)?;
             self.links(context, index, &resolved.links);
-            let Some(folder) = resolved.path else { continue };
+            // A folder that is not there yet may come.
+            let folder = resolved.path.unwrap_or(start);
             let mut found = Vec::new();
             self.glob(context, &folder, &globs, &mut found)?;
             for path in found {
@@ -267,7 +271,8 @@ impl Selector<'_, '_> {
                 self.take_entry(context, above);
             }
         }
-        self.reader(context, source, Finder::Parents { folder, pattern: taken }, None);
+        let needed = if has_wildcard(&pattern) { folder.clone() } else { join(&folder, &pattern) };
+        self.reader(context, source, Finder::Parents { folder, pattern: taken, needed }, None);
         Ok(())
     }
 
@@ -408,14 +413,14 @@ impl Selector<'_, '_> {
                     .or_else(|| Some("sources are relative to the build context".to_owned()))
             }
         };
-        InputsError::MissingSource {
+        InputsError::MissingSource(Box::new(MissingSource {
             dockerfile: self.dockerfile.cloned(),
             place: step.place,
             instruction,
             source_path: path.to_owned(),
             context: view.root.clone(),
             hint,
-        }
+        }))
     }
 }
 

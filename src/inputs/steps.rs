@@ -128,10 +128,9 @@ impl Stepper<'_, '_> {
             }
             Kind::Workdir(path) => {
                 self.state.workdir = match (self.known(path)?, self.state.workdir.take()) {
-                    (Err(_), _) => None,
                     (Ok(path), _) if path.starts_with('/') => Some(clean(&path)),
                     (Ok(path), Some(folder)) => Some(clean(&format!("{folder}/{path}"))),
-                    (Ok(_), None) => None,
+                    (Err(_), _) | (Ok(_), None) => None,
                 };
                 return Ok(What::Workdir(self.state.workdir.clone()));
             }

@@ -1,4 +1,4 @@
-//! Variables in a Dockerfile's words, as BuildKit's own small shell expands them.
+//! Variables in a Dockerfile's words, as the builder's own small shell expands them.
 
 use super::pattern;
 

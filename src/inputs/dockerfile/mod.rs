@@ -1,4 +1,4 @@
-//! The Dockerfile language as BuildKit's stable frontend reads it.
+//! The Dockerfile language as the builder's stable frontend reads it.
 //!
 //! Own, and not a library: the crates that parse Dockerfiles know neither heredocs nor `RUN --mount`, and expand no
 //! variables in the way of the builder. What matters for a build's inputs is read in full; instructions that read no

@@ -73,13 +73,11 @@ fn keyword(line: &Line) -> Result<(&'static str, &str), DockerfileError> {
     let text = line.text.trim_start();
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let upper = word.to_uppercase();
-    match KEYWORDS.iter().find(|k| **k == upper) {
-        Some(keyword) => Ok((keyword, rest.trim())),
-        None => {
-            let hint = similar(&upper, KEYWORDS).map(|name| format!("did you mean {name}?"));
-            Err(DockerfileError::new(line.place, format!("unknown instruction {word}")).maybe_hint(hint))
-        }
+    if let Some(keyword) = KEYWORDS.iter().find(|k| **k == upper) {
+        return Ok((keyword, rest.trim()));
     }
+    let hint = similar(&upper, KEYWORDS).map(|name| format!("did you mean {name}?"));
+    Err(DockerfileError::new(line.place, format!("unknown instruction {word}")).maybe_hint(hint))
 }
 
 fn from(line: &Line, rest: &str, escape: char) -> Result<Stage, DockerfileError> {

@@ -61,25 +61,19 @@ pub fn replace(value: &str, pattern: &str, replacement: &str, all: bool) -> Resu
     let mut done = false;
     while at <= chars.len() {
         let end = (at..=chars.len()).rev().find(|end| !done && matches(&tokens, &chars[at..*end]));
-        match end {
-            Some(end) => {
-                out.push_str(replacement);
-                done = !all;
-                if end == at {
-                    out.extend(chars.get(at));
-                    at += 1;
-                } else {
-                    at = end;
-                    if at == chars.len() {
-                        break;
-                    }
+        if let Some(end) = end {
+            out.push_str(replacement);
+            done = !all;
+            if end > at {
+                at = end;
+                if at == chars.len() {
+                    break;
                 }
-            }
-            None => {
-                out.extend(chars.get(at));
-                at += 1;
+                continue;
             }
         }
+        out.extend(chars.get(at));
+        at += 1;
     }
     Ok(out)
 }

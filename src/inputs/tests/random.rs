@@ -1,0 +1,402 @@
+//! Laws, tried on random trees, Dockerfiles and edits against the model of the builder.
+//!
+//! `HOB_CASES` sets how many cases each law gets; a failure prints the seed, and `HOB_SEED` runs that one alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::super::{Effect, SyncAction, SyncTarget};
+use super::Case;
+use super::builder::{self, Base, Built, From, Fs, Item, Spec, StageSpec, Step};
+use super::tree::{MemTree, Node};
+use crate::model::FileTree as _;
+
+/// A small generator of numbers (splitmix64): a seed is a case.
+pub struct Random(pub u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % n as u64).unwrap()
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+}
+
+const NAMES: [&str; 8] = ["a", "b", "c", "a.txt", "b.txt", "c.log", "d.tar", "a.log"];
+const DESTS: [&str; 12] =
+    ["/app/", "/app", "/app/a", "/app/b/", ".", "./a/", "/etc/", "/etc/a.txt", "/x/y/", "/lnk/", "/app/a.txt", "b"];
+
+fn path(r: &mut Random) -> String {
+    let depth = 1 + r.below(3);
+    (0..depth).map(|_| r.pick(&NAMES)).collect::<Vec<_>>().join("/")
+}
+
+fn source(r: &mut Random) -> String {
+    match r.below(10) {
+        0 => ".".to_owned(),
+        1 => r.pick(&["*", "*.txt", "a*", "*/a", "a/*", "*/*.txt", "b/*.log"]).to_owned(),
+        2 => "${D}".to_owned(),
+        3 => format!("${{E}}/{}", r.pick(&NAMES)),
+        4..7 => r.pick(&NAMES).to_owned(),
+        _ => path(r),
+    }
+}
+
+fn step(r: &mut Random, stage: usize) -> Step {
+    match r.below(20) {
+        0 | 1 => Step::Run { mount: r.chance(40).then(|| if r.chance(20) { ".".to_owned() } else { path(r) }) },
+        2 | 3 => Step::Workdir(r.pick(&["/app", "a", "/x/y", "..", "/etc", "/lnk/b"]).to_owned()),
+        4 => Step::User,
+        5 => Step::Heredoc { dest: r.pick(&DESTS).to_owned(), content: format!("{}\n", r.below(3)) },
+        6 => Step::Env { name: "E".to_owned(), value: r.pick(&NAMES).to_owned() },
+        _ => {
+            let from = match r.below(10) {
+                0 if stage > 0 => From::Stage(r.below(stage)),
+                1 => From::Base,
+                _ => From::Context,
+            };
+            let parents = from == From::Context && r.chance(8);
+            let add = from == From::Context && !parents && r.chance(20);
+            let mut sources: Vec<String> = (0..=usize::from(r.chance(20))).map(|_| source(r)).collect();
+            if parents {
+                sources = vec![path(r)];
+            }
+            if from != From::Context {
+                sources = vec![r.pick(&["/etc", "/app", "/etc/b", "/usr"]).to_owned()];
+            }
+            Step::Copy {
+                add,
+                parents,
+                sources,
+                dest: r.pick(&DESTS).to_owned(),
+                chown: r.chance(20).then(|| "7:7".to_owned()),
+                chmod: r.chance(15).then_some(0o750),
+                exclude: (from == From::Context && !parents && r.chance(12))
+                    .then(|| r.pick(&["a", "**/b", "*.txt", "**/*.log", "b/**"]).to_owned()),
+                from,
+            }
+        }
+    }
+}
+
+pub fn spec(r: &mut Random) -> Spec {
+    let count = 1 + r.below(3);
+    let stages = (0..count)
+        .map(|index| {
+            let base = match r.below(4) {
+                0 => Base::Scratch,
+                1 if index > 0 => Base::Stage(r.below(index)),
+                _ => Base::Image,
+            };
+            // The variables are declared first, so that sources can use them.
+            let mut steps = match base {
+                // Builders differ about arguments that are inherited and declared again.
+                Base::Stage(_) => Vec::new(),
+                _ => vec![
+                    Step::Arg { name: "D".to_owned(), default: "a".to_owned() },
+                    Step::Env { name: "E".to_owned(), value: "b".to_owned() },
+                ],
+            };
+            steps.extend((0..1 + r.below(5)).map(|_| step(r, index)));
+            StageSpec { base, steps }
+        })
+        .collect();
+    let mut spec = Spec { stages, ignore: Vec::new(), args: BTreeMap::new(), base_id: "1".to_owned() };
+    spec.ignore = ignore(r);
+    spec
+}
+
+fn ignore(r: &mut Random) -> Vec<String> {
+    if r.chance(40) {
+        return Vec::new();
+    }
+    (0..1 + r.below(4))
+        .map(|_| {
+            let pattern = match r.below(6) {
+                0 => "*".to_owned(),
+                1 => r.pick(&["*.txt", "*.log"]).to_owned(),
+                2 => format!("**/{}", r.pick(&["a", "b.txt", "*.log", "c"])),
+                3 => format!("{}/**", r.pick(&NAMES)),
+                _ => path(r),
+            };
+            if r.chance(40) { format!("!{pattern}") } else { pattern }
+        })
+        .collect()
+}
+
+fn content(r: &mut Random, path: &str) -> String {
+    let kind = if path.ends_with(".tar") && r.chance(50) { "TAR" } else { "" };
+    format!("{kind}{}", r.below(4))
+}
+
+pub fn tree(r: &mut Random) -> MemTree {
+    let mut tree = MemTree::of(&[]);
+    for name in ["a", "b", "c", "a.txt"] {
+        if r.chance(80) {
+            edit_path(r, &mut tree, name);
+        }
+    }
+    for _ in 0..4 + r.below(14) {
+        let path = path(r);
+        edit_path(r, &mut tree, &path);
+    }
+    tree
+}
+
+/// Writes something at a path, if nothing but folders is above it and no folder is replaced.
+fn edit_path(r: &mut Random, tree: &mut MemTree, rel: &str) {
+    let path = PathBuf::from(format!("/w/{rel}"));
+    let blocked = path.ancestors().skip(1).any(|a| matches!(tree.0.get(a), Some(Node::File(..) | Node::Link(_))));
+    if blocked {
+        return;
+    }
+    if matches!(tree.0.get(&path), Some(Node::Dir(_))) {
+        if r.chance(60) {
+            return;
+        }
+        tree.remove(&path);
+    }
+    let node = match r.below(12) {
+        0 | 1 => Node::Dir(if r.chance(20) { 0o700 } else { 0o755 }),
+        2 => Node::Link(r.pick(&["a", "../b", "/a.txt", "/a", "none", "../../x", "."]).into()),
+        _ => Node::File(content(r, rel), if r.chance(20) { 0o755 } else { 0o644 }),
+    };
+    tree.put(&path, node);
+}
+
+fn edit_tree(r: &mut Random, tree: &mut MemTree) {
+    for _ in 0..1 + r.below(3) {
+        let paths: Vec<PathBuf> = tree.0.keys().filter(|p| p.starts_with("/w/")).cloned().collect();
+        let some = (!paths.is_empty()).then(|| paths[r.below(paths.len().max(1))].clone());
+        match (r.below(8), some) {
+            (0, Some(path)) => tree.remove(&path),
+            (1, Some(path)) => match tree.0.get_mut(&path) {
+                Some(Node::File(_, mode) | Node::Dir(mode)) => *mode = if *mode == 0o644 { 0o755 } else { 0o700 },
+                _ => {}
+            },
+            (2, Some(path)) => {
+                // A rename, of a folder with all that is in it.
+                let to = PathBuf::from(format!("/w/{}", self::path(r)));
+                let free = !to.starts_with(&path)
+                    && !tree.0.contains_key(&to)
+                    && to.ancestors().skip(1).all(|a| !matches!(tree.0.get(a), Some(Node::File(..) | Node::Link(_))));
+                if free {
+                    let moved: Vec<_> = tree
+                        .0
+                        .iter()
+                        .filter(|(p, _)| p.starts_with(&path))
+                        .map(|(p, n)| (p.clone(), n.clone()))
+                        .collect();
+                    tree.remove(&path);
+                    for (from, node) in moved {
+                        let rest = from.strip_prefix(&path).unwrap();
+                        let at = if rest.as_os_str().is_empty() { to.clone() } else { to.join(rest) };
+                        tree.put(&at, node);
+                    }
+                }
+            }
+            (3..6, Some(path)) => {
+                if let Some(Node::File(text, _)) = tree.0.get_mut(&path) {
+                    *text = content(r, path.to_str().unwrap());
+                }
+            }
+            _ => {
+                let path = self::path(r);
+                edit_path(r, tree, &path);
+            }
+        }
+    }
+}
+
+pub fn case(spec: &Spec, tree: &MemTree) -> Case {
+    let mut case = Case::new("", &[]);
+    case.tree = tree.clone();
+    case.build.dockerfile = Some("../Dockerfile".into());
+    case.tree.put(std::path::Path::new("/Dockerfile"), Node::File(spec.dockerfile(), 0o644));
+    // The ignore file stands beside the Dockerfile, so that it is no part of the context.
+    case.tree.put(std::path::Path::new("/Dockerfile.dockerignore"), Node::File(spec.ignore_text(), 0o644));
+    for (name, value) in &spec.args {
+        case = case.arg(name, value);
+    }
+    let base = case.images.get_mut("base").unwrap();
+    base.id = spec.base_id.clone();
+    base.working_dir = Some("/srv".into());
+    case
+}
+
+fn cases(law: &str, count: u64, run: impl Fn(&mut Random) -> bool) {
+    if let Some(seed) = std::env::var("HOB_SEED").ok().and_then(|s| s.parse().ok()) {
+        run(&mut Random(seed));
+        return;
+    }
+    let count = std::env::var("HOB_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(count);
+    let mut told = 0;
+    for seed in 0..count {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&mut Random(seed))));
+        match result {
+            Ok(said) => told += u64::from(said),
+            Err(_) => panic!("{law}: seed {seed} fails; run it alone with HOB_SEED={seed}"),
+        }
+    }
+    assert!(told * 20 > count, "{law}: only {told} of {count} cases said anything");
+}
+
+/// *Never stale*: where the digest is the same, a build gives the same files.
+#[test]
+fn an_unchanged_digest_means_an_unchanged_image() {
+    cases("never stale", 3_000, |r| {
+        let (spec, tree) = (spec(r), tree(r));
+        let (mut edited, mut edited_tree) = (spec.clone(), tree.clone());
+        match r.below(10) {
+            0 => edited.ignore = ignore(r),
+            1 => {
+                edited.args.insert("D".to_owned(), r.pick(&NAMES).to_owned());
+            }
+            2 => edited.base_id = "2".to_owned(),
+            3 => {
+                let stage = r.below(edited.stages.len());
+                let new = step(r, stage);
+                edited.stages[stage].steps.push(new);
+            }
+            _ => edit_tree(r, &mut edited_tree),
+        }
+        let (before, after) = (case(&spec, &tree).try_read(), case(&edited, &edited_tree).try_read());
+        let (Ok(before), Ok(after)) = (before, after) else { return false };
+        if before.digest != after.digest {
+            return false;
+        }
+        assert_eq!(
+            spec.build(&tree),
+            edited.build(&edited_tree),
+            "{}\n{:?}\n{tree:?}\n{edited_tree:?}",
+            spec.dockerfile(),
+            spec.ignore
+        );
+        true
+    });
+}
+
+/// *Never less*: the selected files alone give the same image as the whole context.
+#[test]
+fn the_selected_files_are_enough() {
+    cases("never less", 2_000, |r| {
+        let (spec, tree) = (spec(r), tree(r));
+        let Ok(inputs) = case(&spec, &tree).try_read() else {
+            assert!(
+                spec.build(&tree).is_err(),
+                "hob refuses what builds:\n{}\n{:?}\n{tree:?}\n{:?}",
+                spec.dockerfile(),
+                spec.ignore,
+                case(&spec, &tree).try_read().err()
+            );
+            return true;
+        };
+        let context = inputs.context.unwrap();
+        let mut filtered = MemTree::of(&[]);
+        for file in &context.files {
+            let path = PathBuf::from("/w").join(&file.path);
+            filtered.0.insert(path.clone(), tree.0[&path].clone());
+        }
+        let unfiltered = Spec { ignore: Vec::new(), ..spec.clone() };
+        let (whole, part) = (spec.build(&tree), unfiltered.build(&filtered));
+        match (whole, part) {
+            (Ok(whole), part) => assert_eq!(Ok(whole), part, "{}\n{:?}\n{tree:?}", spec.dockerfile(), spec.ignore),
+            (Err(_), part) => assert!(part.is_err(), "{}\n{tree:?}", spec.dockerfile()),
+        }
+        true
+    });
+}
+
+/// *Equal to a rebuild*: after a hot sync the container's files are those of a new image.
+#[test]
+fn a_hot_sync_equals_a_rebuild() {
+    cases("equal to a rebuild", 6_000, |r| {
+        let (mut spec, tree) = (spec(r), tree(r));
+        if r.chance(70) {
+            // Runs in the last stage leave nothing to sync.
+            spec.stages.last_mut().unwrap().steps.retain(|s| !matches!(s, Step::Run { .. }));
+        }
+        let mut edited = tree.clone();
+        edit_tree(r, &mut edited);
+        let Ok(inputs) = case(&spec, &tree).try_read() else { return false };
+        let Ok(before) = spec.build(&tree) else { return false };
+        let after_case = case(&spec, &edited);
+        let changed: BTreeSet<&PathBuf> =
+            tree.0.keys().chain(edited.0.keys()).filter(|p| tree.0.get(*p) != edited.0.get(*p)).collect();
+        let mut targets: Vec<SyncTarget> = Vec::new();
+        for path in changed {
+            let now = after_case.tree.entry(path).ok();
+            match inputs.map.effect(path, now.as_ref()) {
+                Effect::Rebuild { .. } => return false,
+                Effect::Nothing { .. } => {}
+                Effect::HotSync { targets: more } => targets.extend(more),
+            }
+        }
+        let Some(synced) = apply(before.fs, &edited, targets) else { return false };
+        let built: Built = spec.build(&edited);
+        let told = synced != spec.build(&tree).unwrap().fs;
+        let context = format!("{}\n{:?}\n{tree:?}\n{edited:?}", spec.dockerfile(), spec.ignore);
+        match built {
+            Ok(built) => assert_eq!(synced, built.fs, "{context}"),
+            Err(error) => panic!("a rebuild fails with {error}, and the sync did not ask for it\n{context}"),
+        }
+        told
+    });
+}
+
+/// What the agent does with targets: removals from the deepest up, then writes as they come. None where the base image
+/// is in the way, which asks for a rebuild.
+fn apply(mut fs: Fs, tree: &MemTree, targets: Vec<SyncTarget>) -> Option<Fs> {
+    let removes = |t: &SyncTarget| matches!(t.action, SyncAction::Remove | SyncAction::RemoveFolder);
+    let (mut gone, there): (Vec<_>, Vec<_>) = targets.into_iter().partition(removes);
+    gone.sort_by(|a, b| b.path.cmp(&a.path));
+    for target in gone {
+        let path = real(&fs, &target.path);
+        let empty = !fs.keys().any(|p| p.starts_with(&format!("{path}/")));
+        if target.action == SyncAction::Remove || empty {
+            fs.remove(&path);
+        }
+    }
+    for target in there {
+        let owner = target.chown.as_deref().unwrap_or("0");
+        let above = target.path.rsplit_once('/').unwrap().0.to_owned();
+        builder::mkdirs(&mut fs, &above, owner).ok()?;
+        let path = real(&fs, &target.path);
+        let mode = |mode: u32| target.chmod.as_deref().map_or(mode, |m| u32::from_str_radix(m, 8).unwrap());
+        // A link that leads to the source is followed, as the builder does.
+        let node = match tree.0[&target.source].clone() {
+            Node::File(content, m) => Node::File(content, mode(m)),
+            Node::Dir(m) => Node::Dir(mode(m)),
+            link => link,
+        };
+        if target.action == SyncAction::MakeFolder {
+            if fs.get(&path).is_some_and(|item| !matches!(item.node, Node::Dir(_))) {
+                return None;
+            }
+            fs.insert(path, Item { node, owner: owner.to_owned() });
+        } else {
+            builder::put(&mut fs, &path, node, owner).ok()?;
+        }
+    }
+    Some(fs)
+}
+
+/// A path whose folders' links are followed, but not its own.
+fn real(fs: &Fs, path: &str) -> String {
+    let (above, name) = path.rsplit_once('/').unwrap();
+    format!("{}/{name}", builder::resolve(fs, above).unwrap().trim_end_matches('/'))
+}
