@@ -123,9 +123,12 @@ impl FileSync for Services {
     async fn diff_copy(&self, request: Request<Streaming<Packet>>) -> Answer<Self::DiffCopyStream> {
         let metadata = request.metadata();
         let name = metadata.get("dir-name").and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
-        let only: Vec<String> = (metadata.get_all("include-patterns").iter())
-            .filter_map(|pattern| pattern.to_str().ok().map(str::to_owned))
-            .collect();
+        // Values with other than printable ASCII come percent-encoded, which is not worth decoding: everything is
+        // served then, and that is never wrong.
+        let encoded = metadata.contains_key("followpaths-encoded") || metadata.contains_key("include-patterns-encoded");
+        let patterns = metadata.get_all("followpaths").iter().chain(metadata.get_all("include-patterns").iter());
+        let only: Vec<String> =
+            patterns.filter(|_| !encoded).filter_map(|pattern| pattern.to_str().ok().map(str::to_owned)).collect();
         let Some(tree) = self.trees.get(&name) else {
             return Err(Status::not_found(format!("hob has no build context named {name}")));
         };
