@@ -247,8 +247,18 @@ pub(super) fn serve(
         }
         let _ = sender.send(Ok(packet(PacketType::PacketStat))).await;
     });
+    // A third takes questions in at once: BuildKit asks for thousands of files in messages of a few bytes, and h2
+    // closes a connection on which too many small frames lie unread (found with 20,000 files).
+    let (waiting, mut questions) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(Ok(question)) = asked.next().await {
+            if waiting.send(question).is_err() {
+                return;
+            }
+        }
+    });
+    tokio::spawn(async move {
+        while let Some(question) = questions.recv().await {
             let answer = match PacketType::try_from(question.r#type) {
                 Ok(PacketType::PacketReq) => send_content(&tree, question.id, &sender).await,
                 Ok(PacketType::PacketFin) => {
