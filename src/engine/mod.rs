@@ -3,6 +3,7 @@
 
 pub mod docker;
 mod error;
+pub mod fake;
 
 use std::path::PathBuf;
 use std::pin::Pin;

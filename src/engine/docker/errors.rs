@@ -12,8 +12,9 @@ use crate::engine::{EngineError, ErrorKind};
 pub(super) fn translate(error: BollardError, endpoint: &str) -> EngineError {
     match error {
         BollardError::DockerResponseServerError { status_code, message } => answer(status_code, message.trim()),
-        BollardError::DockerStreamError { error } => answer(0, error.trim()),
-        BollardError::DockerContainerWaitError { error, .. } => answer(0, error.trim()),
+        BollardError::DockerStreamError { error } | BollardError::DockerContainerWaitError { error, .. } => {
+            answer(0, error.trim())
+        }
         BollardError::SocketNotFoundError(_) => unreachable_at(endpoint),
         BollardError::RequestTimeoutError => {
             EngineError::new(ErrorKind::Lost, format!("the engine at {endpoint} did not answer in time"))
@@ -31,8 +32,30 @@ pub(super) fn translate(error: BollardError, endpoint: &str) -> EngineError {
 /// An answer of the engine with an error status; 0 for an error inside a stream.
 pub(super) fn answer(status: u16, message: &str) -> EngineError {
     let kind = kind_of_answer(status, message);
-    let message = if message.is_empty() { format!("the engine answered with status {status}") } else { message.into() };
+    let message = match kind {
+        ErrorKind::PortTaken { port: port @ 1.. } => format!("port {port} of the host is already in use"),
+        _ if message.is_empty() => format!("the engine answered with status {status}"),
+        _ => without_wrapping(message).to_owned(),
+    };
     EngineError::new(kind, message)
+}
+
+/// Without the layers of the engine that passed an error on.
+fn without_wrapping(mut message: &str) -> &str {
+    let layers = [
+        "failed to create task for container: ",
+        "failed to create shim task: ",
+        "failed to set up container networking: ",
+        "OCI runtime create failed: ",
+        "OCI runtime exec failed: ",
+        "runc create failed: ",
+        "exec failed: ",
+        "unable to start container process: ",
+    ];
+    while let Some(rest) = layers.iter().find_map(|layer| message.strip_prefix(layer)) {
+        message = rest;
+    }
+    message.strip_suffix(": unknown").unwrap_or(message)
 }
 
 /// Nothing answers.
@@ -115,7 +138,7 @@ fn kind_of_answer(status: u16, message: &str) -> ErrorKind {
         409 => ErrorKind::Conflict,
         // 20.10 and 28.5 answer 403 where a network still has containers, and 500 where an address pool overlaps.
         403 if lower.contains("active endpoints") => ErrorKind::Conflict,
-        500 if lower.contains("pool overlaps") || lower.contains("already in use") => ErrorKind::Conflict,
+        403 | 500 if lower.contains("pool overlaps") || lower.contains("already in use") => ErrorKind::Conflict,
         400 | 403 | 405 | 406 | 500 | 501 | 503 => ErrorKind::Refused,
         401 => ErrorKind::Forbidden,
         _ => ErrorKind::Other,
@@ -213,31 +236,39 @@ mod tests {
     fn answers_of_real_engines() {
         let port = |port| ErrorKind::PortTaken { port };
         for (status, text, kind) in [
+            // 20.10
             (
                 500,
-                "driver failed programming external connectivity on endpoint a-web-1 (0f3e): Bind for 0.0.0.0:8080 failed: port is already allocated",
-                port(8080),
+                "driver failed programming external connectivity on endpoint hobt2 (b19f8c53c3d5): Bind for 127.0.0.1:45871 failed: port is already allocated",
+                port(45871),
             ),
             (
                 500,
-                "driver failed programming external connectivity on endpoint x (0f): Error starting userland proxy: listen tcp4 0.0.0.0:5432: bind: address already in use",
-                port(5432),
+                "driver failed programming external connectivity on endpoint hobt4 (714b0e7ae5e5): Error starting userland proxy: listen tcp4 0.0.0.0:45872: bind: address already in use",
+                port(45872),
+            ),
+            // 28.5, both image stores
+            (
+                500,
+                "failed to set up container networking: driver failed programming external connectivity on endpoint hobt2 (f25b070c9fc8): Bind for 127.0.0.1:45871 failed: port is already allocated",
+                port(45871),
             ),
             (
                 500,
-                "failed to set up container networking: driver failed programming external connectivity on endpoint x (0f): Bind for 127.0.0.1:80 failed: port is already allocated",
-                port(80),
-            ),
-            (
-                500,
-                "failed to set up container networking: driver failed programming external connectivity on endpoint x (0f): failed to bind host port for 0.0.0.0:8080:172.18.0.2:80/tcp: address already in use",
-                port(8080),
+                "failed to set up container networking: driver failed programming external connectivity on endpoint hobt3 (2f2ffc537c63): failed to bind host port for 127.0.0.1:45872:172.17.0.3:80/tcp: address already in use",
+                port(45872),
             ),
             (
                 500,
                 "failed to set up container networking: driver failed programming external connectivity on endpoint x (0f): failed to bind host port 0.0.0.0:8081/tcp: address already in use",
                 port(8081),
             ),
+            (
+                403,
+                "error while removing network: network hobtn has active endpoints (name:\"hobt1\" id:\"7f0c0c2d7d53\")",
+                ErrorKind::Conflict,
+            ),
+            (403, "invalid pool request: Pool overlaps with other one on this address space", ErrorKind::Conflict),
             (
                 500,
                 "Ports are not available: exposing port TCP 0.0.0.0:3000 -> 0.0.0.0:0: listen tcp 0.0.0.0:3000: bind: address already in use",
@@ -260,6 +291,24 @@ mod tests {
             (0, "context canceled", ErrorKind::Other),
         ] {
             assert_eq!(answer(status, text).kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn messages_lose_the_layers() {
+        for (text, expected) in [
+            (
+                "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/no/such\": stat /no/such: no such file or directory",
+                "exec: \"/no/such\": stat /no/such: no such file or directory",
+            ),
+            (
+                "OCI runtime exec failed: exec failed: unable to start container process: exec: \"nothere\": executable file not found in $PATH: unknown",
+                "exec: \"nothere\": executable file not found in $PATH",
+            ),
+            ("Bind for 127.0.0.1:80 failed: port is already allocated", "port 80 of the host is already in use"),
+            ("", "the engine answered with status 500"),
+        ] {
+            assert_eq!(answer(500, text).message, expected);
         }
     }
 

@@ -58,9 +58,8 @@ fn action_of(word: &str, exit_code: &str) -> Action {
     match word {
         "create" => Action::Create,
         "start" => Action::Start,
-        "die" => Action::Die(exit_code.parse().unwrap_or_default()),
-        // Podman says `remove` and `died`.
-        "died" => Action::Die(exit_code.parse().unwrap_or_default()),
+        // Podman says `died` and `remove`.
+        "die" | "died" => Action::Die(exit_code.parse().unwrap_or_default()),
         "destroy" | "remove" => Action::Destroy,
         "oom" => Action::OutOfMemory,
         "health_status: healthy" => Action::Health(Health::Healthy),

@@ -224,7 +224,7 @@ impl Engine for Docker {
         self.wait(id).await
     }
     async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>> {
-        self.logs(id, query).await
+        Ok(self.logs(id, query))
     }
     async fn upload(&self, id: &ContainerId, folder: &str, tar: Bytes) -> Result<()> {
         self.upload(id, folder, tar).await

@@ -31,7 +31,7 @@ impl Docker {
 
     async fn ids_of_network(&self, name: &str) -> Result<Vec<String>> {
         let filters = Some(HashMap::from([("name".to_owned(), vec![name.to_owned()])]));
-        let options = ListNetworksOptions { filters, ..Default::default() };
+        let options = ListNetworksOptions { filters };
         let networks = self.api.list_networks(Some(options)).await.map_err(|error| self.error(error))?;
         // The filter also matches parts of names.
         Ok(networks.into_iter().filter(|n| n.name.as_deref() == Some(name)).filter_map(|n| n.id).collect())

@@ -28,15 +28,15 @@ const AT_ONCE: usize = 16;
 
 type Filters = Option<HashMap<String, Vec<String>>>;
 
-fn by_label(label: String) -> Filters {
-    Some(HashMap::from([("label".to_owned(), vec![label])]))
+fn by_label(label: &str) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), vec![label.to_owned()])])
 }
 
 impl Docker {
     pub(super) async fn observe(&self, query: &Query) -> Result<Observed> {
         let label = format!("{PROJECT}={}", query.project);
         let (containers, networks, volumes, images) = tokio::try_join!(
-            self.list(by_label(label.clone()), true),
+            self.list(Some(by_label(&label)), true),
             self.networks(&label, &query.networks),
             self.volumes(&label, &query.volumes),
             self.images_by_reference(&query.images),
@@ -58,10 +58,7 @@ impl Docker {
     /// The project's networks by one list, and the ones outside it that are asked for by one more.
     async fn networks(&self, label: &str, others: &[String]) -> Result<IndexMap<String, ObservedNetwork>> {
         let list = async |filters: Filters| {
-            self.api
-                .list_networks(Some(ListNetworksOptions { filters, ..Default::default() }))
-                .await
-                .map_err(|error| self.error(error))
+            self.api.list_networks(Some(ListNetworksOptions { filters })).await.map_err(|error| self.error(error))
         };
         let outside = async {
             if others.is_empty() {
@@ -69,7 +66,7 @@ impl Docker {
             }
             list(Some(HashMap::from([("name".to_owned(), others.to_vec())]))).await
         };
-        let (own, outside) = tokio::try_join!(list(by_label(label.to_owned())), outside)?;
+        let (own, outside) = tokio::try_join!(list(Some(by_label(label))), outside)?;
         // The name filter also matches parts of names.
         let outside = outside.into_iter().filter(|n| n.name.as_ref().is_some_and(|name| others.contains(name)));
         let mut found = IndexMap::new();
@@ -84,11 +81,8 @@ impl Docker {
 
     async fn volumes(&self, label: &str, others: &[String]) -> Result<IndexMap<String, ObservedVolume>> {
         let list = async |filters: Filters| {
-            let answer = self
-                .api
-                .list_volumes(Some(ListVolumesOptions { filters, ..Default::default() }))
-                .await
-                .map_err(|error| self.error(error))?;
+            let answer =
+                self.api.list_volumes(Some(ListVolumesOptions { filters })).await.map_err(|error| self.error(error))?;
             Ok(answer.volumes.unwrap_or_default())
         };
         let outside = async {
@@ -97,7 +91,7 @@ impl Docker {
             }
             list(Some(HashMap::from([("name".to_owned(), others.to_vec())]))).await
         };
-        let (own, outside) = tokio::try_join!(list(by_label(label.to_owned())), outside)?;
+        let (own, outside) = tokio::try_join!(list(Some(by_label(label))), outside)?;
         let outside = outside.into_iter().filter(|volume| others.contains(&volume.name));
         Ok(own
             .into_iter()
@@ -158,7 +152,7 @@ impl Docker {
 
     pub(super) async fn projects(&self) -> Result<Vec<(String, usize)>> {
         let mut counts = std::collections::BTreeMap::new();
-        for container in self.list(by_label(PROJECT.to_owned()), true).await? {
+        for container in self.list(Some(by_label(PROJECT)), true).await? {
             if let Some(project) = container.labels.unwrap_or_default().remove(PROJECT) {
                 *counts.entry(project).or_default() += 1;
             }
@@ -303,7 +297,7 @@ fn published(port: PortSummary) -> Published {
         host_ip: port.ip.unwrap_or_default(),
         host_port: port.public_port.unwrap_or_default(),
         container_port: port.private_port,
-        protocol: port.typ.map(|typ| typ.to_string()).unwrap_or_else(|| "tcp".to_owned()),
+        protocol: port.typ.map_or_else(|| "tcp".to_owned(), |typ| typ.to_string()),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::engine::{BoxStream, Channel, Chunk, EngineError, ErrorKind, ExecSpec,
 use crate::model::ContainerId;
 
 impl Docker {
-    pub(super) async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>> {
+    pub(super) fn logs(&self, id: &ContainerId, query: &LogQuery) -> BoxStream<Result<Chunk>> {
         let seconds = |time: Option<i64>| time.and_then(|time| i32::try_from(time).ok()).unwrap_or_default();
         let options = LogsOptions {
             follow: query.follow,
@@ -26,7 +26,7 @@ impl Docker {
             timestamps: query.timestamps,
             tail: query.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string()),
         };
-        Ok(self.chunks(self.api.logs(id.as_str(), Some(options))))
+        self.chunks(self.api.logs(id.as_str(), Some(options)))
     }
 
     fn chunks(

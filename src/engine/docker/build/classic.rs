@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(
             seen,
             [
-                ("d/".to_owned(), tar::EntryType::Directory, 0, 0),
+                ("d".to_owned(), tar::EntryType::Directory, 0, 0),
                 ("d/f".to_owned(), tar::EntryType::Regular, 0, 4),
                 ("l".to_owned(), tar::EntryType::Symlink, 0, 0),
                 (INJECTED.to_owned(), tar::EntryType::Regular, 0, 6),

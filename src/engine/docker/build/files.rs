@@ -7,7 +7,7 @@
 //! where the last write is so young that another could hide behind it. The seconds stay true. Images do not depend on it: BuildKit's
 //! own cache ignores times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -34,8 +34,11 @@ const GO_STICKY: u32 = 1 << 20;
 
 /// Bytes of a file in one message.
 const CHUNK: usize = 256 * 1024;
-/// A file written this short a time ago may be written again without a newer time (a tick is at most 10 ms).
-const YOUNG: Duration = Duration::from_millis(100);
+/// A file written this short a time ago may be written again without a newer time: a tick of the kernel's clock is at
+/// most 10 ms.
+const YOUNG: Duration = Duration::from_millis(20);
+/// The same on a file system that keeps whole seconds only.
+const YOUNG_BY_SECONDS: Duration = Duration::from_secs(2);
 
 /// The files of one context, in the order in which they are told.
 #[derive(Clone, Debug, Default)]
@@ -106,22 +109,53 @@ impl Tree {
         Self(Arc::new(vec![Node { stat, content: Content::Text(Arc::new(text)) }]))
     }
 
-    /// The part that some patterns name; everything where there are none. The frontend names patterns only to look for
-    /// a `.dockerignore`, which has been worked in already, and for the Dockerfile.
-    pub(super) fn only(&self, patterns: &[String]) -> Self {
-        if patterns.is_empty() {
+    /// The part that the paths lead to, through symbolic links of the context too; everything where there are none.
+    /// Of a pattern the folder counts in which it begins: more than is needed is never wrong. A `.dockerignore` is never
+    /// told, because it has been worked in already.
+    pub(super) fn only(&self, paths: &[String]) -> Self {
+        if paths.is_empty() {
             return self.clone();
         }
-        if patterns.iter().all(|pattern| pattern.ends_with(".dockerignore")) {
-            return Self::default();
+        let links: HashMap<&str, &str> = (self.0.iter())
+            .filter(|node| !node.stat.linkname.is_empty())
+            .map(|node| (node.stat.path.as_str(), node.stat.linkname.as_str()))
+            .collect();
+        let mut wanted = BTreeSet::new();
+        let mut open: Vec<String> = paths.iter().filter(|path| !path.ends_with(".dockerignore")).cloned().collect();
+        while let Some(path) = open.pop() {
+            let path = normal(&path);
+            if !wanted.insert(path.clone()) {
+                continue;
+            }
+            for end in path.match_indices('/').map(|(index, _)| index).chain([path.len()]) {
+                if let Some(link) = links.get(&path[..end]) {
+                    let folder = path[..end].rsplit_once('/').map_or("", |(folder, _)| folder);
+                    let from = if link.starts_with('/') { "" } else { folder };
+                    open.push(format!("{from}/{link}{}", &path[end..]));
+                }
+            }
+            // What a wanted folder links to is not followed: COPY keeps links that it finds in a folder.
         }
-        let literal = !patterns.iter().any(|pattern| pattern.contains(['*', '?', '[', '!', '\\']));
-        let named = |path: &str| {
-            let inside = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
-            patterns.iter().any(|pattern| pattern == path || inside(pattern, path) || inside(path, pattern))
+        let inside = |outer: &str, inner: &str| {
+            outer.is_empty() || inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
         };
-        Self(Arc::new(self.0.iter().filter(|node| !literal || named(&node.stat.path)).cloned().collect()))
+        let named = |path: &str| wanted.iter().any(|wanted| inside(wanted, path) || inside(path, wanted));
+        Self(Arc::new(self.0.iter().filter(|node| named(&node.stat.path)).cloned().collect()))
     }
+}
+
+/// Without empty, `.` and `..` parts, cut before the first part with a wildcard.
+fn normal(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part if part.contains(['*', '?', '[', '\\']) => break,
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 fn node(path: &str, source: &Path, metadata: &std::fs::Metadata, now: SystemTime) -> std::io::Result<Option<Node>> {
@@ -180,7 +214,8 @@ fn told_time(metadata: &std::fs::Metadata, now: SystemTime) -> i64 {
         u32::try_from(metadata.ctime_nsec()).unwrap_or_default(),
     );
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    if changed + YOUNG > now {
+    let young = if metadata.ctime_nsec() == 0 { YOUNG_BY_SECONDS } else { YOUNG };
+    if changed + young > now {
         use std::fmt::Write as _;
         let _ = write!(seen, " {}", now.as_nanos());
     }
@@ -212,8 +247,18 @@ pub(super) fn serve(
         }
         let _ = sender.send(Ok(packet(PacketType::PacketStat))).await;
     });
+    // A third takes questions in at once: BuildKit asks for thousands of files in messages of a few bytes, and h2
+    // closes a connection on which too many small frames lie unread (found with 20,000 files).
+    let (waiting, mut questions) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(Ok(question)) = asked.next().await {
+            if waiting.send(question).is_err() {
+                return;
+            }
+        }
+    });
+    tokio::spawn(async move {
+        while let Some(question) = questions.recv().await {
             let answer = match PacketType::try_from(question.r#type) {
                 Ok(PacketType::PacketReq) => send_content(&tree, question.id, &sender).await,
                 Ok(PacketType::PacketFin) => {
@@ -316,18 +361,28 @@ mod tests {
     }
 
     #[test]
-    fn only_what_patterns_name() {
+    fn only_what_paths_lead_to() {
         let root = tempfile::tempdir().unwrap();
-        for path in [".dockerignore", "a/b", "ab"] {
+        for path in [".dockerignore", "a/b", "ab", "c/d/e"] {
             std::fs::create_dir_all(root.path().join(path).parent().unwrap()).unwrap();
             std::fs::write(root.path().join(path), path).unwrap();
         }
-        let tree = tree(root.path(), &[".dockerignore", "a/b", "ab"]);
-        assert_eq!(paths(&tree.only(&[])).len(), 4);
-        assert_eq!(paths(&tree.only(&[".dockerignore".into()])), Vec::<&str>::new());
-        assert_eq!(paths(&tree.only(&["a".into()])), ["a", "a/b"]);
-        assert_eq!(paths(&tree.only(&["a/b".into()])), ["a", "a/b"]);
-        assert_eq!(paths(&tree.only(&["*b".into()])).len(), 4);
+        std::os::unix::fs::symlink("../a", root.path().join("c/to-a")).unwrap();
+        let tree = tree(root.path(), &[".dockerignore", "a/b", "ab", "c/d/e", "c/to-a"]);
+        for (only, expected) in [
+            (&[][..], ".dockerignore a a/b ab c c/d c/d/e c/to-a"),
+            (&[".dockerignore"], ""),
+            (&["a"], "a a/b"),
+            (&["/a/b/"], "a a/b"),
+            (&["a*"], ".dockerignore a a/b ab c c/d c/d/e c/to-a"),
+            (&["c/d/*"], "c c/d c/d/e"),
+            (&["c/to-a/b"], "a a/b c c/to-a"),
+            (&["c"], "c c/d c/d/e c/to-a"),
+            (&["nothing"], ""),
+        ] {
+            let only: Vec<String> = only.iter().map(|path| (*path).to_owned()).collect();
+            assert_eq!(paths(&tree.only(&only)).join(" "), expected, "{only:?}");
+        }
     }
 
     #[tokio::test]

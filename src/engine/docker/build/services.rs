@@ -32,6 +32,9 @@ use super::super::{Docker, errors};
 use super::files::{self, Tree};
 use crate::engine::{BoxStream, BuildSecret, BuildSpec, EngineError, ErrorKind, Result};
 
+/// Bytes that BuildKit may send before we have read them.
+const WINDOW: u32 = 16 << 20;
+
 type Answer<T> = std::result::Result<Response<T>, Status>;
 type Answers<T> = BoxStream<std::result::Result<T, Status>>;
 
@@ -75,6 +78,9 @@ impl Services {
 
     pub(super) fn router(&self) -> Router {
         tonic::transport::Server::builder()
+            // h2 allows as many small frames to be unread as the window is large.
+            .initial_connection_window_size(WINDOW)
+            .initial_stream_window_size(WINDOW)
             .add_service(HealthServer::new(self.clone()))
             .add_service(FileSyncServer::new(self.clone()))
             .add_service(AuthServer::new(self.clone()))
@@ -123,9 +129,12 @@ impl FileSync for Services {
     async fn diff_copy(&self, request: Request<Streaming<Packet>>) -> Answer<Self::DiffCopyStream> {
         let metadata = request.metadata();
         let name = metadata.get("dir-name").and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
-        let only: Vec<String> = (metadata.get_all("include-patterns").iter())
-            .filter_map(|pattern| pattern.to_str().ok().map(str::to_owned))
-            .collect();
+        // Values with other than printable ASCII come percent-encoded, which is not worth decoding: everything is
+        // served then, and that is never wrong.
+        let encoded = metadata.contains_key("followpaths-encoded") || metadata.contains_key("include-patterns-encoded");
+        let patterns = metadata.get_all("followpaths").iter().chain(metadata.get_all("include-patterns").iter());
+        let only: Vec<String> =
+            patterns.filter(|_| !encoded).filter_map(|pattern| pattern.to_str().ok().map(str::to_owned)).collect();
         let Some(tree) = self.trees.get(&name) else {
             return Err(Status::not_found(format!("hob has no build context named {name}")));
         };
@@ -158,9 +167,10 @@ impl Auth for Services {
         let mut answer = CredentialsResponse::default();
         if let Some(login) = self.credentials.of(errors::registry_of(&format!("{registry}/x"))).await {
             // BuildKit takes a secret without a name for an identity token.
-            (answer.username, answer.secret) = match login.identity_token.is_empty() {
-                true => (login.username, login.password),
-                false => (String::new(), login.identity_token),
+            (answer.username, answer.secret) = if login.identity_token.is_empty() {
+                (login.username, login.password)
+            } else {
+                (String::new(), login.identity_token)
             };
         }
         Ok(Response::new(answer))

@@ -138,7 +138,7 @@ fn resources(host: &mut HostConfig, service: &Service) {
     host.cpu_realtime_period = service.cpu_rt_period;
     host.cpu_realtime_runtime = service.cpu_rt_runtime;
     host.cpu_shares = service.cpu_shares;
-    host.cpuset_cpus = service.cpuset.clone();
+    host.cpuset_cpus.clone_from(&service.cpuset);
     host.nano_cpus = service.cpus.map(nano_cpus);
     host.memory = bytes(service.mem_limit);
     host.memory_reservation = bytes(service.mem_reservation);
