@@ -181,6 +181,14 @@ impl Machine {
         )
     }
 
+    /// How the supervision ended, if it did.
+    pub fn exit(&self) -> Option<Exit> {
+        match self.state {
+            State::Ended(exit) => Some(exit),
+            _ => None,
+        }
+    }
+
     /// The phase, for people.
     pub fn phase(&self) -> Phase {
         match self.state {

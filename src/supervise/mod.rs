@@ -6,7 +6,10 @@
 //! `poll`; hob has tokio, pipes for output and process groups. What they must agree on (when is a command killed, what
 //! does a stop during a restart mean, which exit code counts) is in the core, and tested there without a process.
 
+pub mod host;
 pub mod machine;
+#[cfg(test)]
+mod machine_tests;
 mod signal;
 
 pub use machine::{Exit, Input, Machine, Micros, Phase, Step, Stop};

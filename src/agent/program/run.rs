@@ -15,9 +15,7 @@ use super::processes::{self, Process};
 use super::protocol::{Answer, MAX_PACKET, Phase, Request, StatusReport};
 use super::spawn::{self, Plan, Terminal};
 use super::supervise::{self, Exit, Input, Machine, Step, Stop};
-use super::sys::{
-    self, Ended, Errno, Fd, Incoming, Mask, POLLIN, PollFd, SI_KERNEL, SIGCHLD, SIGCONT, SIGHUP, Termios,
-};
+use super::sys::{self, Ended, Errno, Fd, Incoming, Mask, POLLIN, PollFd, SIGCHLD, SIGCONT, SIGHUP, Termios};
 
 /// Streams at once: one hob, and some that are about to end.
 const MAX_STREAMS: usize = 16;
@@ -64,7 +62,7 @@ pub fn run(arguments: &[Vec<u8>], environment: Vec<Vec<u8>>) -> u8 {
 }
 
 /// Gives the terminal up where it is ours, so that the command's session can have it as it would without an agent.
-/// The kernel then tells our group that the terminal is gone; those signals are not for the command.
+/// The kernel then tells our group, in our own name, that the terminal is gone; that is not for the command.
 fn take_over_terminal(there_is_one: bool, signals: &Fd) -> Terminal {
     if !there_is_one {
         return Terminal::None;
@@ -73,12 +71,15 @@ fn take_over_terminal(there_is_one: bool, signals: &Fd) -> Terminal {
         return Terminal::Shared;
     }
     if sys::release_terminal(0).is_ok() {
-        // All other signals are still to come through this file; the first start takes them from the kernel's queue.
-        while let Some(Incoming { signal, code }) = sys::next_signal(signals) {
-            if !(code == SI_KERNEL && (signal == SIGHUP || signal == SIGCONT)) {
-                let _ = sys::kill(sys::getpid(), signal);
-                break;
+        let mut others = Vec::new();
+        while let Some(Incoming { signal, sender }) = sys::next_signal(signals) {
+            if !((signal == SIGHUP || signal == SIGCONT) && (sender == sys::getpid() || sender == 0)) {
+                others.push(signal);
             }
+        }
+        // What else came in is kept for the command, which is not there yet.
+        for signal in others {
+            let _ = sys::kill(sys::getpid(), signal);
         }
     }
     Terminal::Own

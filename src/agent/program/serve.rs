@@ -333,16 +333,25 @@ impl Server {
     }
 }
 
-/// Connects to the supervisor. One that was started this moment may not listen yet.
+/// Connects to the supervisor. One that was started this moment may not listen yet, and one that does not take us
+/// closes the connection, so it is asked something before it counts as there.
 fn connect() -> Result<(Fd, u32)> {
+    const REFUSED: Errno = Errno(111);
     let mut tries = 0;
-    loop {
+    let (socket, agent) = loop {
         match control::connect() {
-            Err(Errno(111)) if tries < 500 => {
+            Err(REFUSED) if tries < 500 => {
                 tries += 1;
                 let _ = sys::poll(&mut [], Some(2_000));
             }
-            other => return other,
+            other => break other?,
         }
+    };
+    sys::send(socket.raw(), &control::packet(Request::Status.kind(), 0, &[]), None)?;
+    sys::poll(&mut [PollFd::new(socket.raw(), POLLIN)], Some(2_000_000))?;
+    let mut answer = [0; 256];
+    match sys::receive_now(socket.raw(), &mut answer)? {
+        (1.., _) => Ok((socket, agent)),
+        _ => Err(Errno::PERM),
     }
 }

@@ -41,7 +41,7 @@ pub fn target(path: &[u8], create: bool) -> Result<Fd> {
         match step(here.raw(), &part, create) {
             Ok(next) => open.push(next),
             Err(error) => {
-                let stat = sys::lstat(here.raw(), &part)?;
+                let Ok(stat) = sys::lstat(here.raw(), &part) else { return Err(error) };
                 if stat.kind() != S_IFLNK {
                     return Err(error);
                 }

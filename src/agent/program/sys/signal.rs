@@ -12,9 +12,6 @@ pub const SIGTERM: u8 = 15;
 pub const SIGCHLD: u8 = 17;
 pub const SIGCONT: u8 = 18;
 
-/// The kernel sent it, not a process.
-pub const SI_KERNEL: i32 = 0x80;
-
 /// Signals that no program can block and that come from its own faults: left as they are, so that a fault ends the
 /// agent instead of being swallowed.
 const FAULTS: [u8; 6] = [4, 5, 7, 8, 11, 31];
@@ -30,7 +27,8 @@ pub struct Mask(u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Incoming {
     pub signal: u8,
-    pub code: i32,
+    /// The process that sent it; 0 for the kernel, and for processes that are not in this pid namespace.
+    pub sender: i32,
 }
 
 /// Blocks every signal but faults, and gives the file to read them from, and the mask that was there before.
@@ -61,9 +59,9 @@ pub fn next_signal(file: &Fd) -> Option<Incoming> {
     let mut info = [0u8; 128];
     match super::read(file.raw(), &mut info) {
         Ok(128) => {
-            let [a, b, c, d, _, _, _, _, e, f, g, h, ..] = info;
+            let [a, b, c, d, _, _, _, _, _, _, _, _, e, f, g, h, ..] = info;
             let signal = u32::from_ne_bytes([a, b, c, d]);
-            Some(Incoming { signal: u8::try_from(signal).ok()?, code: i32::from_ne_bytes([e, f, g, h]) })
+            Some(Incoming { signal: u8::try_from(signal).ok()?, sender: i32::from_ne_bytes([e, f, g, h]) })
         }
         _ => None,
     }

@@ -140,6 +140,16 @@ pub fn send(socket: i32, packet: &[u8], files: Option<[i32; 2]>) -> Result<()> {
 /// Receives one packet into `buffer`: its length (0 is the end) and the files that came with it. A packet that does
 /// not fit is an error.
 pub fn receive(socket: i32, buffer: &mut [u8]) -> Result<(usize, Vec<Fd>)> {
+    receive_with(socket, buffer, 0)
+}
+
+/// As [`receive`], without waiting.
+pub fn receive_now(socket: i32, buffer: &mut [u8]) -> Result<(usize, Vec<Fd>)> {
+    const MSG_DONTWAIT: usize = 0x40;
+    receive_with(socket, buffer, MSG_DONTWAIT)
+}
+
+fn receive_with(socket: i32, buffer: &mut [u8], flags: usize) -> Result<(usize, Vec<Fd>)> {
     let iov = IoVec { base: buffer.as_mut_ptr() as usize, length: buffer.len() };
     let mut control = Control::default();
     let mut message = Message {
@@ -153,7 +163,7 @@ pub fn receive(socket: i32, buffer: &mut [u8]) -> Result<(usize, Vec<Fd>)> {
     };
     let count = retry(|| {
         // SAFETY: the message points to values that live through the call and are valid for their lengths.
-        unsafe { syscall(nr::RECVMSG, [fd(socket), (&raw mut message) as usize, MSG_CMSG_CLOEXEC, 0, 0, 0]) }
+        unsafe { syscall(nr::RECVMSG, [fd(socket), (&raw mut message) as usize, MSG_CMSG_CLOEXEC | flags, 0, 0, 0]) }
     })?;
     let mut files = Vec::new();
     if message.control_length >= 16 && control.level == SOL_SOCKET as i32 && control.kind == SCM_RIGHTS {
