@@ -32,12 +32,10 @@ impl Checker<'_> {
             Shape::Object(object) => self.object(node, object, path),
             Shape::Map(entries) => self.map(node, entries, shape, path),
             Shape::List(items, unique) => self.list(node, items, *unique, shape, path),
-            Shape::Either(shapes) => {
-                match shapes.iter().find(|shape| accepts(shape, node)) {
-                    Some(chosen) => self.shape(node, chosen, path),
-                    None => self.mismatch(node, shape, path),
-                }
-            }
+            Shape::Either(shapes) => match shapes.iter().find(|shape| accepts(shape, node)) {
+                Some(chosen) => self.shape(node, chosen, path),
+                None => self.mismatch(node, shape, path),
+            },
         }
     }
 
@@ -100,6 +98,13 @@ impl Checker<'_> {
             (Check::Size, Value::Str(text)) if !text.contains('$') => {
                 text.parse::<ByteSize>().err().map(|error| format!("{path}: {error}"))
             }
+            (Check::ContainerName, Value::Str(text)) if !is_container_name(text) => Some(format!(
+                "{path} cannot be {text:?}: expected a letter or digit, and then letters, digits, `_`, `.` and `-`"
+            )),
+            (Check::PullPolicy, Value::Str(text)) if !is_pull_policy(text) => Some(format!(
+                "{path} cannot be {text:?}: expected `always`, `never`, `missing`, `build`, `daily`, `weekly` or \
+                 `every_` and a time such as `every_2d`"
+            )),
             _ => None,
         };
         if let Some(message) = problem {
@@ -124,7 +129,8 @@ impl Checker<'_> {
         }
         for name in object.required {
             if !map.contains_key(*name) {
-                let message = format!("{}: the key `{name}` is missing", if path.is_empty() { object.title } else { path });
+                let message =
+                    format!("{}: the key `{name}` is missing", if path.is_empty() { object.title } else { path });
                 self.report.error(Code::Missing, node.key_or_span(), message);
             }
         }
@@ -132,7 +138,8 @@ impl Checker<'_> {
 
     /// `x-reload` and its like are hob's if they have the right shape, and anybody's otherwise.
     fn extension(&mut self, node: &Node, name: &str, object: &'static Object, path: &str) {
-        let Some(key) = name.strip_prefix("x-").filter(|name| HOB_KEYS.contains(name)).and_then(|name| object.key(name))
+        let Some(key) =
+            name.strip_prefix("x-").filter(|name| HOB_KEYS.contains(name)).and_then(|name| object.key(name))
         else {
             return;
         };
@@ -238,6 +245,24 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
+/// As strict as Compose: two characters of a name must stand side by side somewhere.
+fn is_container_name(text: &str) -> bool {
+    text.contains('$')
+        || text.as_bytes().windows(2).any(|pair| {
+            pair[0].is_ascii_alphanumeric() && (pair[1].is_ascii_alphanumeric() || b"_.-".contains(&pair[1]))
+        })
+}
+
+fn is_pull_policy(text: &str) -> bool {
+    const WORDS: [&str; 8] = ["always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly"];
+    text.contains('$')
+        || WORDS.iter().any(|word| text.contains(word))
+        || text.split("every_").skip(1).any(|age| {
+            let digits = age.bytes().take_while(u8::is_ascii_digit).count();
+            digits > 0 && age.as_bytes().get(digits).is_some_and(|unit| b"wdhms".contains(unit))
+        })
+}
+
 /// `a`, `b` or `c`.
 pub fn alternatives(words: &[&str]) -> String {
     match words {
@@ -272,7 +297,7 @@ fn collect(shape: &Shape, parts: &mut Vec<String>) {
             Check::OneOf(words) => parts.push(alternatives(words)),
             Check::Size => parts.push("a byte size such as \"512m\"".to_owned()),
             Check::Duration => parts.push("a duration in a string such as \"10s\"".to_owned()),
-            Check::None | Check::Range(..) => {
+            Check::None | Check::Range(..) | Check::ContainerName | Check::PullPolicy => {
                 let types = scalar.types;
                 if types.has(Types::BOOLEAN) {
                     parts.push("`true` or `false`".to_owned());

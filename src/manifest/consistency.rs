@@ -109,8 +109,13 @@ impl Refer<'_> {
                 continue;
             }
             let (message, help) = if let Some(other) = services.get(&name) {
-                let profiles: Vec<&str> =
-                    other.get("profiles").and_then(Node::as_list).into_iter().flatten().filter_map(Node::as_str).collect();
+                let profiles: Vec<&str> = other
+                    .get("profiles")
+                    .and_then(Node::as_list)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Node::as_str)
+                    .collect();
                 (
                     format!("services.{} depends on {name}, whose profiles are not active", self.service),
                     format!(
@@ -197,7 +202,8 @@ impl Service<'_> {
         let Some(first) = test.as_list().and_then(<[Node]>::first) else { return };
         if !matches!(first.as_str(), Some("CMD" | "CMD-SHELL" | "NONE")) {
             let span = first.span;
-            let message = format!("services.{}: a health check's list begins with `CMD`, `CMD-SHELL` or `NONE`", self.name);
+            let message =
+                format!("services.{}: a health check's list begins with `CMD`, `CMD-SHELL` or `NONE`", self.name);
             let help = "write `[\"CMD\", \"program\", \"argument\"]`, or a string for the shell";
             self.report.error_help(Code::Value, span, message, help);
         }
@@ -322,9 +328,7 @@ fn amount(node: &Node) -> Option<f64> {
     match &node.value {
         Value::Int(value) => Some(*value as f64),
         Value::Float(value) => Some(*value),
-        Value::Str(text) => {
-            text.parse().ok().or_else(|| text.parse::<ByteSize>().ok().map(|size| size.0 as f64))
-        }
+        Value::Str(text) => text.parse().ok().or_else(|| text.parse::<ByteSize>().ok().map(|size| size.0 as f64)),
         _ => None,
     }
 }

@@ -144,15 +144,7 @@ impl Part {
 impl Diagnostic {
     /// A problem that is nowhere in a file.
     pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
-        Self {
-            severity,
-            code,
-            message: message.into(),
-            location: None,
-            length: 0,
-            source_line: None,
-            help: None,
-        }
+        Self { severity, code, message: message.into(), location: None, length: 0, source_line: None, help: None }
     }
 
     /// Points it at a place.
@@ -229,7 +221,8 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|candidate| {
             let distance = strsim::osa_distance(&lower, &candidate.to_lowercase());
             // `healthchek`, and also `ports_` or `env` for `environment`.
-            let distance = if distance > most && candidate.len() > 3 && lower.len() > 2 && candidate.starts_with(&lower) {
+            let distance = if distance > most && candidate.len() > 3 && lower.len() > 2 && candidate.starts_with(&lower)
+            {
                 most
             } else {
                 distance
@@ -253,7 +246,8 @@ mod tests {
         let mut sources = Sources::default();
         let file = sources.add(Path::new("/p/devenv.yaml"), "services:\n\tapi:\n".to_owned());
         let span = Span { file: FileId(file.0), line: 2, column: 2, length: 3 };
-        let text = Diagnostic::new(Severity::Error, Code::UnknownKey, "no such key").at(span, &sources).help("remove it");
+        let text =
+            Diagnostic::new(Severity::Error, Code::UnknownKey, "no such key").at(span, &sources).help("remove it");
         assert_eq!(
             text.to_string(),
             "error: no such key\n --> /p/devenv.yaml:2:2\n  |\n2 | \tapi:\n  | \t^^^\n  = help: remove it\n"

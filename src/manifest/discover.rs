@@ -145,8 +145,10 @@ fn walk_up(tree: &dyn FileTree, start: &Path, report: &mut Report) -> Option<Vec
         }
     }
     if let Some(file) = foreign {
-        let message =
-            format!("{} belongs to another program (devenv, for Nix shells), and there is no manifest of hob", file.display());
+        let message = format!(
+            "{} belongs to another program (devenv, for Nix shells), and there is no manifest of hob",
+            file.display()
+        );
         let help = "give hob's manifest another place: `hob -f path/to/manifest.yaml`, or write a compose.yaml";
         report.error_help(Code::Foreign, Span::default(), message, help);
     } else {
@@ -154,7 +156,12 @@ fn walk_up(tree: &dyn FileTree, start: &Path, report: &mut Report) -> Option<Vec
             "no manifest found: there is no devenv.yaml, compose.yaml or docker-compose.yml in {} or above it",
             start.display()
         );
-        report.error_help(Code::NoManifest, Span::default(), message, "run `hob init` to write one, or name one with `-f`");
+        report.error_help(
+            Code::NoManifest,
+            Span::default(),
+            message,
+            "run `hob init` to write one, or name one with `-f`",
+        );
     }
     None
 }

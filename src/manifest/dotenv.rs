@@ -44,7 +44,12 @@ impl Lookup for Inner<'_> {
 ///
 /// # Errors
 /// The first line that does not parse.
-pub fn parse(text: &str, file: &Path, outer: &dyn Lookup, unset: &mut Vec<(String, u32)>) -> Result<Variables, EnvError> {
+pub fn parse(
+    text: &str,
+    file: &Path,
+    outer: &dyn Lookup,
+    unset: &mut Vec<(String, u32)>,
+) -> Result<Variables, EnvError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.replace("\r\n", "\n");
     let mut reader = Reader { text: &text, at: 0, file, outer, unset };
@@ -169,11 +174,7 @@ impl<'a> Reader<'a> {
         };
         let key = self.rest()[..offset].trim_end();
         if key.contains(' ') {
-            return Err(self.error(
-                start,
-                format!("the variable name {key:?} contains a space"),
-                "write `NAME=value`",
-            ));
+            return Err(self.error(start, format!("the variable name {key:?} contains a space"), "write `NAME=value`"));
         }
         self.at = (start + offset + 1).min(self.text.len());
         let value = if separator == '\n' {

@@ -94,9 +94,9 @@ struct Layered<'a> {
 
 impl Lookup for Layered<'_> {
     fn lookup(&self, name: &str) -> Option<(&str, VariableOrigin)> {
-        self.first.lookup(name).or_else(|| {
-            self.second.get(name).map(|(value, file)| (value.as_str(), VariableOrigin::File(file.clone())))
-        })
+        self.first
+            .lookup(name)
+            .or_else(|| self.second.get(name).map(|(value, file)| (value.as_str(), VariableOrigin::File(file.clone()))))
     }
 }
 

@@ -11,7 +11,8 @@ use super::{forms, merge};
 
 /// Extends every service of a document.
 pub fn extend(document: &mut Node, file: &Path, place: &Place, loader: &mut Loader<'_>) {
-    let Some(services) = document.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut) else {
+    let Some(services) = document.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut)
+    else {
         return;
     };
     if !services.values().any(|service| service.get("extends").is_some()) {

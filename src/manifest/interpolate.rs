@@ -61,7 +61,10 @@ fn expand(template: &str, values: &dyn Lookup, uses: &mut Uses, depth: usize) ->
             rest = after;
         } else if let Some(after) = rest.strip_prefix('{') {
             let end = closing_brace(after).ok_or_else(|| {
-                TemplateError::Invalid(format!("`${{{}` is never closed; a plain dollar sign is written `$$`", excerpt(after)))
+                TemplateError::Invalid(format!(
+                    "`${{{}` is never closed; a plain dollar sign is written `$$`",
+                    excerpt(after)
+                ))
             })?;
             braced(&after[..end], values, uses, depth, &mut out)?;
             rest = &after[end + 1..];

@@ -101,7 +101,7 @@ impl<'a> Loader<'a> {
         }
         if self.report.errors() > 0 {
             // What follows would only complain about what is half there.
-            project::look_anyway(&manifest, self);
+            project::look_anyway(&manifest, &place.environment, self);
             return None;
         }
         normalize::normalize(&mut manifest, &name, &*place.environment);
@@ -173,9 +173,9 @@ impl<'a> Loader<'a> {
         let mut node = Node::new(Value::Map(map), Span::default());
         unique::unique(&mut node, &MANIFEST, &mut self.report);
         let Value::Map(mut map) = node.value else { return Map::new() };
+        normalize::defaults(&mut map);
         let home = self.options.environment.get("HOME").map(String::as_str);
         Base { dir: &place.dir, home }.resolve(&mut map);
-        normalize::defaults(&mut map);
         map
     }
 
@@ -216,9 +216,12 @@ impl<'a> Loader<'a> {
 
     /// The project's name: from the command line, the environment, the manifest, or the folder.
     fn project_name(&mut self, files: &[PathBuf], dir: &Path, environment: &Environment) -> String {
-        let given = self.options.project_name.clone().filter(|name| !name.is_empty()).or_else(|| {
-            environment.filled("COMPOSE_PROJECT_NAME").map(ToOwned::to_owned)
-        });
+        let given = self
+            .options
+            .project_name
+            .clone()
+            .filter(|name| !name.is_empty())
+            .or_else(|| environment.filled("COMPOSE_PROJECT_NAME").map(ToOwned::to_owned));
         if let Some(name) = given {
             self.check_name(&name, Span::default());
             return name;
@@ -228,11 +231,7 @@ impl<'a> Loader<'a> {
             let Some(documents) = self.documents(file, Span::default()) else { continue };
             for node in documents.iter().filter_map(|document| document.get("name")) {
                 let mut node = node.clone();
-                let mut values = Values {
-                    lookup: Some(environment),
-                    report: &mut self.report,
-                    unset: &mut self.unset,
-                };
+                let mut values = Values { lookup: Some(environment), report: &mut self.report, unset: &mut self.unset };
                 let mut holder = Node::new(Value::Map(Map::from_iter([("name".to_owned(), node)])), Span::default());
                 values.document(&mut holder, &MANIFEST);
                 node = holder.get("name").cloned().unwrap_or_default();

@@ -56,7 +56,8 @@ impl Merger<'_> {
             (lower @ (Value::Map(_) | Value::List(_)), upper) if !takes_scalars(shape) => {
                 let kind = Node::new(lower.clone(), base.span).kind();
                 let over = Node { value: upper, ..over };
-                let message = format!("{path} is {kind} in an earlier file and cannot be overridden by {}", over.kind());
+                let message =
+                    format!("{path} is {kind} in an earlier file and cannot be overridden by {}", over.kind());
                 let help = "write `!override` before the value to replace all of it";
                 self.report.error_help(Code::Merge, over.span, message, help);
                 Node { value: lower, ..over }

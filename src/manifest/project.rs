@@ -15,14 +15,14 @@ use super::{consistency, lower, suspicious};
 use crate::model::{Project, ProjectName, Service, ServiceName};
 
 /// What can still be said about a manifest that has errors already.
-pub fn look_anyway(manifest: &Map, loader: &mut Loader<'_>) {
-    let active = active_profiles(manifest, loader);
+pub fn look_anyway(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) {
+    let active = active_profiles(manifest, environment, loader);
     consistency::references(manifest, &enabled(manifest, &active), &mut loader.report);
 }
 
 /// Makes the project.
 pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'_>) -> Option<Project> {
-    let profiles = active_profiles(&manifest, loader);
+    let profiles = active_profiles(&manifest, &place.environment, loader);
     let on = enabled(&manifest, &profiles);
     consistency::check(&manifest, &on, &mut loader.report);
     suspicious::look(&manifest, &on, &mut loader.report);
@@ -38,12 +38,8 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
     }
     keep_used(&mut manifest, &on);
     let origins = lower::origins(&manifest, &loader.report.sources);
-    let mut project = Project {
-        name: ProjectName::new(name),
-        working_dir: place.dir.clone(),
-        origins,
-        ..Project::default()
-    };
+    let mut project =
+        Project { name: ProjectName::new(name), working_dir: place.dir.clone(), origins, ..Project::default() };
     for (key, node) in &manifest {
         match key.as_str() {
             "services" => services(node, &on, &mut project, loader),
@@ -62,8 +58,12 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
 }
 
 /// The active profiles: those that are asked for, and those of the services that the user named.
-fn active_profiles(manifest: &Map, loader: &mut Loader<'_>) -> BTreeSet<String> {
+fn active_profiles(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) -> BTreeSet<String> {
     let mut profiles: BTreeSet<String> = loader.options.profiles.iter().cloned().collect();
+    if profiles.is_empty() {
+        let list = environment.filled("COMPOSE_PROFILES").unwrap_or_default();
+        profiles.extend(list.split(',').map(|profile| profile.trim().to_owned()).filter(|profile| !profile.is_empty()));
+    }
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return profiles };
     for target in &loader.options.targets {
         match services.get(target) {
@@ -155,9 +155,9 @@ struct Before<'a> {
 
 impl Lookup for Before<'_> {
     fn lookup(&self, name: &str) -> Option<(&str, VariableOrigin)> {
-        self.environment.lookup(name).or_else(|| {
-            self.found.get(name).map(|(value, file)| (value.as_str(), VariableOrigin::File(file.clone())))
-        })
+        self.environment
+            .lookup(name)
+            .or_else(|| self.found.get(name).map(|(value, file)| (value.as_str(), VariableOrigin::File(file.clone()))))
     }
 }
 
@@ -176,7 +176,8 @@ fn env_files(service: &str, map: &mut Map, environment: &Environment, loader: &m
                 loader.env_files.push(path.to_path_buf());
             }
             if required {
-                let message = format!("services.{service}: cannot read the env file {}: there is no such file", path.display());
+                let message =
+                    format!("services.{service}: cannot read the env file {}: there is no such file", path.display());
                 let help = "make it, or write `{path: …, required: false}`";
                 loader.report.error_help(Code::EnvFile, place, message, help);
             }
@@ -184,8 +185,7 @@ fn env_files(service: &str, map: &mut Map, environment: &Environment, loader: &m
         }
         let outer = Before { environment, found: &found };
         let format = file.get("format").and_then(Node::as_str);
-        let variables =
-            read_file(path, format, &outer, loader.tree, &mut loader.report, &mut loader.env_files, place);
+        let variables = read_file(path, format, &outer, loader.tree, &mut loader.report, &mut loader.env_files, place);
         for (name, value) in variables.into_iter().flatten() {
             found.insert(name, (value, path.to_path_buf()));
         }

@@ -34,7 +34,8 @@ fn health(name: &str, service: &Node, services: &Map, report: &mut Report) {
                     == Some("NONE")
         });
         if off {
-            let message = format!("services.{name} waits for {needed} to be healthy, but {needed}'s health check is off");
+            let message =
+                format!("services.{name} waits for {needed} to be healthy, but {needed}'s health check is off");
             report.warn(Code::Suspicious, condition.span, message, Some("wait for `service_started`".to_owned()));
         } else if other.get("healthcheck").and_then(|check| check.get("test")).is_none() {
             let message = format!(
@@ -48,12 +49,7 @@ fn health(name: &str, service: &Node, services: &Map, report: &mut Report) {
 }
 
 /// Two services, or one service twice, on one port of the host.
-fn published<'a>(
-    name: &'a str,
-    service: &Node,
-    ports: &mut HashMap<String, (&'a str, Span)>,
-    report: &mut Report,
-) {
+fn published<'a>(name: &'a str, service: &Node, ports: &mut HashMap<String, (&'a str, Span)>, report: &mut Report) {
     for port in service.get("ports").and_then(Node::as_list).into_iter().flatten() {
         let text = |key: &str| port.get(key).and_then(Node::to_text).filter(|text| !text.is_empty());
         let Some(published) = text("published").filter(|text| text != "0" && !text.contains('-')) else { continue };

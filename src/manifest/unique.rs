@@ -76,7 +76,14 @@ fn index(item: &Node, rule: Unique) -> Result<Option<String>, String> {
         Unique::Text => item.to_text(),
         Unique::EnvFile if is_map => field("path"),
         Unique::EnvFile => item.to_text(),
-        Unique::MountTarget | Unique::Device if is_map => field("target").or_else(|| field("source")),
+        Unique::Device if is_map => match field("target") {
+            Some(target) => Some(target),
+            None => return Err("a device needs a `target`".to_owned()),
+        },
+        Unique::MountTarget if is_map => match field("target") {
+            Some(target) => Some(target),
+            None => return Err("a mount needs a `target`, the path in the container".to_owned()),
+        },
         Unique::MountTarget => match item.as_str() {
             Some(text) => Some(volume::parse(text)?.target),
             None => None,

@@ -39,7 +39,8 @@ pub fn parse(spec: &str) -> Result<Vec<ShortPort>, String> {
     if !address.is_empty() && address.parse::<IpAddr>().is_err() {
         return Err(bad("has an address of the host that is no IP address"));
     }
-    let (first, last) = range(container).ok_or_else(|| bad("has a container port that is no number from 1 to 65535"))?;
+    let (first, last) =
+        range(container).ok_or_else(|| bad("has a container port that is no number from 1 to 65535"))?;
     let (mut low, mut high) = (0, 0);
     if !host.is_empty() {
         (low, high) = range(host).ok_or_else(|| bad("has a host port that is no number from 0 to 65535"))?;

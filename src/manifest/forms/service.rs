@@ -140,8 +140,7 @@ fn gpus(node: &mut Node) {
 }
 
 fn develop(service: &str, node: &mut Node, report: &mut Report) {
-    let Some(Value::List(rules)) =
-        node.as_map_mut().and_then(|map| map.get_mut("watch")).map(|node| &mut node.value)
+    let Some(Value::List(rules)) = node.as_map_mut().and_then(|map| map.get_mut("watch")).map(|node| &mut node.value)
     else {
         return;
     };

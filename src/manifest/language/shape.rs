@@ -53,6 +53,10 @@ pub enum Check {
     OneOf(&'static [&'static str]),
     /// A whole number in this range.
     Range(i64, i64),
+    /// A container's name.
+    ContainerName,
+    /// When an image is pulled.
+    PullPolicy,
 }
 
 /// A scalar value.

@@ -58,8 +58,7 @@ const EXTERNAL: Shape = Shape::Either(&[
     }),
 ]);
 
-const LABELS: Key =
-    Key::new("labels", &LIST_OR_DICT, "Labels.").merge(Merge::Sequence).unique(Unique::Key);
+const LABELS: Key = Key::new("labels", &LIST_OR_DICT, "Labels.").merge(Merge::Sequence).unique(Unique::Key);
 const NAME: Key = Key::new("name", &STRING, "The engine's name of it, instead of project and key.");
 const IS_EXTERNAL: Key = Key::new("external", &EXTERNAL, "It exists already, and hob neither makes nor removes it.");
 const DRIVER: Key = Key::new("driver", &STRING, "The driver.");

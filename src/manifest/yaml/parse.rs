@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use indexmap::map::Entry;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span as ScanSpan, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as ScanSpan, StrInput, Tag};
 
+use super::moved::{Moved, number};
 use super::node::{FileId, Map, Mark, Node, Span, Value};
 use super::scalar;
 
@@ -27,18 +28,39 @@ pub struct Problem {
 }
 
 /// Reads every document of a text. What could be read before an error is lost: YAML gives no way to go on.
+///
+/// Compose's reader does not care how lines inside brackets and quotes are indented, where the YAML specification
+/// and this parser do. Such lines are moved to the right and the text is read again; places are moved back.
 pub fn parse(text: &str, file: FileId) -> (Vec<Node>, Vec<Problem>) {
+    let mut moved = Moved::default();
+    let mut outcome = attempt(text, file, &moved);
+    let mut text = Cow::Borrowed(text);
+    while let Some(line) = outcome.error.as_ref().and_then(|error| moved.line_to_move(&text, error)) {
+        text = Cow::Owned(moved.apply(&text, line));
+        outcome = attempt(&text, file, &moved);
+    }
+    (outcome.documents, outcome.problems)
+}
+
+struct Outcome {
+    documents: Vec<Node>,
+    problems: Vec<Problem>,
+    error: Option<ScanError>,
+}
+
+fn attempt(text: &str, file: FileId, moved: &Moved) -> Outcome {
     let mut builder = Builder {
         parser: Parser::new_from_str(text),
         file,
+        moved,
         anchors: HashMap::new(),
         aliased: 0,
         problems: Vec::new(),
+        error: None,
     };
     let mut documents = Vec::new();
-    match builder.stream(&mut documents) {
-        Ok(()) | Err(Stop) => (documents, builder.problems),
-    }
+    let (Ok(()) | Err(Stop)) = builder.stream(&mut documents);
+    Outcome { documents, problems: builder.problems, error: builder.error }
 }
 
 /// Reading cannot go on; the problem is noted.
@@ -47,6 +69,8 @@ struct Stop;
 struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
     file: FileId,
+    moved: &'a Moved,
+    error: Option<ScanError>,
     anchors: HashMap<usize, (Node, usize)>,
     aliased: usize,
     problems: Vec<Problem>,
@@ -61,10 +85,11 @@ impl<'a> Builder<'a> {
                 let span = Span {
                     file: self.file,
                     line: number(marker.line()).max(1),
-                    column: number(marker.col()) + 1,
+                    column: self.moved.column(marker.line(), marker.col()),
                     length: 1,
                 };
                 self.problem(span, format!("not valid YAML: {}", error.info()), None);
+                self.error = Some(error);
                 Err(Stop)
             }
             None => Err(Stop),
@@ -76,15 +101,12 @@ impl<'a> Builder<'a> {
     }
 
     fn span(&self, span: ScanSpan) -> Span {
-        let length = if span.start.line() == span.end.line() {
-            span.end.index().saturating_sub(span.start.index())
-        } else {
-            1
-        };
+        let length =
+            if span.start.line() == span.end.line() { span.end.index().saturating_sub(span.start.index()) } else { 1 };
         Span {
             file: self.file,
             line: number(span.start.line()),
-            column: number(span.start.col()) + 1,
+            column: self.moved.column(span.start.line(), span.start.col()),
             length: number(length),
         }
     }
@@ -274,8 +296,4 @@ impl<'a> Builder<'a> {
         let value = if plain { scalar::resolve(&text) } else { Value::Str(text.into_owned()) };
         (mark, value)
     }
-}
-
-fn number(value: usize) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
 }
