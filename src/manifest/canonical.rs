@@ -95,6 +95,9 @@ fn service(value: &mut Value) {
     for key in ["command", "entrypoint"] {
         map.entry(key).or_insert(Value::Null);
     }
+    if let Some(swappiness) = map.get_mut("mem_swappiness") {
+        *swappiness = Value::String(swappiness.to_string());
+    }
     if let Some(deploy) = map.get_mut("deploy").and_then(Value::as_object_mut) {
         deploy.entry("placement").or_insert_with(|| Value::Object(Map::new()));
     }
@@ -141,6 +144,7 @@ fn block_devices(blkio: &mut Map<String, Value>) {
                     "weight" => "Weight".to_owned(),
                     _ => key,
                 };
+                let value = if key == "Rate" { Value::String(value.to_string()) } else { value };
                 (key, value)
             })
             .collect();
@@ -153,8 +157,12 @@ fn drop_extensions(value: &mut Value) {
         Value::Object(map) => {
             map.retain(|key, _| !key.starts_with("x-"));
             for (key, value) in map {
-                if !FREE.contains(&key.as_str()) {
-                    drop_extensions(value);
+                match key.as_str() {
+                    "depends_on" | "networks" | "ulimits" | "models" => {
+                        value.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(drop_extensions);
+                    }
+                    key if FREE.contains(&key) => {}
+                    _ => drop_extensions(value),
                 }
             }
         }

@@ -95,8 +95,20 @@ impl Checker<'_> {
             (Check::Duration, Value::Str(text)) if !text.contains('$') => {
                 text.parse::<Interval>().err().map(|error| format!("{path}: {error}"))
             }
+            (Check::Size, Value::Str(text)) if text.starts_with('-') => {
+                Some(format!("{path} cannot be the text {text:?}: a negative number is written without quotes"))
+            }
             (Check::Size, Value::Str(text)) if !text.contains('$') => {
                 text.parse::<ByteSize>().err().map(|error| format!("{path}: {error}"))
+            }
+            (Check::Size, Value::Float(_)) => {
+                let message = format!("{path} is ignored: a bare number must be whole");
+                let help = format!("write a unit and quotes, such as \"{}m\"", self.written(node));
+                self.report.warn(Code::Suspicious, node.span, message, Some(help));
+                None
+            }
+            (Check::Octal, Value::Str(text)) if !text.contains('$') && u32::from_str_radix(text, 8).is_err() => {
+                Some(format!("{path} cannot be {text:?}: expected permissions in octal such as \"0440\""))
             }
             (Check::ContainerName, Value::Str(text)) if !is_container_name(text) => Some(format!(
                 "{path} cannot be {text:?}: expected a letter or digit, and then letters, digits, `_`, `.` and `-`"
@@ -297,7 +309,7 @@ fn collect(shape: &Shape, parts: &mut Vec<String>) {
             Check::OneOf(words) => parts.push(alternatives(words)),
             Check::Size => parts.push("a byte size such as \"512m\"".to_owned()),
             Check::Duration => parts.push("a duration in a string such as \"10s\"".to_owned()),
-            Check::None | Check::Range(..) | Check::ContainerName | Check::PullPolicy => {
+            Check::None | Check::Range(..) | Check::Octal | Check::ContainerName | Check::PullPolicy => {
                 let types = scalar.types;
                 if types.has(Types::BOOLEAN) {
                     parts.push("`true` or `false`".to_owned());

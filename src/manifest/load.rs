@@ -155,6 +155,7 @@ impl<'a> Loader<'a> {
             lookup: (!self.options.no_interpolate).then_some(environment),
             report: &mut self.report,
             unset: &mut self.unset,
+            path: String::new(),
         };
         values.document(node, &MANIFEST);
     }
@@ -180,9 +181,6 @@ impl<'a> Loader<'a> {
     }
 
     fn document(&mut self, model: &mut Node, mut document: Node, file: &Path, place: &Place) {
-        if document.is_null() {
-            return;
-        }
         if document.as_map().is_none() {
             let message = format!(
                 "{} must be a mapping with `services:` at its top level, found {}",
@@ -231,7 +229,12 @@ impl<'a> Loader<'a> {
             let Some(documents) = self.documents(file, Span::default()) else { continue };
             for node in documents.iter().filter_map(|document| document.get("name")) {
                 let mut node = node.clone();
-                let mut values = Values { lookup: Some(environment), report: &mut self.report, unset: &mut self.unset };
+                let mut values = Values {
+                    lookup: Some(environment),
+                    report: &mut self.report,
+                    unset: &mut self.unset,
+                    path: String::new(),
+                };
                 let mut holder = Node::new(Value::Map(Map::from_iter([("name".to_owned(), node)])), Span::default());
                 values.document(&mut holder, &MANIFEST);
                 node = holder.get("name").cloned().unwrap_or_default();
@@ -241,7 +244,11 @@ impl<'a> Loader<'a> {
             }
         }
         if let Some((name, span)) = found {
-            self.check_name(&name, span);
+            // As in Compose, a name in the manifest is brought into form, where one in the environment is refused.
+            let name = normalized(&name);
+            if name.is_empty() {
+                self.check_name("-", span);
+            }
             return name;
         }
         let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -142,7 +142,7 @@ fn typed(key: &str, node: &Node, shape: &Shape) -> Json {
         "options" if provider_options(shape) => provider(node),
         "cpus" => cpus(node),
         "published" | "provenance" | "sbom" => text(node),
-        "mode" => mode(node),
+        "mode" if shape.scalar().is_some_and(|scalar| scalar.check == Check::Octal) => mode(node),
         "expose" | "group_add" => match node.as_list() {
             Some(list) => list.iter().map(text).collect(),
             None => plain(node),
@@ -174,7 +174,8 @@ fn text_map(node: &Node, null_is_empty: bool) -> Json {
 fn size(node: &Node) -> Json {
     match &node.value {
         Value::Str(text) => text.parse::<ByteSize>().map_or(Json::Null, |size| Json::String(size.to_string())),
-        Value::Float(value) => Json::String(format!("{}", value.trunc())),
+        // Compose reads no floats here, and the check has said so.
+        Value::Float(_) => Json::String(String::new()),
         _ => text(node),
     }
 }

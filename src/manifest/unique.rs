@@ -95,6 +95,9 @@ fn index(item: &Node, rule: Unique) -> Result<Option<String>, String> {
         }),
         Unique::SecretTarget => reference(item, "/run/secrets/"),
         Unique::ConfigTarget => reference(item, "/"),
+        Unique::Port if is_map && item.get("target").is_none() => {
+            return Err("a port needs a `target`, the port in the container".to_owned());
+        }
         Unique::Port if is_map => Some(format!(
             "{}:{}:{}/{}",
             field("host_ip").unwrap_or_else(|| "0.0.0.0".to_owned()),

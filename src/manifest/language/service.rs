@@ -332,7 +332,7 @@ const ATTACHMENT: Object = object(
 
 const PORTS: Shape = Shape::List(
     &Shape::Either(&[
-        STRING_OR_NUMBER,
+        STRING_OR_INT,
         Shape::Object(&object(
             "a port",
             &[

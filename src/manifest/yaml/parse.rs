@@ -35,8 +35,13 @@ pub fn parse(text: &str, file: FileId) -> (Vec<Node>, Vec<Problem>) {
     let mut moved = Moved::default();
     let mut outcome = attempt(text, file, &moved);
     let mut text = Cow::Borrowed(text);
-    while let Some(line) = outcome.error.as_ref().and_then(|error| moved.line_to_move(&text, error)) {
-        text = Cow::Owned(moved.apply(&text, line));
+    while let Some(error) = outcome.error {
+        let repaired = match moved.line_to_move(&text, &error) {
+            Some(line) => Some(moved.apply(&text, line)),
+            None => Moved::without_tabs(&text, &error),
+        };
+        let Some(repaired) = repaired else { break };
+        text = Cow::Owned(repaired);
         outcome = attempt(&text, file, &moved);
     }
     (outcome.documents, outcome.problems)
