@@ -95,9 +95,28 @@ impl Checker<'_> {
             (Check::Duration, Value::Str(text)) if !text.contains('$') => {
                 text.parse::<Interval>().err().map(|error| format!("{path}: {error}"))
             }
+            (Check::Size, Value::Str(text)) if text.starts_with('-') => {
+                Some(format!("{path} cannot be the text {text:?}: a negative number is written without quotes"))
+            }
             (Check::Size, Value::Str(text)) if !text.contains('$') => {
                 text.parse::<ByteSize>().err().map(|error| format!("{path}: {error}"))
             }
+            (Check::Size, Value::Float(_)) => {
+                let message = format!("{path} is ignored: a bare number must be whole");
+                let help = format!("write a unit and quotes, such as \"{}m\"", self.written(node));
+                self.report.warn(Code::Suspicious, node.span, message, Some(help));
+                None
+            }
+            (Check::Octal, Value::Str(text)) if !text.contains('$') && u32::from_str_radix(text, 8).is_err() => {
+                Some(format!("{path} cannot be {text:?}: expected permissions in octal such as \"0440\""))
+            }
+            (Check::ContainerName, Value::Str(text)) if !is_container_name(text) => Some(format!(
+                "{path} cannot be {text:?}: expected a letter or digit, and then letters, digits, `_`, `.` and `-`"
+            )),
+            (Check::PullPolicy, Value::Str(text)) if !is_pull_policy(text) => Some(format!(
+                "{path} cannot be {text:?}: expected `always`, `never`, `missing`, `build`, `daily`, `weekly` or \
+                 `every_` and a time such as `every_2d`"
+            )),
             _ => None,
         };
         if let Some(message) = problem {
@@ -238,6 +257,24 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
+/// As strict as Compose: two characters of a name must stand side by side somewhere.
+fn is_container_name(text: &str) -> bool {
+    text.contains('$')
+        || text.as_bytes().windows(2).any(|pair| {
+            pair[0].is_ascii_alphanumeric() && (pair[1].is_ascii_alphanumeric() || b"_.-".contains(&pair[1]))
+        })
+}
+
+fn is_pull_policy(text: &str) -> bool {
+    const WORDS: [&str; 8] = ["always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly"];
+    text.contains('$')
+        || WORDS.iter().any(|word| text.contains(word))
+        || text.split("every_").skip(1).any(|age| {
+            let digits = age.bytes().take_while(u8::is_ascii_digit).count();
+            digits > 0 && age.as_bytes().get(digits).is_some_and(|unit| b"wdhms".contains(unit))
+        })
+}
+
 /// `a`, `b` or `c`.
 pub fn alternatives(words: &[&str]) -> String {
     match words {
@@ -272,7 +309,7 @@ fn collect(shape: &Shape, parts: &mut Vec<String>) {
             Check::OneOf(words) => parts.push(alternatives(words)),
             Check::Size => parts.push("a byte size such as \"512m\"".to_owned()),
             Check::Duration => parts.push("a duration in a string such as \"10s\"".to_owned()),
-            Check::None | Check::Range(..) => {
+            Check::None | Check::Range(..) | Check::Octal | Check::ContainerName | Check::PullPolicy => {
                 let types = scalar.types;
                 if types.has(Types::BOOLEAN) {
                     parts.push("`true` or `false`".to_owned());

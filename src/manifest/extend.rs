@@ -33,12 +33,7 @@ fn resolve(
     chain: &mut Vec<(PathBuf, String)>,
     loader: &mut Loader<'_>,
 ) {
-    let Some(service) = services.get_mut(name).and_then(Node::as_map_mut) else { return };
-    let Some(extends) = service.shift_remove("extends") else { return };
-    if extends.mark == Mark::Reset || extends.is_null() {
-        return;
-    }
-    let Some((target, target_node, from)) = reference(&extends, name, loader) else { return };
+    let Some(extends) = services.get(name).and_then(|service| service.get("extends")).cloned() else { return };
     let link = (file.to_path_buf(), name.to_owned());
     if let Some(start) = chain.iter().position(|entry| *entry == link) {
         let mut names: Vec<&str> = chain[start..].iter().map(|(_, name)| name.as_str()).collect();
@@ -47,34 +42,60 @@ fn resolve(
         loader.report.error(Code::Cycle, extends.span, message);
         return;
     }
+    if let Some(base) = base_of(name, &extends, link, services, file, place, chain, loader) {
+        let over = services.get_mut(name).map(std::mem::take).unwrap_or_default();
+        services.insert(name.to_owned(), over_base(base, over, loader));
+    }
+    if let Some(service) = services.get_mut(name).and_then(Node::as_map_mut) {
+        service.shift_remove("extends");
+    }
+}
+
+/// The service that another one starts from, itself extended.
+#[allow(clippy::too_many_arguments, reason = "the state of one step of a chain")]
+fn base_of(
+    name: &str,
+    extends: &Node,
+    link: (PathBuf, String),
+    services: &mut Map,
+    file: &Path,
+    place: &Place,
+    chain: &mut Vec<(PathBuf, String)>,
+    loader: &mut Loader<'_>,
+) -> Option<Node> {
+    if extends.mark == Mark::Reset || extends.is_null() {
+        return None;
+    }
+    let (target, target_span, from) = reference(extends, name, loader)?;
     chain.push(link);
     let base = match from {
         Some((path, span)) => {
             let path = join_file(&place.dir, &path);
-            from_file(name, &target, target_node, &path, span, place, chain, loader)
+            from_file(name, &target, target_span, &path, span, place, chain, loader)
         }
         None => {
             if services.contains_key(&target) {
                 resolve(&target, services, file, place, chain, loader);
                 services.get(&target).cloned()
             } else {
-                undefined(name, &target, target_node, file, services, loader);
+                undefined(name, &target, target_span, file, services, loader);
                 None
             }
         }
     };
     chain.pop();
-    let (Some(mut base), Some(over)) = (base, services.get_mut(name).map(std::mem::take)) else { return };
-    if base.is_null() {
-        services.insert(name.to_owned(), over);
-        return;
-    }
+    base.filter(|base| !base.is_null())
+}
+
+fn over_base(mut base: Node, mut over: Node, loader: &mut Loader<'_>) -> Node {
     merge::settle(&mut base);
     base.key = over.key;
-    if let Some(object) = service_object() {
-        let merged = merge::merge(base, Node { mark: Mark::None, ..over }, object, &mut loader.report);
-        services.insert(name.to_owned(), merged);
-    }
+    let mark = std::mem::take(&mut over.mark);
+    let merged = match service_object() {
+        Some(object) => merge::merge(base, over, object, &mut loader.report),
+        None => over,
+    };
+    Node { mark, ..merged }
 }
 
 /// The service that is named, where, and the file that it is in.

@@ -8,6 +8,7 @@ use super::discover::is_file;
 use super::load::{Loader, Place};
 use super::paths::join;
 use super::yaml::{Map, Node, Span, Value};
+use crate::model::EntryKind;
 
 /// Loads what a document includes into it.
 pub fn include(document: &mut Node, place: &Place, loader: &mut Loader<'_>) {
@@ -79,7 +80,12 @@ fn one(entry: &Node, place: &Place, loader: &mut Loader<'_>) -> Option<Map> {
         return None;
     }
     let dir = match entry.get("project_directory").and_then(Node::as_str).filter(|dir| !dir.is_empty()) {
-        Some(dir) => absolute(&place.dir, dir),
+        Some(dir) => {
+            let dir = absolute(&place.dir, dir);
+            // As in Compose, a folder that is not there stands for the one that it would be in.
+            let there = loader.tree.entry(&dir).is_ok_and(|entry| !matches!(entry.kind, EntryKind::File { .. }));
+            if there { dir } else { dir.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf) }
+        }
         None => files[0].parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf),
     };
     let env_files: Vec<PathBuf> = {

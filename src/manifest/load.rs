@@ -101,7 +101,7 @@ impl<'a> Loader<'a> {
         }
         if self.report.errors() > 0 {
             // What follows would only complain about what is half there.
-            project::look_anyway(&manifest, self);
+            project::look_anyway(&manifest, &place.environment, self);
             return None;
         }
         normalize::normalize(&mut manifest, &name, &*place.environment);
@@ -155,6 +155,7 @@ impl<'a> Loader<'a> {
             lookup: (!self.options.no_interpolate).then_some(environment),
             report: &mut self.report,
             unset: &mut self.unset,
+            path: String::new(),
         };
         values.document(node, &MANIFEST);
     }
@@ -173,16 +174,13 @@ impl<'a> Loader<'a> {
         let mut node = Node::new(Value::Map(map), Span::default());
         unique::unique(&mut node, &MANIFEST, &mut self.report);
         let Value::Map(mut map) = node.value else { return Map::new() };
+        normalize::defaults(&mut map);
         let home = self.options.environment.get("HOME").map(String::as_str);
         Base { dir: &place.dir, home }.resolve(&mut map);
-        normalize::defaults(&mut map);
         map
     }
 
     fn document(&mut self, model: &mut Node, mut document: Node, file: &Path, place: &Place) {
-        if document.is_null() {
-            return;
-        }
         if document.as_map().is_none() {
             let message = format!(
                 "{} must be a mapping with `services:` at its top level, found {}",
@@ -231,7 +229,12 @@ impl<'a> Loader<'a> {
             let Some(documents) = self.documents(file, Span::default()) else { continue };
             for node in documents.iter().filter_map(|document| document.get("name")) {
                 let mut node = node.clone();
-                let mut values = Values { lookup: Some(environment), report: &mut self.report, unset: &mut self.unset };
+                let mut values = Values {
+                    lookup: Some(environment),
+                    report: &mut self.report,
+                    unset: &mut self.unset,
+                    path: String::new(),
+                };
                 let mut holder = Node::new(Value::Map(Map::from_iter([("name".to_owned(), node)])), Span::default());
                 values.document(&mut holder, &MANIFEST);
                 node = holder.get("name").cloned().unwrap_or_default();
@@ -241,7 +244,11 @@ impl<'a> Loader<'a> {
             }
         }
         if let Some((name, span)) = found {
-            self.check_name(&name, span);
+            // As in Compose, a name in the manifest is brought into form, where one in the environment is refused.
+            let name = normalized(&name);
+            if name.is_empty() {
+                self.check_name("-", span);
+            }
             return name;
         }
         let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -2,10 +2,10 @@
 
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
-use super::language::{MANIFEST, Object, Shape};
+use super::language::{Check, MANIFEST, Object, Shape};
 use super::source::Sources;
 use super::yaml::{Map, Node, Value};
-use crate::model::{ByteSize, Origins};
+use crate::model::{ByteSize, Interval, Origins};
 
 /// A node as JSON, without any change of type.
 pub fn plain(node: &Node) -> Json {
@@ -58,10 +58,47 @@ fn object(map: &Map, shape: &'static Object) -> Json {
             Some(key) => typed(name, node, key.shape),
             None => plain(node),
         };
+        if is_unset(name, &value) {
+            continue;
+        }
         out.insert(name.clone(), value);
     }
     Json::Object(out)
 }
+
+/// Whether a value says nothing: an empty text, or zero where zero is what is there anyway.
+fn is_unset(key: &str, value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.is_empty() || text == "0" && ZERO_IS_UNSET.contains(&key),
+        Json::Number(number) => number.as_f64() == Some(0.0) && ZERO_IS_UNSET.contains(&key),
+        _ => false,
+    }
+}
+
+const ZERO_IS_UNSET: [&str; 22] = [
+    "cpu_count",
+    "cpu_percent",
+    "cpu_period",
+    "cpu_quota",
+    "cpu_rt_period",
+    "cpu_rt_runtime",
+    "cpu_shares",
+    "cpus",
+    "gw_priority",
+    "mem_limit",
+    "mem_reservation",
+    "mem_swappiness",
+    "memory",
+    "memswap_limit",
+    "oom_score_adj",
+    "pids",
+    "pids_limit",
+    "priority",
+    "shm_size",
+    "size",
+    "context_size",
+    "weight",
+];
 
 fn shaped(node: &Node, shape: &Shape) -> Json {
     match &node.value {
@@ -76,6 +113,9 @@ fn shaped(node: &Node, shape: &Shape) -> Json {
             Some(items) => list.iter().map(|node| shaped(node, items)).collect(),
             None => plain(node),
         },
+        Value::Str(text) if shape.scalar().is_some_and(|scalar| scalar.check == Check::Duration) => {
+            text.parse::<Interval>().map_or_else(|_| plain(node), |duration| Json::String(duration.to_string()))
+        }
         _ => plain(node),
     }
 }
@@ -97,10 +137,12 @@ fn typed(key: &str, node: &Node, shape: &Shape) -> Json {
         }
         "environment" | "args" if node.as_map().is_some() => text_map(node, false),
         "mem_limit" | "mem_reservation" | "memswap_limit" | "shm_size" | "memory" | "size" => size(node),
-        "mem_swappiness" | "count" | "rate" | "retries" | "failures" | "successes" => whole(node),
+        "mem_swappiness" | "count" | "retries" | "failures" | "successes" => whole(node),
+        "rate" => rate(node),
+        "options" if provider_options(shape) => provider(node),
         "cpus" => cpus(node),
         "published" | "provenance" | "sbom" => text(node),
-        "mode" => mode(node),
+        "mode" if shape.scalar().is_some_and(|scalar| scalar.check == Check::Octal) => mode(node),
         "expose" | "group_add" => match node.as_list() {
             Some(list) => list.iter().map(text).collect(),
             None => plain(node),
@@ -109,7 +151,7 @@ fn typed(key: &str, node: &Node, shape: &Shape) -> Json {
     }
 }
 
-/// The options of a provider keep their types.
+/// Whether these are the options of a provider.
 fn provider_options(shape: &Shape) -> bool {
     shape.entries().is_some_and(|entries| entries.shape.items().is_some())
 }
@@ -132,7 +174,8 @@ fn text_map(node: &Node, null_is_empty: bool) -> Json {
 fn size(node: &Node) -> Json {
     match &node.value {
         Value::Str(text) => text.parse::<ByteSize>().map_or(Json::Null, |size| Json::String(size.to_string())),
-        Value::Float(value) => Json::String(format!("{}", value.trunc())),
+        // Compose reads no floats here, and the check has said so.
+        Value::Float(_) => Json::String(String::new()),
         _ => text(node),
     }
 }
@@ -142,6 +185,24 @@ fn whole(node: &Node) -> Json {
         Value::Str(text) => text.parse::<i64>().map_or_else(|_| plain(node), |number| Json::Number(number.into())),
         _ => plain(node),
     }
+}
+
+/// Bytes a second as a number.
+fn rate(node: &Node) -> Json {
+    match &node.value {
+        Value::Str(text) => text.parse::<ByteSize>().map_or(Json::Null, |size| Json::Number(size.0.into())),
+        _ => plain(node),
+    }
+}
+
+/// The options of a provider: each a list of texts.
+fn provider(node: &Node) -> Json {
+    let Some(map) = node.as_map() else { return plain(node) };
+    let values = |node: &Node| match node.as_list() {
+        Some(list) => list.iter().map(text).collect(),
+        None => Json::Array(vec![text(node)]),
+    };
+    Json::Object(map.iter().map(|(key, node)| (key.clone(), values(node))).collect())
 }
 
 /// Compose keeps CPUs in 32 bits and prints the shortest number that means the same.

@@ -103,6 +103,10 @@ impl Merger<'_> {
                 Node { trail, ..over }
             }
             Merge::Sequence => {
+                let mut base = base;
+                if let (Some(lower), Some(upper)) = (base.as_map_mut(), over.as_map()) {
+                    lower.retain(|key, _| upper.get(key).is_none_or(|node| node.mark == Mark::None));
+                }
                 let mut list = sequence(base);
                 let over_node = Node { value: Value::Null, ..over.clone() };
                 list.extend(sequence(over));

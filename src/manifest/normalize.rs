@@ -30,14 +30,6 @@ pub fn defaults(manifest: &mut Map) {
                         map.entry("required".to_owned()).or_insert_with(|| Node::new(Value::Bool(true), span));
                     }
                 }),
-                "volumes" => items(node, |mount| {
-                    let span = mount.span;
-                    if let Some(bind) = mount.as_map_mut().and_then(|map| map.get_mut("bind"))
-                        && let Some(bind) = bind.as_map_mut()
-                    {
-                        bind.entry("create_host_path".to_owned()).or_insert_with(|| Node::new(Value::Bool(true), span));
-                    }
-                }),
                 _ => {}
             }
         }

@@ -15,14 +15,14 @@ use super::{consistency, lower, suspicious};
 use crate::model::{Project, ProjectName, Service, ServiceName};
 
 /// What can still be said about a manifest that has errors already.
-pub fn look_anyway(manifest: &Map, loader: &mut Loader<'_>) {
-    let active = active_profiles(manifest, loader);
+pub fn look_anyway(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) {
+    let active = active_profiles(manifest, environment, loader);
     consistency::references(manifest, &enabled(manifest, &active), &mut loader.report);
 }
 
 /// Makes the project.
 pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'_>) -> Option<Project> {
-    let profiles = active_profiles(&manifest, loader);
+    let profiles = active_profiles(&manifest, &place.environment, loader);
     let on = enabled(&manifest, &profiles);
     consistency::check(&manifest, &on, &mut loader.report);
     suspicious::look(&manifest, &on, &mut loader.report);
@@ -58,8 +58,12 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
 }
 
 /// The active profiles: those that are asked for, and those of the services that the user named.
-fn active_profiles(manifest: &Map, loader: &mut Loader<'_>) -> BTreeSet<String> {
+fn active_profiles(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) -> BTreeSet<String> {
     let mut profiles: BTreeSet<String> = loader.options.profiles.iter().cloned().collect();
+    if profiles.is_empty() {
+        let list = environment.filled("COMPOSE_PROFILES").unwrap_or_default();
+        profiles.extend(list.split(',').map(|profile| profile.trim().to_owned()).filter(|profile| !profile.is_empty()));
+    }
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return profiles };
     for target in &loader.options.targets {
         match services.get(target) {

@@ -76,7 +76,14 @@ fn index(item: &Node, rule: Unique) -> Result<Option<String>, String> {
         Unique::Text => item.to_text(),
         Unique::EnvFile if is_map => field("path"),
         Unique::EnvFile => item.to_text(),
-        Unique::MountTarget | Unique::Device if is_map => field("target").or_else(|| field("source")),
+        Unique::Device if is_map => match field("target") {
+            Some(target) => Some(target),
+            None => return Err("a device needs a `target`".to_owned()),
+        },
+        Unique::MountTarget if is_map => match field("target") {
+            Some(target) => Some(target),
+            None => return Err("a mount needs a `target`, the path in the container".to_owned()),
+        },
         Unique::MountTarget => match item.as_str() {
             Some(text) => Some(volume::parse(text)?.target),
             None => None,
@@ -88,6 +95,9 @@ fn index(item: &Node, rule: Unique) -> Result<Option<String>, String> {
         }),
         Unique::SecretTarget => reference(item, "/run/secrets/"),
         Unique::ConfigTarget => reference(item, "/"),
+        Unique::Port if is_map && item.get("target").is_none() => {
+            return Err("a port needs a `target`, the port in the container".to_owned());
+        }
         Unique::Port if is_map => Some(format!(
             "{}:{}:{}/{}",
             field("host_ip").unwrap_or_else(|| "0.0.0.0".to_owned()),

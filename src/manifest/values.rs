@@ -16,6 +16,8 @@ pub struct Values<'a> {
     pub report: &'a mut Report,
     /// Variables that were used and are not set, with the first place that used each.
     pub unset: &'a mut Vec<(String, Span)>,
+    /// Where the walk is, dotted.
+    pub path: String,
 }
 
 impl Values<'_> {
@@ -35,18 +37,30 @@ impl Values<'_> {
                         (_, Some(entries)) => Some(&entries.shape),
                         _ => None,
                     };
-                    self.walk(child, inner);
+                    self.below(key, |values| values.walk(child, inner));
                 }
             }
             Value::List(list) => {
                 let items = shape.and_then(Shape::items);
-                for child in list {
-                    self.walk(child, items);
+                for (index, child) in list.iter_mut().enumerate() {
+                    if child.as_str().is_none_or(|text| text.contains('$')) || items.is_some() {
+                        self.below(&index.to_string(), |values| values.walk(child, items));
+                    }
                 }
             }
             Value::Str(_) => self.string(node, shape),
             _ => {}
         }
+    }
+
+    fn below(&mut self, key: &str, walk: impl FnOnce(&mut Self)) {
+        let length = self.path.len();
+        if length > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        walk(self);
+        self.path.truncate(length);
     }
 
     fn string(&mut self, node: &mut Node, shape: Option<&Shape>) {
@@ -56,19 +70,19 @@ impl Values<'_> {
         if self.lookup.is_none() && text.contains('$') {
             return;
         }
-        let (value, expected) = match scalar.cast {
+        let (value, expected, instead) = match scalar.cast {
             Cast::None => return,
-            Cast::Bool => (boolean(text).map(Value::Bool), "`true` or `false`"),
-            Cast::Int => (text.parse::<i64>().ok().map(|n| Value::Int(n.into())), "a whole number"),
-            Cast::Float => (text.parse::<f64>().ok().map(Value::Float), "a number"),
+            Cast::Bool => (boolean(text).map(Value::Bool), "`true` or `false`", Value::Bool(false)),
+            Cast::Int => (text.parse::<i64>().ok().map(|n| Value::Int(n.into())), "a whole number", Value::Int(0)),
+            Cast::Float => (text.parse::<f64>().ok().map(Value::Float), "a number", Value::Int(0)),
         };
         match value {
             Some(value) => node.value = value,
             None => {
                 let message = if text.is_empty() {
-                    format!("expected {expected}, this is empty")
+                    format!("{} must be {expected}, and is empty", self.path)
                 } else {
-                    format!("expected {expected}, found {text:?}")
+                    format!("{} must be {expected}, found {text:?}", self.path)
                 };
                 let help = node
                     .trail
@@ -79,7 +93,8 @@ impl Values<'_> {
                     Some(help) => self.report.error_help(Code::Type, node.span, message, help),
                     None => self.report.error(Code::Type, node.span, message),
                 }
-                node.value = Value::Null;
+                // Something of the right type, so that no later pass complains again.
+                node.value = instead;
             }
         }
     }

@@ -35,7 +35,11 @@ pub fn parse(spec: &str) -> Result<Vec<ShortPort>, String> {
     if container.is_empty() {
         return Err(bad("has no port in the container: expected `host:container`"));
     }
-    let address = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+    let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if bare.is_none() && address.contains(':') {
+        return Err(bad("has an address of version 6 without brackets: expected `[::1]:8080:80`"));
+    }
+    let address = bare.unwrap_or(address);
     if !address.is_empty() && address.parse::<IpAddr>().is_err() {
         return Err(bad("has an address of the host that is no IP address"));
     }
@@ -101,11 +105,10 @@ mod tests {
         assert_eq!(list("127.0.0.1:8080:80"), [port("127.0.0.1", "8080", 80, "tcp")]);
         assert_eq!(list("127.0.0.1::80"), [port("127.0.0.1", "", 80, "tcp")]);
         assert_eq!(list("[::1]:8080:80"), [port("::1", "8080", 80, "tcp")]);
-        assert_eq!(list("::1:8080:80"), [port("::1", "8080", 80, "tcp")]);
         assert_eq!(list("3000-3001:4000-4001"), [port("", "3000", 4000, "tcp"), port("", "3001", 4001, "tcp")]);
         assert_eq!(list("9090-9091:8080"), [port("", "9090-9091", 8080, "tcp")]);
         assert_eq!(list("3000-3001"), [port("", "", 3000, "tcp"), port("", "", 3001, "tcp")]);
-        for spec in ["", ":", "a:80", "80:", "80/x", "1-2:1-3", "300.1.1.1:80:80", "70000", "90-80"] {
+        for spec in ["", ":", "a:80", "80:", "80/x", "1-2:1-3", "300.1.1.1:80:80", "70000", "90-80", "::1:80:80"] {
             assert!(parse(spec).is_err(), "{spec:?}");
         }
     }

@@ -233,6 +233,14 @@ fn long_port(port: &port::ShortPort, item: &Node) -> Node {
 fn volumes(node: &mut Node, report: &mut Report) {
     let Some(list) = node.as_list_mut() else { return };
     for item in list {
+        if let Some(labels) = item
+            .as_map_mut()
+            .and_then(|map| map.get_mut("volume"))
+            .and_then(Node::as_map_mut)
+            .and_then(|map| map.get_mut("labels"))
+        {
+            pairs(labels);
+        }
         let Some(text) = item.as_str() else { continue };
         match volume::parse(text) {
             Ok(short) => *item = long_volume(short, item),

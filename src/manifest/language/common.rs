@@ -24,6 +24,8 @@ pub const COUNT: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::Int, Chec
 pub const FLOAT: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::Float, Check::None);
 /// A number or a string, kept as it is.
 pub const STRING_OR_NUMBER: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::None, Check::None);
+/// Permissions.
+const OCTAL: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::None, Check::Octal);
 pub const STRING_OR_INT: Shape = scalar(Types::INTEGER.or(Types::STRING), Cast::None, Check::None);
 pub const SIZE: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::None, Check::Size);
 /// A byte size in a string; a bare number is refused.
@@ -99,7 +101,7 @@ pub const FILE_REFERENCES: Shape = Shape::List(
                 Key::new("target", &STRING, "Path in the container."),
                 Key::new("uid", &STRING, "Owner of the file."),
                 Key::new("gid", &STRING, "Group of the file."),
-                Key::new("mode", &STRING_OR_NUMBER, "Permissions of the file, in octal."),
+                Key::new("mode", &OCTAL, "Permissions of the file, in octal."),
             ],
             required: &[],
             extensions: true,

@@ -24,7 +24,7 @@ pub const SERVICE: Object = Object {
         Key::new("cgroup_parent", &STRING, "Parent cgroup."),
         Key::new("command", &COMMAND, "The command, instead of the image's.").merge(Merge::Replace),
         Key::new("configs", &FILE_REFERENCES, "Configs that it may read.").unique(Unique::ConfigTarget),
-        Key::new("container_name", &STRING, "The container's name, instead of project, service and number."),
+        Key::new("container_name", &CONTAINER_NAME, "The container's name, instead of project, service and number."),
         Key::new("cpu_count", &int_between(0, i64::MAX, Cast::Int), "Number of CPUs (Windows)."),
         Key::new("cpu_percent", &int_between(0, 100, Cast::Float), "Share of the CPUs (Windows)."),
         Key::new("cpu_period", &COUNT, "CFS period in microseconds."),
@@ -85,7 +85,11 @@ pub const SERVICE: Object = Object {
         Key::new("process", &PROCESS, "hob: it is a process of the host, not a container."),
         Key::new("profiles", &STRINGS, "Profiles that it belongs to.").unique(Unique::Key),
         Key::new("provider", &Shape::Object(&PROVIDER), "A program that provides the service."),
-        Key::new("pull_policy", &STRING, "When its image is pulled: `always`, `never`, `missing`, `build`, `daily`, …"),
+        Key::new(
+            "pull_policy",
+            &PULL_POLICY,
+            "When its image is pulled: `always`, `never`, `missing`, `build`, `daily`, …",
+        ),
         Key::new("pull_refresh_after", &STRING, "Age at which the image is pulled again."),
         Key::new("read_only", &BOOL, "The root file system cannot be written to."),
         Key::new("reload", &RELOAD, "hob: what follows a hot sync.").merge(Merge::Replace),
@@ -118,6 +122,11 @@ pub const SERVICE: Object = Object {
 const fn object(title: &'static str, keys: &'static [Key], required: &'static [&'static str]) -> Object {
     Object { title, keys, required, extensions: true }
 }
+
+const CONTAINER_NAME: Shape =
+    Shape::Scalar(Scalar { types: Types::STRING, cast: Cast::None, check: Check::ContainerName });
+
+const PULL_POLICY: Shape = Shape::Scalar(Scalar { types: Types::STRING, cast: Cast::None, check: Check::PullPolicy });
 
 const BLKIO: Object = Object {
     title: "block device limits",
@@ -323,7 +332,7 @@ const ATTACHMENT: Object = object(
 
 const PORTS: Shape = Shape::List(
     &Shape::Either(&[
-        STRING_OR_NUMBER,
+        STRING_OR_INT,
         Shape::Object(&object(
             "a port",
             &[

@@ -53,6 +53,12 @@ pub enum Check {
     OneOf(&'static [&'static str]),
     /// A whole number in this range.
     Range(i64, i64),
+    /// Permissions in octal.
+    Octal,
+    /// A container's name.
+    ContainerName,
+    /// When an image is pulled.
+    PullPolicy,
 }
 
 /// A scalar value.

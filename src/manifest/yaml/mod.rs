@@ -3,6 +3,7 @@
 //! Anchors, aliases and merge keys are resolved here; duplicate keys and keys that are not text are refused; depth
 //! and the number of nodes that aliases make are limited, so that no input can exhaust the stack or the memory.
 
+mod moved;
 pub mod node;
 mod parse;
 mod scalar;

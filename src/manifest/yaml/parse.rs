@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use indexmap::map::Entry;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span as ScanSpan, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as ScanSpan, StrInput, Tag};
 
+use super::moved::{Moved, number};
 use super::node::{FileId, Map, Mark, Node, Span, Value};
 use super::scalar;
 
@@ -27,13 +28,44 @@ pub struct Problem {
 }
 
 /// Reads every document of a text. What could be read before an error is lost: YAML gives no way to go on.
+///
+/// Compose's reader does not care how lines inside brackets and quotes are indented, where the YAML specification
+/// and this parser do. Such lines are moved to the right and the text is read again; places are moved back.
 pub fn parse(text: &str, file: FileId) -> (Vec<Node>, Vec<Problem>) {
-    let mut builder =
-        Builder { parser: Parser::new_from_str(text), file, anchors: HashMap::new(), aliased: 0, problems: Vec::new() };
-    let mut documents = Vec::new();
-    match builder.stream(&mut documents) {
-        Ok(()) | Err(Stop) => (documents, builder.problems),
+    let mut moved = Moved::default();
+    let mut outcome = attempt(text, file, &moved);
+    let mut text = Cow::Borrowed(text);
+    while let Some(error) = outcome.error {
+        let repaired = match moved.line_to_move(&text, &error) {
+            Some(line) => Some(moved.apply(&text, line)),
+            None => Moved::without_tabs(&text, &error),
+        };
+        let Some(repaired) = repaired else { break };
+        text = Cow::Owned(repaired);
+        outcome = attempt(&text, file, &moved);
     }
+    (outcome.documents, outcome.problems)
+}
+
+struct Outcome {
+    documents: Vec<Node>,
+    problems: Vec<Problem>,
+    error: Option<ScanError>,
+}
+
+fn attempt(text: &str, file: FileId, moved: &Moved) -> Outcome {
+    let mut builder = Builder {
+        parser: Parser::new_from_str(text),
+        file,
+        moved,
+        anchors: HashMap::new(),
+        aliased: 0,
+        problems: Vec::new(),
+        error: None,
+    };
+    let mut documents = Vec::new();
+    let (Ok(()) | Err(Stop)) = builder.stream(&mut documents);
+    Outcome { documents, problems: builder.problems, error: builder.error }
 }
 
 /// Reading cannot go on; the problem is noted.
@@ -42,6 +74,8 @@ struct Stop;
 struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
     file: FileId,
+    moved: &'a Moved,
+    error: Option<ScanError>,
     anchors: HashMap<usize, (Node, usize)>,
     aliased: usize,
     problems: Vec<Problem>,
@@ -56,10 +90,11 @@ impl<'a> Builder<'a> {
                 let span = Span {
                     file: self.file,
                     line: number(marker.line()).max(1),
-                    column: number(marker.col()) + 1,
+                    column: self.moved.column(marker.line(), marker.col()),
                     length: 1,
                 };
                 self.problem(span, format!("not valid YAML: {}", error.info()), None);
+                self.error = Some(error);
                 Err(Stop)
             }
             None => Err(Stop),
@@ -76,7 +111,7 @@ impl<'a> Builder<'a> {
         Span {
             file: self.file,
             line: number(span.start.line()),
-            column: number(span.start.col()) + 1,
+            column: self.moved.column(span.start.line(), span.start.col()),
             length: number(length),
         }
     }
@@ -266,8 +301,4 @@ impl<'a> Builder<'a> {
         let value = if plain { scalar::resolve(&text) } else { Value::Str(text.into_owned()) };
         (mark, value)
     }
-}
-
-fn number(value: usize) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
 }
