@@ -177,7 +177,6 @@ impl Agents {
             command: agent::SERVE.map(str::to_owned).to_vec(),
             user: Some("0".to_owned()),
             stdin: true,
-            privileged: true,
             ..ExecSpec::default()
         };
         let session = self.engine.exec(container, &spec).await.map_err(|error| Failure::of_engine(None, error))?;

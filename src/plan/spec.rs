@@ -80,7 +80,7 @@ fn networks(project: &Project, service: &Service) -> IndexMap<String, Attachment
 
 /// A recreated container keeps the anonymous volumes of the old one, as Compose does.
 fn inherit(mounts: &mut Vec<Mount>, inherited: &IndexMap<String, String>) {
-    for (target, volume) in inherited {
+    for (target, volume) in inherited.iter().filter(|(_, volume)| is_anonymous(volume)) {
         match mounts.iter_mut().find(|mount| mount.target == *target) {
             Some(mount) if mount.r#type == MountType::Volume && mount.source.is_none() => {
                 mount.source = Some(volume.clone());
@@ -94,4 +94,9 @@ fn inherit(mounts: &mut Vec<Mount>, inherited: &IndexMap<String, String>) {
             }),
         }
     }
+}
+
+/// Engines name an anonymous volume by 64 hexadecimal digits.
+fn is_anonymous(volume: &str) -> bool {
+    volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
