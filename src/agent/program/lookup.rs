@@ -56,3 +56,30 @@ fn executable(path: &[u8]) -> core::result::Result<(), (String, Errno)> {
     }
     sys::may_execute(path).map_err(|error| (String::new(), error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_found_as_go_finds_them() {
+        let environment = |path: &str| vec![b"A=b\0".to_vec(), [b"PATH=", path.as_bytes(), b"\0"].concat()];
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().display().to_string();
+        for (name, mode) in [("first/tool", 0o644), ("second/tool", 0o755), ("first/folder/x", 0o755)] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        }
+        let path = format!("/no/such:{base}/first::{base}/second");
+        let found = |name: &str| find(name.as_bytes(), &environment(&path)).map(|p| String::from_utf8(p).unwrap());
+        // What is not executable is passed over, and so are folders.
+        assert_eq!(found("tool"), Ok(format!("{base}/second/tool")));
+        assert_eq!(found(&format!("{base}/second/tool")), Ok(format!("{base}/second/tool")));
+        for (name, code) in [("folder", 127), ("", 127), ("no-such", 127), ("/etc", 126), ("/no/such", 127)] {
+            assert_eq!(found(name).map_err(|why| why.code), Err(code), "{name}");
+        }
+        assert_eq!(find(b"sh", &[]).map_err(|why| why.code), Err(127), "without PATH nothing is found");
+    }
+}

@@ -88,3 +88,60 @@ fn grow(all: &[Process], mut found: Vec<Process>, root: Option<u32>) -> Vec<Proc
         found.extend(more);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, parent: u32, group: u32, session: u32) -> Process {
+        Process { pid, parent, group, session, born: u64::from(pid), zombie: false }
+    }
+
+    fn pids(found: &[Process]) -> Vec<u32> {
+        let mut pids: Vec<u32> = found.iter().map(|process| process.pid).collect();
+        pids.sort_unstable();
+        pids
+    }
+
+    #[test]
+    fn a_line_of_proc_is_read_whatever_the_name_is() {
+        let tail = "S 1 10 11 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 777 1 1";
+        for name in ["sh", "a b", ") S 9 9 9 (", "", "\n"] {
+            let line = format!("12 ({name}) {tail}\n");
+            let expected = Process { pid: 12, parent: 1, group: 10, session: 11, born: 777, zombie: false };
+            assert_eq!(parse(line.as_bytes()), Some(expected), "{name:?}");
+        }
+        assert!(parse(b"12 (sh) Z 1 10 11 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 777 1 1").unwrap().zombie);
+        for broken in ["", "12", "12 (sh)", "12 (sh) S", "x (sh) S 1 1 1"] {
+            assert_eq!(parse(broken.as_bytes()), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn leftovers_are_the_session_the_group_and_the_known_family() {
+        let before = [
+            process(1, 0, 1, 1),
+            process(7, 1, 7, 7),    // the command
+            process(8, 7, 7, 7),    // a child in its session
+            process(9, 8, 9, 9),    // a grandchild with a session of its own
+            process(20, 0, 20, 20), // somebody's exec
+            process(21, 1, 20, 20), // and its orphan
+        ];
+        let family = descendants(&before, 7);
+        assert_eq!(pids(&family), [8, 9]);
+        let after = [
+            process(1, 0, 1, 1),
+            process(8, 1, 7, 7),
+            process(9, 1, 9, 9),
+            process(10, 9, 10, 10), // started by the grandchild since
+            process(20, 0, 20, 20),
+            process(21, 1, 20, 20),
+        ];
+        assert_eq!(pids(&leftovers(&after, 7, &family)), [8, 9, 10]);
+        // A number that was given to another process since is not the one that was known.
+        let reused = [process(1, 0, 1, 1), Process { born: 99, ..process(9, 1, 9, 9) }];
+        assert_eq!(pids(&leftovers(&reused, 7, &family)), [0u32; 0]);
+        let dead = [Process { zombie: true, ..process(8, 1, 7, 7) }];
+        assert_eq!(pids(&leftovers(&dead, 7, &family)), [0u32; 0], "the dead need no killing");
+    }
+}

@@ -142,3 +142,22 @@ impl Sha256 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Sha256;
+
+    #[test]
+    fn digests_are_those_of_the_library_however_the_content_is_cut() {
+        use sha2::Digest as _;
+        let content: Vec<u8> = (0..1000u32).map(|n| n.to_le_bytes()[0] ^ 0x5a).collect();
+        for length in (0..260).chain([999, 1000]) {
+            for cut in [1, 63, 64, 65, 1000] {
+                let mut ours = Sha256::default();
+                content[..length].chunks(cut).for_each(|part| ours.update(part));
+                let theirs: [u8; 32] = sha2::Sha256::digest(&content[..length]).into();
+                assert_eq!(ours.finish(), theirs, "{length} bytes in pieces of {cut}");
+            }
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod answer;
 mod code;
 mod frame;
 mod request;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, Entry, EntryKind, PathError, Phase, StatusReport, refusal};
 pub use code::{DecodeError, Decoder, Encoder};
