@@ -93,7 +93,7 @@ pub async fn interact(
         Channel::Out => (Target::Out, chunk.bytes),
         Channel::Err => (Target::Err, chunk.bytes),
     });
-    let result = terminal::pump(input, session.input, output, tokio::io::stdout(), tokio::io::stderr()).await;
+    let result = terminal::connect(input, session.input, output).await;
     if let Some(following) = following {
         following.abort();
     }

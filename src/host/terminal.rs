@@ -160,6 +160,15 @@ pub enum Target {
     Err,
 }
 
+/// [`pump`] with our own standard output and error.
+pub async fn connect<E>(
+    input: Option<Input>,
+    program: impl AsyncWrite + Send,
+    output: impl Stream<Item = Result<(Target, Bytes), E>> + Send,
+) -> Result<(), E> {
+    pump(input, program, output, tokio::io::stdout(), tokio::io::stderr()).await
+}
+
 /// Carries bytes between a person and a program, until the program's output ends. The end of `input` closes the
 /// program's standard input and no more; `None` gives it none. Output whose reader has gone is dropped, and a
 /// program that no longer reads does not end its output.
