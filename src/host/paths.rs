@@ -130,13 +130,16 @@ mod tests {
         variables.iter().map(|(name, value)| ((*name).to_owned(), value.display().to_string())).collect()
     }
 
+    /// Variables, the cache and the runtime folder.
+    type Case<'a> = (&'a [(&'a str, &'a Path)], &'a str, &'a str);
+
     #[test]
     fn folders_are_found_by_the_environment() {
         let temp = tempfile::tempdir().unwrap();
         let ours = temp.path();
         let home = Path::new("/home/me");
         let none = Path::new("");
-        let table: &[(&[(&str, &Path)], &str, &str)] = &[
+        let table: &[Case<'_>] = &[
             (&[("HOME", home)], "/home/me/.cache/hob", "/home/me/.cache/hob/run"),
             (&[("HOME", home), ("XDG_CACHE_HOME", Path::new("/c"))], "/c/hob", "/c/hob/run"),
             (&[("HOME", home), ("XDG_CACHE_HOME", none)], "/home/me/.cache/hob", "/home/me/.cache/hob/run"),

@@ -36,12 +36,12 @@ pub struct Change {
     pub kind: ChangeKind,
 }
 
-/// What was read from the system in one go. A path appears once, with the last thing that happened to it; or twice,
+/// What was told since the last batch was taken. A path appears once, with the last thing that happened to it; or twice,
 /// as `Removed` and then `Created`, if something else is there now (which, for a folder, says that what was below it
 /// is gone).
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// When the system reported it. Latency is measured from here.
+    /// When the system reported the first of it. Latency is measured from here.
     pub at: Instant,
     /// The changes in the order in which their paths first appeared; empty if there are only notices.
     pub changes: Vec<Change>,
@@ -52,6 +52,9 @@ pub struct Batch {
 /// Gathers changes, one per path.
 #[derive(Debug, Default)]
 pub(super) struct Gathered(IndexMap<PathBuf, Gist>);
+
+/// So many paths wait for a listener; beyond that it is cheaper to look at everything.
+const MOST: usize = 200_000;
 
 /// What came of one path.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +79,27 @@ impl Gathered {
             (Removed, Created) => *gist = Gist { kind, replaced: true },
             (_, Removed) => *gist = Gist { kind, replaced: false },
             _ => gist.kind = kind,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds what happened after what is here.
+    pub(super) fn append(&mut self, later: Self) {
+        if self.is_empty() {
+            *self = later;
+            return;
+        }
+        for (path, gist) in later.0 {
+            if gist.replaced {
+                self.push(&path, ChangeKind::Removed);
+            }
+            self.push(&path, gist.kind);
+        }
+        if self.0.len() > MOST {
+            self.0 = IndexMap::from([(PathBuf::from("/"), Gist { kind: ChangeKind::Rescan, replaced: false })]);
         }
     }
 

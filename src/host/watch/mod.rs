@@ -15,12 +15,14 @@
 //!   [`Notice`] says why.
 //! - Opening and reading files never causes a change. Editors' droppings are not told.
 
+mod anchor;
 mod change;
 mod droppings;
 mod events;
 mod filesystem;
 #[cfg(target_os = "linux")]
 mod linux;
+mod mailbox;
 mod notice;
 mod poll;
 mod source;
@@ -35,22 +37,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
 pub use change::{Batch, Change, ChangeKind};
+pub use mailbox::Changes;
 pub use notice::Notice;
 pub use state::{Coverage, Wanted};
 
+use mailbox::mailbox;
 use source::Register;
 use state::State;
 
 /// How often polled folders are looked at, if that does not take too long. Only a fallback needs it: a person waits
 /// half of it on average, and a thousand local folders take about one per cent of a core.
 const POLL_EVERY: Duration = Duration::from_secs(1);
-
-/// Batches that wait for a slow reader before the watcher waits too. Behind them the system's own queue fills, and
-/// when that overflows there is a `Rescan`.
-const WAITING: usize = 256;
 
 /// A running watcher. Dropping it ends its threads and closes the channel.
 pub struct Watcher {
@@ -81,17 +79,13 @@ impl Shared {
 impl Watcher {
     /// Starts to watch nothing. Fails only if a thread or a socket cannot be had: where the system has no watcher to
     /// give, folders are polled, and the first batch says why.
-    pub fn start(wanted: Wanted) -> io::Result<(Self, mpsc::Receiver<Batch>)> {
+    pub fn start(wanted: Wanted) -> io::Result<(Self, Changes)> {
         Self::with(wanted, POLL_EVERY, open)
     }
 
     /// For tests: another source of events, and another rhythm.
-    fn with(
-        wanted: Wanted,
-        every: Duration,
-        open: impl FnOnce() -> Opened,
-    ) -> io::Result<(Self, mpsc::Receiver<Batch>)> {
-        let (sender, receiver) = mpsc::channel(WAITING);
+    fn with(wanted: Wanted, every: Duration, open: impl FnOnce() -> Opened) -> io::Result<(Self, Changes)> {
+        let (teller, changes) = mailbox();
         let opened = open();
         let mut state = State::new(opened.register, wanted, every);
         if let Some(error) = &opened.error {
@@ -102,23 +96,20 @@ impl Watcher {
 
         #[cfg(target_os = "linux")]
         if let Some(mut reader) = opened.reader {
-            let (shared, sender) = (shared.clone(), sender.clone());
+            let (shared, teller) = (shared.clone(), teller.clone());
             std::thread::Builder::new().name("hob-watch".into()).spawn(move || {
                 while let Some((at, events)) = reader.next(&stop) {
                     let mut out = change::Gathered::default();
-                    let notices = {
+                    let (notices, polls) = {
                         let mut state = shared.lock();
                         state.handle(events, &mut out);
-                        state.take_notices()
+                        (state.take_notices(), !state.snapshots.is_empty())
                     };
                     // What has just been found may have to be polled.
-                    shared.woken.notify_all();
-                    let changes = out.into_changes();
-                    if (!changes.is_empty() || !notices.is_empty())
-                        && sender.blocking_send(Batch { at, changes, notices }).is_err()
-                    {
-                        return;
+                    if polls {
+                        shared.woken.notify_all();
                     }
+                    teller.tell(at, out, notices);
                 }
             })?;
         }
@@ -126,10 +117,8 @@ impl Watcher {
         drop(stop);
 
         let poller = shared.clone();
-        std::thread::Builder::new()
-            .name("hob-poll".into())
-            .spawn(move || poll::run(&poller, |batch| sender.blocking_send(batch).is_ok()))?;
-        Ok((Self { shared, _alive: alive }, receiver))
+        std::thread::Builder::new().name("hob-poll".into()).spawn(move || poll::run(&poller, &teller))?;
+        Ok((Self { shared, _alive: alive }, changes))
     }
 
     /// Watches exactly these folders from now on, and what was found since and is still wanted. Costs a system call

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Shared;
-use super::change::{Batch, ChangeKind, Gathered};
+use super::change::{ChangeKind, Gathered};
+use super::mailbox::Teller;
 use super::source::What;
 use super::state::{Held, State};
 
@@ -102,7 +103,7 @@ impl State {
 }
 
 /// The poller's thread: sleeps while nothing is polled, ends when the watcher is dropped.
-pub(super) fn run(shared: &Shared, send: impl Fn(Batch) -> bool) {
+pub(super) fn run(shared: &Shared, teller: &Teller) {
     let mut pause = Duration::ZERO;
     loop {
         let Some(before) = next_round(shared, pause) else { return };
@@ -117,10 +118,7 @@ pub(super) fn run(shared: &Shared, send: impl Fn(Batch) -> bool) {
             state.looked(before, now, &mut out);
             state.take_notices()
         };
-        let changes = out.into_changes();
-        if (!changes.is_empty() || !notices.is_empty()) && !send(Batch { at, changes, notices }) {
-            return;
-        }
+        teller.tell(at, out, notices);
     }
 }
 

@@ -34,6 +34,7 @@ pub struct Coverage {
 }
 
 /// One watched, polled or missing folder.
+#[allow(clippy::struct_excessive_bools, reason = "roles that a folder has in any combination")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Node {
     pub(super) token: Option<Token>,
@@ -61,6 +62,7 @@ pub(super) enum Held {
     Refused,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "what was told once, and whether a limit is reached")]
 pub(super) struct State {
     pub(super) register: Box<dyn Register>,
     pub(super) wanted: Wanted,
@@ -186,7 +188,7 @@ impl State {
         }
     }
 
-    fn attach(&mut self, path: &Arc<Path>, token: Token) {
+    pub(super) fn attach(&mut self, path: &Arc<Path>, token: Token) {
         let node = self.nodes.entry(path.clone()).or_default();
         if node.token == Some(token) {
             return;
@@ -272,7 +274,7 @@ impl State {
         self.unsettled.extend(waiting);
     }
 
-    fn paths(&self, which: impl Fn(&Node) -> bool) -> Vec<Arc<Path>> {
+    pub(super) fn paths(&self, which: impl Fn(&Node) -> bool) -> Vec<Arc<Path>> {
         self.nodes.iter().filter(|(_, node)| which(node)).map(|(path, _)| path.clone()).collect()
     }
 
@@ -291,131 +293,36 @@ impl State {
         below.any(|(_, node)| node.requested)
     }
 
-    fn lift_anchors(&mut self) -> Vec<Arc<Path>> {
-        let anchors = self.nodes.iter_mut().filter(|(_, node)| node.anchor).map(|(path, node)| {
-            node.anchor = false;
-            path.clone()
-        });
-        anchors.collect()
-    }
-
-    fn anchor_all(&mut self) {
-        for path in self.missing.clone() {
-            self.anchor(&path);
-        }
-        for path in self.paths(|node| node.requested) {
-            self.anchor_way(&path);
-        }
-    }
-
-    /// Sees to it that a watched folder that comes to lie elsewhere is noticed: if it is a symbolic link, by watching
-    /// the folder that the link is in; if it is below another one of the set, by watching what is between the two,
-    /// since whoever moves a folder is heard only from the folder itself and its parent.
-    pub(super) fn anchor_way(&mut self, path: &Path) {
-        let Some(parent) = path.parent() else { return };
-        // The usual case, and the reason why this costs next to nothing.
-        if self.nodes.get(parent).is_some_and(|node| node.reports()) {
-            return;
-        }
-        let above = |above: &Path| self.nodes.get(above).is_some_and(|node| node.requested);
-        let between = path.ancestors().skip(1).position(above);
-        let count = between.unwrap_or(0).max(usize::from(path.is_symlink()));
-        for above in path.ancestors().skip(1).take(count) {
-            let above: Arc<Path> = match self.nodes.get_key_value(above) {
-                Some((_, node)) if node.anchor => break,
-                Some((known, _)) => known.clone(),
-                None => above.into(),
-            };
-            if self.hold(&above) == Held::Yes
-                && let Some(node) = self.nodes.get_mut(&above)
-            {
-                node.anchor = true;
-            }
-        }
-    }
-
-    /// Watches the nearest ancestor of a missing folder. Says whether the folder has appeared in the meantime.
-    pub(super) fn anchor(&mut self, path: &Arc<Path>) -> bool {
-        // Each round gets at least one step nearer; the bound is for a tree that is made and deleted all the time.
-        for _ in 0..64 {
-            let Some(anchor) = self.nearest(path) else { return false };
-            let Some(next) = path.ancestors().take_while(|above| **above != *anchor).last() else { return false };
-            // The next step may have been made before the anchor was watched.
-            if !next.is_dir() {
-                return false;
-            }
-            if next == &**path {
-                match self.hold(path) {
-                    Held::Yes => return true,
-                    Held::Refused => return false,
-                    Held::Missing => {}
-                }
-            }
-        }
-        false
-    }
-
-    /// The nearest ancestor that is there, watched from now on. `None` if that cannot be: then `path` is polled.
-    fn nearest(&mut self, path: &Arc<Path>) -> Option<Arc<Path>> {
-        for above in path.ancestors().skip(1) {
-            let above: Arc<Path> = match self.nodes.get_key_value(above) {
-                Some((known, _)) => known.clone(),
-                None => above.into(),
-            };
-            let held = if self.nodes.get(&above).is_some_and(|node| node.token.is_some()) {
-                Ok(())
-            } else {
-                self.register.add(&above).map(|token| self.attach(&above, token))
-            };
-            match held {
-                Ok(()) => {
-                    if let Some(node) = self.nodes.get_mut(&above) {
-                        node.anchor = true;
-                    }
-                    if without_events(&above).is_some() {
-                        self.poll(path);
-                    }
-                    return Some(above);
-                }
-                Err(Refused::Missing) => {}
-                Err(_) => {
-                    self.poll(path);
-                    return None;
-                }
-            }
-        }
-        None
-    }
-
     fn coverage(&mut self) -> Coverage {
-        let requested = || self.nodes.values().filter(|node| node.reports());
-        let watched = requested().filter(|node| node.token.is_some()).count();
-        let polled = requested().filter(|node| node.polled).count();
-        let only_polled = requested().filter(|node| node.polled && node.token.is_none()).count();
-        let missing = self.missing.len();
-        if self.limit_reached && !self.told_limit {
-            self.notices.push(Notice::WatchLimit {
-                polled: only_polled,
-                watched,
-                limit: limit("max_user_watches"),
-                every: self.every,
-            });
-        }
-        self.told_limit = self.limit_reached;
-        if let Some((example, file_system)) = self.eventless.clone()
-            && !std::mem::replace(&mut self.told_eventless, true)
-        {
-            let folders = polled - only_polled;
-            self.notices.push(Notice::NoEvents { example, folders, file_system, every: self.every });
-        }
-        Coverage { watched, polled, missing, notices: self.take_notices() }
+        let watched = self.count(|node| node.token.is_some());
+        let polled = self.count(|node| node.polled);
+        // If the limit is reached again after it was not, that is news again.
+        self.told_limit &= self.limit_reached;
+        Coverage { watched, polled, missing: self.missing.len(), notices: self.take_notices() }
+    }
+
+    fn count(&self, which: impl Fn(&Node) -> bool) -> usize {
+        self.nodes.values().filter(|node| node.reports() && which(node)).count()
     }
 
     pub(super) fn notify(&mut self, notice: Notice) {
         self.notices.push(notice);
     }
 
+    /// What a person should know and has not been told.
     pub(super) fn take_notices(&mut self) -> Vec<Notice> {
+        let every = self.every;
+        if self.limit_reached && !std::mem::replace(&mut self.told_limit, true) {
+            let polled = self.count(|node| node.polled && node.token.is_none());
+            let watched = self.count(|node| node.token.is_some());
+            self.notices.push(Notice::WatchLimit { polled, watched, limit: limit("max_user_watches"), every });
+        }
+        if let Some((example, file_system)) = self.eventless.clone()
+            && !std::mem::replace(&mut self.told_eventless, true)
+        {
+            let folders = self.count(|node| node.polled && node.token.is_some()).max(1);
+            self.notices.push(Notice::NoEvents { example, folders, file_system, every });
+        }
         std::mem::take(&mut self.notices)
     }
 }

@@ -97,7 +97,8 @@ async fn check(before: Vec<Op>, during: Vec<Op>, polled: bool) {
 }
 
 fn cases(count: u32) -> ProptestConfig {
-    ProptestConfig { cases: count, failure_persistence: None, ..ProptestConfig::default() }
+    // Each step of shrinking a failure waits for what does not come.
+    ProptestConfig { cases: count, failure_persistence: None, max_shrink_iters: 20, ..ProptestConfig::default() }
 }
 
 fn block_on(test: impl Future<Output = ()>) {
