@@ -460,6 +460,10 @@ fn route(frames: &mut FrameReader, shared: &Shared) -> Result<(), String> {
     let words = |error: FrameError| format!("it sent {error}");
     while let Some((kind, id, message)) = frames.next_frame().map_err(words)? {
         let answer = Answer::decode(kind, message).map_err(|error: DecodeError| format!("it sent {error}"))?;
+        if let Answer::Over { code } = answer {
+            // Said outright, as not every engine ends the stream when the container ends.
+            return Err(format!("the container's command ended with code {code}"));
+        }
         if let Some(route) = lock(&shared.routes).as_ref().and_then(|routes| routes.get(&id)) {
             // Whoever asked may have gone; then nobody wants the answer.
             let _ = route.send(answer);

@@ -250,6 +250,11 @@ impl Supervisor {
 
     fn end(&mut self, exit: Exit) -> u8 {
         self.fail_restart("the command ended, and with it the container");
+        // A packet that was sent is read also after our end.
+        let over = control::answer(0, &Answer::Over { code: exit.code() });
+        for stream in &self.streams {
+            let _ = sys::send(stream.socket.raw(), &over, None);
+        }
         exit.code()
     }
 

@@ -286,6 +286,10 @@ impl Server {
             }
         }
         encode_frame(&mut self.output, kind, id, message);
+        if kind == Answer::OVER {
+            self.execs.clear();
+            self.end(0);
+        }
     }
 
     /// Relays some output of a command. Whether there may be more.

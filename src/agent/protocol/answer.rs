@@ -160,6 +160,11 @@ pub enum Answer {
         /// Group.
         gid: u32,
     },
+    /// With id 0 and unasked: the container's command ended, and with it the container. Nothing follows.
+    Over {
+        /// Exit code; 128 and the number for a signal.
+        code: u8,
+    },
     /// The request could not be done.
     Failed {
         /// Error number of the kernel, or 0.
@@ -170,6 +175,9 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// The kind of [`Answer::Over`].
+    pub const OVER: u8 = 76;
+
     /// A failure in words.
     pub fn failed(errno: i32, message: &str) -> Self {
         Self::Failed { errno: errno.unsigned_abs(), message: message.as_bytes().to_vec() }
@@ -189,6 +197,7 @@ impl Answer {
             Self::Entries { .. } => 73,
             Self::Owner { .. } => 74,
             Self::Failed { .. } => 75,
+            Self::Over { .. } => Self::OVER,
         }
     }
 
@@ -233,6 +242,9 @@ impl Answer {
             }
             Self::Owner { uid, gid } => {
                 out.u32(*uid).u32(*gid);
+            }
+            Self::Over { code } => {
+                out.u8(*code);
             }
             Self::Failed { errno, message } => {
                 out.u32(*errno).bytes(message);
@@ -292,6 +304,7 @@ impl Answer {
                 Self::Entries { more, entries }
             }
             74 => Self::Owner { uid: read.u32()?, gid: read.u32()? },
+            Self::OVER => Self::Over { code: read.u8()? },
             75 => Self::Failed { errno: read.u32()?, message: read.bytes()?.to_vec() },
             _ => return Err(DecodeError),
         };

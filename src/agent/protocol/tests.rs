@@ -94,6 +94,7 @@ fn answer() -> impl Strategy<Value = Answer> {
             killed
         }),
         Just(Answer::Done),
+        any::<u8>().prop_map(|code| Answer::Over { code }),
         (any::<u8>(), bytes()).prop_map(|(stream, data)| Answer::Output { stream, data }),
         any::<(u8, u64)>().prop_map(|(code, micros)| Answer::Exited { code, micros }),
         any::<(u32, u32, u32, u64, u32, u32)>().prop_map(|(pid, agent, restarts, uptime, uid, gid)| Answer::Status(
