@@ -468,6 +468,23 @@ async fn an_image_is_built_and_only_what_changed_is_sent() {
 }
 
 #[tokio::test]
+async fn a_context_of_many_files_is_sent_whole() {
+    with_engine!(lab, {
+        let mut paths = Vec::new();
+        for number in 0..3000 {
+            paths.push(format!("d{}/f{number}", number % 7));
+        }
+        let context = Context::new(&paths.iter().map(|path| (path.as_str(), path.as_str())).collect::<Vec<_>>());
+        let mut spec = context.spec(&lab, "many", &paths.iter().map(String::as_str).collect::<Vec<_>>());
+        spec.dockerfile_text = Some(format!(
+            "FROM {IMAGE}\nCOPY . /src\nCMD [\"sh\", \"-c\", \"find /src -type f | wc -l; cat /src/d3/f2999\"]\n"
+        ));
+        build(&lab, &spec).await.0.unwrap();
+        assert_eq!(lab.output_of(&spec.tags[0]).await, "3000\nd3/f2999");
+    });
+}
+
+#[tokio::test]
 async fn a_failing_step_is_shown_whole() {
     with_engine!(lab, {
         let context = Context::new(&[]);
