@@ -564,6 +564,14 @@ async fn an_image_of_the_engine_is_a_base() {
         top.dockerfile_text = Some(format!("FROM {named}\nCMD [\"cat\", \"/base\"]\n"));
         build(&lab, &top).await.0.unwrap();
         assert_eq!(lab.output_of(&top.tags[0]).await, "base\n");
+        if lab.engine.info().has_api(1, 42) {
+            // As a named context too, which is how a service's image is given to another's build.
+            top.dockerfile_text = Some("FROM below\nCMD [\"cat\", \"/base\"]\n".to_owned());
+            top.contexts =
+                IndexMap::from([("below".to_owned(), BuildContext::Remote(format!("docker-image://{named}")))]);
+            build(&lab, &top).await.0.unwrap();
+            assert_eq!(lab.output_of(&top.tags[0]).await, "base\n");
+        }
     });
 }
 
