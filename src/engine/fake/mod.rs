@@ -10,6 +10,7 @@
 
 mod container;
 mod engine;
+mod run;
 mod script;
 mod state;
 #[cfg(test)]

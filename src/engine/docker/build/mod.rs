@@ -44,7 +44,7 @@ impl Docker {
             .await
             .map_err(|error| errors::connection(&error, &self.info.endpoint))?;
         let Some(session) = session else { return classic::build(self, spec, progress).await };
-        let answer = self.solve(solve, progress, &session).await?;
+        let answer = self.solve(solve, progress, &session, &spec.dockerfile).await?;
         self.built_image(spec, &answer).await
     }
 
@@ -53,6 +53,7 @@ impl Docker {
         request: bollard_buildkit_proto::moby::buildkit::v1::SolveRequest,
         progress: &BuildSink,
         session: &session::Session,
+        dockerfile: &str,
     ) -> Result<SolveResponse> {
         let channel = self.control_channel().await?;
         let mut control = ControlClient::new(channel.clone()).max_decoding_message_size(MESSAGE);
@@ -90,7 +91,7 @@ impl Docker {
         drop(status);
         answer
             .map(tonic::Response::into_inner)
-            .map_err(|status| progress::failure(&status, tracker, &self.info.endpoint))
+            .map_err(|status| progress::failure(&status, tracker, dockerfile, &self.info.endpoint))
     }
 
     async fn control_channel(&self) -> Result<Channel> {
@@ -105,6 +106,8 @@ impl Docker {
             }
         });
         tonic::transport::Endpoint::from_static("http://engine")
+            .initial_connection_window_size(services::WINDOW)
+            .initial_stream_window_size(services::WINDOW)
             .connect_with_connector(connector)
             .await
             .map_err(|error| errors::connection(&error, &self.info.endpoint))

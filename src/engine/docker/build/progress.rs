@@ -70,8 +70,9 @@ fn took(started: Option<Timestamp>, completed: Option<Timestamp>) -> Duration {
     }
 }
 
-/// A failed `Solve` call as an error, with what the failing step wrote.
-pub(super) fn failure(status: &tonic::Status, mut tracker: Tracker, endpoint: &str) -> EngineError {
+/// A failed `Solve` call as an error, with what the failing step wrote and its place in the Dockerfile where BuildKit
+/// tells it.
+pub(super) fn failure(status: &tonic::Status, mut tracker: Tracker, dockerfile: &str, endpoint: &str) -> EngineError {
     use std::error::Error as _;
     let raw = status.message();
     if status.code() == tonic::Code::Unavailable || status.source().is_some() {
@@ -94,10 +95,10 @@ pub(super) fn failure(status: &tonic::Status, mut tracker: Tracker, endpoint: &s
     if let Some(image) = step.strip_prefix("[internal] load metadata for ") {
         return errors::pull_failed(image, &error);
     }
-    // The answer to a mistake in the Dockerfile itself carries the line; a step's error is the shorter one.
-    let message =
-        if step.is_empty() { format!("the build failed: {error}") } else { format!("{step} failed: {error}") };
-    EngineError::new(ErrorKind::Build { step, output: String::from_utf8_lossy(&output).into_owned() }, message)
+    let what = if step.is_empty() { "the build".to_owned() } else { step.clone() };
+    let place = line_of(status.details()).map(|line| format!("{dockerfile}:{line}: ")).unwrap_or_default();
+    let output = String::from_utf8_lossy(&output).into_owned();
+    EngineError::new(ErrorKind::Build { step, output }, format!("{place}{what} failed: {error}"))
 }
 
 /// Without the words that gRPC and BuildKit wrap around an error.
@@ -106,14 +107,36 @@ fn plain(mut text: &str) -> &str {
         "failed to solve: ",
         "failed to solve with frontend dockerfile.v0: ",
         "failed to create LLB definition: ",
+        "failed to compute cache key: ",
         "rpc error: code = Unknown desc = ",
         "rpc error: code = NotFound desc = ",
-        "executor failed running ",
     ];
-    while let Some(rest) = wrappings[..5].iter().find_map(|wrapping| text.strip_prefix(wrapping)) {
+    while let Some(rest) = wrappings.iter().find_map(|wrapping| text.strip_prefix(wrapping)) {
         text = rest;
     }
+    // The step's name says which command it was, and which files it wanted.
+    let cuts = [
+        ("process ", " did not complete successfully: "),
+        ("executor failed running [", "]: exit code"),
+        ("failed to calculate checksum of ref ", ": "),
+    ];
+    for (start, end) in cuts {
+        if let Some((before, _)) = text.strip_prefix(start).and_then(|rest| rest.split_once(end)) {
+            text = text[start.len() + before.len()..].trim_start_matches([' ', ']', ':']);
+            text = text.strip_prefix("did not complete successfully: ").unwrap_or(text);
+        }
+    }
     text.trim()
+}
+
+/// The line of the Dockerfile in the details of an error: JSON in an `Any` of `google.rpc.Status`, which BuildKit has
+/// attached since engine 23.0.
+fn line_of(details: &[u8]) -> Option<i64> {
+    use prost::Message as _;
+    let status = bollard_buildkit_proto::google::rpc::Status::decode(details).ok()?;
+    let source = status.details.iter().rfind(|any| any.type_url.contains("errdefs.Source"))?;
+    let source: serde_json::Value = serde_json::from_slice(&source.value).ok()?;
+    source.pointer("/ranges/0/start/line")?.as_i64()
 }
 
 #[cfg(test)]
@@ -173,14 +196,53 @@ mod tests {
             ..Default::default()
         };
         tracker.feed(status, &|_| {});
-        let error = failure(&tonic::Status::unknown("failed to solve: process…"), tracker, "unix:///s");
+        let error = failure(&tonic::Status::unknown("failed to solve: process…"), tracker, "Dockerfile", "unix:///s");
         assert_eq!(error.kind, ErrorKind::Build { step: "[2/2] RUN make".into(), output: "one\ntwo\n".into() });
-        assert!(error.message.starts_with("[2/2] RUN make failed: process \"make\""), "{}", error.message);
+        assert_eq!(error.message, "[2/2] RUN make failed: exit code: 2");
+    }
+
+    #[test]
+    fn errors_are_made_plain() {
+        for (text, expected) in [
+            ("process \"/bin/sh -c a && b\" did not complete successfully: exit code: 1", "exit code: 1"),
+            ("executor failed running [/bin/sh -c echo a: b && false]: exit code: 1", "exit code: 1"),
+            (
+                "failed to compute cache key: failed to calculate checksum of ref ksyx::x7wj: \"/nope\": not found",
+                "\"/nope\": not found",
+            ),
+            ("\"/nope\" not found: not found", "\"/nope\" not found: not found"),
+            (
+                "failed to solve: rpc error: code = Unknown desc = target stage nope could not be found",
+                "target stage nope could not be found",
+            ),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
+    }
+
+    #[test]
+    fn the_place_in_the_dockerfile_is_told() {
+        use prost::Message as _;
+        let source = br#"{"info":{"filename":"Dockerfile"},"ranges":[{"start":{"line":3},"end":{"line":4}}]}"#;
+        let any = |type_url: &str, value: &[u8]| bollard_buildkit_proto::google::protobuf::Any {
+            type_url: type_url.into(),
+            value: value.into(),
+        };
+        let details = bollard_buildkit_proto::google::rpc::Status {
+            details: vec![
+                any("github.com/moby/buildkit/stack.Stack+json", b"{}"),
+                any("github.com/moby/buildkit/errdefs.Source+json", source),
+            ],
+            ..Default::default()
+        };
+        let status = tonic::Status::with_details(tonic::Code::Unknown, "x", details.encode_to_vec().into());
+        let error = failure(&status, Tracker::default(), "app/Dockerfile", "unix:///s");
+        assert_eq!(error.message, "app/Dockerfile:3: the build failed: x");
     }
 
     #[test]
     fn other_failures() {
-        let of = |status: &tonic::Status, tracker| failure(status, tracker, "unix:///s");
+        let of = |status: &tonic::Status, tracker| failure(status, tracker, "Dockerfile", "unix:///s");
         let parse =
             tonic::Status::unknown("failed to solve: dockerfile parse error on line 3: unknown instruction: FOO");
         let error = of(&parse, Tracker::default());

@@ -106,7 +106,9 @@ fn attributes(spec: &BuildSpec, api: (u32, u32), containerd_images: bool) -> Res
             }
         }
     }
-    // Without `local` a newer BuildKit asks the registry for the digest of every base image, and fails without one.
+    // A base image that the engine has is never asked for at a registry. It has to be named: 20.10 and 28.5 know no
+    // base by its id, and one by `name@digest` only on containerd's store (tried on all three without a registry in
+    // reach). `default` does the same on these; `local` is what buildx sends to an engine.
     set("image-resolve-mode", if spec.pull || build.pull { "pull" } else { "local" }.to_owned());
     if spec.no_cache || build.no_cache {
         set("no-cache", String::new());

@@ -33,7 +33,7 @@ use super::files::{self, Tree};
 use crate::engine::{BoxStream, BuildSecret, BuildSpec, EngineError, ErrorKind, Result};
 
 /// Bytes that BuildKit may send before we have read them.
-const WINDOW: u32 = 16 << 20;
+pub(super) const WINDOW: u32 = 16 << 20;
 
 type Answer<T> = std::result::Result<Response<T>, Status>;
 type Answers<T> = BoxStream<std::result::Result<T, Status>>;

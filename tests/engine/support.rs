@@ -2,13 +2,32 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt as _;
 use hob::engine::docker::{Docker, Surroundings};
 use hob::engine::{BoxStream, Channel, Chunk, Engine as _, ErrorKind, ExecSpec, LogQuery, Query, Result};
 use hob::model::{ContainerId, ContainerSpec, Observed, Service};
 use indexmap::IndexMap;
+
+/// Every test has this long; a real engine that hangs must not hang the suite.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// Runs a test's body with a lab, and cleans up whatever becomes of it.
+macro_rules! with_engine {
+    ($lab:ident, $body:block) => {{
+        let Some($lab) = $crate::support::Lab::open().await else { return };
+        let cleaner = $lab.clone();
+        let outcome = tokio::time::timeout($crate::support::LIMIT, tokio::spawn(async move { $body })).await;
+        cleaner.clean().await;
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => panic!("not done in {:?}", $crate::support::LIMIT),
+        }
+    }};
+}
+pub(crate) use with_engine;
 
 /// The image that tests run.
 pub const IMAGE: &str = "busybox:latest";
