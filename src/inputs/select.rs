@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::context::{Child, View, join, relative};
 use super::error::{InputsError, MissingSource, similar};
+use super::finder::{Finder, Reader};
 use super::glob::{Glob, has_wildcard};
 use super::ignore::{Ignore, Matched};
 use super::recipe::{CopyStep, Fallback, MountStep, Origin, Recipe, Source, Step, What};
@@ -19,46 +20,6 @@ pub(super) struct Selected {
     pub mode: u32,
     /// It is only a folder on the way to something that is read.
     pub way: bool,
-}
-
-/// How an instruction's source finds files: kept, so that new ones are recognised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Finder {
-    /// This path and all below it.
-    Path(String),
-    /// What is below a folder and matches part by part, and all below that.
-    Glob {
-        /// The folder.
-        folder: String,
-        /// One pattern per part.
-        parts: Vec<Glob>,
-    },
-    /// `--parents`: what is below a folder and matches as in an ignore file.
-    Parents {
-        /// The folder, after which the path is kept.
-        folder: String,
-        /// What is taken.
-        pattern: Ignore,
-        /// What must be there: the path itself, where it was written without wildcards, else the folder.
-        needed: String,
-    },
-    /// A link on the way to a source: its own target matters.
-    Link(String),
-}
-
-/// A finder with what it belongs to.
-#[derive(Clone, Debug)]
-pub(super) struct Reader {
-    /// Index into the recipe's steps.
-    pub step: usize,
-    /// Index of the context.
-    pub context: usize,
-    /// Index of the source in a `COPY`; 0 for mounts.
-    pub source: usize,
-    /// What it finds.
-    pub finder: Finder,
-    /// The name that a copied source itself has at its destination, where it was found by following a link.
-    pub renamed: Option<String>,
 }
 
 /// What the files of one context come to.
