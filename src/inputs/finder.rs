@@ -87,6 +87,14 @@ impl Reader {
 }
 
 impl Finder {
+    /// Whether this path must be a folder for something to be found.
+    pub fn passes(&self, rel: &str) -> bool {
+        match self {
+            Self::Path(path) | Self::Link(path) | Self::Parents { needed: path, .. } if path == rel => false,
+            _ => self.needs(rel),
+        }
+    }
+
     /// Whether the build fails, or reads something else, without this path.
     pub fn needs(&self, rel: &str) -> bool {
         match self {

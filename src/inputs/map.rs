@@ -209,11 +209,7 @@ impl InputsMap {
             return Effect::Rebuild { why: RebuildReason::WholeContext { fallback: fallback.clone() } };
         }
         // Something else than a folder on the way to sources: they are gone, or found through a link.
-        let on_the_way = |r: &&Reader| {
-            r.context == index
-                && r.finder.needs(rel)
-                && !matches!(&r.finder, Finder::Path(p) | Finder::Link(p) if p == rel)
-        };
+        let on_the_way = |r: &&Reader| r.context == index && r.finder.passes(rel);
         if now.is_some()
             && !is_folder
             && let Some(reader) = self.readers.iter().find(on_the_way)

@@ -122,6 +122,10 @@ impl Selector<'_, '_> {
             self.links(context, index, &resolved.links);
             // A folder that is not there yet may come.
             let folder = resolved.path.unwrap_or(start);
+            // Without it the build fails, even where nothing in it matches.
+            if !folder.is_empty() {
+                self.take_entry(context, &folder);
+            }
             let mut found = Vec::new();
             self.glob(context, &folder, &globs, &mut found)?;
             for path in found {
