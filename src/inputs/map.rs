@@ -70,12 +70,12 @@ impl InputsMap {
     pub(super) fn new(
         recipe: &Recipe,
         views: &[View<'_>],
-        selection: &Selection,
+        selection: Selection,
         dockerfile: Option<&Path>,
         candidates: &[PathBuf],
         secrets: &[SecretInput],
     ) -> Self {
-        let image = Image::new(recipe, selection);
+        let image = Image::new(recipe, &selection);
         let mut controls: HashMap<PathBuf, RebuildReason> =
             candidates.iter().map(|path| (path.clone(), RebuildReason::IgnoreFile)).collect();
         for secret in secrets {
@@ -101,10 +101,10 @@ impl InputsMap {
         let mut map = Self {
             contexts: contexts.collect(),
             controls,
-            readers: selection.readers.clone(),
+            readers: selection.readers,
             steps,
             image,
-            files: selection.files.clone(),
+            files: selection.files,
             links: Vec::new(),
             watched,
         };

@@ -73,17 +73,23 @@ pub(super) fn select(
 
 /// Adds the folders on the way to what is read, which a context must hold too.
 fn add_ways(view: &View<'_>, files: &mut Files) -> Result<(), InputsError> {
-    let paths: Vec<String> = files.keys().cloned().collect();
-    for path in paths {
-        let mut path = path.as_str();
-        while let Some(at) = path.rfind('/') {
-            path = &path[..at];
-            if files.contains_key(path) {
-                break;
-            }
+    let mut missing: Vec<String> = Vec::new();
+    let mut last = "";
+    for path in files.keys() {
+        let above = path.rfind('/').map_or("", |at| &path[..at]);
+        // Paths are sorted, so most share their folder with the one before.
+        if above != last && !files.contains_key(above) {
+            missing.push(above.to_owned());
+        }
+        last = above;
+    }
+    for above in missing {
+        let mut path = above.as_str();
+        while !path.is_empty() && !files.contains_key(path) {
             if let Some(entry) = view.entry(path)? {
                 files.insert(path.to_owned(), Selected { kind: entry.kind, mode: entry.mode, way: true });
             }
+            path = path.rfind('/').map_or("", |at| &path[..at]);
         }
     }
     Ok(())
