@@ -242,3 +242,12 @@ fn has_tar_checksum(content: &[u8]) -> bool {
         block.iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) }).sum();
     u32::from_str_radix(&text, 8) == Ok(sum) && sum != 256
 }
+
+/// Names of files that `ADD` may unpack, or that tell nothing about what they hold.
+pub(super) fn has_archive_name(name: &str) -> bool {
+    const ENDINGS: [&str; 12] = ["tar", "gz", "tgz", "bz2", "tbz", "tbz2", "xz", "txz", "zst", "tzst", "lzma", "layer"];
+    match name.rsplit_once('.') {
+        None => true,
+        Some((_, ending)) => ENDINGS.iter().any(|e| ending.eq_ignore_ascii_case(e)),
+    }
+}

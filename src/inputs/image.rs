@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::context::join;
 use super::effect::RebuildReason;
 use super::error;
+use super::finder::{Finder, Reader};
 use super::ignore::Ignore;
 use super::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
-use super::select::{Files, Finder, Reader, Selected, Selection};
+use super::select::{Files, Selected, Selection};
 use crate::model::EntryKind;
 
 /// The order of writes: position in the chain of stages, then number of the source.
@@ -46,17 +47,6 @@ pub(super) enum Made {
     Folder,
     /// It is not known whether it writes it at all.
     Perhaps,
-}
-
-/// Where a matched path goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It is the source itself.
-    Itself { name: String },
-    /// It is below a source that is a folder; the path from there.
-    Below { rest: String },
-    /// `--parents`: the path that is kept.
-    Kept { rest: String },
 }
 
 /// What is known of the image's chain of stages.
@@ -247,6 +237,15 @@ impl Image {
         files: &'a [Files],
     ) -> impl Iterator<Item = (&'a Writer, Made)> + 'a {
         self.writers.iter().filter_map(move |writer| writer.what.writes(path, files).map(|made| (writer, made)))
+    }
+
+    /// What is copied to or below a link goes to where the link leads, so it may be anywhere.
+    pub fn lead_through(&mut self, links: &[String]) {
+        for writer in &mut self.writers {
+            if links.iter().any(|link| below(link, writer.what.dest()).is_some()) {
+                writer.what = Writes::Opaque { dest: "/".to_owned() };
+            }
+        }
     }
 
     /// Whether instructions make a folder of a path.

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::context::{View, below, join};
-use super::effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched};
+use super::effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched, has_archive_name};
 use super::error;
+use super::finder::{Finder, Place, Reader};
 use super::ignore::Ignore;
-use super::image::{self, Image, Made, Place, base_name};
+use super::image::{self, Image, Made, base_name};
 use super::parts::SecretInput;
 use super::recipe::{CopyStep, Fallback, Recipe, What};
-use super::select::{Files, Finder, Reader, Selection};
+use super::select::{Files, Selection};
 use crate::model::{Entry, EntryKind};
 
 /// An instruction that reads files.
@@ -69,12 +70,12 @@ impl InputsMap {
     pub(super) fn new(
         recipe: &Recipe,
         views: &[View<'_>],
-        selection: &Selection,
+        selection: Selection,
         dockerfile: Option<&Path>,
         candidates: &[PathBuf],
         secrets: &[SecretInput],
     ) -> Self {
-        let image = Image::new(recipe, selection);
+        let image = Image::new(recipe, &selection);
         let mut controls: HashMap<PathBuf, RebuildReason> =
             candidates.iter().map(|path| (path.clone(), RebuildReason::IgnoreFile)).collect();
         for secret in secrets {
@@ -100,14 +101,15 @@ impl InputsMap {
         let mut map = Self {
             contexts: contexts.collect(),
             controls,
-            readers: selection.readers.clone(),
+            readers: selection.readers,
             steps,
             image,
-            files: selection.files.clone(),
+            files: selection.files,
             links: Vec::new(),
             watched,
         };
         map.links = map.image_links();
+        map.image.lead_through(&map.links);
         map
     }
 
@@ -207,11 +209,7 @@ impl InputsMap {
             return Effect::Rebuild { why: RebuildReason::WholeContext { fallback: fallback.clone() } };
         }
         // Something else than a folder on the way to sources: they are gone, or found through a link.
-        let on_the_way = |r: &&Reader| {
-            r.context == index
-                && r.finder.needs(rel)
-                && !matches!(&r.finder, Finder::Path(p) | Finder::Link(p) if p == rel)
-        };
+        let on_the_way = |r: &&Reader| r.context == index && r.finder.passes(rel);
         if now.is_some()
             && !is_folder
             && let Some(reader) = self.readers.iter().find(on_the_way)
@@ -323,7 +321,8 @@ impl InputsMap {
                     .ok_or_else(|| RebuildReason::UnclearDestination { place, dest: dest.path.clone() })?
             }
         };
-        if self.links.iter().any(|link| image::below(link, &path).is_some_and(|rest| !rest.is_empty())) {
+        let itself = matches!(hit.place, Place::Itself { .. });
+        if self.links.iter().any(|link| image::below(link, &path).is_some_and(|rest| itself || !rest.is_empty())) {
             return Err(RebuildReason::Link { place });
         }
         if matches!(kind, EntryKind::Symlink(_)) && self.image.is_above_a_destination(&path) {
@@ -443,61 +442,9 @@ impl ReadingStep {
     }
 }
 
-impl Reader {
-    /// How this finds a path of its context, if it does.
-    fn place(&self, rel: &str) -> Option<Place> {
-        match &self.finder {
-            Finder::Path(root) => match image::below(root, rel)? {
-                "" => Some(Place::Itself { name: self.renamed.clone().unwrap_or_else(|| base_name(root).to_owned()) }),
-                rest => Some(Place::Below { rest: rest.to_owned() }),
-            },
-            Finder::Link(link) => image::below(link, rel).map(|_| Place::Itself { name: base_name(rel).to_owned() }),
-            Finder::Glob { folder, parts } => {
-                let rest = image::below(folder, rel).filter(|rest| !rest.is_empty())?;
-                let names: Vec<&str> = rest.split('/').collect();
-                let fits = names.len() >= parts.len() && names.iter().zip(parts).all(|(name, part)| part.matches(name));
-                if !fits {
-                    return None;
-                }
-                let (_, deeper) = names.split_at(parts.len());
-                Some(if deeper.is_empty() {
-                    Place::Itself { name: base_name(rel).to_owned() }
-                } else {
-                    Place::Below { rest: deeper.join("/") }
-                })
-            }
-            Finder::Parents { folder, .. } => {
-                let rest = image::below(folder, rel).filter(|rest| !rest.is_empty())?;
-                Some(Place::Kept { rest: rest.to_owned() })
-            }
-        }
-    }
-}
-
-impl Finder {
-    /// Whether the build fails, or reads something else, without this path.
-    fn needs(&self, rel: &str) -> bool {
-        match self {
-            Self::Path(path)
-            | Self::Link(path)
-            | Self::Glob { folder: path, .. }
-            | Self::Parents { needed: path, .. } => !path.is_empty() && image::below(rel, path).is_some(),
-        }
-    }
-}
-
 fn at_or_below<'f>(files: &'f Files, rel: &'f str) -> impl Iterator<Item = (&'f String, &'f super::select::Selected)> {
     let itself = files.get_key_value(rel);
     let start = if rel.is_empty() { String::new() } else { join(rel, "") };
     let end = start.clone();
     itself.into_iter().chain(files.range(start..).take_while(move |(path, _)| path.starts_with(&end)))
-}
-
-/// Names of files that `ADD` may unpack, or that tell nothing about what they hold.
-fn has_archive_name(name: &str) -> bool {
-    const ENDINGS: [&str; 12] = ["tar", "gz", "tgz", "bz2", "tbz", "tbz2", "xz", "txz", "zst", "tzst", "lzma", "layer"];
-    match name.rsplit_once('.') {
-        None => true,
-        Some((_, ending)) => ENDINGS.iter().any(|e| ending.eq_ignore_ascii_case(e)),
-    }
 }

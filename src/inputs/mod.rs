@@ -17,6 +17,7 @@ mod context;
 pub mod dockerfile;
 mod effect;
 mod error;
+mod finder;
 pub mod glob;
 pub mod ignore;
 mod image;

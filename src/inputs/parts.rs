@@ -1,7 +1,8 @@
 //! What a build's digest is made of.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use sha2::{Digest as _, Sha256};
 
 use super::error::InputsError;
 use super::read::{ContextFile, ContextFiles, DockerfileSource, Part};
@@ -67,10 +68,8 @@ pub(super) fn parts(
     contexts: &[ContextFiles],
     secrets: &[SecretInput],
 ) -> Vec<Part> {
-    let mut parts: BTreeMap<String, Digest> = BTreeMap::new();
-    let mut add = |name: String, digest: Digest| {
-        parts.insert(name, digest);
-    };
+    let mut parts: Vec<Part> = Vec::new();
+    let mut add = |name: String, digest: Digest| parts.push(Part { name, digest });
     let everything = matches!(recipe.fallback, Some(Fallback::UnknownSyntax { .. } | Fallback::RemoteContext { .. }));
     if let Some(source) = source {
         let name = match (&source.relative, &source.path) {
@@ -134,7 +133,8 @@ pub(super) fn parts(
             add(name, entry_digest(file));
         }
     }
-    parts.into_iter().map(|(name, digest)| Part { name, digest }).collect()
+    parts.sort_by(|a, b| a.name.cmp(&b.name));
+    parts
 }
 
 /// Keys of `build` that can make the result another one.
@@ -168,18 +168,36 @@ fn settings(request: &BuildRequest<'_>, add: &mut impl FnMut(String, Digest)) {
     set("build.sbom", serde_json::json!(build.sbom));
 }
 
-/// The digest of an entry as a `COPY` carries it.
+/// The digest of an entry as a `COPY` carries it. There may be many of them, so this is done by hand.
 fn entry_digest(file: &ContextFile) -> Digest {
+    let mut hasher = Sha256::new();
     match (&file.kind, &file.digest) {
-        (EntryKind::Symlink(target), _) => Digest::of_json(&("link", target.to_string_lossy())),
-        (EntryKind::File { .. }, Some(digest)) => Digest::of_json(&("file", file.mode, digest)),
-        _ => Digest::of_json(&("folder", file.mode)),
+        (EntryKind::Symlink(target), _) => {
+            hasher.update(b"link\0");
+            hasher.update(target.as_os_str().as_encoded_bytes());
+        }
+        (EntryKind::File { .. }, Some(digest)) => {
+            hasher.update(b"file\0");
+            hasher.update(file.mode.to_le_bytes());
+            hasher.update(digest.as_str());
+        }
+        _ => {
+            hasher.update(b"folder\0");
+            hasher.update(file.mode.to_le_bytes());
+        }
     }
+    Digest::from_hasher(hasher)
 }
 
 /// The digest of all parts.
 pub(super) fn digest(parts: &[Part]) -> Digest {
-    Digest::of_json(&(VERSION, parts))
+    let mut hasher = Sha256::new_with_prefix(VERSION);
+    for part in parts {
+        hasher.update(part.name.len().to_le_bytes());
+        hasher.update(&part.name);
+        hasher.update(part.digest.as_str());
+    }
+    Digest::from_hasher(hasher)
 }
 
 /// What may change without the digest changing.

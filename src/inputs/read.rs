@@ -1,6 +1,5 @@
 //! Reading a build's inputs: the one entry to this room.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -162,7 +161,7 @@ pub fn read(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<BuildInpu
     let secrets = parts::secrets(tree, request, &recipe)?;
     let parts = parts::parts(request, &recipe, loaded.source.as_ref(), &contexts, &secrets);
     let digest = parts::digest(&parts);
-    let map = InputsMap::new(&recipe, &views, &selection, path.as_deref(), &candidates, &secrets);
+    let map = InputsMap::new(&recipe, &views, selection, path.as_deref(), &candidates, &secrets);
     let unpinned = parts::unpinned(request, &recipe);
     let mut contexts = contexts.into_iter();
     let context = contexts.next().filter(|_| !remote);
@@ -312,25 +311,24 @@ fn check_folder(tree: &dyn FileTree, root: &Path) -> Result<(), InputsError> {
 fn hash(tree: &dyn FileTree, view: &View<'_>, files: &mut Files) -> Result<Vec<ContextFile>, InputsError> {
     let is_file = |kind: &EntryKind| matches!(kind, EntryKind::File { .. });
     let paths: Vec<PathBuf> = files.iter().filter(|(_, s)| is_file(&s.kind)).map(|(path, _)| view.host(path)).collect();
-    let mut digests = BTreeMap::new();
-    for (path, digest) in paths.iter().zip(tree.digest_all(&paths)) {
-        match digest {
-            Ok(digest) => {
-                digests.insert(path.clone(), digest);
+    let mut digests = paths.iter().zip(tree.digest_all(&paths));
+    let mut found = Vec::with_capacity(files.len());
+    let mut gone = Vec::new();
+    for (path, selected) in files.iter() {
+        let digest = match is_file(&selected.kind).then(|| digests.next()).flatten() {
+            None => None,
+            Some((_, Ok(digest))) => Some(digest),
+            Some((_, Err(error))) if missing(&error) => {
+                gone.push(path.clone());
+                continue;
             }
-            Err(error) if missing(&error) => {}
-            Err(error) => return Err(InputsError::Read { path: path.clone(), error }),
-        }
+            Some((path, Err(error))) => return Err(InputsError::Read { path: path.clone(), error }),
+        };
+        let (kind, mode) = (selected.kind.clone(), selected.mode & 0o7777);
+        found.push(ContextFile { path: path.clone(), kind, mode, digest, way: selected.way });
     }
-    files.retain(|path, s| !is_file(&s.kind) || digests.contains_key(&view.host(path)));
-    Ok(files
-        .iter()
-        .map(|(path, s)| ContextFile {
-            path: path.clone(),
-            kind: s.kind.clone(),
-            mode: s.mode & 0o7777,
-            digest: digests.remove(&view.host(path)),
-            way: s.way,
-        })
-        .collect())
+    for path in gone {
+        files.remove(&path);
+    }
+    Ok(found)
 }

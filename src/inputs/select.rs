@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::context::{Child, View, join, relative};
 use super::error::{InputsError, MissingSource, similar};
+use super::finder::{Finder, Reader};
 use super::glob::{Glob, has_wildcard};
 use super::ignore::{Ignore, Matched};
 use super::recipe::{CopyStep, Fallback, MountStep, Origin, Recipe, Source, Step, What};
@@ -19,46 +20,6 @@ pub(super) struct Selected {
     pub mode: u32,
     /// It is only a folder on the way to something that is read.
     pub way: bool,
-}
-
-/// How an instruction's source finds files: kept, so that new ones are recognised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Finder {
-    /// This path and all below it.
-    Path(String),
-    /// What is below a folder and matches part by part, and all below that.
-    Glob {
-        /// The folder.
-        folder: String,
-        /// One pattern per part.
-        parts: Vec<Glob>,
-    },
-    /// `--parents`: what is below a folder and matches as in an ignore file.
-    Parents {
-        /// The folder, after which the path is kept.
-        folder: String,
-        /// What is taken.
-        pattern: Ignore,
-        /// What must be there: the path itself, where it was written without wildcards, else the folder.
-        needed: String,
-    },
-    /// A link on the way to a source: its own target matters.
-    Link(String),
-}
-
-/// A finder with what it belongs to.
-#[derive(Clone, Debug)]
-pub(super) struct Reader {
-    /// Index into the recipe's steps.
-    pub step: usize,
-    /// Index of the context.
-    pub context: usize,
-    /// Index of the source in a `COPY`; 0 for mounts.
-    pub source: usize,
-    /// What it finds.
-    pub finder: Finder,
-    /// The name that a copied source itself has at its destination, where it was found by following a link.
-    pub renamed: Option<String>,
 }
 
 /// What the files of one context come to.
@@ -112,17 +73,23 @@ pub(super) fn select(
 
 /// Adds the folders on the way to what is read, which a context must hold too.
 fn add_ways(view: &View<'_>, files: &mut Files) -> Result<(), InputsError> {
-    let paths: Vec<String> = files.keys().cloned().collect();
-    for path in paths {
-        let mut path = path.as_str();
-        while let Some(at) = path.rfind('/') {
-            path = &path[..at];
-            if files.contains_key(path) {
-                break;
-            }
+    let mut missing: Vec<String> = Vec::new();
+    let mut last = "";
+    for path in files.keys() {
+        let above = path.rfind('/').map_or("", |at| &path[..at]);
+        // Paths are sorted, so most share their folder with the one before.
+        if above != last && !files.contains_key(above) {
+            missing.push(above.to_owned());
+        }
+        last = above;
+    }
+    for above in missing {
+        let mut path = above.as_str();
+        while !path.is_empty() && !files.contains_key(path) {
             if let Some(entry) = view.entry(path)? {
                 files.insert(path.to_owned(), Selected { kind: entry.kind, mode: entry.mode, way: true });
             }
+            path = path.rfind('/').map_or("", |at| &path[..at]);
         }
     }
     Ok(())
@@ -161,6 +128,10 @@ impl Selector<'_, '_> {
             self.links(context, index, &resolved.links);
             // A folder that is not there yet may come.
             let folder = resolved.path.unwrap_or(start);
+            // Without it the build fails, even where nothing in it matches.
+            if !folder.is_empty() {
+                self.take_entry(context, &folder);
+            }
             let mut found = Vec::new();
             self.glob(context, &folder, &globs, &mut found)?;
             for path in found {

@@ -23,10 +23,16 @@ impl Digest {
 
     /// What a hasher has seen.
     pub fn from_hasher(hasher: Sha256) -> Self {
-        use std::fmt::Write as _;
+        Self::from_bytes(&hasher.finalize().into())
+    }
+
+    /// The digest with these bytes.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut hex = String::with_capacity(64);
-        for byte in hasher.finalize() {
-            let _ = write!(hex, "{byte:02x}");
+        for byte in bytes {
+            hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            hex.push(char::from(DIGITS[usize::from(byte & 15)]));
         }
         Self(hex)
     }

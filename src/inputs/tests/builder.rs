@@ -500,6 +500,9 @@ fn wildcards(source: &Fs, path: &str) -> Result<Vec<String>, String> {
     let parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
     let Some(wild) = parts.iter().position(|p| p.contains('*')) else { return Ok(vec![path.to_owned()]) };
     let folder = resolve(source, &parts[..wild].join("/")).ok_or("a loop of links")?;
+    if !is_dir(source, &folder) {
+        return Err(format!("{folder} is no folder"));
+    }
     let start = folder.trim_end_matches('/').to_owned();
     let found = source.keys().filter(|candidate| {
         let Some(rest) = candidate.strip_prefix(&format!("{start}/")) else { return false };

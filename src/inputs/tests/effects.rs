@@ -83,7 +83,7 @@ fn files_of_the_final_stages_copies_are_synced() {
             ("Dockerfile.dockerignore", "rebuild: it decides which files count"),
             ("-requirements.txt", "rebuild: line 4 needs it, and it is gone"),
             ("-src", "rebuild: line 5 needs it, and it is gone"),
-            ("-conf/x.toml", "rebuild: without it, another file may take its place at /etc/app/x.toml"),
+            ("-conf/x.toml", "rebuild: line 6 needs it, and it is gone"),
             ("src/a.py->deep/b.py", "rebuild: it became a file, a folder or a link, which it was not before"),
         ],
     );
@@ -154,6 +154,11 @@ fn destinations_are_resolved_as_the_builder_does() {
             ("one/b", "nothing: Overwritten"),
             ("one/c", "put /x/c"),
         ],
+    );
+    check(
+        "FROM base\nWORKDIR /etc/app\nCOPY conf/*.toml ./\nCOPY conf/*.toml /srv/\nWORKDIR /srv\n",
+        &["conf/x.toml", "conf/y.txt"],
+        &[("-conf/x.toml", "rebuild: without it, another file may take its place at /etc/app/x.toml")],
     );
     check(
         "FROM base\nARG W=/w\nWORKDIR $W\nCOPY --chown=${U:-1000} a ${X:-d}/\n",

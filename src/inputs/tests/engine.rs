@@ -151,10 +151,11 @@ fn the_model_is_a_model_of_the_builder() {
     let mut imported = false;
     for seed in seeds {
         let mut r = Random(seed);
-        let (mut spec, mut tree) = (spec(&mut r), tree(&mut r));
-        plain(&mut spec);
+        let mut tree = tree(&mut r);
         // Archives would have to be real ones.
         tree.0.retain(|path, _| !path.to_string_lossy().contains(".tar"));
+        let mut spec = spec(&mut r, &tree);
+        plain(&mut spec);
         if !std::mem::replace(&mut imported, true) && !import_base(&spec) {
             return;
         }

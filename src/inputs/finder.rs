@@ -1,0 +1,107 @@
+//! How instructions find files, kept after a reading so that new files are recognised.
+
+use super::glob::Glob;
+use super::ignore::Ignore;
+use super::image::{self, base_name};
+
+/// How an instruction's source finds files: kept, so that new ones are recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Finder {
+    /// This path and all below it.
+    Path(String),
+    /// What is below a folder and matches part by part, and all below that.
+    Glob {
+        /// The folder.
+        folder: String,
+        /// One pattern per part.
+        parts: Vec<Glob>,
+    },
+    /// `--parents`: what is below a folder and matches as in an ignore file.
+    Parents {
+        /// The folder, after which the path is kept.
+        folder: String,
+        /// What is taken.
+        pattern: Ignore,
+        /// What must be there: the path itself, where it was written without wildcards, else the folder.
+        needed: String,
+    },
+    /// A link on the way to a source: its own target matters.
+    Link(String),
+}
+
+/// A finder with what it belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Reader {
+    /// Index into the recipe's steps.
+    pub step: usize,
+    /// Index of the context.
+    pub context: usize,
+    /// Index of the source in a `COPY`; 0 for mounts.
+    pub source: usize,
+    /// What it finds.
+    pub finder: Finder,
+    /// The name that a copied source itself has at its destination, where it was found by following a link.
+    pub renamed: Option<String>,
+}
+
+/// Where a matched path goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is the source itself.
+    Itself { name: String },
+    /// It is below a source that is a folder; the path from there.
+    Below { rest: String },
+    /// `--parents`: the path that is kept.
+    Kept { rest: String },
+}
+
+impl Reader {
+    /// How this finds a path of its context, if it does.
+    pub fn place(&self, rel: &str) -> Option<Place> {
+        match &self.finder {
+            Finder::Path(root) => match image::below(root, rel)? {
+                "" => Some(Place::Itself { name: self.renamed.clone().unwrap_or_else(|| base_name(root).to_owned()) }),
+                rest => Some(Place::Below { rest: rest.to_owned() }),
+            },
+            Finder::Link(link) => image::below(link, rel).map(|_| Place::Itself { name: base_name(rel).to_owned() }),
+            Finder::Glob { folder, parts } => {
+                let rest = image::below(folder, rel).filter(|rest| !rest.is_empty())?;
+                let names: Vec<&str> = rest.split('/').collect();
+                let fits = names.len() >= parts.len() && names.iter().zip(parts).all(|(name, part)| part.matches(name));
+                if !fits {
+                    return None;
+                }
+                let (_, deeper) = names.split_at(parts.len());
+                Some(if deeper.is_empty() {
+                    Place::Itself { name: base_name(rel).to_owned() }
+                } else {
+                    Place::Below { rest: deeper.join("/") }
+                })
+            }
+            Finder::Parents { folder, .. } => {
+                let rest = image::below(folder, rel).filter(|rest| !rest.is_empty())?;
+                Some(Place::Kept { rest: rest.to_owned() })
+            }
+        }
+    }
+}
+
+impl Finder {
+    /// Whether this path must be a folder for something to be found.
+    pub fn passes(&self, rel: &str) -> bool {
+        match self {
+            Self::Path(path) | Self::Link(path) | Self::Parents { needed: path, .. } if path == rel => false,
+            _ => self.needs(rel),
+        }
+    }
+
+    /// Whether the build fails, or reads something else, without this path.
+    pub fn needs(&self, rel: &str) -> bool {
+        match self {
+            Self::Path(path)
+            | Self::Link(path)
+            | Self::Glob { folder: path, .. }
+            | Self::Parents { needed: path, .. } => !path.is_empty() && image::below(rel, path).is_some(),
+        }
+    }
+}
