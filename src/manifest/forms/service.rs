@@ -257,7 +257,7 @@ fn long_volume(short: volume::ShortVolume, item: &Node) -> Node {
     if !short.source.is_empty() {
         map.insert("source".to_owned(), text(short.source));
     }
-    map.insert("target".to_owned(), text(super::super::paths::clean(&short.target)));
+    map.insert("target".to_owned(), text(crate::manifest::paths::clean(&short.target)));
     if short.read_only {
         map.insert("read_only".to_owned(), Node::new(Value::Bool(true), span));
     }
@@ -274,7 +274,7 @@ fn long_volume(short: volume::ShortVolume, item: &Node) -> Node {
     if !bind.is_empty() {
         map.insert("bind".to_owned(), Node::new(Value::Map(bind), span));
     }
-    if !short.bind {
+    if !short.bind || short.nocopy {
         let mut volume = Map::new();
         if short.nocopy {
             volume.insert("nocopy".to_owned(), Node::new(Value::Bool(true), span));
