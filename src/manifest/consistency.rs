@@ -65,6 +65,7 @@ pub fn references(manifest: &Map, on: &[String], report: &mut Report) {
             .collect();
         refer.all("volume", volumes, &known(section("volumes")));
         refer.services(service, services, on);
+        refer.contexts(service, services, on);
     }
 }
 
@@ -85,6 +86,21 @@ impl Refer<'_> {
                 None => format!("define it at the top level: `{kind}s: {{{name}: …}}`"),
             };
             self.report.error_help(Code::Undefined, span, message, help);
+        }
+    }
+
+    /// Other services as build contexts.
+    fn contexts(&mut self, service: &Node, services: &Map, on: &[String]) {
+        let contexts = service.get("build").and_then(|build| build.get("additional_contexts")).and_then(Node::as_map);
+        for node in contexts.into_iter().flat_map(|map| map.values()) {
+            let Some(other) = node.as_str().and_then(|text| text.strip_prefix("service:")) else { continue };
+            let problem = match services.get(other).filter(|_| on.iter().any(|on| on == other)) {
+                None => "is not defined",
+                Some(other) if other.get("build").is_none() => "has no `build`",
+                Some(_) => continue,
+            };
+            let message = format!("services.{}: the service {other}, a context of its build, {problem}", self.service);
+            self.report.error(Code::Undefined, node.span, message);
         }
     }
 
@@ -266,7 +282,7 @@ impl Service<'_> {
             found.push((target.to_owned(), format!("volumes.{index}"), node.span));
         }
         for (path, place, span) in found {
-            if path.is_empty() {
+            if path.is_empty() && place.starts_with("volumes") {
                 let message = format!("services.{}: {place} has no `target`", self.name);
                 self.report.error(Code::Missing, span, message);
             } else if let Some(other) = targets.insert(path.clone(), place) {

@@ -29,30 +29,36 @@ pub struct EnvError {
 struct Inner<'a> {
     outer: &'a dyn Lookup,
     above: &'a Variables,
+    before: &'a Variables,
     file: &'a Path,
 }
 
 impl Lookup for Inner<'_> {
     fn lookup(&self, name: &str) -> Option<(&str, VariableOrigin)> {
         self.outer.lookup(name).or_else(|| {
-            self.above.get(name).map(|value| (value.as_str(), VariableOrigin::File(self.file.to_path_buf())))
+            self.above
+                .get(name)
+                .or_else(|| self.before.get(name))
+                .map(|value| (value.as_str(), VariableOrigin::File(self.file.to_path_buf())))
         })
     }
 }
 
-/// Reads a file in Compose's format. `unset` collects the variables that were used and are not set.
+/// Reads a file in Compose's format. A value may use the variables of `outer`, then those of the lines above it, then
+/// those of `before`. `unset` collects the variables that were used and are not set.
 ///
 /// # Errors
 /// The first line that does not parse.
 pub fn parse(
     text: &str,
     file: &Path,
+    before: Variables,
     outer: &dyn Lookup,
     unset: &mut Vec<(String, u32)>,
 ) -> Result<Variables, EnvError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.replace("\r\n", "\n");
-    let mut reader = Reader { text: &text, at: 0, file, outer, unset };
+    let mut reader = Reader { text: &text, at: 0, file, before, outer, unset };
     let mut variables = Variables::new();
     while reader.skip_to_statement() {
         reader.statement(&mut variables)?;
@@ -99,6 +105,7 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     file: &'a Path,
+    before: Variables,
     outer: &'a dyn Lookup,
     unset: &'a mut Vec<(String, u32)>,
 }
@@ -223,7 +230,7 @@ impl<'a> Reader<'a> {
 
     fn expand(&mut self, value: &str, at: usize, variables: &Variables) -> Result<String, EnvError> {
         let mut uses = Uses::new();
-        let inner = Inner { outer: self.outer, above: variables, file: self.file };
+        let inner = Inner { outer: self.outer, above: variables, before: &self.before, file: self.file };
         let result = substitute(value, &inner, &mut uses).map_err(|error| {
             let help = match &error {
                 TemplateError::Invalid(_) => "put the value in single quotes to keep it as it is",
@@ -292,7 +299,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<(String, String)>, EnvError> {
         let outer: BTreeMap<String, String> = [("OUT".to_owned(), "out".to_owned())].into();
-        Ok(parse(text, Path::new("/.env"), &outer, &mut Vec::new())?.into_iter().collect())
+        Ok(parse(text, Path::new("/.env"), Variables::new(), &outer, &mut Vec::new())?.into_iter().collect())
     }
 
     #[test]

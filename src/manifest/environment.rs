@@ -67,7 +67,8 @@ impl Environment {
         let mut found: IndexMap<String, (String, PathBuf)> = IndexMap::new();
         for file in files {
             let outer = Layered { first: self, second: &found };
-            if let Some(variables) = read_file(file, None, &outer, tree, report, read, Span::default()) {
+            let env_file = EnvFile { path: file, ..EnvFile::default() };
+            if let Some(variables) = read_file(env_file, &outer, tree, report, read) {
                 for (name, value) in variables {
                     found.insert(name, (value, file.clone()));
                 }
@@ -100,16 +101,33 @@ impl Lookup for Layered<'_> {
     }
 }
 
+/// An env file that is to be read.
+pub struct EnvFile<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// `raw`, or nothing.
+    pub format: Option<&'a str>,
+    /// What its values may use besides what is outside: the variables of the files before it.
+    pub before: dotenv::Variables,
+    /// Where it is named.
+    pub from: Span,
+}
+
+impl Default for EnvFile<'_> {
+    fn default() -> Self {
+        Self { path: Path::new(""), format: None, before: dotenv::Variables::new(), from: Span::default() }
+    }
+}
+
 /// Reads one env file. A problem is noted at its own line in the file.
 pub fn read_file(
-    file: &Path,
-    format: Option<&str>,
+    env_file: EnvFile<'_>,
     outer: &dyn Lookup,
     tree: &dyn FileTree,
     report: &mut Report,
     read: &mut Vec<PathBuf>,
-    from: Span,
 ) -> Option<dotenv::Variables> {
+    let EnvFile { path: file, format, before, from } = env_file;
     if !read.iter().any(|known| known == file) {
         read.push(file.to_path_buf());
     }
@@ -124,7 +142,7 @@ pub fn read_file(
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let mut unset = Vec::new();
     let result = match format {
-        None | Some("") => dotenv::parse(&text, file, outer, &mut unset),
+        None | Some("") => dotenv::parse(&text, file, before, outer, &mut unset),
         Some("raw") => dotenv::parse_raw(&text, outer),
         Some(other) => {
             let message = format!("{other:?} is no format of env files: expected `raw`, or nothing");

@@ -7,7 +7,7 @@ use super::language::{MANIFEST, Object};
 use super::load::{Loader, Place};
 use super::paths::{Base, join};
 use super::yaml::{Map, Mark, Node, Span, Value};
-use super::{forms, merge};
+use super::{forms, merge, unique};
 
 /// Extends every service of a document.
 pub fn extend(document: &mut Node, file: &Path, place: &Place, loader: &mut Loader<'_>) {
@@ -166,6 +166,7 @@ fn from_file(
         loader.values(&mut document, &place.environment);
         merged = merge::merge(merged, document, &MANIFEST, &mut loader.report);
         merge::settle(&mut merged);
+        unique::unique(&mut merged, &MANIFEST, &mut loader.report);
     }
     let dir = path.parent().unwrap_or_else(|| Path::new("/")).to_path_buf();
     let Value::Map(mut map) = merged.value else { return None };

@@ -170,10 +170,7 @@ impl<'a> Loader<'a> {
             }
         }
         let Value::Map(mut map) = model.value else { return Map::new() };
-        forms::canonical(&mut map, &mut self.report);
-        let mut node = Node::new(Value::Map(map), Span::default());
-        unique::unique(&mut node, &MANIFEST, &mut self.report);
-        let Value::Map(mut map) = node.value else { return Map::new() };
+        forms::finish(&mut map, &mut self.report);
         normalize::defaults(&mut map);
         let home = self.options.environment.get("HOME").map(String::as_str);
         Base { dir: &place.dir, home }.resolve(&mut map);
@@ -210,6 +207,10 @@ impl<'a> Loader<'a> {
             let help = Some("remove the line".to_owned());
             self.report.push(Severity::Note, Code::Obsolete, version.key_or_span(), message, help);
         }
+        if let Some(map) = model.as_map_mut() {
+            forms::canonical(map, &mut self.report);
+        }
+        unique::unique(model, &MANIFEST, &mut self.report);
     }
 
     /// The project's name: from the command line, the environment, the manifest, or the folder.

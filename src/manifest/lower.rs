@@ -2,7 +2,7 @@
 
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
-use super::language::{Check, MANIFEST, Object, Shape};
+use super::language::{Cast, Check, MANIFEST, Object, Shape};
 use super::source::Sources;
 use super::yaml::{Map, Node, Value};
 use crate::model::{ByteSize, Interval, Origins};
@@ -116,6 +116,11 @@ fn shaped(node: &Node, shape: &Shape) -> Json {
         Value::Str(text) if shape.scalar().is_some_and(|scalar| scalar.check == Check::Duration) => {
             text.parse::<Interval>().map_or_else(|_| plain(node), |duration| Json::String(duration.to_string()))
         }
+        // A number where a whole one is wanted loses its fraction, as in Compose.
+        #[allow(clippy::cast_possible_truncation, reason = "the fraction is to be lost")]
+        Value::Float(value) if shape.scalar().is_some_and(|scalar| scalar.cast == Cast::Int) => {
+            Json::Number((value.trunc() as i64).into())
+        }
         _ => plain(node),
     }
 }
@@ -183,6 +188,8 @@ fn size(node: &Node) -> Json {
 fn whole(node: &Node) -> Json {
     match &node.value {
         Value::Str(text) => text.parse::<i64>().map_or_else(|_| plain(node), |number| Json::Number(number.into())),
+        #[allow(clippy::cast_possible_truncation, reason = "the fraction is to be lost")]
+        Value::Float(value) => Json::Number((value.trunc() as i64).into()),
         _ => plain(node),
     }
 }

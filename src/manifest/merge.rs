@@ -53,7 +53,7 @@ impl Merger<'_> {
                 lower.extend(upper);
                 Node { value: Value::List(lower), span: over.span, key: over.key, mark: over.mark, trail: over.trail }
             }
-            (lower @ (Value::Map(_) | Value::List(_)), upper) if !takes_scalars(shape) => {
+            (lower @ (Value::Map(_) | Value::List(_)), upper) => {
                 let kind = Node::new(lower.clone(), base.span).kind();
                 let over = Node { value: upper, ..over };
                 let message =
@@ -128,6 +128,16 @@ impl Merger<'_> {
                     _ => self.nodes(base, over, shape, path),
                 }
             }
+            Merge::Limits => match (base.value, over.value) {
+                (Value::Map(mut lower), Value::Map(upper)) => {
+                    lower.extend(upper);
+                    Node { value: Value::Map(lower), ..over }
+                }
+                (lower, upper) => {
+                    let (base, over) = (Node { value: lower, ..base }, Node { value: upper, ..over });
+                    self.nodes(base, over, shape, path)
+                }
+            },
             Merge::Pools => self.pools(base, over, path),
         }
     }
@@ -156,11 +166,6 @@ impl Merger<'_> {
         }
         over.with(Value::List(pools))
     }
-}
-
-/// Whether a key is written as a scalar or longer (`nofile: 1024`), so that the one may replace the other.
-fn takes_scalars(shape: Option<&Shape>) -> bool {
-    shape.is_some_and(|shape| matches!(shape, Shape::Either(_)) && shape.scalar().is_some())
 }
 
 /// The trail of a scalar that replaces another.

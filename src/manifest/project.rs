@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Code, closest};
-use super::environment::{Environment, read_file};
+use super::environment::{EnvFile, Environment, read_file};
 use super::interpolate::Lookup;
 use super::load::{Loader, Place};
 use super::yaml::{Map, Node, Span, Value, VariableOrigin};
@@ -31,6 +31,7 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
         if let Some(map) = node.and_then(Node::as_map_mut) {
             env_files(service, map, &place.environment, loader);
             label_files(service, map, &place.environment, loader);
+            replicas(map);
         }
     }
     if loader.report.errors() > 0 {
@@ -147,17 +148,18 @@ fn section<T: DeserializeOwned>(section: &str, node: &Node, loader: &mut Loader<
     out
 }
 
-/// Variables inside an env file: the project's, then those of the env files before it.
-struct Before<'a> {
+/// Variables inside an env file: the project's, then the service's own.
+struct Outer<'a> {
     environment: &'a Environment,
-    found: &'a IndexMap<String, (String, PathBuf)>,
+    own: &'a [(String, String)],
 }
 
-impl Lookup for Before<'_> {
+impl Lookup for Outer<'_> {
     fn lookup(&self, name: &str) -> Option<(&str, VariableOrigin)> {
-        self.environment
-            .lookup(name)
-            .or_else(|| self.found.get(name).map(|(value, file)| (value.as_str(), VariableOrigin::File(file.clone()))))
+        self.environment.lookup(name).or_else(|| {
+            let (_, value) = self.own.iter().find(|(own, _)| own == name)?;
+            Some((value, VariableOrigin::Manifest))
+        })
     }
 }
 
@@ -165,6 +167,14 @@ impl Lookup for Before<'_> {
 fn env_files(service: &str, map: &mut Map, environment: &Environment, loader: &mut Loader<'_>) {
     let Some(files) = map.shift_remove("env_file") else { return };
     let span = files.key_or_span();
+    let own: Vec<(String, String)> = map
+        .get("environment")
+        .and_then(Node::as_map)
+        .into_iter()
+        .flatten()
+        .filter(|(_, node)| !node.is_null())
+        .filter_map(|(name, node)| Some((name.clone(), node.to_text()?)))
+        .collect();
     let mut found: IndexMap<String, (String, PathBuf)> = IndexMap::new();
     for file in files.as_list().unwrap_or_default() {
         let Some(path) = file.get("path").and_then(Node::as_str) else { continue };
@@ -183,9 +193,10 @@ fn env_files(service: &str, map: &mut Map, environment: &Environment, loader: &m
             }
             continue;
         }
-        let outer = Before { environment, found: &found };
-        let format = file.get("format").and_then(Node::as_str);
-        let variables = read_file(path, format, &outer, loader.tree, &mut loader.report, &mut loader.env_files, place);
+        let outer = Outer { environment, own: &own };
+        let before = found.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect();
+        let env_file = EnvFile { path, format: file.get("format").and_then(Node::as_str), before, from: place };
+        let variables = read_file(env_file, &outer, loader.tree, &mut loader.report, &mut loader.env_files);
         for (name, value) in variables.into_iter().flatten() {
             found.insert(name, (value, path.to_path_buf()));
         }
@@ -211,8 +222,8 @@ fn label_files(service: &str, map: &mut Map, environment: &Environment, loader: 
     let mut all = Map::new();
     for file in files.to_vec() {
         let Some(path) = file.as_str().map(Path::new) else { continue };
-        let variables =
-            read_file(path, None, environment, loader.tree, &mut loader.report, &mut loader.env_files, file.span);
+        let label_file = EnvFile { path, from: file.span, ..EnvFile::default() };
+        let variables = read_file(label_file, environment, loader.tree, &mut loader.report, &mut loader.env_files);
         let Some(variables) = variables else {
             let message = format!("services.{service}: its label file {} is of no use", path.display());
             loader.report.error(Code::EnvFile, file.span, message);
@@ -229,6 +240,14 @@ fn label_files(service: &str, map: &mut Map, environment: &Environment, loader: 
         *own = all;
     }
     map.shift_remove("label_file");
+}
+
+/// `scale` is said once more under `deploy`, if there is one.
+fn replicas(map: &mut Map) {
+    let Some(scale) = map.get("scale").filter(|node| !node.is_null()).cloned() else { return };
+    if let Some(deploy) = map.get_mut("deploy").and_then(Node::as_map_mut) {
+        deploy.insert("replicas".to_owned(), scale);
+    }
 }
 
 /// Leaves out networks, volumes, secrets, configs and models that no service uses.

@@ -101,7 +101,11 @@ fn index(item: &Node, rule: Unique) -> Result<Option<String>, String> {
         Unique::Port if is_map => Some(format!(
             "{}:{}:{}/{}",
             field("host_ip").unwrap_or_else(|| "0.0.0.0".to_owned()),
-            field("published").unwrap_or_default(),
+            // As in Compose, a number and the same number in quotes are two things.
+            match item.get("published").map(|node| &node.value) {
+                Some(Value::Int(number)) => format!("#{number}"),
+                _ => field("published").unwrap_or_default(),
+            },
             field("target").unwrap_or_default(),
             field("protocol").unwrap_or_else(|| "tcp".to_owned()),
         )),

@@ -1,19 +1,21 @@
-//! Short forms to long ones: what a merged manifest is turned into before names and paths are resolved.
+//! Short forms to long ones, in place on the tree, so that places stay known. Every function leaves alone what has the
+//! wrong kind: the check has complained about that already.
 //!
-//! Works in place on the tree, so that places stay known. Every function leaves alone what has the wrong kind: the
-//! check has complained about that already.
+//! There are two steps, because Compose has two and they can be told apart: [`canonical`] after every document, so that
+//! the next document is merged with long forms, and [`finish`] when all are merged.
 
 pub mod command;
+mod finish;
+mod hob;
 pub mod port;
 mod service;
 pub mod volume;
 
 use super::diagnostic::Code;
 use super::report::Report;
-use super::values::boolean;
 use super::yaml::{Map, Node, Span, Value};
 
-/// Brings a whole manifest to long forms.
+/// The first step: mounts, ports, references, dependencies and their like.
 pub fn canonical(manifest: &mut Map, report: &mut Report) {
     if let Some(services) = manifest.get_mut("services").and_then(Node::as_map_mut) {
         for (name, service) in services {
@@ -21,19 +23,35 @@ pub fn canonical(manifest: &mut Map, report: &mut Report) {
                 continue;
             }
             if let Some(map) = service.as_map_mut() {
-                service::canonical(name, map, report);
+                service::canonical(map, report);
             }
         }
     }
-    for section in ["networks", "volumes", "secrets", "configs"] {
+    for section in RESOURCES {
         let Some(resources) = manifest.get_mut(section).and_then(Node::as_map_mut) else { continue };
         for (name, resource) in resources {
             if let Some(map) = resource.as_map_mut() {
                 external(section, name, map, report);
-                if let Some(labels) = map.get_mut("labels") {
-                    pairs(labels);
-                }
             }
+        }
+    }
+}
+
+const RESOURCES: [&str; 4] = ["networks", "volumes", "secrets", "configs"];
+
+/// The second step: lists of `KEY=value`, command lines, health checks, `/etc/hosts` lines, hob's keys.
+pub fn finish(manifest: &mut Map, report: &mut Report) {
+    if let Some(services) = manifest.get_mut("services").and_then(Node::as_map_mut) {
+        for (name, service) in services {
+            if let Some(map) = service.as_map_mut() {
+                finish::finish(name, map, report);
+            }
+        }
+    }
+    for section in RESOURCES {
+        let Some(resources) = manifest.get_mut(section).and_then(Node::as_map_mut) else { continue };
+        for labels in resources.values_mut().filter_map(|resource| resource.as_map_mut()?.get_mut("labels")) {
+            pairs(labels);
         }
     }
 }
@@ -80,14 +98,5 @@ pub fn strings(node: &mut Node) {
     if let Value::Str(_) = node.value {
         let item = Node { key: Span::default(), ..node.clone() };
         node.value = Value::List(vec![item]);
-    }
-}
-
-/// Reads a boolean that was left as text.
-pub fn flag(node: &mut Node) {
-    if let Value::Str(text) = &node.value
-        && let Some(value) = boolean(text)
-    {
-        node.value = Value::Bool(value);
     }
 }

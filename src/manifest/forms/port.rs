@@ -45,6 +45,9 @@ pub fn parse(spec: &str) -> Result<Vec<ShortPort>, String> {
     }
     let (first, last) =
         range(container).ok_or_else(|| bad("has a container port that is no number from 1 to 65535"))?;
+    if first == 0 {
+        return Err(bad("has 0 as the port in the container"));
+    }
     let (mut low, mut high) = (0, 0);
     if !host.is_empty() {
         (low, high) = range(host).ok_or_else(|| bad("has a host port that is no number from 0 to 65535"))?;
@@ -108,7 +111,9 @@ mod tests {
         assert_eq!(list("3000-3001:4000-4001"), [port("", "3000", 4000, "tcp"), port("", "3001", 4001, "tcp")]);
         assert_eq!(list("9090-9091:8080"), [port("", "9090-9091", 8080, "tcp")]);
         assert_eq!(list("3000-3001"), [port("", "", 3000, "tcp"), port("", "", 3001, "tcp")]);
-        for spec in ["", ":", "a:80", "80:", "80/x", "1-2:1-3", "300.1.1.1:80:80", "70000", "90-80", "::1:80:80"] {
+        for spec in
+            ["", ":", "a:80", "80:", "80/x", "1-2:1-3", "300.1.1.1:80:80", "70000", "90-80", "::1:80:80", "80:0"]
+        {
             assert!(parse(spec).is_err(), "{spec:?}");
         }
     }

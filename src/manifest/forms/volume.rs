@@ -113,7 +113,7 @@ mod tests {
         assert!(!volume.bind && volume.nocopy);
         let volume = parse("c:\\x:/data").unwrap();
         assert_eq!((volume.source.as_str(), volume.bind), ("c:\\x", true));
-        for spec in ["", "a::b", ":/b", "a:/b:ro:x", "./a:"] {
+        for spec in ["", "ab::b", ":/b", "ab:/b:ro:x", "./a:"] {
             assert!(parse(spec).is_err(), "{spec:?}");
         }
     }

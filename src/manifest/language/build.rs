@@ -1,7 +1,7 @@
 //! `services.*.build`.
 
 use super::common::{
-    BOOL, EXTRA_HOSTS, FILE_REFERENCES, LIST_OR_DICT, REPEATABLE_STRINGS, SIZE, STRING, STRING_OR_BOOL, ULIMITS,
+    BOOL, BUILD_ULIMITS, EXTRA_HOSTS, FILE_REFERENCES, LIST_OR_DICT, REPEATABLE_STRINGS, SIZE, STRING, STRING_OR_BOOL,
 };
 use super::shape::{Key, Merge, Object, Shape, Unique};
 
@@ -35,7 +35,7 @@ const OBJECT: Object = Object {
         Key::new("privileged", &BOOL, "Build with elevated privileges."),
         Key::new("secrets", &FILE_REFERENCES, "Secrets for RUN --mount=type=secret."),
         Key::new("tags", &REPEATABLE_STRINGS, "More names for the image.").unique(Unique::Key),
-        Key::new("ulimits", &ULIMITS, "Resource limits during the build."),
+        Key::new("ulimits", &BUILD_ULIMITS, "Resource limits during the build."),
         Key::new("platforms", &REPEATABLE_STRINGS, "Platforms to build for."),
     ],
     required: &[],

@@ -13,8 +13,6 @@ pub const NULL: Shape = scalar(Types::NULL, Cast::None, Check::None);
 pub const BOOL: Shape = scalar(Types::BOOLEAN.or(Types::STRING), Cast::Bool, Check::None);
 /// `true` and nothing else.
 pub const STRICT_BOOL: Shape = scalar(Types::BOOLEAN, Cast::None, Check::None);
-/// `true`; a string is read first.
-pub const CAST_BOOL: Shape = scalar(Types::BOOLEAN, Cast::Bool, Check::None);
 /// A string, or a boolean that is kept as one.
 pub const STRING_OR_BOOL: Shape = scalar(Types::BOOLEAN.or(Types::STRING), Cast::None, Check::None);
 pub const INT: Shape = scalar(Types::INTEGER.or(Types::STRING), Cast::Int, Check::None);
@@ -76,19 +74,18 @@ pub const EXTRA_HOSTS: Shape = Shape::Either(&[
     STRINGS,
 ]);
 
-pub const ULIMITS: Shape = Shape::Map(&Entries {
-    title: "limit",
-    shape: Shape::Either(&[
-        INT,
-        Shape::Object(&Object {
-            title: "a ulimit",
-            keys: &[Key::new("soft", &INT, "Soft limit."), Key::new("hard", &INT, "Hard limit.")],
-            required: &["soft", "hard"],
-            extensions: true,
-        }),
-    ]),
-    names: false,
+const PAIR: Shape = Shape::Object(&Object {
+    title: "a ulimit",
+    keys: &[Key::new("soft", &INT, "Soft limit."), Key::new("hard", &INT, "Hard limit.")],
+    required: &["soft", "hard"],
+    extensions: true,
 });
+
+pub const ULIMITS: Shape = Shape::Map(&Entries { title: "limit", shape: Shape::Either(&[INT, PAIR]), names: false });
+
+/// As `ULIMITS`, but a number in a string is refused, as in Compose.
+pub const BUILD_ULIMITS: Shape =
+    Shape::Map(&Entries { title: "limit", shape: Shape::Either(&[STRICT_INT, PAIR]), names: false });
 
 /// A list of secrets or configs.
 pub const FILE_REFERENCES: Shape = Shape::List(

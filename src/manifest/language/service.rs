@@ -2,9 +2,9 @@
 
 use super::build::BUILD;
 use super::common::{
-    BOOL, CAST_BOOL, COMMAND, COUNT, DURATION, EXTRA_HOSTS, FILE_REFERENCES, FLOAT, FREE_MAP, GPUS, HOOK, INT,
-    LIST_OR_DICT, LOG_OPTIONS, NULL, OPTIONS, SIZE, STRICT_BOOL, STRING, STRING_OR_INT, STRING_OR_NUMBER,
-    STRING_OR_STRINGS, STRINGS, STRINGS_OR_NUMBERS, TEST, ULIMITS, int_between, one_of,
+    BOOL, COMMAND, COUNT, DURATION, EXTRA_HOSTS, FILE_REFERENCES, FLOAT, FREE_MAP, GPUS, HOOK, INT, LIST_OR_DICT,
+    LOG_OPTIONS, NULL, OPTIONS, SIZE, STRICT_BOOL, STRING, STRING_OR_INT, STRING_OR_NUMBER, STRING_OR_STRINGS, STRINGS,
+    STRINGS_OR_NUMBERS, TEST, ULIMITS, int_between, one_of,
 };
 use super::deploy::DEPLOY;
 use super::hob::{PREPARE, PROBE, PROCESS, RELOAD};
@@ -59,7 +59,7 @@ pub const SERVICE: Object = Object {
         Key::new("init", &BOOL, "Run an init process as PID 1."),
         Key::new("ipc", &STRING, "Namespace of IPC: `host`, `service:name`, `shareable`."),
         Key::new("isolation", &STRING, "Isolation technology."),
-        Key::new("label_file", &STRING_OR_STRINGS, "Files with labels.").merge(Merge::Sequence),
+        Key::new("label_file", &TEST, "Files with labels.").merge(Merge::Sequence),
         Key::new("labels", &LIST_OR_DICT, "Labels.").merge(Merge::Sequence).unique(Unique::Key),
         Key::new("links", &STRINGS, "Other names of services.").unique(Unique::Key),
         Key::new("logging", &Shape::Object(&LOGGING), "Where its log goes.").merge(Merge::Logging),
@@ -106,7 +106,7 @@ pub const SERVICE: Object = Object {
         Key::new("sysctls", &LIST_OR_DICT, "Kernel parameters.").merge(Merge::Sequence).unique(Unique::Key),
         Key::new("tmpfs", &STRING_OR_STRINGS, "Temporary file systems.").merge(Merge::Sequence).unique(Unique::Key),
         Key::new("tty", &BOOL, "Give it a terminal."),
-        Key::new("ulimits", &ULIMITS, "Resource limits."),
+        Key::new("ulimits", &ULIMITS, "Resource limits.").merge(Merge::Limits),
         Key::new("use_api_socket", &STRICT_BOOL, "Let it use the engine's API."),
         Key::new("user", &STRING, "User, or `user:group`."),
         Key::new("userns_mode", &STRING, "User namespace."),
@@ -185,7 +185,7 @@ const DEPENDS_ON: Shape = Shape::Either(&[
             &[
                 Key::new("condition", &one_of(CONDITIONS), "What is waited for."),
                 Key::new("restart", &BOOL, "Restart this service when the other is restarted or recreated."),
-                Key::new("required", &CAST_BOOL, "`false`: only a warning if the other service is missing."),
+                Key::new("required", &STRICT_BOOL, "`false`: only a warning if the other service is missing."),
             ],
             &["condition"],
         )),

@@ -133,6 +133,8 @@ pub enum Merge {
     Build,
     /// Mappings are merged only if the drivers agree.
     Logging,
+    /// Mappings are merged by key, and each later entry replaces the earlier one.
+    Limits,
     /// Address pools are matched by subnet.
     Pools,
 }

@@ -58,7 +58,7 @@ const EXTERNAL: Shape = Shape::Either(&[
     }),
 ]);
 
-const LABELS: Key = Key::new("labels", &LIST_OR_DICT, "Labels.").merge(Merge::Sequence).unique(Unique::Key);
+const LABELS: Key = Key::new("labels", &LIST_OR_DICT, "Labels.");
 const NAME: Key = Key::new("name", &STRING, "The engine's name of it, instead of project and key.");
 const IS_EXTERNAL: Key = Key::new("external", &EXTERNAL, "It exists already, and hob neither makes nor removes it.");
 const DRIVER: Key = Key::new("driver", &STRING, "The driver.");
@@ -81,7 +81,7 @@ const NETWORK: Shape = Shape::Either(&[
             Key::new("enable_ipv4", &BOOL, "Give addresses of version 4."),
             Key::new("enable_ipv6", &BOOL, "Give addresses of version 6."),
             Key::new("attachable", &BOOL, "Other containers may join."),
-            LABELS,
+            LABELS.merge(Merge::Sequence).unique(Unique::Key),
         ],
         required: &[],
         extensions: true,
@@ -115,7 +115,7 @@ const POOL: Object = Object {
 const VOLUME: Shape = Shape::Either(&[
     Shape::Object(&Object {
         title: "a volume",
-        keys: &[NAME, DRIVER, DRIVER_OPTS, IS_EXTERNAL, LABELS],
+        keys: &[NAME, DRIVER, DRIVER_OPTS, IS_EXTERNAL, LABELS.merge(Merge::Sequence)],
         required: &[],
         extensions: true,
     }),

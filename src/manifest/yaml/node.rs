@@ -96,6 +96,8 @@ pub enum VariableOrigin {
     File(std::path::PathBuf),
     /// The default in the manifest.
     Default,
+    /// The service's own `environment`.
+    Manifest,
     /// hob itself (`COMPOSE_PROJECT_NAME`).
     Hob,
     /// Nowhere: an empty text was put in.

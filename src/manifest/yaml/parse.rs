@@ -297,8 +297,12 @@ impl<'a> Builder<'a> {
             };
             return (mark, value);
         }
-        let plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.handle == "!" && !tag.suffix.is_empty());
-        let value = if plain { scalar::resolve(&text) } else { Value::Str(text.into_owned()) };
+        // A tag of one's own makes a text of what is behind it.
+        let value = if style == ScalarStyle::Plain && tag.is_none() {
+            scalar::resolve(&text)
+        } else {
+            Value::Str(text.into_owned())
+        };
         (mark, value)
     }
 }
