@@ -544,7 +544,9 @@ impl<'a> Up<'a> {
         if until == Until::Running {
             return done.started.clone();
         }
-        if let Some(step) = done.waits.get(&until) {
+        // One that is healthy is ready too.
+        let met_by = if until == Until::Ready { [Until::Ready, Until::Healthy] } else { [until, until] };
+        if let Some(step) = met_by.iter().find_map(|until| done.waits.get(until)) {
             return vec![*step];
         }
         let met = done.untouched.iter().all(|state| match (until, state) {
