@@ -64,6 +64,8 @@ impl Errno {
             36 => "file name too long",
             39 => "directory not empty",
             40 => "is reached through a symbolic link, which is never followed",
+            98 => "address already in use",
+            111 => "connection refused",
             122 => "disk quota exceeded",
             _ => "system call failed",
         }
