@@ -26,7 +26,7 @@ impl Errno {
     pub const PERM: Self = Self(1);
     pub const NOENT: Self = Self(2);
     pub const INTR: Self = Self(4);
-    pub const NOEXEC: Self = Self(8);
+    pub const TOOBIG: Self = Self(7);
     pub const AGAIN: Self = Self(11);
     pub const ACCES: Self = Self(13);
     pub const EXIST: Self = Self(17);
