@@ -164,16 +164,14 @@ impl Shell {
                 self.restarts.push(answer);
                 Input::Restart(stop)
             }
-            Request::Stop(stop, answer) => match self.machine.exit() {
-                Some(exit) => {
+            Request::Stop(stop, answer) => {
+                if let Some(exit) = self.machine.exit() {
                     let _ = answer.send(exit);
-                    Input::Stop(stop)
-                }
-                None => {
+                } else {
                     self.stops.push(answer);
-                    Input::Stop(stop)
                 }
-            },
+                Input::Stop(stop)
+            }
             Request::Signal(signal) => Input::Forward(signal),
         }
     }
