@@ -1,6 +1,7 @@
 //! Makes lists unique: an item that is the same as an earlier one takes the earlier one's place.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::diagnostic::Code;
 use super::forms::volume;
@@ -50,7 +51,10 @@ fn keep_last(items: Vec<Node>, rule: Unique, report: &mut Report) -> Vec<Node> {
     for item in items {
         match index(&item, rule) {
             Ok(Some(key)) => match places.get(&key) {
-                Some(&at) => kept[at] = item,
+                Some(&at) => {
+                    let lower = std::mem::replace(&mut kept[at], item);
+                    overrode(&mut kept[at], &lower);
+                }
                 None => {
                     places.insert(key, kept.len());
                     kept.push(item);
@@ -64,6 +68,18 @@ fn keep_last(items: Vec<Node>, rule: Unique, report: &mut Report) -> Vec<Node> {
         }
     }
     kept
+}
+
+/// Notes what an item took the place of.
+fn overrode(item: &mut Node, lower: &Node) {
+    if item.span == lower.span {
+        return;
+    }
+    let mut trail = item.trail.as_deref().cloned().unwrap_or_default();
+    let text = lower.to_text().unwrap_or_else(|| lower.kind().to_owned());
+    trail.overrode.push((text, lower.span));
+    trail.overrode.extend(lower.trail.iter().flat_map(|trail| trail.overrode.iter().cloned()));
+    item.trail = Some(Arc::new(trail));
 }
 
 /// What makes an item itself; `None` for an item of the wrong kind, which the check complains about.

@@ -179,7 +179,14 @@ fn volumes(node: &mut Node, report: &mut Report) {
     for item in list {
         let Some(text) = item.as_str() else { continue };
         match volume::parse(text) {
-            Ok(short) => *item = long_volume(short, item),
+            Ok(short) => {
+                if short.source.is_empty() && short.target.as_bytes().get(1) == Some(&b':') {
+                    let message = format!("{text:?} is taken for a path on a Windows drive");
+                    let help = "give the volume a name of two letters or more".to_owned();
+                    report.warn(Code::Suspicious, item.span, message, Some(help));
+                }
+                *item = long_volume(short, item);
+            }
             Err(message) => report.error(Code::Value, item.span, message),
         }
     }
