@@ -8,6 +8,7 @@ use super::diagnostic::{Code, Diagnostic, Severity};
 use super::discover::{Found, discover};
 use super::environment::{Environment, reason};
 use super::explain::Explanation;
+use super::interpolate::Lookup;
 use super::language::MANIFEST;
 use super::paths::Base;
 use super::report::Report;
@@ -120,8 +121,9 @@ impl<'a> Loader<'a> {
         }
         self.profiles = profiles(&manifest);
         if self.options.no_interpolate {
+            normalize::normalize(&mut manifest, &name, None);
             manifest.insert("name".to_owned(), Node::text(name, Span::default()));
-            self.model = (self.report.errors() == 0).then(|| lower::manifest(&manifest));
+            self.model = (self.report.errors() == 0).then(|| lower::model(&manifest));
             return None;
         }
         if self.report.errors() > 0 {
@@ -129,7 +131,7 @@ impl<'a> Loader<'a> {
             project::look_anyway(&manifest, &place.environment, self);
             return None;
         }
-        normalize::normalize(&mut manifest, &name, &*place.environment);
+        normalize::normalize(&mut manifest, &name, Some(&*place.environment));
         project::build(manifest, &name, &place, self)
     }
 
@@ -195,7 +197,9 @@ impl<'a> Loader<'a> {
             }
         }
         let Value::Map(mut map) = model.value else { return Map::new() };
-        forms::finish(&mut map, &mut self.report);
+        if !self.options.no_interpolate {
+            forms::finish(&mut map, &mut self.report);
+        }
         normalize::defaults(&mut map);
         let home = self.options.environment.get("HOME").map(String::as_str);
         Base { dir: &place.dir, home }.resolve(&mut map);
@@ -233,7 +237,7 @@ impl<'a> Loader<'a> {
             self.report.push(Severity::Note, Code::Obsolete, version.key_or_span(), message, help);
         }
         if let Some(map) = model.as_map_mut() {
-            forms::canonical(map, &mut self.report);
+            forms::canonical(map, self.options.no_interpolate, &mut self.report);
         }
         unique::unique(model, &MANIFEST, &mut self.report);
     }
@@ -256,7 +260,7 @@ impl<'a> Loader<'a> {
             for node in documents.iter().filter_map(|document| document.get("name")) {
                 let mut node = node.clone();
                 let mut values = Values {
-                    lookup: Some(environment),
+                    lookup: (!self.options.no_interpolate).then_some(environment as &dyn Lookup),
                     report: &mut self.report,
                     unset: &mut self.unset,
                     path: String::new(),

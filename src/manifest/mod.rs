@@ -29,6 +29,7 @@ mod merge;
 mod normalize;
 mod paths;
 mod project;
+mod references;
 mod report;
 mod schema;
 mod service_files;

@@ -9,13 +9,13 @@ use super::diagnostic::{Code, closest};
 use super::environment::Environment;
 use super::load::{Loader, Place};
 use super::yaml::{Map, Node, Span};
-use super::{consistency, explain, lower, service_files, suspicious};
+use super::{consistency, explain, lower, references, service_files, suspicious};
 use crate::model::{Project, ProjectName, Service, ServiceName};
 
 /// What can still be said about a manifest that has errors already.
 pub fn look_anyway(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) {
     let active = active_profiles(manifest, environment, loader);
-    consistency::references(manifest, &enabled(manifest, &active), &mut loader.report);
+    references::check(manifest, &enabled(manifest, &active), &mut loader.report);
 }
 
 /// Makes the project.
@@ -83,23 +83,19 @@ fn active_profiles(manifest: &Map, environment: &Environment, loader: &mut Loade
     }
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return profiles };
     for target in &loader.options.targets {
-        match services.get(target) {
-            Some(service) => {
-                let on = own_profiles(service).next().is_none() || own_profiles(service).any(|p| profiles.contains(p));
-                if !on {
-                    profiles.extend(own_profiles(service).map(ToOwned::to_owned));
-                }
+        if let Some(service) = services.get(target) {
+            let on = own_profiles(service).next().is_none() || own_profiles(service).any(|p| profiles.contains(p));
+            if !on {
+                profiles.extend(own_profiles(service).map(ToOwned::to_owned));
             }
-            None => {
-                let message = format!("there is no service {target}");
-                let known = closest(target, services.keys().map(String::as_str));
-                let help = match known {
-                    Some(known) => format!("did you mean `{known}`?"),
-                    None => format!("the services are {}", services.keys().cloned().collect::<Vec<_>>().join(", ")),
-                };
-                loader.report.error_help(Code::Undefined, Span::default(), message, help);
-            }
+            continue;
         }
+        let message = format!("there is no service {target}");
+        let help = match closest(target, services.keys().map(String::as_str)) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("the services are {}", services.keys().cloned().collect::<Vec<_>>().join(", ")),
+        };
+        loader.report.error_help(Code::Undefined, Span::default(), message, help);
     }
     profiles
 }

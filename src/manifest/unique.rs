@@ -50,16 +50,15 @@ fn keep_last(items: Vec<Node>, rule: Unique, report: &mut Report) -> Vec<Node> {
     let mut kept: Vec<Node> = Vec::with_capacity(items.len());
     for item in items {
         match index(&item, rule) {
-            Ok(Some(key)) => match places.get(&key) {
-                Some(&at) => {
+            Ok(Some(key)) => {
+                if let Some(&at) = places.get(&key) {
                     let lower = std::mem::replace(&mut kept[at], item);
                     overrode(&mut kept[at], &lower);
-                }
-                None => {
+                } else {
                     places.insert(key, kept.len());
                     kept.push(item);
                 }
-            },
+            }
             Ok(None) => kept.push(item),
             Err(message) => {
                 report.error(Code::Value, item.span, message);
@@ -89,9 +88,8 @@ fn index(item: &Node, rule: Unique) -> Result<Option<String>, String> {
     Ok(match rule {
         Unique::No => None,
         Unique::Key => item.as_str().map(|text| text.split_once('=').map_or(text, |(key, _)| key).to_owned()),
-        Unique::Text => item.to_text(),
         Unique::EnvFile if is_map => field("path"),
-        Unique::EnvFile => item.to_text(),
+        Unique::Text | Unique::EnvFile => item.to_text(),
         Unique::Device if is_map => match field("target") {
             Some(target) => Some(target),
             None => return Err("a device needs a `target`".to_owned()),

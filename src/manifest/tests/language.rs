@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::manifest;
+use crate::model::Reload;
 
 /// A part of the canonical JSON of a manifest.
 fn part(text: &str, pointer: &str) -> Value {
@@ -241,7 +242,6 @@ services:
     x-probe: something else
 ";
     let project = project(text);
-    use crate::model::Reload;
     assert_eq!(project.services["a"].reload, Some(Reload::Signal("SIGHUP".to_owned())));
     let step = &project.services["a"].prepare[0];
     assert_eq!(
