@@ -46,6 +46,7 @@ fn main() {
             "--profile" => options.profiles.extend(args.next()),
             "--env-file" => options.env_files.extend(args.next().map(PathBuf::from)),
             "--project-directory" => options.project_directory = args.next().map(PathBuf::from),
+            "-p" => options.project_name = args.next(),
             "-f" => options.files.extend(args.next().map(PathBuf::from)),
             "-q" => quiet = true,
             "--no-interpolate" => options.no_interpolate = true,

@@ -20,6 +20,8 @@ mod environment;
 mod explain;
 mod extend;
 mod forms;
+#[doc(hidden)]
+pub mod fuzzing;
 mod include;
 mod interpolate;
 mod language;

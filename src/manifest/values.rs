@@ -6,7 +6,7 @@ use super::diagnostic::{Code, Severity};
 use super::interpolate::{Lookup, TemplateError, Uses, substitute};
 use super::language::{Cast, Object, Shape};
 use super::report::Report;
-use super::yaml::{Node, Span, Trail, Value, VariableOrigin};
+use super::yaml::{Mark, Node, Span, Trail, Value, VariableOrigin};
 
 /// What the pass needs.
 pub struct Values<'a> {
@@ -48,7 +48,8 @@ impl Values<'_> {
                     }
                 }
             }
-            Value::Str(_) => self.string(node, shape),
+            // What is reset has no value that could be wrong.
+            Value::Str(_) if node.mark != Mark::Reset => self.string(node, shape),
             _ => {}
         }
     }

@@ -11,7 +11,7 @@ pub fn finish(name: &str, service: &mut Map, report: &mut Report) {
     for (key, node) in service.iter_mut() {
         match key.as_str() {
             "annotations" | "environment" | "labels" | "sysctls" => pairs(node),
-            "build" => build(node),
+            "build" => build(node, report),
             "dns_search" | "tmpfs" => strings(node),
             "deploy" => deploy(node),
             "develop" => develop(name, node, report),
@@ -27,19 +27,19 @@ pub fn finish(name: &str, service: &mut Map, report: &mut Report) {
                     hook(name, key, hook_node, report);
                 }
             }
-            "extra_hosts" => hosts(node),
+            "extra_hosts" => hosts(node, report),
             _ => {}
         }
     }
     hob::keys(name, service, report);
 }
 
-fn build(node: &mut Node) {
+fn build(node: &mut Node, report: &mut Report) {
     let Some(map) = node.as_map_mut() else { return };
     for (key, node) in map {
         match key.as_str() {
             "args" | "labels" => pairs(node),
-            "extra_hosts" => hosts(node),
+            "extra_hosts" => hosts(node, report),
             _ => {}
         }
     }
@@ -93,7 +93,7 @@ fn develop(service: &str, node: &mut Node, report: &mut Report) {
 }
 
 /// `/etc/hosts` lines as a list of `name=address`, sorted.
-fn hosts(node: &mut Node) {
+fn hosts(node: &mut Node, report: &mut Report) {
     let mut list = crate::manifest::merge::sequence(std::mem::take(node));
     for item in &mut list {
         let Value::Str(text) = &mut item.value else { continue };
@@ -101,6 +101,10 @@ fn hosts(node: &mut Node) {
             && let Some((host, address)) = text.split_once(':')
         {
             *text = format!("{}={}", host.trim(), address.trim());
+        }
+        if !text.contains('=') {
+            let message = format!("the host {text:?} has no address: expected `name:address`");
+            report.error(Code::Value, item.span, message);
         }
         if let Some((host, address)) = text.split_once('=') {
             let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
