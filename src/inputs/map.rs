@@ -13,7 +13,7 @@ use super::finder::{Finder, Place, Reader};
 use super::ignore::Ignore;
 use super::image::{self, Image, Made, base_name};
 use super::parts::SecretInput;
-use super::recipe::{CopyStep, Fallback, Recipe, What};
+use super::recipe::{CopyStep, Fallback, Origin, Recipe, Source, What};
 use super::select::{Files, Selection};
 use crate::model::{Entry, EntryKind};
 
@@ -26,6 +26,12 @@ pub struct ReadingInstruction {
     pub text: String,
     /// The stage that it is in: a name, or a number.
     pub stage: String,
+    /// The context that it reads: none for the build's own, else an additional one's folder.
+    pub context: Option<PathBuf>,
+    /// What it reads there, as written, variables expanded.
+    pub sources: Vec<String>,
+    /// Where it puts them in the image, if that is known; a slash at the end says that it is a folder for sure.
+    pub dest: Option<String>,
     /// Why its files need a rebuild; none where they can be synced.
     pub rebuild: Option<RebuildReason>,
 }
@@ -87,7 +93,7 @@ impl InputsMap {
             controls.insert(path.to_owned(), RebuildReason::Dockerfile);
         }
         let steps = selection.readers.iter().map(|r| r.step).collect::<std::collections::BTreeSet<_>>();
-        let steps = steps.into_iter().map(|index| (index, ReadingStep::new(recipe, &image, index))).collect();
+        let steps = steps.into_iter().map(|index| (index, ReadingStep::new(recipe, &image, views, index))).collect();
         let contexts = views.iter().enumerate().map(|(index, view)| MapContext {
             root: view.root.clone(),
             ignore: view.ignore.clone(),
@@ -422,12 +428,30 @@ impl InputsMap {
 }
 
 impl ReadingStep {
-    fn new(recipe: &Recipe, image: &Image, index: usize) -> Self {
+    fn new(recipe: &Recipe, image: &Image, views: &[View<'_>], index: usize) -> Self {
         let step = &recipe.steps[index];
         let copy = match &step.what {
             What::Copy(copy) => Some((**copy).clone()),
             _ => None,
         };
+        let (origin, sources) = match &step.what {
+            What::Copy(copy) => (Some(&copy.origin), copy.sources.iter().filter_map(Source::path).collect()),
+            What::Run(mounts) => {
+                let read = mounts.iter().filter(|m| matches!(m.origin, Origin::Context(_)));
+                (read.clone().map(|m| &m.origin).next(), read.map(|m| m.source.clone()).collect())
+            }
+            _ => (None, vec![".".to_owned()]),
+        };
+        let context = match (origin, &step.what) {
+            (Some(Origin::Context(index)), _) | (None, What::Folder(index)) if *index > 0 => {
+                Some(views[*index].root.clone())
+            }
+            _ => None,
+        };
+        let dest = copy
+            .as_ref()
+            .and_then(|c| c.dest.as_ref().ok())
+            .map(|dest| if dest.folder && dest.path != "/" { format!("{}/", dest.path) } else { dest.path.clone() });
         let patterns = copy.iter().flat_map(|c| c.exclude.iter().map(String::as_str));
         Self {
             exclude: Ignore::from_patterns(patterns).unwrap_or_default(),
@@ -435,6 +459,9 @@ impl ReadingStep {
                 place: step.place,
                 text: step.text.clone(),
                 stage: recipe.stages[step.stage].label.clone(),
+                context,
+                sources,
+                dest,
                 rebuild: image::obstacle(recipe, image, index),
             },
             copy,

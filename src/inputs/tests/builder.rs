@@ -392,9 +392,6 @@ fn copy(image: &mut Image, step: &Step, source: &Fs) -> Result<(), String> {
     let sources: Vec<String> = sources.iter().map(|s| expand(s)).collect();
     let owner = chown.as_deref().unwrap_or("0");
     let opts = Opts { owner, chmod: *chmod, exclude: exclude.as_deref(), include: None };
-    if sources.len() > 1 && !folder {
-        return Err("several sources need a folder".to_owned());
-    }
     for src in &sources {
         if *parents {
             let pattern = absolute("/", src);

@@ -293,5 +293,29 @@ fn instructions_that_read_a_path_are_named() {
     };
     assert_eq!(readers("a"), [(2, "COPY a /x/".to_owned(), true), (4, "COPY . /y/".to_owned(), false)]);
     assert_eq!(readers("b"), [(4, "COPY . /y/".to_owned(), false)]);
-    assert_eq!(inputs.map.instructions().len(), 2);
+    let rows: Vec<_> = inputs.map.instructions().iter().map(|i| (i.sources.clone(), i.dest.clone())).collect();
+    let row = |source: &str, dest: &str| (vec![source.to_owned()], Some(dest.to_owned()));
+    assert_eq!(rows, [row("a", "/x/"), row(".", "/y/")]);
+}
+
+#[test]
+fn archives_are_told_by_their_first_bytes() {
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    let mut old = vec![0; 512];
+    old[0] = b'a';
+    old[148..156].copy_from_slice(b"0000541\0");
+    for (content, expected) in [
+        (tar.as_slice(), true),
+        (old.as_slice(), true),
+        (&[0x1f, 0x8b, 8], true),
+        (b"BZh9", true),
+        (b"\xfd7zXZ\0", true),
+        (b"\x28\xb5\x2f\xfd", true),
+        (b"#!/bin/sh", false),
+        (&[0; 512], false),
+        (b"", false),
+    ] {
+        assert_eq!(super::super::is_archive(content), expected, "{:?}", &content[..content.len().min(8)]);
+    }
 }
