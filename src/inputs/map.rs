@@ -196,6 +196,14 @@ impl InputsMap {
             // A new folder that is left out is made only for what is kept in it.
             return Effect::Nothing { why: Untouched::Ignored };
         }
+        // Something else than a folder on the way to sources: they are gone, or found through a link.
+        let on_the_way = |r: &&Reader| r.context == index && r.finder.passes(rel);
+        if now.is_some()
+            && !is_folder
+            && let Some(reader) = self.readers.iter().find(on_the_way)
+        {
+            return Effect::Rebuild { why: RebuildReason::Link { place: self.steps[&reader.step].instruction.place } };
+        }
         if let (Some(entry), Some(known)) = (now, known) {
             if std::mem::discriminant(&entry.kind) != std::mem::discriminant(&known.kind) {
                 return if self.hits(index, rel).is_empty() && context.whole.is_none() && known.way {
@@ -213,14 +221,6 @@ impl InputsMap {
                 return Effect::Nothing { why: Untouched::NotRead };
             }
             return Effect::Rebuild { why: RebuildReason::WholeContext { fallback: fallback.clone() } };
-        }
-        // Something else than a folder on the way to sources: they are gone, or found through a link.
-        let on_the_way = |r: &&Reader| r.context == index && r.finder.passes(rel);
-        if now.is_some()
-            && !is_folder
-            && let Some(reader) = self.readers.iter().find(on_the_way)
-        {
-            return Effect::Rebuild { why: RebuildReason::Link { place: self.steps[&reader.step].instruction.place } };
         }
         if now.is_none() {
             if let Some(reader) = self.readers.iter().find(|r| r.context == index && r.finder.needs(rel)) {
