@@ -1,4 +1,5 @@
 //! Room `host`.
+#![allow(clippy::disallowed_methods, reason = "effects live here")]
 
 mod digests;
 mod tree;

@@ -188,7 +188,9 @@ impl InputsMap {
             let Some(entry) = now else {
                 let gone: Vec<String> = at_or_below(&self.files[index], rel).map(|(path, _)| path.clone()).collect();
                 sources |= gone.len() > 1;
-                gone.iter().for_each(|path| drop(self.files[index].remove(path)));
+                for path in gone {
+                    self.files[index].remove(&path);
+                }
                 continue;
             };
             sources |= matches!(entry.kind, EntryKind::Symlink(_));

@@ -269,7 +269,7 @@ impl Step {
             Self::Arg { name, default } => format!("ARG {name}={default}"),
             Self::Env { name, value } => format!("ENV {name}={value}"),
             Self::Heredoc { dest, content } => format!("COPY <<EOT {dest}\n{content}EOT"),
-            Self::User => "USER app".to_owned(),
+            Self::User => "USER 0".to_owned(),
         }
     }
 }
