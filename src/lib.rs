@@ -4,6 +4,8 @@
 //! effectful shells around it. `tests/house.rs` holds each room to the list of rooms it may import; the list
 //! and the reasons are in `docs/architecture.md`.
 
+extern crate alloc;
+
 pub mod agent;
 pub mod cli;
 pub mod engine;

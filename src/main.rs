@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `hob`.
+
+fn main() -> std::process::ExitCode {
+    hob::cli::main()
+}

@@ -1,1 +1,50 @@
-//! Room `agent`.
+//! Room `agent`: the supervisor inside a container, and the protocol spoken with it.
+//!
+//! - `program/` is the agent itself: a static program without libc that `build.rs` compiles and this room embeds.
+//! - [`protocol`] is the one source of the messages, compiled into both.
+//! - [`AgentClient`] speaks it from hob's side, over whatever stream the executor hands in.
+//! - [`wrap`], [`can_run`] and [`SERVE`] say how a container is made and entered so that the agent is in it.
+//!
+//! `docs/agent-protocol.md` tells the whole story. Invariant: an agent of another build is refused, never spoken with;
+//! the build id names the volume that carries the binary, so that a new hob never meets an old agent by surprise.
+
+mod client;
+mod place;
+#[cfg(all(test, target_os = "linux"))]
+mod program;
+pub mod protocol;
+
+pub use client::{
+    AgentClient, AgentError, Applied, Command, Executed, OutputStream, Refusal, Restarted, Then, ThenOutcome,
+};
+pub use place::{Why, Wrapped, can_run, wrap};
+pub use protocol::{Entry, EntryKind, Meta, Op, PathError, Phase, StatusReport};
+
+/// Name of exactly this build of the agent: its sources, its target and its compiler.
+pub const BUILD_ID: &str = env!("HOB_AGENT_BUILD_ID");
+
+/// The folder in the container where the volume with the agent is mounted, read-only.
+pub const MOUNT: &str = "/.hob";
+
+/// The agent's path in the container.
+pub const PATH: &str = "/.hob/agent";
+
+/// The command of the exec whose standard input and output are the stream of an [`AgentClient`].
+pub const SERVE: [&str; 2] = [PATH, "serve"];
+
+/// The agent for hob's own architecture, or `None` where this hob was built without one.
+pub fn binary() -> Option<&'static [u8]> {
+    #[cfg(hob_agent)]
+    {
+        Some(include_bytes!(concat!(env!("OUT_DIR"), "/agent")))
+    }
+    #[cfg(not(hob_agent))]
+    {
+        None
+    }
+}
+
+/// The engine's name of the volume that carries this build of the agent.
+pub fn volume_name() -> String {
+    format!("hob-agent-{BUILD_ID}")
+}

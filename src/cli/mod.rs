@@ -1,1 +1,123 @@
-//! Room `cli`.
+//! The command line: arguments, wiring, one file per command, and failure to exit code. The only room that knows all
+//! others.
+
+pub mod args;
+mod build;
+mod completions;
+mod config;
+mod context;
+mod doctor;
+mod down;
+mod exec;
+pub mod exit;
+mod history;
+mod init;
+mod logs;
+mod prune;
+mod ps;
+#[cfg(test)]
+mod reference;
+mod run;
+mod sources;
+mod up;
+mod version;
+mod walk;
+mod when;
+mod why;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use crate::event::{Event, Sink};
+use crate::ui;
+use args::{Cli, Command};
+use context::Context;
+use exit::Exit;
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut options = cli.global.ui(|name| std::env::var(name).ok());
+    adjust(&mut options, &cli.command);
+    options.relative_to = std::env::current_dir().ok();
+    let sink = ui::sink(&options);
+    let exit = match start(cli, &sink) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let (exit, message) = exit::report(&error);
+            sink.emit(Event::Error(message));
+            exit
+        }
+    };
+    sink.flush();
+    exit.into()
+}
+
+/// What a command's own options say about how things are shown.
+fn adjust(options: &mut ui::Options, command: &Command) {
+    match command {
+        Command::Up(args) => {
+            options.log_prefix = !args.no_log_prefix;
+            options.log_color = !args.no_color;
+        }
+        Command::Logs(args) => {
+            options.log_prefix = !args.no_log_prefix;
+            options.log_color = !args.no_color;
+        }
+        Command::Watch(args) => options.timings |= args.timings,
+        _ => {}
+    }
+}
+
+fn start(cli: Cli, sink: &Arc<dyn Sink>) -> anyhow::Result<Exit> {
+    if let Some(folder) = &cli.global.change_dir {
+        std::env::set_current_dir(folder).with_context(|| format!("cannot change to {}", folder.display()))?;
+    }
+    let context = Context::new(cli.global, Arc::clone(sink))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    let exit = runtime.block_on(command(&context, cli.command));
+    // A read of standard input that goes on must not hold the exit back.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn command(context: &Context, command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Up(args) => up::up(context, &args).await,
+        Command::Watch(args) => up::watch(context, &args).await,
+        Command::Down(args) => down::down(context, &args).await,
+        Command::Stop(args) => down::stop(context, &args).await,
+        Command::Start(args) => down::start(context, &args).await,
+        Command::Restart(args) => down::restart(context, &args).await,
+        Command::Kill(args) => down::kill(context, &args).await,
+        Command::Rm(args) => down::rm(context, &args).await,
+        Command::Ps(args) => ps::run(context, &args).await,
+        Command::Logs(args) => logs::run(context, &args).await,
+        Command::Exec(args) => exec::run(context, &args).await,
+        Command::Run(args) => run::run(context, &args).await,
+        Command::Build(args) => build::build(context, &args).await,
+        Command::Pull(args) => build::pull(context, &args).await,
+        Command::Config(args) => config::run(context, &args),
+        Command::Why(args) => why::why(context, &args).await,
+        Command::Explain(args) => why::explain(context, &args).await,
+        Command::Doctor(args) => doctor::run(context, &args).await,
+        Command::Prune(args) => prune::run(context, &args).await,
+        Command::Init(args) => init::run(&args, &context.working_dir, &*context.tree, &*context.sink),
+        Command::Schema(_) => Err(exit::Failure::new(Exit::Failed, "the schema is not part of this version").into()),
+        Command::Completions(args) => {
+            completions::run(&args, &*context.sink);
+            Ok(Exit::Ok)
+        }
+        Command::Version(args) => {
+            version::run(&args, &*context.sink);
+            Ok(Exit::Ok)
+        }
+    }
+}

@@ -1,1 +1,343 @@
-//! Room `engine`.
+//! The container engine behind a trait: `docker` is the real one (the only place that names bollard), `fake` is an
+//! engine in memory for tests. An engine carries out; it decides nothing.
+
+pub mod docker;
+mod error;
+pub mod fake;
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::io::AsyncWrite;
+
+use crate::model::{
+    Build, ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, NetworkId, NetworkSpec, Observed,
+    ObservedContainer, ObservedImage, ServiceName, VolumeSpec,
+};
+
+pub use error::{EngineError, ErrorKind};
+
+/// A stream that can be kept in a struct.
+pub type BoxStream<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
+/// What an engine answers.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// A container engine. Every method is one action on it; all are safe to cancel by dropping the future.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// What the engine said about itself when the connection was made.
+    fn info(&self) -> &EngineInfo;
+
+    /// The engine's state, as far as a project is concerned.
+    async fn observe(&self, query: &Query) -> Result<Observed>;
+
+    /// An image by reference or id; `None` where the engine does not have it.
+    async fn image(&self, reference: &str) -> Result<Option<ObservedImage>>;
+    /// Pulls an image; `progress` is called as layers arrive.
+    async fn pull(&self, reference: &str, platform: Option<&str>, progress: &PullSink) -> Result<()>;
+    /// Builds an image through BuildKit. Dropping the future cancels the build on the engine.
+    async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<ImageId>;
+    /// Gives an image one more name, taking the name from any other image.
+    async fn tag(&self, image: &str, name: &str) -> Result<()>;
+    /// Removes a name of an image, or the image with its last name. Not an error where it is not there.
+    async fn remove_image(&self, reference: &str) -> Result<()>;
+    /// Images that carry all of these labels (`key` or `key=value`).
+    async fn images(&self, labels: &[String]) -> Result<Vec<ObservedImage>>;
+
+    /// Creates a network.
+    async fn create_network(&self, spec: &NetworkSpec) -> Result<NetworkId>;
+    /// Removes a network. Not an error where it is not there.
+    async fn remove_network(&self, name: &str) -> Result<()>;
+    /// Creates a volume; one that is there with the same driver is left as it is.
+    async fn create_volume(&self, spec: &VolumeSpec) -> Result<()>;
+    /// Removes a volume. Not an error where it is not there.
+    async fn remove_volume(&self, name: &str) -> Result<()>;
+
+    /// Creates a container with its networks and injected files; it is not started.
+    async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId>;
+    /// Starts a container. Not an error where it runs already.
+    async fn start(&self, id: &ContainerId) -> Result<()>;
+    /// Stops a container by its stop signal, and SIGKILL after `grace` (`None`: the container's own). Not an error
+    /// where it does not run or is gone.
+    async fn stop(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()>;
+    /// Sends a signal, such as `SIGKILL`. Not an error where the container does not run or is gone.
+    async fn kill(&self, id: &ContainerId, signal: &str) -> Result<()>;
+    /// Stops and starts a container.
+    async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()>;
+    /// Removes a container by force, with its anonymous volumes if asked. Not an error where it is gone.
+    async fn remove_container(&self, id: &ContainerId, volumes: bool) -> Result<()>;
+    /// Renames a container.
+    async fn rename(&self, id: &ContainerId, name: &str) -> Result<()>;
+    /// A container as it is now; `None` where it is gone. The id may also be a name.
+    async fn inspect(&self, id: &ContainerId) -> Result<Option<ObservedContainer>>;
+    /// The last probes of a container's health check, oldest first.
+    async fn health_log(&self, id: &ContainerId) -> Result<Vec<HealthProbe>>;
+    /// Waits until a container does not run, and gives its exit code.
+    async fn wait(&self, id: &ContainerId) -> Result<i64>;
+    /// A container's log. With `follow` it ends when the container does.
+    async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>>;
+    /// Puts a tar archive's content into a folder of a container, running or not.
+    async fn upload(&self, id: &ContainerId, folder: &str, tar: Bytes) -> Result<()>;
+    /// Attaches to a container's standard streams before it is started.
+    async fn attach(&self, id: &ContainerId) -> Result<Session>;
+    /// Sets the size of a container's terminal in character cells.
+    async fn resize(&self, id: &ContainerId, columns: u16, rows: u16) -> Result<()>;
+
+    /// Runs a command in a container.
+    async fn exec(&self, id: &ContainerId, spec: &ExecSpec) -> Result<Session>;
+    /// The exit code of a command that `exec` started; `None` while it runs.
+    async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>>;
+    /// Sets the size of a command's terminal in character cells.
+    async fn exec_resize(&self, exec: &str, columns: u16, rows: u16) -> Result<()>;
+
+    /// What happens to the project's containers from now on. The stream fails when the engine goes away.
+    async fn events(&self, project: &str) -> Result<BoxStream<Result<EngineEvent>>>;
+    /// Whether the engine answers.
+    async fn ping(&self) -> Result<()>;
+    /// The container that publishes a port of the host, of whatever project, as `name (project)`.
+    async fn port_holder(&self, port: u16, protocol: &str) -> Result<Option<String>>;
+    /// Names of projects on the engine with their containers' states, for `doctor` and messages.
+    async fn projects(&self) -> Result<Vec<(String, usize)>>;
+}
+
+/// What `observe` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The project's name.
+    pub project: String,
+    /// Image references to look up.
+    pub images: Vec<String>,
+    /// Networks outside the project, by name.
+    pub networks: Vec<String>,
+    /// Volumes outside the project, by name.
+    pub volumes: Vec<String>,
+}
+
+/// Which part of a log, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Go on as new lines come.
+    pub follow: bool,
+    /// Only the last lines; `None` for all.
+    pub tail: Option<u64>,
+    /// Only since this Unix time in seconds.
+    pub since: Option<i64>,
+    /// Only until this Unix time in seconds.
+    pub until: Option<i64>,
+    /// Put the engine's RFC 3339 timestamp and a space before each line.
+    pub timestamps: bool,
+}
+
+/// Which stream a chunk came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Standard output, or a terminal.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// Bytes of a container's output, not cut at lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Which stream.
+    pub channel: Channel,
+    /// What was written.
+    pub bytes: Bytes,
+}
+
+/// A command to run in a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecSpec {
+    /// Command and arguments.
+    pub command: Vec<String>,
+    /// User; `None` for the container's.
+    pub user: Option<String>,
+    /// Working directory; `None` for the container's.
+    pub working_dir: Option<String>,
+    /// More environment as `NAME=value`.
+    pub env: Vec<String>,
+    /// A terminal for it.
+    pub tty: bool,
+    /// Attach standard input.
+    pub stdin: bool,
+    /// All capabilities.
+    pub privileged: bool,
+    /// Start it and do not wait.
+    pub detach: bool,
+}
+
+/// The streams of a running command or of an attached container.
+pub struct Session {
+    /// The exec's id, or the container's.
+    pub id: String,
+    /// Its standard input.
+    pub input: Pin<Box<dyn AsyncWrite + Send>>,
+    /// What it writes.
+    pub output: BoxStream<Result<Chunk>>,
+}
+
+/// Something that happened to a container of the project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineEvent {
+    /// The container.
+    pub container: ContainerId,
+    /// Its service.
+    pub service: ServiceName,
+    /// Its number within the service.
+    pub number: u32,
+    /// Made by `run`.
+    pub oneoff: bool,
+    /// What happened.
+    pub action: Action,
+}
+
+/// What can happen to a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Created.
+    Create,
+    /// Started.
+    Start,
+    /// Ended with this exit code.
+    Die(i64),
+    /// Removed.
+    Destroy,
+    /// Its health check changed its mind.
+    Health(crate::model::Health),
+    /// Killed because memory ran out.
+    OutOfMemory,
+    /// Anything else, by the engine's word.
+    Other(String),
+}
+
+/// Called as an image is pulled.
+pub type PullSink = dyn Fn(PullProgress) + Send + Sync;
+
+/// How far a pull is: sums over its layers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PullProgress {
+    /// Bytes that arrived.
+    pub current: u64,
+    /// Bytes in all, as far as known.
+    pub total: u64,
+    /// The engine's words.
+    pub status: String,
+}
+
+/// A build.
+#[derive(Clone, Debug, Default)]
+pub struct BuildSpec {
+    /// Where the files come from.
+    pub context: BuildContext,
+    /// Path of the Dockerfile within the context.
+    pub dockerfile: String,
+    /// The Dockerfile's text where it is not a file of the context.
+    pub dockerfile_text: Option<String>,
+    /// Named contexts (`additional_contexts`) by name. A name that is missing here is taken from `build` where that
+    /// gives a URL such as `docker-image://…`.
+    pub contexts: indexmap::IndexMap<String, BuildContext>,
+    /// Target, args, labels, cache, network and so on, in canonical form.
+    pub build: Build,
+    /// Names for the image.
+    pub tags: Vec<String>,
+    /// Labels besides the manifest's.
+    pub labels: indexmap::IndexMap<String, String>,
+    /// Secrets by id, with their content.
+    pub secrets: Vec<BuildSecret>,
+    /// Platform, such as `linux/amd64`; `None` for the engine's.
+    pub platform: Option<String>,
+    /// Ask the registry for newer base images.
+    pub pull: bool,
+    /// Never use the builder's cache.
+    pub no_cache: bool,
+}
+
+/// A secret for `RUN --mount=type=secret`.
+#[derive(Clone, Default)]
+pub struct BuildSecret {
+    /// Id that the Dockerfile names.
+    pub id: String,
+    /// Its content: never shown.
+    pub content: Vec<u8>,
+}
+
+impl std::fmt::Debug for BuildSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BuildSecret({})", self.id)
+    }
+}
+
+/// Where a build's files come from.
+#[derive(Clone, Debug)]
+pub enum BuildContext {
+    /// Files of the host.
+    Files(Vec<ContextFile>),
+    /// A URL that the builder fetches by itself.
+    Remote(String),
+}
+
+impl Default for BuildContext {
+    fn default() -> Self {
+        Self::Files(Vec::new())
+    }
+}
+
+/// One entry of a build context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextFile {
+    /// Absolute path on the host.
+    pub source: PathBuf,
+    /// Path within the context, with `/` and no leading one.
+    pub path: String,
+}
+
+/// Called as a build goes on.
+pub type BuildSink = dyn Fn(BuildProgress) + Send + Sync;
+
+/// News of a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuildProgress {
+    /// A step began, or is known to be coming.
+    Started {
+        /// BuildKit's digest of the step.
+        step: String,
+        /// Its name, such as `[2/4] RUN make`.
+        name: String,
+    },
+    /// Bytes or items of a step, such as a transfer of the context.
+    Transferred {
+        /// The step.
+        step: String,
+        /// What is counted, such as `transferring context`.
+        what: String,
+        /// How much is done.
+        current: u64,
+        /// How much in all; 0 where unknown.
+        total: u64,
+    },
+    /// Output of a step.
+    Output {
+        /// The step.
+        step: String,
+        /// What it wrote, not cut at lines.
+        bytes: Vec<u8>,
+    },
+    /// A step ended.
+    Done {
+        /// The step.
+        step: String,
+        /// It came from the cache.
+        cached: bool,
+        /// How long it took.
+        took: Duration,
+        /// Why it failed.
+        error: Option<String>,
+    },
+    /// The builder warns, such as about a misspelt instruction.
+    Warning(String),
+}

@@ -1,1 +1,351 @@
-//! Room `event`.
+//! Everything that hob has to say, as data. Events are the only way to the terminal: `ui` renders them for a person,
+//! as plain lines or as JSON. The JSON form is a public interface with a version; within one version fields are only
+//! added.
+
+mod request;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::model::{Location, ServiceName};
+
+pub use request::Request;
+
+/// Version of the JSON form, in the first event of every stream.
+pub const VERSION: u32 = 1;
+
+/// Where events go. Called from any task; must not block for long.
+pub trait Sink: Send + Sync {
+    /// Takes one event.
+    fn emit(&self, event: Event);
+
+    /// Waits until everything that was emitted is shown, and leaves the terminal to others until the next event:
+    /// for the end of the process, and before an interactive command takes over.
+    fn flush(&self) {}
+}
+
+/// One thing that hob says. Times are milliseconds unless the name says otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// First of every stream.
+    Hello {
+        /// Version of this schema.
+        version: u32,
+        /// hob's version.
+        hob: String,
+        /// The project.
+        project: String,
+    },
+    /// Something to be read once by a person, such as "nothing to do".
+    Notice {
+        /// The text.
+        text: String,
+    },
+    /// Legal and surely wrong.
+    Warning(Message),
+    /// Something failed; the session may go on.
+    Error(Message),
+    /// The plan of what will be done, before it is done.
+    Plan {
+        /// One entry for each step.
+        steps: Vec<PlannedStep>,
+        /// Services that need nothing.
+        unchanged: Vec<ServiceName>,
+        /// Printed only, not carried out.
+        dry_run: bool,
+    },
+    /// A step of the plan began.
+    StepStarted {
+        /// Number of the step within the plan.
+        step: usize,
+        /// What it does, such as `create container shop-api-1`.
+        what: String,
+        /// The service it is for.
+        service: Option<ServiceName>,
+        /// Why it is done.
+        reason: String,
+    },
+    /// A step waits for something, with how far that is; replaces the last hold of the same step.
+    StepHeld {
+        /// Number of the step.
+        step: usize,
+        /// The service it is for.
+        service: Option<ServiceName>,
+        /// What is waited for, such as `db is starting: 2 probes failed`.
+        why: String,
+    },
+    /// A step is done.
+    StepDone {
+        /// Number of the step.
+        step: usize,
+        /// What it did.
+        what: String,
+        /// The service it is for.
+        service: Option<ServiceName>,
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// A step failed. Steps that need it are skipped.
+    StepFailed {
+        /// Number of the step.
+        step: usize,
+        /// What it tried.
+        what: String,
+        /// The service it is for.
+        service: Option<ServiceName>,
+        /// Why.
+        message: Message,
+    },
+    /// A step was not tried because another failed.
+    StepSkipped {
+        /// Number of the step.
+        step: usize,
+        /// What it would have done.
+        what: String,
+        /// The service it is for.
+        service: Option<ServiceName>,
+        /// What failed.
+        because: String,
+    },
+    /// Bytes of an image that is being pulled.
+    Pulling {
+        /// The image.
+        image: String,
+        /// Bytes that arrived.
+        current: u64,
+        /// Bytes in all, as far as known.
+        total: u64,
+    },
+    /// A step of a build began.
+    BuildStep {
+        /// Services that the image is for; with `step` the key of the step.
+        services: Vec<ServiceName>,
+        /// The builder's id of the step.
+        step: String,
+        /// Its name, such as `[2/4] RUN make`.
+        name: String,
+    },
+    /// Bytes of a build's step.
+    BuildTransfer {
+        /// Services that the image is for.
+        services: Vec<ServiceName>,
+        /// The builder's id of the step.
+        step: String,
+        /// What is counted.
+        what: String,
+        /// How much is done.
+        current: u64,
+        /// How much in all; 0 where unknown.
+        total: u64,
+    },
+    /// A line that a build's step wrote.
+    BuildOutput {
+        /// Services that the image is for.
+        services: Vec<ServiceName>,
+        /// The builder's id of the step.
+        step: String,
+        /// The line without its end.
+        line: String,
+    },
+    /// A build's step ended.
+    BuildStepDone {
+        /// Services that the image is for.
+        services: Vec<ServiceName>,
+        /// The builder's id of the step.
+        step: String,
+        /// Its name.
+        name: String,
+        /// It came from the cache.
+        cached: bool,
+        /// How long it took.
+        took_ms: u64,
+        /// Why it failed.
+        error: Option<String>,
+    },
+    /// A line of a service's log.
+    Log {
+        /// The service.
+        service: ServiceName,
+        /// Name of the container, or of the host process.
+        container: String,
+        /// Number of the container within the service.
+        number: u32,
+        /// `stdout` or `stderr`.
+        stream: LogStream,
+        /// The line without its end, as the program wrote it.
+        line: String,
+    },
+    /// A service changed its state.
+    State {
+        /// The service.
+        service: ServiceName,
+        /// Name of the container.
+        container: String,
+        /// Such as `running`, `healthy`, `exited (1)`, `restarting`.
+        state: String,
+    },
+    /// Where a service can be reached from the host.
+    Url {
+        /// The service.
+        service: ServiceName,
+        /// Such as `http://localhost:8080`.
+        url: String,
+    },
+    /// The stack is up.
+    Ready {
+        /// Services that run.
+        services: usize,
+        /// Since the command began.
+        took_ms: u64,
+    },
+    /// The watch is set: saves from now on are seen.
+    Watching {
+        /// Services that are watched.
+        services: Vec<ServiceName>,
+        /// Folders that are watched.
+        folders: usize,
+    },
+    /// What a save did to a service.
+    Reloaded(Reloaded),
+    /// A table on standard output.
+    Table {
+        /// Heads of the columns.
+        head: Vec<String>,
+        /// Rows; as many cells as heads.
+        rows: Vec<Vec<String>>,
+    },
+    /// Text on standard output: the result of a command such as `config`.
+    Output {
+        /// The text; a line end is added where it has none.
+        text: String,
+    },
+    /// The session is being ended.
+    Stopping {
+        /// Why, such as `Ctrl-C`.
+        why: String,
+        /// A second request kills.
+        forced: bool,
+    },
+}
+
+/// A message for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// The service it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
+    /// Where in the manifest or Dockerfile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// What happened, in one sentence.
+    pub text: String,
+    /// More of it: a failing step's output, a log's last lines, a source line with its span underlined.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub detail: Vec<String>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+}
+
+impl Message {
+    /// A message of one sentence.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The same about a service.
+    #[must_use]
+    pub fn service(mut self, service: &ServiceName) -> Self {
+        self.service = Some(service.clone());
+        self
+    }
+
+    /// The same at a place.
+    #[must_use]
+    pub fn at(mut self, location: Option<&Location>) -> Self {
+        self.location = location.cloned();
+        self
+    }
+
+    /// The same with more lines of detail.
+    #[must_use]
+    pub fn detail(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.detail.extend(lines);
+        self
+    }
+}
+
+/// One step of a plan, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedStep {
+    /// Number of the step.
+    pub step: usize,
+    /// What it does.
+    pub what: String,
+    /// The service it is for.
+    pub service: Option<ServiceName>,
+    /// Why.
+    pub reason: String,
+    /// Steps that must be done before.
+    pub after: Vec<usize>,
+}
+
+/// Which stream of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogStream {
+    /// Standard output, or a terminal.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What a save did to one service, and where the time went.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reloaded {
+    /// The service.
+    pub service: ServiceName,
+    /// Files that changed, relative to the project where they are inside it.
+    pub files: Vec<PathBuf>,
+    /// What was done, such as `synced + restarted`, `rebuilt`, `nothing`.
+    pub action: String,
+    /// Why that and not something else.
+    pub reason: String,
+    /// The split, microseconds.
+    pub timings: Timings,
+    /// Why it failed; the old state goes on.
+    pub error: Option<Message>,
+}
+
+/// Where the time between a save and the running program went, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timings {
+    /// From the first event of the operating system to the quiet moment that ended the burst.
+    pub noticed_us: u64,
+    /// Reading and comparing, deciding.
+    pub decided_us: u64,
+    /// Files put into the container, or the image built.
+    pub synced_us: u64,
+    /// Command restarted, or container recreated.
+    pub restarted_us: u64,
+}
+
+impl Timings {
+    /// All of it.
+    pub fn total_us(&self) -> u64 {
+        self.noticed_us + self.decided_us + self.synced_us + self.restarted_us
+    }
+}

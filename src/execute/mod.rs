@@ -1,1 +1,21 @@
-//! Room `execute`.
+//! Carrying plans out, and the session that keeps a stack hot. The executor has no policy in it: what is done, in
+//! which order and why is all in the plan. The session is one select loop over requests, saves, the engine's events
+//! and finished jobs.
+
+mod agents;
+mod build;
+mod executor;
+mod failure;
+mod logs;
+mod observe;
+pub mod session;
+mod sources;
+mod step;
+mod sync_files;
+mod wait;
+
+pub use executor::{Executor, Outcome, RunOptions};
+pub use failure::{Cause, Failure};
+pub use logs::{Follow, LogOptions, Logs, lines};
+pub use observe::{View, observe, plan_failures, settle};
+pub use sources::{Loaded, Sources};

@@ -1,8 +1,16 @@
-//! Room `host`.
-#![allow(clippy::disallowed_methods, reason = "effects live here")]
+//! Room `host`: the machine that hob runs on. Files, watching them, the environment, signals, ports, locks.
+//!
+//! Everything here does I/O and decides nothing about services: what a change asks for is `plan`'s business.
 
 mod digests;
+pub mod env;
+pub mod lock;
+pub mod paths;
+pub mod ports;
+pub mod signals;
+pub mod terminal;
 mod tree;
+pub mod watch;
 
 pub use digests::DigestCache;
 pub use tree::DiskTree;

@@ -3,15 +3,18 @@
 
 mod digest;
 mod graph;
+mod measured;
 mod names;
 mod observed;
 mod project;
 mod scalar;
 mod service;
+mod spec;
 mod tree;
 
 pub use digest::Digest;
 pub use graph::{Cycle, Graph};
+pub use measured::{Effect, Effects, Measured, SyncAction, SyncTarget, Watch};
 pub use names::{ContainerId, ImageId, NetworkId, ProjectName, ServiceName};
 pub use observed::{
     ContainerState, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
@@ -22,4 +25,5 @@ pub use project::{
 };
 pub use scalar::{ByteSize, Interval, ParseScalarError};
 pub use service::*;
+pub use spec::{ContainerSpec, InjectedFile, NetworkSpec, VolumeSpec};
 pub use tree::{Entry, EntryKind, FileTree};

@@ -212,8 +212,8 @@ pub struct ObservedImage {
     pub stop_signal: Option<String>,
     /// Whether it has a `HEALTHCHECK` that runs.
     pub has_health_check: bool,
-    /// Whether it carries `ONBUILD` instructions.
-    pub on_build: bool,
+    /// Its `ONBUILD` instructions.
+    pub on_build: Vec<String>,
     /// `linux/amd64`.
     pub platform: String,
     /// Size in bytes.

@@ -1,1 +1,26 @@
-//! Room `plan`.
+//! From what should be and what is to what is to be done, each step with its reason. Pure: the same input gives the
+//! same plan, and a plan that was carried out leaves nothing to do.
+
+mod change;
+mod containers;
+mod debounce;
+mod down;
+pub mod labels;
+mod networks;
+mod op;
+mod reason;
+mod reconcile;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+pub use change::{Decision, HoldReason, Running, decide};
+pub use debounce::{Burst, Debouncer};
+pub use down::{DownOptions, Images, down, restart, start, stop};
+pub use labels::Labels;
+pub use op::{Create, Op, Plan, Step, StepId, Until};
+pub use reason::{Part, Reason};
+pub use reconcile::{Input, PlanError, Recreate, UpOptions, bases, images, up};
+pub use spec::container_spec;
+pub use wanted::{BY_DIGEST, Base, Wanted, WantedImage};

@@ -1,1 +1,73 @@
-//! Room `ui`.
+//! Shows events: for a person on a terminal (`tty`), as plain lines (`plain`), as JSON (`json`), or hardly at all
+//! (`quiet`). Nothing else in hob writes to the terminal, but the byte pump of an interactive `exec` or `run`.
+//!
+//! - Results of a command (tables, output, logs) go to standard output, everything else to standard error.
+//! - Text from containers and builds never drives the terminal: see `clean`.
+//! - One thread renders, in the order of the events. Whoever emits an event does not wait for the terminal, unless
+//!   the terminal is thousands of lines behind.
+
+mod ask;
+mod clean;
+mod common;
+mod fields;
+mod json;
+mod live;
+mod message;
+mod options;
+mod palette;
+mod plain;
+mod prefix;
+mod quiet;
+mod streams;
+mod summary;
+mod table;
+mod thread;
+mod tty;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::{Event, Sink};
+
+pub use ask::confirm;
+pub use options::{Ansi, Options, Progress, Surroundings};
+
+use options::Kind;
+use streams::Streams;
+
+/// Starts the rendering thread. Its end waits for everything that was emitted: drop every clone of the sink, or call
+/// [`Sink::flush`], before the process exits.
+pub fn sink(options: &Options) -> Arc<dyn Sink> {
+    let surroundings = Surroundings::detect();
+    let settings = options.settle(surroundings);
+    let streams = Streams::new(Box::new(io::stdout()), Box::new(io::stderr()), options.on_closed.clone());
+    Arc::new(thread::Thread::start(renderer(&settings, streams)))
+}
+
+fn renderer(settings: &options::Settings, streams: Streams) -> Box<dyn Render> {
+    match settings.kind {
+        Kind::Tty => Box::new(tty::Tty::new(settings, streams, tty::Area::stderr())),
+        Kind::Plain => Box::new(plain::Plain::new(settings, streams)),
+        Kind::Json => Box::new(json::Json::new(streams)),
+        Kind::Quiet => Box::new(quiet::Quiet::new(settings, streams)),
+    }
+}
+
+/// One way of showing events. `now` is the time since the renderer was made.
+trait Render: Send {
+    /// Takes one event. What it says may be kept until the next `flush`.
+    fn event(&mut self, event: Event, now: Duration);
+    /// Brings everything that was said to the terminal. Called when no event is waiting, so a line is never held
+    /// back, and a flood is written in large pieces.
+    fn flush(&mut self, now: Duration);
+    /// How long `tick` may wait if no event comes; `None` where nothing moves.
+    fn next_tick(&self, now: Duration) -> Option<Duration>;
+    /// Time has passed.
+    fn tick(&mut self, now: Duration);
+    /// The terminal is someone else's from here until the next event.
+    fn release(&mut self, now: Duration);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,524 @@
+//! hob's side of the protocol: requests go out, answers come back to whoever asked.
+//!
+//! Invariants: requests may be in flight together, each has its own id; the frames of a batch go out in one piece;
+//! dropping a future gives up the answer, not the request. When the stream ends every open request ends with
+//! [`AgentError::Ended`], and so does every later one.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::BUILD_ID;
+use super::protocol::{
+    Answer, DecodeError, Entry, FrameError, FrameReader, Op, PathError, Request, StatusReport, VERSION, encode_apply,
+    encode_frame, refusal,
+};
+
+/// Why the agent refused to speak with this hob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is of another version or build.
+    OtherVersion {
+        /// Its protocol version.
+        version: u16,
+        /// Its build id.
+        build: String,
+    },
+    /// The container's first process is not a supervisor, or does not answer.
+    NoSupervisor,
+    /// Anything else, which is a defect.
+    Other,
+}
+
+/// What went wrong between hob and the agent.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The agent refused to speak with this hob: it has to be replaced, with its container.
+    #[error("the agent refused: {message}")]
+    Refused {
+        /// Why.
+        reason: Refusal,
+        /// In the agent's words.
+        message: String,
+    },
+    /// The stream ended: the container or the engine is gone, or the agent was never there.
+    #[error("the stream to the agent ended{}", .0.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
+    Ended(Option<String>),
+    /// The agent could not do it.
+    #[error("{message}")]
+    Failed {
+        /// Error number of Linux, or 0.
+        errno: u32,
+        /// In the agent's words.
+        message: String,
+    },
+    /// The agent answered something that does not answer the request.
+    #[error("the agent gave an answer that does not fit the request")]
+    Unexpected,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Steps done.
+    pub done: u32,
+    /// How long the agent took.
+    pub took: Duration,
+    /// Steps not done; a path that the caller knows from the batch.
+    pub errors: Vec<PathError>,
+}
+
+/// A restart in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restarted {
+    /// The process before, where there was one.
+    pub old: Option<u32>,
+    /// The process now.
+    pub new: u32,
+    /// From the agent's receipt of the request to the end of the old process.
+    pub stopped: Duration,
+    /// From the agent's receipt of the request to the start of the new process.
+    pub started: Duration,
+    /// The grace was over and it was killed.
+    pub killed: bool,
+}
+
+/// A command to run in the container, as its user and in its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Command {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Variables besides the container's.
+    pub environment: Vec<(String, String)>,
+    /// Working directory; `None` for the container's.
+    pub workdir: Option<String>,
+}
+
+/// Where a command wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A command that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// Exit code; 128 and the number for a signal.
+    pub code: u8,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What follows a batch that had no errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Restart the command in place.
+    Restart {
+        /// The stop signal's number on Linux.
+        signal: u8,
+        /// Time before SIGKILL.
+        grace: Duration,
+    },
+    /// Send the command a signal.
+    Signal(u8),
+}
+
+/// What became of a [`Then`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThenOutcome {
+    /// The batch had errors, so it was not done.
+    Skipped,
+    /// Restarted.
+    Restarted(Restarted),
+    /// The signal was sent.
+    Signalled,
+}
+
+type Routes = Mutex<Option<HashMap<u32, mpsc::UnboundedSender<Answer>>>>;
+
+struct Shared {
+    routes: Routes,
+    /// Why the stream ended, once it has.
+    ended: Mutex<Option<String>>,
+    closed: CancellationToken,
+}
+
+/// The agent of one container. Clones speak over the same stream; when the last is dropped, the stream is closed, and
+/// the container's command runs on.
+#[derive(Clone)]
+pub struct AgentClient {
+    outgoing: mpsc::Sender<Vec<Vec<u8>>>,
+    shared: Arc<Shared>,
+    next_id: Arc<AtomicU32>,
+    supervisor: u32,
+    _reading: Arc<DropGuard>,
+}
+
+impl AgentClient {
+    /// Says hello over a stream (standard input and output of the exec of [`super::SERVE`]).
+    pub async fn connect<R, W>(reader: R, writer: W) -> Result<Self, AgentError>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        Self::connect_as(reader, writer, VERSION, BUILD_ID).await
+    }
+
+    async fn connect_as<R, W>(reader: R, writer: W, version: u16, build: &str) -> Result<Self, AgentError>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let (outgoing, frames) = mpsc::channel(16);
+        let closed = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            routes: Mutex::new(Some(HashMap::new())),
+            ended: Mutex::new(None),
+            closed: closed.clone(),
+        });
+        let stop = CancellationToken::new();
+        tokio::spawn(write_frames(writer, frames, closed));
+        tokio::spawn({
+            let (shared, stop) = (Arc::clone(&shared), stop.clone());
+            async move {
+                let why = tokio::select! {
+                    why = read_answers(reader, &shared) => why,
+                    () = stop.cancelled() => None,
+                };
+                shared.end(why);
+            }
+        });
+        let mut client = Self {
+            outgoing,
+            shared,
+            next_id: Arc::new(AtomicU32::new(1)),
+            supervisor: 0,
+            _reading: Arc::new(stop.drop_guard()),
+        };
+        let hello = Request::Hello { version, build: build.as_bytes().to_vec() };
+        match client.ask(&hello).await? {
+            Answer::Welcome { agent } => {
+                client.supervisor = agent;
+                Ok(client)
+            }
+            Answer::Refused { reason, version, build, message } => Err(AgentError::Refused {
+                reason: match reason {
+                    refusal::VERSION => Refusal::OtherVersion { version, build: text(&build) },
+                    refusal::NO_SUPERVISOR => Refusal::NoSupervisor,
+                    _ => Refusal::Other,
+                },
+                message: text(&message),
+            }),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The supervisor's process in the container: 1 unless the container has an init or shares its process ids.
+    pub fn supervisor(&self) -> u32 {
+        self.supervisor
+    }
+
+    /// Waits until the stream has ended.
+    pub async fn closed(&self) {
+        self.shared.closed.cancelled().await;
+    }
+
+    /// Whether the stream has ended.
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.is_cancelled()
+    }
+
+    /// Applies a batch of changed files.
+    pub async fn apply(&self, ops: Vec<Op>) -> Result<Applied, AgentError> {
+        let mut answers = self.send(|id| apply_frames(id, ops)).await?;
+        applied(self.next(&mut answers).await?)
+    }
+
+    /// Applies a batch and, if it had no errors, does what follows, in one round trip.
+    pub async fn apply_then(&self, ops: Vec<Op>, then: Then) -> Result<(Applied, ThenOutcome), AgentError> {
+        let second = self.id();
+        let mut seconds = self.register(second)?;
+        let mut firsts = self
+            .send(|after| {
+                let mut frames = apply_frames(after, ops);
+                let request = match then {
+                    Then::Restart { signal, grace } => Request::Restart { signal, grace_ms: millis(grace), after },
+                    Then::Signal(signal) => Request::Signal { signal, after },
+                };
+                frames.push(frame(&request, second));
+                frames
+            })
+            .await?;
+        let applied = applied(self.next(&mut firsts).await?)?;
+        let answer = self.next(&mut seconds).await?;
+        let outcome = match answer {
+            Answer::Failed { .. } if !applied.errors.is_empty() => ThenOutcome::Skipped,
+            Answer::Done => ThenOutcome::Signalled,
+            answer => ThenOutcome::Restarted(restarted(answer)?),
+        };
+        Ok((applied, outcome))
+    }
+
+    /// Restarts the command in place: the signal, SIGKILL after the grace, and then a new start.
+    pub async fn restart(&self, signal: u8, grace: Duration) -> Result<Restarted, AgentError> {
+        restarted(self.ask(&Request::Restart { signal, grace_ms: millis(grace), after: 0 }).await?)
+    }
+
+    /// Sends the command a signal.
+    pub async fn signal(&self, signal: u8) -> Result<(), AgentError> {
+        match self.ask(&Request::Signal { signal, after: 0 }).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Runs a command as the container's user and gives its output as it comes. A command that cannot be started is
+    /// [`AgentError::Failed`].
+    pub async fn exec(
+        &self,
+        command: Command,
+        mut output: impl FnMut(OutputStream, &[u8]),
+    ) -> Result<Executed, AgentError> {
+        let bytes = |text: String| text.into_bytes();
+        let request = Request::Exec {
+            argv: command.argv.into_iter().map(bytes).collect(),
+            env: command.environment.iter().map(|(name, value)| format!("{name}={value}").into_bytes()).collect(),
+            workdir: command.workdir.unwrap_or_default().into_bytes(),
+            after: 0,
+        };
+        let mut answers = self.send(|id| vec![frame(&request, id)]).await?;
+        loop {
+            match self.next(&mut answers).await? {
+                Answer::Output { stream: 1, data } => output(OutputStream::Stdout, &data),
+                Answer::Output { data, .. } => output(OutputStream::Stderr, &data),
+                Answer::Exited { code, micros } => return Ok(Executed { code, took: Duration::from_micros(micros) }),
+                other => return Err(unexpected(other)),
+            }
+        }
+    }
+
+    /// How the command is.
+    pub async fn status(&self) -> Result<StatusReport, AgentError> {
+        match self.ask(&Request::Status).await? {
+            Answer::Status(status) => Ok(status),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// What is at these paths below an absolute target (an empty path is the target itself), with all in them and with
+    /// the SHA-256 of every file where that is asked for.
+    pub async fn list(
+        &self,
+        target: &str,
+        paths: Vec<Vec<u8>>,
+        recursive: bool,
+        digest: bool,
+    ) -> Result<Vec<Entry>, AgentError> {
+        let request = Request::List { target: target.as_bytes().to_vec(), paths, recursive, digest };
+        let mut answers = self.send(|id| vec![frame(&request, id)]).await?;
+        let mut all = Vec::new();
+        loop {
+            match self.next(&mut answers).await? {
+                Answer::Entries { more, entries } => {
+                    all.extend(entries);
+                    if !more {
+                        return Ok(all);
+                    }
+                }
+                other => return Err(unexpected(other)),
+            }
+        }
+    }
+
+    /// User and group of `user[:group]`, by the container's own files and as `COPY --chown` reads it.
+    pub async fn owner(&self, name: &str) -> Result<(u32, u32), AgentError> {
+        match self.ask(&Request::Owner { name: name.as_bytes().to_vec() }).await? {
+            Answer::Owner { uid, gid } => Ok((uid, gid)),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    fn id(&self) -> u32 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn register(&self, id: u32) -> Result<Answers<'_>, AgentError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut routes = lock(&self.shared.routes);
+        match routes.as_mut() {
+            Some(routes) => {
+                routes.insert(id, sender);
+                Ok(Answers { id, receiver, shared: &self.shared })
+            }
+            None => {
+                drop(routes);
+                Err(self.shared.error())
+            }
+        }
+    }
+
+    async fn send(&self, frames: impl FnOnce(u32) -> Vec<Vec<u8>>) -> Result<Answers<'_>, AgentError> {
+        let id = self.id();
+        let answers = self.register(id)?;
+        self.outgoing.send(frames(id)).await.map_err(|_| self.shared.error())?;
+        Ok(answers)
+    }
+
+    async fn next(&self, answers: &mut Answers<'_>) -> Result<Answer, AgentError> {
+        answers.receiver.recv().await.ok_or_else(|| self.shared.error())
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Answer, AgentError> {
+        let mut answers = self.send(|id| vec![frame(request, id)]).await?;
+        self.next(&mut answers).await
+    }
+}
+
+/// The answers to one request; forgets the route when it is dropped.
+struct Answers<'a> {
+    id: u32,
+    receiver: mpsc::UnboundedReceiver<Answer>,
+    shared: &'a Shared,
+}
+
+impl Drop for Answers<'_> {
+    fn drop(&mut self) {
+        if let Some(routes) = lock(&self.shared.routes).as_mut() {
+            routes.remove(&self.id);
+        }
+    }
+}
+
+impl Shared {
+    fn end(&self, why: Option<String>) {
+        *lock(&self.ended) = why;
+        // Dropping the senders ends every request that waits.
+        lock(&self.routes).take();
+        self.closed.cancel();
+    }
+
+    fn error(&self) -> AgentError {
+        AgentError::Ended(lock(&self.ended).clone())
+    }
+}
+
+/// Nothing panics while it holds one of these locks, so a poisoned one is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn write_frames(
+    mut writer: impl AsyncWrite + Unpin,
+    mut frames: mpsc::Receiver<Vec<Vec<u8>>>,
+    closed: CancellationToken,
+) {
+    let write = async {
+        while let Some(batch) = frames.recv().await {
+            for frame in batch {
+                writer.write_all(&frame).await?;
+            }
+            writer.flush().await?;
+        }
+        io::Result::Ok(())
+    };
+    tokio::select! {
+        // A stream that takes nothing more is seen by the reader as its end.
+        _ = write => {}
+        () = closed.cancelled() => {}
+    }
+    let _ = writer.shutdown().await;
+}
+
+/// Reads until the stream ends, and says why if not because it was closed.
+async fn read_answers(mut reader: impl AsyncRead + Unpin, shared: &Shared) -> Option<String> {
+    let mut frames = FrameReader::default();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match reader.read(&mut buffer).await {
+            Ok(0) if frames.is_partial() => return Some("in the middle of an answer".to_owned()),
+            Ok(0) => return None,
+            Ok(count) => frames.push(&buffer[..count]),
+            Err(error) => return Some(error.to_string()),
+        }
+        if let Err(error) = route(&mut frames, shared) {
+            return Some(error);
+        }
+        frames.shrink();
+    }
+}
+
+fn route(frames: &mut FrameReader, shared: &Shared) -> Result<(), String> {
+    let words = |error: FrameError| format!("it sent {error}");
+    while let Some((kind, id, message)) = frames.next_frame().map_err(words)? {
+        let answer = Answer::decode(kind, message).map_err(|error: DecodeError| format!("it sent {error}"))?;
+        if let Answer::Over { code } = answer {
+            // Said outright, as not every engine ends the stream when the container ends.
+            return Err(format!("the container's command ended with code {code}"));
+        }
+        if let Some(route) = lock(&shared.routes).as_ref().and_then(|routes| routes.get(&id)) {
+            // Whoever asked may have gone; then nobody wants the answer.
+            let _ = route.send(answer);
+        }
+    }
+    Ok(())
+}
+
+fn frame(request: &Request, id: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_frame(&mut out, request.kind(), id, &request.encode());
+    out
+}
+
+fn apply_frames(id: u32, ops: Vec<Op>) -> Vec<Vec<u8>> {
+    let kind = Request::Apply { more: false, ops: Vec::new() }.kind();
+    let framed = |message: Vec<u8>| {
+        let mut out = Vec::with_capacity(message.len() + 9);
+        encode_frame(&mut out, kind, id, &message);
+        out
+    };
+    encode_apply(ops).into_iter().map(framed).collect()
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn applied(answer: Answer) -> Result<Applied, AgentError> {
+    match answer {
+        Answer::Applied { done, micros, errors } => Ok(Applied { done, took: Duration::from_micros(micros), errors }),
+        other => Err(unexpected(other)),
+    }
+}
+
+fn restarted(answer: Answer) -> Result<Restarted, AgentError> {
+    match answer {
+        Answer::Restarted { old, new, stopped, started, killed } => Ok(Restarted {
+            old: (old != 0).then_some(old),
+            new,
+            stopped: Duration::from_micros(stopped),
+            started: Duration::from_micros(started),
+            killed,
+        }),
+        other => Err(unexpected(other)),
+    }
+}
+
+fn unexpected(answer: Answer) -> AgentError {
+    match answer {
+        Answer::Failed { errno, message } => AgentError::Failed { errno, message: text(&message) },
+        _ => AgentError::Unexpected,
+    }
+}

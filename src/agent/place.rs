@@ -1,0 +1,191 @@
+//! Which containers can have the agent, and what their command becomes.
+
+use super::{MOUNT, PATH};
+use crate::model::{EngineInfo, ObservedImage, Service};
+
+/// Why a container cannot have the agent; hob then restarts the container instead of its command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// This hob carries no agent.
+    #[error("this build of hob carries no agent (it carries one where it is built on Linux on x86_64 or aarch64)")]
+    NotBuilt,
+    /// The image is for another architecture than the agent.
+    #[error("the image is for {image} and hob's agent for {agent}")]
+    Platform {
+        /// The image's platform.
+        image: String,
+        /// The agent's platform.
+        agent: String,
+    },
+    /// Neither the manifest nor the image says what to run.
+    #[error("neither the manifest nor the image says what to run")]
+    NoCommand,
+    /// The command is an init system that runs only as the first process.
+    #[error("{0} runs only as the container's first process")]
+    NeedsFirst(String),
+    /// Something of the user's is mounted where the agent would be.
+    #[error("{0} is mounted where hob's agent would be")]
+    MountTaken(String),
+}
+
+/// Init systems that refuse to run unless they are process 1 (s6-overlay, systemd, OpenRC, BusyBox).
+const FIRST_ONLY: [&str; 8] = [
+    "/init",
+    "/sbin/init",
+    "/usr/sbin/init",
+    "/bin/systemd",
+    "/lib/systemd/systemd",
+    "/usr/lib/systemd/systemd",
+    "/sbin/openrc-init",
+    "init",
+];
+
+/// Entry point and command of a container that has the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrapped {
+    /// `Entrypoint` of the container: the agent, then what would have been the entry point.
+    pub entrypoint: Vec<String>,
+    /// `Cmd` of the container. It must be given even where it is the image's: an engine drops the image's command
+    /// when an entry point is given.
+    pub cmd: Vec<String>,
+}
+
+/// What a container's entry point and command become, so that the agent runs what would have run. `None` where
+/// nothing would.
+///
+/// As an engine does it: an entry point of the manifest drops the image's command, an empty one clears the image's.
+pub fn wrap(image: &ObservedImage, service: &Service) -> Option<Wrapped> {
+    let entrypoint = service.entrypoint.as_ref().unwrap_or(&image.entrypoint);
+    let cmd = match (&service.command, &service.entrypoint) {
+        (Some(command), _) => command.clone(),
+        (None, Some(own)) if !own.is_empty() => Vec::new(),
+        (None, _) => image.cmd.clone(),
+    };
+    if entrypoint.is_empty() && cmd.is_empty() {
+        return None;
+    }
+    let mut wrapped: Vec<String> = [PATH, "run", "--"].map(str::to_owned).to_vec();
+    wrapped.extend(entrypoint.iter().cloned());
+    Some(Wrapped { entrypoint: wrapped, cmd })
+}
+
+/// Whether a container of the service can have the agent.
+///
+/// `init: true` is fine (the engine's init is process 1 and runs the agent as its child), and so are `pid`, `ipc` and
+/// network modes of any kind: the agent finds its own children and its own socket in each.
+pub fn can_run(image: &ObservedImage, service: &Service, engine: &EngineInfo) -> Result<(), Why> {
+    if super::binary().is_none() {
+        return Err(Why::NotBuilt);
+    }
+    let platform = [&image.platform, &engine.platform].into_iter().find(|text| !text.is_empty());
+    if let Some(platform) = platform.filter(|platform| !is_ours(platform)) {
+        return Err(Why::Platform { image: platform.clone(), agent: format!("linux/{}", architecture()) });
+    }
+    let taken = service.volumes.iter().find(|mount| {
+        let target = mount.target.trim_end_matches('/');
+        target == MOUNT || target.starts_with(&format!("{MOUNT}/"))
+    });
+    if let Some(mount) = taken {
+        return Err(Why::MountTaken(mount.target.clone()));
+    }
+    let wrapped = wrap(image, service).ok_or(Why::NoCommand)?;
+    match wrapped.entrypoint.iter().skip(3).chain(&wrapped.cmd).next() {
+        Some(first) if FIRST_ONLY.contains(&first.as_str()) => Err(Why::NeedsFirst(first.clone())),
+        _ => Ok(()),
+    }
+}
+
+/// The agent's architecture, as engines name it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// Whether a platform (`linux/arm64/v8`) is the agent's.
+fn is_ours(platform: &str) -> bool {
+    let mut parts = platform.split('/');
+    let (system, arch) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let arch = match arch {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    system == "linux" && arch == architecture()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    fn image(entrypoint: &[&str], cmd: &[&str]) -> ObservedImage {
+        ObservedImage {
+            entrypoint: strings(entrypoint),
+            cmd: strings(cmd),
+            platform: format!("linux/{}", architecture()),
+            ..ObservedImage::default()
+        }
+    }
+
+    fn service(entrypoint: Option<&[&str]>, command: Option<&[&str]>) -> Service {
+        Service { entrypoint: entrypoint.map(strings), command: command.map(strings), ..Service::default() }
+    }
+
+    type Words<'a> = &'a [&'a str];
+
+    #[test]
+    fn the_wrapped_command_is_what_the_engine_would_have_run() {
+        let both = image(&["/entry"], &["serve", "--all"]);
+        let cases: [(&ObservedImage, Service, Option<(Words<'_>, Words<'_>)>); 7] = [
+            (&both, service(None, None), Some((&["/entry"], &["serve", "--all"]))),
+            (&both, service(None, Some(&["other"])), Some((&["/entry"], &["other"]))),
+            (&both, service(Some(&["/mine"]), None), Some((&["/mine"], &[]))),
+            (&both, service(Some(&["/mine"]), Some(&["a"])), Some((&["/mine"], &["a"]))),
+            (&both, service(Some(&[]), None), Some((&[], &["serve", "--all"]))),
+            (&both, service(None, Some(&[])), Some((&["/entry"], &[]))),
+            (&image(&[], &[]), service(None, None), None),
+        ];
+        for (image, service, expected) in cases {
+            let expected = expected.map(|(entrypoint, cmd)| Wrapped {
+                entrypoint: [&["/.hob/agent", "run", "--"], entrypoint]
+                    .concat()
+                    .iter()
+                    .map(|&s| s.to_owned())
+                    .collect(),
+                cmd: strings(cmd),
+            });
+            assert_eq!(wrap(image, &service), expected, "{:?} {:?}", service.entrypoint, service.command);
+        }
+    }
+
+    #[test]
+    fn what_cannot_have_the_agent_says_why() {
+        let engine = EngineInfo { platform: format!("linux/{}", architecture()), ..EngineInfo::default() };
+        let plain = image(&[], &["serve"]);
+        assert_eq!(can_run(&plain, &Service::default(), &engine), Ok(()));
+        let other = ObservedImage { platform: "linux/s390x".to_owned(), ..plain.clone() };
+        assert!(matches!(can_run(&other, &Service::default(), &engine), Err(Why::Platform { .. })));
+        let windows = ObservedImage { platform: "windows/amd64".to_owned(), ..plain.clone() };
+        assert!(matches!(can_run(&windows, &Service::default(), &engine), Err(Why::Platform { .. })));
+        let init = image(&["/init"], &[]);
+        assert_eq!(can_run(&init, &Service::default(), &engine), Err(Why::NeedsFirst("/init".to_owned())));
+        assert_eq!(can_run(&image(&[], &[]), &Service::default(), &engine), Err(Why::NoCommand));
+        let mut mounted = Service::default();
+        mounted.volumes.push(crate::model::Mount { target: "/.hob/".to_owned(), ..crate::model::Mount::default() });
+        assert_eq!(can_run(&plain, &mounted, &engine), Err(Why::MountTaken("/.hob/".to_owned())));
+        for (modes, name) in [
+            (Service { init: Some(true), ..Service::default() }, "init"),
+            (Service { pid: Some("host".to_owned()), ..Service::default() }, "pid"),
+            (Service { network_mode: Some("host".to_owned()), ..Service::default() }, "network"),
+            (Service { read_only: true, ..Service::default() }, "read_only"),
+        ] {
+            assert_eq!(can_run(&plain, &modes, &engine), Ok(()), "{name}");
+        }
+    }
+}

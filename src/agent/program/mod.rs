@@ -1,0 +1,20 @@
+//! The agent's own source, seen by hob only in tests: so that clippy reads it and its pure parts have unit tests.
+//! The program itself is made from `main.rs` by `build.rs`. It uses `core` and `alloc` only, and names its own modules
+//! by `super`, so that both ways of compiling it work.
+#![allow(dead_code, unused_imports, reason = "in a test build nobody calls the program's entry points")]
+#![allow(unsafe_code, reason = "system calls")]
+
+mod batch;
+mod control;
+mod list;
+mod lookup;
+mod owner;
+mod processes;
+use super::protocol;
+mod run;
+mod serve;
+mod sha256;
+mod spawn;
+use crate::supervise::machine as supervise;
+mod sys;
+mod walk;

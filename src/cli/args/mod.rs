@@ -1,0 +1,138 @@
+//! The command line: every command with its options, and nothing of what they do. Names, short forms and defaults are
+//! those of Docker Compose 2.40, so that scripts keep working; what is hob's own says so in its help.
+//!
+//! `-f` and `-p` stand before the command, as in Compose, because several commands use those letters themselves. The
+//! other global options may stand on either side of it.
+
+mod containers;
+mod project;
+mod tools;
+mod up;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::ui;
+
+pub use containers::{
+    ExecArgs, KillArgs, LogsArgs, PsArgs, RestartArgs, RmArgs, RunArgs, StartArgs, StatusFilter, StopArgs,
+};
+pub use project::{BuildArgs, ConfigArgs, ConfigFormat, ConfigList, DownArgs, PullArgs, PullPolicyArg, RemoveImages};
+pub use tools::{
+    CompletionsArgs, DoctorArgs, ExplainArgs, InitArgs, PruneArgs, SchemaArgs, TableFormat, TextFormat, VersionArgs,
+    VersionFormat, WatchArgs, WhyArgs,
+};
+pub use up::{PullWhen, UpArgs};
+pub use values::{KeyValue, Scale, Tail};
+
+/// Runs a team's services on a developer's machine and keeps them hot: every save is live.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "hob",
+    version,
+    arg_required_else_help = true,
+    propagate_version = false,
+    max_term_width = 100,
+    after_help = "Run `hob COMMAND --help` for the options of a command."
+)]
+pub struct Cli {
+    /// Options that every command has.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command has. Their ids must differ from those of every command's own options, which a test
+/// holds: clap would mix up the two.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Manifest to read; give it again to merge another over it
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Name of the project [default: the manifest's `name`, or its folder's]
+    #[arg(short, long, value_name = "NAME")]
+    pub project_name: Option<String>,
+
+    /// Profile to enable, besides services without profiles; repeatable, `*` for all
+    #[arg(id = "profile", long = "profile", value_name = "NAME", global = true)]
+    pub profiles: Vec<String>,
+
+    /// File of variables for interpolation, in place of `.env`; repeatable
+    #[arg(id = "env-file", long = "env-file", value_name = "FILE", global = true)]
+    pub env_files: Vec<PathBuf>,
+
+    /// Folder that relative paths start from [default: the first manifest's]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub project_directory: Option<PathBuf>,
+
+    /// Change to this folder before anything else
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub change_dir: Option<PathBuf>,
+
+    /// How to show progress [default: auto]
+    #[arg(long, value_enum, value_name = "TYPE", global = true)]
+    pub progress: Option<ui::Progress>,
+
+    /// When to use colours and cursor movement [default: auto]
+    #[arg(long, value_enum, value_name = "WHEN", global = true)]
+    pub ansi: Option<ui::Ansi>,
+
+    /// Say more: builds' output as it comes, reasons, where the time of a reload went
+    #[arg(long, global = true)]
+    pub verbose: bool,
+}
+
+impl GlobalArgs {
+    /// How the ui is to show things, where a command has no wishes of its own. An option wins over Compose's
+    /// variables `COMPOSE_PROGRESS` and `COMPOSE_ANSI`, which `env` looks up.
+    pub fn ui(&self, env: impl Fn(&str) -> Option<String>) -> ui::Options {
+        fn parsed<T: clap::ValueEnum>(text: Option<String>) -> Option<T> {
+            T::from_str(&text?, true).ok()
+        }
+        ui::Options {
+            progress: self.progress.or_else(|| parsed(env("COMPOSE_PROGRESS"))).unwrap_or_default(),
+            ansi: self.ansi.or_else(|| parsed(env("COMPOSE_ANSI"))).unwrap_or_default(),
+            verbose: self.verbose,
+            timings: self.verbose,
+            ..ui::Options::default()
+        }
+    }
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+#[allow(missing_docs, reason = "what a command does is said at its arguments, which clap shows")]
+pub enum Command {
+    Up(UpArgs),
+    Down(DownArgs),
+    Ps(PsArgs),
+    Logs(LogsArgs),
+    Exec(ExecArgs),
+    Run(RunArgs),
+    Build(BuildArgs),
+    Pull(PullArgs),
+    Start(StartArgs),
+    Stop(StopArgs),
+    Restart(RestartArgs),
+    Kill(KillArgs),
+    Rm(RmArgs),
+    Watch(WatchArgs),
+    Config(ConfigArgs),
+    Why(WhyArgs),
+    Explain(ExplainArgs),
+    Doctor(DoctorArgs),
+    Init(InitArgs),
+    Schema(SchemaArgs),
+    Prune(PruneArgs),
+    Completions(CompletionsArgs),
+    Version(VersionArgs),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! Commands on the project as a whole: its manifest, its images, its end.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, ValueEnum};
+
+use super::KeyValue;
+
+/// Which images `down` removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RemoveImages {
+    /// Those that hob named, which a build can bring back
+    Local,
+    /// Every image that a service uses
+    All,
+}
+
+/// Stop and remove the project's containers and networks.
+///
+/// Volumes stay unless `--volumes` is given.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DownArgs {
+    /// Services to remove [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+
+    /// Remove the manifest's named volumes and the containers' anonymous ones
+    #[arg(short, long)]
+    pub volumes: bool,
+
+    /// Remove images
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub rmi: Option<RemoveImages>,
+
+    /// Remove containers of services that the manifest no longer has
+    #[arg(long)]
+    pub remove_orphans: bool,
+
+    /// Seconds that a container has to stop before it is killed
+    #[arg(short, long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Build images.
+///
+/// An image that exists for the same inputs is not built again.
+#[derive(Clone, Debug, Default, Args)]
+pub struct BuildArgs {
+    /// Services whose images to build [default: all that have a build]
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+
+    /// Do not use the builder's cache, nor an image that is there
+    #[arg(long)]
+    pub no_cache: bool,
+
+    /// Ask the registry for newer base images
+    #[arg(long)]
+    pub pull: bool,
+
+    /// Build argument, over those of the manifest; repeatable
+    #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
+    pub build_args: Vec<KeyValue>,
+
+    /// Build the images of what the services depend on too
+    #[arg(long)]
+    pub with_dependencies: bool,
+
+    /// Show nothing of the build unless it fails
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// When `pull` pulls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PullPolicyArg {
+    /// Where the engine does not have the image
+    Missing,
+    /// Always
+    Always,
+}
+
+/// Pull images.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PullArgs {
+    /// Services whose images to pull [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+
+    /// Pull the images of what the services depend on too
+    #[arg(long)]
+    pub include_deps: bool,
+
+    /// Leave out services that can be built
+    #[arg(long)]
+    pub ignore_buildable: bool,
+
+    /// Go on when an image cannot be pulled
+    #[arg(long)]
+    pub ignore_pull_failures: bool,
+
+    /// When to pull
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub policy: Option<PullPolicyArg>,
+
+    /// Do not show progress
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// How `config` prints the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ConfigFormat {
+    /// YAML
+    #[default]
+    Yaml,
+    /// JSON; diagnostics too, as an array
+    Json,
+}
+
+/// What `config` lists in place of the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigList {
+    /// Services.
+    Services,
+    /// Images of services.
+    Images,
+    /// Volumes.
+    Volumes,
+    /// Networks.
+    Networks,
+    /// Models.
+    Models,
+    /// Profiles.
+    Profiles,
+    /// Variables that interpolation sees.
+    Environment,
+    /// A digest of the configuration of these services; `*` for all.
+    Hash(String),
+    /// Where the value at this path came from.
+    Explain(String),
+}
+
+/// Check the manifest and print it in canonical form.
+#[derive(Clone, Debug, Default, Args)]
+#[command(group = ArgGroup::new("list").multiple(false))]
+pub struct ConfigArgs {
+    /// Services to print, with what they depend on [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub services_named: Vec<String>,
+
+    /// How to print
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: ConfigFormat,
+
+    /// Print the services' names, one per line
+    #[arg(long, group = "list")]
+    pub services: bool,
+
+    /// Print the images' names, one per line
+    #[arg(long, group = "list")]
+    pub images: bool,
+
+    /// Print the volumes' names, one per line
+    #[arg(long, group = "list")]
+    pub volumes: bool,
+
+    /// Print the networks' names, one per line
+    #[arg(long, group = "list")]
+    pub networks: bool,
+
+    /// Print the models' names, one per line
+    #[arg(long, group = "list")]
+    pub models: bool,
+
+    /// Print the profiles' names, one per line
+    #[arg(long, group = "list")]
+    pub profiles: bool,
+
+    /// Print the variables that interpolation sees
+    #[arg(long, group = "list")]
+    pub environment: bool,
+
+    /// Print a digest of a service's configuration; `*` for every service
+    #[arg(long, value_name = "SERVICE", group = "list")]
+    pub hash: Option<String>,
+
+    /// Say where a value came from, such as `services.api.environment.LOG_LEVEL` (hob's own)
+    #[arg(long, value_name = "PATH", group = "list")]
+    pub explain: Option<String>,
+
+    /// Leave variables as they are written
+    #[arg(long)]
+    pub no_interpolate: bool,
+
+    /// Check only, and print nothing but what is wrong
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Write to a file in place of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// What to list in place of the model.
+    pub fn list(&self) -> Option<ConfigList> {
+        let flags = [
+            (self.services, ConfigList::Services),
+            (self.images, ConfigList::Images),
+            (self.volumes, ConfigList::Volumes),
+            (self.networks, ConfigList::Networks),
+            (self.models, ConfigList::Models),
+            (self.profiles, ConfigList::Profiles),
+            (self.environment, ConfigList::Environment),
+        ];
+        let flag = flags.into_iter().find_map(|(given, list)| given.then_some(list));
+        let hash = || self.hash.clone().map(ConfigList::Hash);
+        flag.or_else(hash).or_else(|| self.explain.clone().map(ConfigList::Explain))
+    }
+}

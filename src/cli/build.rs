@@ -1,0 +1,65 @@
+//! `hob build` and `hob pull`.
+
+use super::args::{BuildArgs, PullArgs, PullPolicyArg};
+use super::context::Context;
+use super::exit::Exit;
+use super::sources::BuildOptions;
+use super::up::scope;
+use crate::execute::{RunOptions, plan_failures, settle};
+use crate::model::ServiceName;
+use crate::plan::{self, Op, Plan, UpOptions};
+
+/// Builds images.
+pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
+    let options = BuildOptions { args: context.variables(&args.build_args), pull: args.pull, no_cache: args.no_cache };
+    let stack = context.stack_with(&args.services, Vec::new(), options).await?;
+    let named = context.named(&stack.project, &args.services)?;
+    let chosen: Vec<ServiceName> = scope(&stack, &named, !args.with_dependencies)
+        .into_iter()
+        .filter(|name| stack.project.services.get(name).is_some_and(|service| service.build.is_some()))
+        .collect();
+    let rebuild = args.no_cache || args.pull;
+    let options = UpOptions { services: chosen.clone(), no_deps: true, rebuild, ..UpOptions::default() };
+    let view = settle(&stack.executor, &stack.project, &chosen, &options, &RunOptions::default()).await;
+    let view = view.map_err(|failures| context.failures(failures))?;
+    let plan = plan::images(view.input(&std::collections::HashMap::new()), &options)
+        .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
+    let outcome = stack.executor.run(&stack.project, &plan, &RunOptions::default()).await;
+    let _ = context.tree.save();
+    if outcome.is_success() { Ok(Exit::Ok) } else { Err(context.failures(outcome.failures)) }
+}
+
+/// Pulls images.
+pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&args.services).await?;
+    let named = context.named(&stack.project, &args.services)?;
+    let chosen = scope(&stack, &named, !args.include_deps);
+    let policy = if args.policy == Some(PullPolicyArg::Missing) { "missing" } else { "always" };
+    let mut query = crate::engine::Query { project: stack.project.name.to_string(), ..Default::default() };
+    let images: Vec<(ServiceName, String, Option<String>)> = chosen
+        .iter()
+        .filter_map(|name| stack.project.services.get(name))
+        .filter(|service| service.build.is_none())
+        .filter_map(|service| Some((service.name.clone(), service.image.clone()?, service.platform.clone())))
+        .collect();
+    query.images = images.iter().map(|(_, image, _)| image.clone()).collect();
+    let observed = stack.engine.observe(&query).await?;
+    let mut plan = Plan::default();
+    for (service, image, platform) in images {
+        let there = observed.images.contains_key(&image);
+        if policy == "missing" && there {
+            continue;
+        }
+        let op = Op::Pull { image, platform };
+        if !plan.steps.iter().any(|step| step.op == op) {
+            plan.push(op, Some(&service), plan::Reason::Asked("pull"), Vec::new());
+        }
+    }
+    let run = RunOptions { keep_going: true, ..RunOptions::default() };
+    let outcome = stack.executor.run(&stack.project, &plan, &run).await;
+    if outcome.is_success() || args.ignore_pull_failures {
+        Ok(Exit::Ok)
+    } else {
+        Err(context.failures(outcome.failures))
+    }
+}

@@ -1,0 +1,112 @@
+//! `hob config`: the manifest in canonical form, and what is in it.
+
+use std::fs;
+
+use super::args::{ConfigArgs, ConfigFormat, ConfigList};
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::sources::message;
+use crate::event::Event;
+use crate::manifest::{self, LoadOptions, Severity};
+use crate::model::{Graph, Project, ServiceName};
+use crate::plan::{Labels, Wanted, container_spec};
+
+/// Checks and prints.
+pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
+    let options = LoadOptions { no_interpolate: args.no_interpolate, ..context.load_options(&args.services_named) };
+    let loaded = manifest::load(&*context.tree, &options);
+    let errors = loaded.diagnostics.iter().any(|d| d.severity == Severity::Error);
+    if args.format == ConfigFormat::Json && errors {
+        // For an editor's problem matcher or a CI annotation.
+        let text = serde_json::to_string_pretty(&loaded.diagnostics)?;
+        context.sink.emit(Event::Output { text });
+        return Ok(Exit::Manifest);
+    }
+    for diagnostic in &loaded.diagnostics {
+        let message = message(diagnostic);
+        context.sink.emit(match diagnostic.severity {
+            Severity::Error => Event::Error(message),
+            _ => Event::Warning(message),
+        });
+    }
+    let Some(mut project) = loaded.project.filter(|_| !errors) else {
+        let located = loaded.diagnostics.iter().any(|d| d.location.is_some());
+        return Ok(if located { Exit::Manifest } else { Exit::NoManifest });
+    };
+    let named = context.named(&project, &args.services_named)?;
+    if !named.is_empty() {
+        let keep = Graph::of(&project).closure(named);
+        project.services.retain(|name, _| keep.contains(name));
+    }
+    if args.quiet {
+        return Ok(Exit::Ok);
+    }
+    let text = match args.list() {
+        Some(list) => listed(context, &project, &list)?,
+        None if args.format == ConfigFormat::Json => {
+            serde_json::to_string_pretty(&manifest::json(&project)).unwrap_or_default()
+        }
+        None => manifest::to_yaml(&project),
+    };
+    match &args.output {
+        Some(path) => {
+            let path = context.working_dir.join(path);
+            fs::write(&path, text)
+                .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", path.display())))?;
+        }
+        None => context.sink.emit(Event::Output { text }),
+    }
+    Ok(Exit::Ok)
+}
+
+fn listed(context: &Context, project: &Project, list: &ConfigList) -> Result<String, Failure> {
+    let mut lines: Vec<String> = match list {
+        ConfigList::Services => project.services.keys().map(ToString::to_string).collect(),
+        ConfigList::Images => project.services.values().map(|service| project.image_name(service)).collect(),
+        ConfigList::Volumes => project.volumes.keys().cloned().collect(),
+        ConfigList::Networks => project.networks.keys().cloned().collect(),
+        ConfigList::Models => project.models.keys().cloned().collect(),
+        ConfigList::Profiles => {
+            let all = project.services.values().chain(project.disabled.values());
+            let mut profiles: Vec<String> = all.flat_map(|service| service.profiles.iter().cloned()).collect();
+            profiles.sort();
+            profiles.dedup();
+            profiles
+        }
+        ConfigList::Environment => context.environment.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        ConfigList::Hash(which) => {
+            let all: Vec<&ServiceName> = project.services.keys().collect();
+            let wanted: Vec<&ServiceName> = match which.as_str() {
+                "*" => all,
+                names => all.into_iter().filter(|name| names.split(',').any(|n| n == name.as_str())).collect(),
+            };
+            wanted.into_iter().filter_map(|name| project.services.get(name)).map(|s| hash(project, s)).collect()
+        }
+        ConfigList::Explain(path) => vec![explained(project, path)?],
+    };
+    if matches!(list, ConfigList::Images) {
+        lines.sort();
+        lines.dedup();
+    }
+    Ok(lines.join("\n"))
+}
+
+fn hash(project: &Project, service: &crate::model::Service) -> String {
+    let wanted = Wanted::default();
+    let spec = container_spec(project, service, 1, &wanted, &indexmap::IndexMap::new());
+    format!("{} {}", service.name, Labels::of(service, &spec, &[], "").hash())
+}
+
+/// Where a value came from.
+fn explained(project: &Project, path: &str) -> Result<String, Failure> {
+    let value = serde_json::to_value(project).unwrap_or_default();
+    let found = path.split('.').try_fold(&value, |value, part| match part.parse::<usize>() {
+        Ok(index) if value.is_array() => value.get(index),
+        _ => value.get(part),
+    });
+    let Some(found) = found else {
+        return Err(Failure::new(Exit::Manifest, format!("the manifest has no {path}")));
+    };
+    let place = project.locate(path).map_or_else(|| "set by hob".to_owned(), ToString::to_string);
+    Ok(format!("{path}: {found}\n  from {place}"))
+}

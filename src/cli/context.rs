@@ -1,0 +1,205 @@
+//! What every command starts from: the surroundings, the project, the engine, the lock.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::args::{GlobalArgs, KeyValue};
+use super::exit::{Exit, Failure};
+use super::history::History;
+use super::sources::{BuildOptions, DiskSources, load};
+use crate::engine::Engine;
+use crate::engine::docker::{Docker, Surroundings};
+use crate::event::{Event, Sink};
+use crate::execute::{Executor, Sources};
+use crate::host::lock::{Key, Lock, LockError};
+use crate::host::paths::Paths;
+use crate::host::{DiskTree, env};
+use crate::manifest::LoadOptions;
+use crate::model::{Observed, ObservedContainer, Project, ServiceName};
+use crate::plan::Wanted;
+
+/// What a command works with.
+pub struct Context {
+    /// Global options.
+    pub global: GlobalArgs,
+    /// Where events go.
+    pub sink: Arc<dyn Sink>,
+    /// The shell's environment.
+    pub environment: BTreeMap<String, String>,
+    /// The working directory.
+    pub working_dir: PathBuf,
+    /// Folders of hob's own.
+    pub paths: Paths,
+    /// The disk.
+    pub tree: Arc<DiskTree>,
+}
+
+/// A project with its engine, ready to be worked on.
+pub struct Stack {
+    /// The project.
+    pub project: Arc<Project>,
+    /// The engine.
+    pub engine: Arc<dyn Engine>,
+    /// Reads the project again, and measures.
+    pub sources: Arc<dyn Sources>,
+    /// Carries plans out.
+    pub executor: Executor,
+}
+
+impl Context {
+    /// Of this process.
+    pub fn new(global: GlobalArgs, sink: Arc<dyn Sink>) -> anyhow::Result<Self> {
+        let working_dir = std::env::current_dir().context("the working directory cannot be found")?;
+        let environment = env::snapshot();
+        let paths = Paths::new(&environment)?;
+        // Without a folder for them digests are only not remembered.
+        let digests = paths.digests().ok().map(|folder| folder.join("files"));
+        Ok(Self { global, sink, environment, working_dir, paths, tree: Arc::new(DiskTree::new(digests)) })
+    }
+
+    /// How manifests are loaded. `targets` are services that the user named.
+    pub fn load_options(&self, targets: &[String]) -> LoadOptions {
+        let absolute = |path: &PathBuf| if path == Path::new("-") { path.clone() } else { self.working_dir.join(path) };
+        LoadOptions {
+            working_dir: self.working_dir.clone(),
+            files: self.global.files.iter().map(absolute).collect(),
+            project_name: self.global.project_name.clone(),
+            profiles: self.global.profiles.clone(),
+            env_files: self.global.env_files.iter().map(absolute).collect(),
+            project_directory: self.global.project_directory.as_ref().map(absolute),
+            environment: self.environment.clone(),
+            targets: targets.to_vec(),
+            no_interpolate: false,
+        }
+    }
+
+    /// Loads the project, says its warnings, and checks that the services named are there.
+    pub fn project(&self, targets: &[String]) -> anyhow::Result<Project> {
+        let loaded =
+            load(&*self.tree, &self.load_options(targets)).map_err(|messages| self.manifest_failure(messages))?;
+        for warning in loaded.warnings {
+            self.sink.emit(Event::Warning(warning));
+        }
+        self.named(&loaded.project, targets)?;
+        Ok(loaded.project)
+    }
+
+    /// Emits all errors but the last, which becomes the command's failure.
+    fn manifest_failure(&self, mut messages: Vec<crate::event::Message>) -> anyhow::Error {
+        let last = messages.pop().unwrap_or_default();
+        for message in messages {
+            self.sink.emit(Event::Error(message));
+        }
+        let exit = if last.location.is_none() { Exit::NoManifest } else { Exit::Manifest };
+        Failure { exit, message: Box::new(last) }.into()
+    }
+
+    /// The services named must be there.
+    pub fn named(&self, project: &Project, names: &[String]) -> Result<Vec<ServiceName>, Failure> {
+        let mut services = Vec::new();
+        for name in names {
+            if !project.services.contains_key(name.as_str()) {
+                let known: Vec<&str> = project.services.keys().map(ServiceName::as_str).collect();
+                let failure = Failure::new(Exit::Manifest, format!("no such service: {name}"));
+                return Err(failure.hint(suggestion(name, &known)));
+            }
+            services.push(ServiceName::new(name));
+        }
+        Ok(services)
+    }
+
+    /// Connects to the engine.
+    pub async fn engine(&self) -> anyhow::Result<Arc<dyn Engine>> {
+        Ok(Arc::new(Docker::connect(&Surroundings::from_process()).await?))
+    }
+
+    /// Loads the project and connects to the engine.
+    pub async fn stack(&self, targets: &[String]) -> anyhow::Result<Stack> {
+        self.stack_with(targets, Vec::new(), BuildOptions::default()).await
+    }
+
+    /// The same with choices of the command line.
+    pub async fn stack_with(
+        &self,
+        targets: &[String],
+        scale: Vec<(ServiceName, u32)>,
+        build: BuildOptions,
+    ) -> anyhow::Result<Stack> {
+        let project = self.project(targets)?;
+        for (service, _) in &scale {
+            self.named(&project, &[service.to_string()])?;
+        }
+        let engine = self.engine().await?;
+        let history = History::new(self.paths.projects().ok());
+        let platform = engine.info().platform.clone();
+        let options = self.load_options(targets);
+        let sources = Arc::new(DiskSources::new(Arc::clone(&self.tree), options, platform, scale, build, history));
+        let project = sources.adjusted(project);
+        let sources: Arc<dyn Sources> = sources;
+        let executor = Executor::new(Arc::clone(&engine), Arc::clone(&self.sink), Arc::clone(&sources));
+        Ok(Stack { project: Arc::new(project), engine, sources, executor })
+    }
+
+    /// The project's lock, for commands that change something.
+    pub fn lock(&self, stack: &Stack, command: &str) -> anyhow::Result<Lock> {
+        let key = Key { engine: &stack.engine.info().endpoint, project: &stack.project.name };
+        let locks = self.paths.locks()?;
+        Lock::acquire(&locks, key, &format!("hob {command}")).map_err(|error| match error {
+            LockError::Held(held) => Failure::new(Exit::Locked, held.to_string()).into(),
+            error @ LockError::Io { .. } => anyhow::Error::new(error),
+        })
+    }
+
+    /// Variables of `-e`: a name alone takes its value from the shell.
+    pub fn variables(&self, list: &[KeyValue]) -> Vec<(String, Option<String>)> {
+        list.iter()
+            .map(|entry| (entry.key.clone(), entry.value.clone().or_else(|| self.environment.get(&entry.key).cloned())))
+            .collect()
+    }
+}
+
+impl Stack {
+    /// What is on the engine for this project, without images.
+    pub async fn observe(&self) -> anyhow::Result<Observed> {
+        let query = crate::engine::Query { project: self.project.name.to_string(), ..Default::default() };
+        Ok(self.engine.observe(&query).await?)
+    }
+
+    /// The container of a service with a number; the first running one without.
+    pub fn container<'a>(
+        &self,
+        observed: &'a Observed,
+        service: &'a ServiceName,
+        index: Option<u32>,
+    ) -> Result<&'a ObservedContainer, Failure> {
+        let mut all: Vec<&ObservedContainer> = observed.of_service(service).collect();
+        all.sort_by_key(|c| c.number);
+        let found = match index {
+            Some(number) => all.iter().find(|c| c.number == number).copied(),
+            None => all.iter().find(|c| c.state.is_running()).or(all.first()).copied(),
+        };
+        match found {
+            Some(container) if container.state.is_running() => Ok(container),
+            _ => Err(Failure::new(Exit::Failed, format!("service {service} is not running"))
+                .hint(format!("start it with `hob up -d {service}`"))),
+        }
+    }
+
+    /// Nothing is known of images and files: enough to stop and remove.
+    pub fn nothing_wanted() -> Wanted {
+        Wanted::default()
+    }
+}
+
+/// "did you mean" where a known name is near, else the known names.
+pub fn suggestion(name: &str, known: &[&str]) -> String {
+    let near = known.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+    match near {
+        Some(near) if strsim::jaro_winkler(name, near) > 0.8 => format!("did you mean {near}?"),
+        Some(_) => format!("the manifest has {}", known.join(", ")),
+        None => "the manifest has no services".to_owned(),
+    }
+}

@@ -1,0 +1,130 @@
+//! `hob down`, `stop`, `start`, `restart`, `kill` and `rm`.
+
+use std::time::Duration;
+
+use super::args::{DownArgs, KillArgs, RemoveImages, RestartArgs, RmArgs, StartArgs, StopArgs};
+use super::context::{Context, Stack};
+use super::exit::Exit;
+use crate::execute::RunOptions;
+use crate::model::{ObservedContainer, ServiceName};
+use crate::plan::{self, DownOptions, Images, Op, Plan, Reason};
+
+fn seconds(timeout: Option<u64>) -> Option<Duration> {
+    timeout.map(Duration::from_secs)
+}
+
+/// Carries a plan out, going on after a failure: the more is stopped and removed the better.
+async fn carry_out(context: &Context, stack: &Stack, plan: &Plan) -> anyhow::Result<Exit> {
+    let run = RunOptions { keep_going: true, ..RunOptions::default() };
+    let outcome = stack.executor.run(&stack.project, plan, &run).await;
+    if outcome.is_success() { Ok(Exit::Ok) } else { Err(context.failures(outcome.failures)) }
+}
+
+/// `hob down`.
+pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&args.services).await?;
+    let images = match args.rmi {
+        None => Images::None,
+        Some(RemoveImages::Local) => Images::Local,
+        Some(RemoveImages::All) => Images::All,
+    };
+    let options = DownOptions {
+        services: context.named(&stack.project, &args.services)?,
+        volumes: args.volumes,
+        images,
+        remove_orphans: args.remove_orphans,
+        grace: seconds(args.timeout),
+    };
+    let mut observed = stack.observe().await?;
+    if images != Images::None {
+        let mut query = crate::engine::Query { project: stack.project.name.to_string(), ..Default::default() };
+        query.images = stack.project.services.values().map(|s| stack.project.image_name(s)).collect();
+        observed = stack.engine.observe(&query).await?;
+    }
+    let plan = plan::down(&stack.project, &observed, &options);
+    if args.dry_run {
+        stack.executor.show(&plan);
+        return Ok(Exit::Ok);
+    }
+    let _lock = context.lock(&stack, "down")?;
+    let exit = carry_out(context, &stack, &plan).await?;
+    if args.volumes {
+        stack.executor.remove_agent_volume().await;
+    }
+    Ok(exit)
+}
+
+/// `hob stop`.
+pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&args.services).await?;
+    let services = context.named(&stack.project, &args.services)?;
+    let observed = stack.observe().await?;
+    let plan = plan::stop(&stack.project, &observed, &services, seconds(args.timeout), "stop");
+    carry_out(context, &stack, &plan).await
+}
+
+/// `hob start`.
+pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&args.services).await?;
+    let services = context.named(&stack.project, &args.services)?;
+    let observed = stack.observe().await?;
+    let plan = plan::start(&stack.project, &observed, &services);
+    carry_out(context, &stack, &plan).await
+}
+
+/// `hob restart`.
+pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&args.services).await?;
+    let mut services = context.named(&stack.project, &args.services)?;
+    if !args.no_deps && !services.is_empty() {
+        let asked = services.clone();
+        let restarts = |s: &&crate::model::Service| {
+            s.depends_on.iter().any(|(name, dependency)| dependency.restart && asked.contains(name))
+        };
+        services.extend(stack.project.services.values().filter(restarts).map(|s| s.name.clone()));
+    }
+    let observed = stack.observe().await?;
+    let plan = plan::restart(&stack.project, &observed, &services, seconds(args.timeout));
+    carry_out(context, &stack, &plan).await
+}
+
+/// `hob kill`.
+pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&args.services).await?;
+    let services = context.named(&stack.project, &args.services)?;
+    let observed = stack.observe().await?;
+    let mut plan = Plan::default();
+    for container in chosen(&observed.containers, &services).filter(|c| c.state.is_running()) {
+        let op = Op::Kill { container: container.name.clone(), signal: args.signal.clone() };
+        plan.push(op, Some(&container.service), Reason::Asked("kill"), Vec::new());
+    }
+    carry_out(context, &stack, &plan).await
+}
+
+/// `hob rm`.
+pub async fn rm(context: &Context, args: &RmArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&args.services).await?;
+    let services = context.named(&stack.project, &args.services)?;
+    let observed = stack.observe().await?;
+    let mut plan = Plan::default();
+    for container in chosen(&observed.containers, &services) {
+        let mut after = Vec::new();
+        if container.state.is_running() {
+            if !args.stop {
+                continue;
+            }
+            let op = Op::Stop { container: container.name.clone(), grace: None };
+            after.push(plan.push(op, Some(&container.service), Reason::Asked("rm"), Vec::new()));
+        }
+        let op = Op::Remove { container: container.name.clone(), volumes: args.volumes };
+        plan.push(op, Some(&container.service), Reason::Asked("rm"), after);
+    }
+    carry_out(context, &stack, &plan).await
+}
+
+fn chosen<'a>(
+    containers: &'a [ObservedContainer],
+    services: &'a [ServiceName],
+) -> impl Iterator<Item = &'a ObservedContainer> {
+    containers.iter().filter(move |c| !c.oneoff && (services.is_empty() || services.contains(&c.service)))
+}

@@ -1,0 +1,102 @@
+//! `hob exec`, and what it shares with `hob run`: streams between a person and a program in a container.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use super::args::ExecArgs;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use crate::engine::{Channel, Engine, ErrorKind, ExecSpec, Session};
+use crate::host::terminal::{self, Input, RawMode, Target};
+use crate::model::{ContainerId, ServiceName};
+
+/// Runs a command in a running container.
+pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&[args.service().to_owned()]).await?;
+    let observed = stack.observe().await?;
+    let service = ServiceName::new(args.service());
+    let id = stack.container(&observed, &service, args.index)?.id.clone();
+    let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
+    let variables = context.variables(&args.env).into_iter();
+    let spec = ExecSpec {
+        command: args.command().to_vec(),
+        user: args.user.clone(),
+        working_dir: args.workdir.clone(),
+        env: variables.filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect(),
+        tty,
+        stdin: !args.detach,
+        privileged: args.privileged,
+        detach: args.detach,
+    };
+    let session = stack.engine.exec(&id, &spec).await.map_err(refused)?;
+    if args.detach {
+        return Ok(Exit::Ok);
+    }
+    let exec = session.id.clone();
+    let sized = if tty { Some(Sized::Exec(exec.clone())) } else { None };
+    interact(context, &stack.engine, session, sized, true).await?;
+    let code = stack.engine.exec_exit_code(&exec).await?;
+    Ok(Exit::command(code.unwrap_or(0)))
+}
+
+/// What the engine refuses to run, as docker's own commands report it.
+pub fn refused(error: crate::engine::EngineError) -> anyhow::Error {
+    match error.kind {
+        ErrorKind::Refused | ErrorKind::Other | ErrorKind::NotFound => {
+            let text = error.message;
+            let exit = match &text {
+                text if text.contains("executable file not found") || text.contains("no such file") => Exit::NotFound,
+                text if text.contains("permission denied") => Exit::NotExecutable,
+                _ => Exit::Refused,
+            };
+            Failure::new(exit, text).into()
+        }
+        _ => error.into(),
+    }
+}
+
+/// Something with a terminal of its own, whose size follows ours.
+pub enum Sized {
+    /// A command in a container.
+    Exec(String),
+    /// A container.
+    Container(ContainerId),
+}
+
+/// Carries bytes until the program's output ends. Only here may a container drive the person's terminal.
+pub async fn interact(
+    context: &Context,
+    engine: &Arc<dyn Engine>,
+    session: Session,
+    sized: Option<Sized>,
+    stdin: bool,
+) -> anyhow::Result<()> {
+    context.sink.flush();
+    let raw = if sized.is_some() { Some(RawMode::enable()?) } else { None };
+    let following = sized.map(|sized| {
+        let engine = Arc::clone(engine);
+        tokio::spawn(async move {
+            let Ok(sizes) = terminal::sizes() else { return };
+            let mut sizes = std::pin::pin!(sizes);
+            while let Some(size) = sizes.next().await {
+                // A program that has just ended has no size.
+                let _ = match &sized {
+                    Sized::Exec(id) => engine.exec_resize(id, size.columns, size.rows).await,
+                    Sized::Container(id) => engine.resize(id, size.columns, size.rows).await,
+                };
+            }
+        })
+    });
+    let input = if stdin { Some(Input::stdin()?) } else { None };
+    let output = session.output.map_ok(|chunk| match chunk.channel {
+        Channel::Out => (Target::Out, chunk.bytes),
+        Channel::Err => (Target::Err, chunk.bytes),
+    });
+    let result = terminal::connect(input, session.input, output).await;
+    if let Some(following) = following {
+        following.abort();
+    }
+    drop(raw);
+    Ok(result?)
+}

@@ -1,0 +1,221 @@
+//! `hob init`: writes what `scaffold` proposes, and never over a file that is there unless told to.
+
+#![allow(clippy::disallowed_methods, reason = "writing files is what it is for")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::event::{Event, Sink};
+use crate::model::FileTree;
+use crate::scaffold::{self, NewFile, Proposal};
+
+use super::args::InitArgs;
+use super::exit::{Exit, Failure};
+
+/// Writes a manifest that fits the folder, or a template.
+pub fn run(args: &InitArgs, folder: &Path, tree: &dyn FileTree, sink: &dyn Sink) -> anyhow::Result<Exit> {
+    let proposal = match &args.template {
+        Some(name) => Proposal::Writes { files: from_template(name)?, found: Vec::new() },
+        None => scaffold::propose(tree, folder, args.force),
+    };
+    let (files, found) = match proposal {
+        Proposal::Reads(manifest) => {
+            let text =
+                format!("{} is there, and hob reads it as it is: nothing to write\nnext: hob up", manifest.display());
+            sink.emit(Event::Output { text });
+            return Ok(Exit::Ok);
+        }
+        Proposal::Writes { files, found } => (files, found),
+    };
+    if !args.force {
+        refuse_to_overwrite(folder, &files)?;
+    }
+    for file in &files {
+        write(folder, file, args.force).with_context(|| format!("cannot write {}", file.path.display()))?;
+    }
+    sink.emit(Event::Output { text: summary(&files, &found) });
+    Ok(Exit::Ok)
+}
+
+fn from_template(name: &str) -> anyhow::Result<Vec<NewFile>> {
+    let unknown = || {
+        let known = scaffold::TEMPLATES.join(", ");
+        Failure::new(Exit::Usage, format!("there is no template `{name}`")).hint(format!("there is: {known}"))
+    };
+    Ok(scaffold::template(name).ok_or_else(unknown)?)
+}
+
+fn summary(files: &[NewFile], found: &[String]) -> String {
+    let mut text = String::new();
+    // Writing into a string does not fail.
+    for found in found {
+        let _ = writeln!(text, "found {found}");
+    }
+    for file in files {
+        let _ = writeln!(text, "wrote {}", file.path.display());
+    }
+    text.push_str("next: hob up");
+    text
+}
+
+fn refuse_to_overwrite(folder: &Path, files: &[NewFile]) -> Result<(), Failure> {
+    let there = |file: &&NewFile| fs::symlink_metadata(folder.join(&file.path)).is_ok();
+    let there: Vec<String> = files.iter().filter(there).map(|file| file.path.display().to_string()).collect();
+    match there.as_slice() {
+        [] => Ok(()),
+        [one] => Err(Failure::new(Exit::Failed, format!("{one} is there already; nothing was written"))),
+        several => {
+            let text = format!("{} files are there already; nothing was written", several.len());
+            let mut failure = Failure::new(Exit::Failed, text);
+            failure.message.detail.extend(several.iter().cloned());
+            Err(failure)
+        }
+    }
+    .map_err(|failure| failure.hint("`hob init --force` overwrites"))
+}
+
+/// Writes a file beside its place and then renames it, so that it is there whole or not at all, and a symbolic link
+/// in its place is replaced and not followed.
+fn write(folder: &Path, file: &NewFile, force: bool) -> anyhow::Result<()> {
+    let path = folder.join(&file.path);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let beside = beside(&path);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(if file.executable { 0o777 } else { 0o666 });
+    }
+    let written = options.open(&beside).and_then(|mut new| new.write_all(&file.content));
+    let placed = written.and_then(|()| if force { fs::rename(&beside, &path) } else { place(&beside, &path) });
+    if placed.is_err() {
+        // Whatever was left half done; that it cannot be removed says nothing new.
+        let _ = fs::remove_file(&beside);
+    }
+    Ok(placed?)
+}
+
+/// Gives a file its name unless something has taken it in the meantime.
+fn place(from: &Path, to: &Path) -> std::io::Result<()> {
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // A file system without hard links.
+        Err(_) => fs::rename(from, to),
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.hob-tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::model::{Entry, EntryKind};
+
+    struct Disk;
+
+    impl FileTree for Disk {
+        fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+            fs::read(path)
+        }
+        fn entry(&self, path: &Path) -> io::Result<Entry> {
+            let meta = fs::symlink_metadata(path)?;
+            let kind = if meta.is_dir() { EntryKind::Dir } else { EntryKind::File { size: meta.len() } };
+            Ok(Entry { name: path.file_name().unwrap_or_default().to_owned(), kind, mode: 0o644 })
+        }
+        fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+            fs::read_dir(path)?.map(|entry| self.entry(&entry?.path())).collect()
+        }
+    }
+
+    #[derive(Default)]
+    struct Said(Mutex<String>);
+
+    impl Sink for Said {
+        fn emit(&self, event: Event) {
+            if let Event::Output { text } = event {
+                *self.0.lock().unwrap() = text;
+            }
+        }
+    }
+
+    fn init(folder: &Path, template: Option<&str>, force: bool) -> anyhow::Result<String> {
+        let said = Said::default();
+        let args = InitArgs { template: template.map(str::to_owned), force };
+        run(&args, folder, &Disk, &said)?;
+        Ok(said.0.into_inner().unwrap())
+    }
+
+    #[test]
+    fn a_template_is_written_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = init(folder.path(), Some("shop"), false).unwrap();
+        assert!(said.ends_with("\nnext: hob up") && said.contains("wrote api/Dockerfile\n"), "{said}");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/shop");
+        for file in scaffold::template("shop").unwrap() {
+            let (new, old) = (folder.path().join(&file.path), source.join(&file.path));
+            assert_eq!(fs::read(&new).unwrap(), fs::read(&old).unwrap(), "{}", file.path.display());
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                let executable = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o100 != 0;
+                assert_eq!(executable(&new), executable(&old), "{}", file.path.display());
+            }
+        }
+        let left: Vec<_> = walk(folder.path()).into_iter().filter(|name| name.ends_with("hob-tmp")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+
+    fn walk(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path.display().to_string()] }).collect()
+    }
+
+    #[test]
+    fn nothing_is_overwritten_unless_told_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let web = folder.path().join("web");
+        fs::create_dir(&web).unwrap();
+        fs::write(web.join("Dockerfile"), "mine").unwrap();
+        let error = init(folder.path(), Some("shop"), false).unwrap_err();
+        assert_eq!(error.to_string(), "web/Dockerfile is there already; nothing was written");
+        assert_eq!(walk(folder.path()).len(), 1, "something was written");
+        init(folder.path(), Some("shop"), true).unwrap();
+        assert_ne!(fs::read(web.join("Dockerfile")).unwrap(), b"mine");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_way_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("devenv.yaml")).unwrap();
+        assert!(init(folder.path(), Some("shop"), false).is_err());
+        init(folder.path(), Some("shop"), true).unwrap();
+        assert_eq!(fs::read(outside.path()).unwrap(), b"");
+        assert!(fs::symlink_metadata(folder.path().join("devenv.yaml")).unwrap().is_file());
+    }
+
+    #[test]
+    fn a_compose_file_is_read_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("docker-compose.yml"), "services: {}").unwrap();
+        let said = init(folder.path(), None, false).unwrap();
+        assert!(said.starts_with("docker-compose.yml is there, and hob reads it as it is"), "{said}");
+        assert_eq!(walk(folder.path()).len(), 1);
+    }
+}

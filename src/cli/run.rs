@@ -1,0 +1,232 @@
+//! `hob run`: a one-off container of a service.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+
+use super::args::RunArgs;
+use super::context::{Context, Stack};
+use super::exec::{Sized, interact, refused};
+use super::exit::{Exit, Failure};
+use super::up::{bring_up, pull_policy};
+use crate::engine::LogQuery;
+use crate::event::Event;
+use crate::execute::{RunOptions, lines, settle};
+use crate::host::signals::Signals;
+use crate::host::terminal;
+use crate::model::{ContainerId, Mount, MountType, Port, Service, ServiceName};
+use crate::plan::{self, Op, UpOptions, labels};
+
+/// Runs a command in a new container.
+pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&[args.service().to_owned()]).await?;
+    let name = ServiceName::new(args.service());
+    let Some(service) = stack.project.services.get(&name).cloned() else {
+        return Err(Failure::new(Exit::Manifest, format!("no such service: {name}")).into());
+    };
+    let pull = args.pull.map(|when| pull_policy(when).to_owned());
+    if !args.no_deps && !service.depends_on.is_empty() {
+        let services = service.depends_on.keys().filter(|d| stack.project.services.contains_key(*d)).cloned();
+        // Waits as the service itself would: what it needs must be as `depends_on` says.
+        let options =
+            UpOptions { services: services.collect(), wait: true, pull: pull.clone(), ..UpOptions::default() };
+        bring_up(context, &stack, &options, &RunOptions::default()).await?;
+    }
+    let options = UpOptions { services: vec![name.clone()], no_deps: true, pull, ..UpOptions::default() };
+    let run = RunOptions::default();
+    let view = settle(&stack.executor, &stack.project, std::slice::from_ref(&name), &options, &run).await;
+    let view = view.map_err(|failures| context.failures(failures))?;
+    image_and_resources(context, &stack, &view, &options).await?;
+
+    let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
+    let service = adjusted(context, service, args, tty)?;
+    let mut spec = plan::container_spec(&stack.project, &service, 1, &view.wanted, &indexmap::IndexMap::new());
+    spec.name = args.name.clone().unwrap_or_else(|| format!("{}-{name}-run-{}", stack.project.name, unique()));
+    spec.labels.insert(labels::ONEOFF.to_owned(), "True".to_owned());
+    spec.labels.shift_remove(labels::AGENT);
+    spec.interactive = !args.detach && args.interactive;
+    spec.publish = args.service_ports || !args.publish.is_empty();
+    if !args.use_aliases {
+        spec.networks.values_mut().for_each(|attachment| attachment.aliases.clear());
+    }
+    for label in &args.labels {
+        spec.labels.insert(label.key.clone(), label.value.clone().unwrap_or_default());
+    }
+    let id = stack.engine.create_container(&spec).await.map_err(refused)?;
+    if args.detach {
+        stack.engine.start(&id).await.map_err(refused)?;
+        context.sink.emit(Event::Output { text: spec.name });
+        return Ok(Exit::Ok);
+    }
+    let code = attached(context, &stack, &id, tty, args).await;
+    if args.rm {
+        stack.engine.remove_container(&id, true).await?;
+    }
+    Ok(Exit::command(code?))
+}
+
+/// The image is built or pulled, and networks and volumes are made: the plan of `up` for this service without its
+/// container.
+async fn image_and_resources(
+    context: &Context,
+    stack: &Stack,
+    view: &crate::execute::View,
+    options: &UpOptions,
+) -> anyhow::Result<()> {
+    let mut plan = plan::up(view.input(&std::collections::HashMap::new()), options)
+        .map_err(|errors| context.failures(crate::execute::plan_failures(&stack.project, errors)))?;
+    let first = plan.steps.iter().position(|step| {
+        !matches!(
+            step.op,
+            Op::Pull { .. } | Op::Build { .. } | Op::Tag { .. } | Op::CreateNetwork(_) | Op::CreateVolume(_)
+        )
+    });
+    plan.steps.truncate(first.unwrap_or(plan.steps.len()));
+    plan.notes.clear();
+    if plan.is_empty() {
+        return Ok(());
+    }
+    let outcome = stack.executor.run(&stack.project, &plan, &RunOptions::default()).await;
+    if outcome.is_success() { Ok(()) } else { Err(context.failures(outcome.failures)) }
+}
+
+/// The service with what the command line says.
+fn adjusted(context: &Context, mut service: Service, args: &RunArgs, tty: bool) -> anyhow::Result<Service> {
+    if !args.command().is_empty() {
+        service.command = Some(args.command().to_vec());
+    }
+    if let Some(entrypoint) = &args.entrypoint {
+        service.entrypoint = Some(entrypoint.split_whitespace().map(str::to_owned).collect());
+        if args.command().is_empty() {
+            service.command = Some(Vec::new());
+        }
+    }
+    for file in &args.env_from_file {
+        let path = context.working_dir.join(file);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Failure::new(Exit::NoManifest, format!("{}: {error}", path.display())))?;
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            if let Some((name, value)) = line.split_once('=') {
+                service.environment.insert(name.to_owned(), Some(value.to_owned()));
+            }
+        }
+    }
+    service.environment.extend(context.variables(&args.env));
+    service.user = args.user.clone().or(service.user);
+    service.working_dir = args.workdir.clone().or(service.working_dir);
+    service.cap_add.extend(args.cap_add.iter().cloned());
+    service.cap_drop.extend(args.cap_drop.iter().cloned());
+    for volume in &args.volumes {
+        service.volumes.push(volume_of(context, volume)?);
+    }
+    if !args.publish.is_empty() {
+        service.ports = args.publish.iter().map(|text| port_of(text)).collect::<Result<_, _>>()?;
+    }
+    service.container_name = None;
+    service.restart = None;
+    service.scale = None;
+    service.tty = tty;
+    service.stdin_open = args.interactive && !args.detach;
+    Ok(service)
+}
+
+/// `[SOURCE:]TARGET[:ro]`, a source with a slash or a dot being a path of the host.
+fn volume_of(context: &Context, text: &str) -> Result<Mount, Failure> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, target, options) = match parts[..] {
+        [target] => (None, target, ""),
+        [source, target] => (Some(source), target, ""),
+        [source, target, options] => (Some(source), target, options),
+        _ => return Err(Failure::new(Exit::Usage, format!("-v {text}: expected [SOURCE:]TARGET[:ro]"))),
+    };
+    let path = source.filter(|source| source.starts_with(['/', '.', '~']));
+    Ok(Mount {
+        r#type: if path.is_some() { MountType::Bind } else { MountType::Volume },
+        source: match path {
+            Some(path) => Some(context.working_dir.join(path).display().to_string()),
+            None => source.map(str::to_owned),
+        },
+        target: target.to_owned(),
+        read_only: options.split(',').any(|option| option == "ro"),
+        ..Mount::default()
+    })
+}
+
+/// `[[IP:]PUBLISHED:]TARGET[/PROTOCOL]`.
+fn port_of(text: &str) -> Result<Port, Failure> {
+    let error = || Failure::new(Exit::Usage, format!("-p {text}: expected [[IP:]PUBLISHED:]TARGET[/PROTOCOL]"));
+    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let mut parts = ports.rsplitn(3, ':');
+    let target = parts.next().and_then(|port| port.parse().ok()).ok_or_else(error)?;
+    let published = parts.next().map(str::to_owned);
+    let host_ip = parts.next().map(str::to_owned);
+    Ok(Port { target, published, host_ip, protocol: Some(protocol.to_owned()), ..Port::default() })
+}
+
+async fn attached(
+    context: &Context,
+    stack: &Stack,
+    id: &ContainerId,
+    tty: bool,
+    args: &RunArgs,
+) -> anyhow::Result<i64> {
+    if !args.interactive && !tty {
+        return followed(context, stack, id).await;
+    }
+    let session = stack.engine.attach(id).await?;
+    stack.engine.start(id).await.map_err(refused)?;
+    let sized = if tty { Some(Sized::Container(id.clone())) } else { None };
+    let mut signals = Signals::new()?;
+    let forwarding = {
+        let (engine, id) = (Arc::clone(&stack.engine), id.clone());
+        tokio::spawn(async move {
+            loop {
+                let signal = match signals.recv().await {
+                    crate::host::signals::Signal::Interrupt => "SIGINT",
+                    crate::host::signals::Signal::Terminate => "SIGTERM",
+                    crate::host::signals::Signal::Hangup => "SIGHUP",
+                };
+                if engine.kill(&id, signal).await.is_err() {
+                    break;
+                }
+            }
+        })
+    };
+    interact(context, &stack.engine, session, sized, args.interactive).await?;
+    let code = stack.engine.wait(id).await?;
+    forwarding.abort();
+    Ok(code)
+}
+
+/// Without standard input there is nothing to attach to: the log is the output.
+async fn followed(context: &Context, stack: &Stack, id: &ContainerId) -> anyhow::Result<i64> {
+    stack.engine.start(id).await.map_err(refused)?;
+    let query = LogQuery { follow: true, ..LogQuery::default() };
+    let mut stream = stack.engine.logs(id, &query).await?;
+    let mut splitter = lines::Splitter::default();
+    let mut signals = Signals::new()?;
+    loop {
+        tokio::select! {
+            _ = signals.recv() => stack.engine.stop(id, None).await?,
+            chunk = stream.next() => match chunk {
+                Some(chunk) => {
+                    for line in splitter.push(&chunk?.bytes) {
+                        context.sink.emit(Event::Output { text: line.text });
+                    }
+                }
+                None => break,
+            },
+        }
+    }
+    if let Some(line) = splitter.finish() {
+        context.sink.emit(Event::Output { text: line.text });
+    }
+    Ok(stack.engine.wait(id).await?)
+}
+
+/// Tells containers of `run` apart.
+fn unique() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let text = format!("{} {}", now.as_nanos(), std::process::id());
+    crate::model::Digest::of(text.as_bytes()).short().to_owned()
+}

@@ -1,0 +1,203 @@
+//! `hob up` and `hob watch`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::args::{PullWhen, UpArgs, WatchArgs};
+use super::context::{Context, Stack};
+use super::exit::{Exit, Failure};
+use super::sources::BuildOptions;
+use crate::event::{Event, Request};
+use crate::execute::session::{Attach, End, EndOn, Session, SessionOptions};
+use crate::execute::{LogOptions, RunOptions, plan_failures, settle};
+use crate::host::signals::{Signal, Signals};
+use crate::model::{Graph, ServiceName};
+use crate::plan::{self, Recreate, UpOptions};
+
+/// `hob up`.
+pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
+    let scale = args.scale.iter().map(|s| (ServiceName::new(&s.service), s.number)).collect();
+    let stack = context.stack_with(&args.services, scale, BuildOptions::default()).await?;
+    let options = up_options(context, &stack, args)?;
+    let run = RunOptions {
+        keep_going: args.keep_going,
+        wait_timeout: args.wait_timeout.map(Duration::from_secs),
+        ..RunOptions::default()
+    };
+    if args.dry_run {
+        return dry_run(context, &stack, &options).await;
+    }
+    let lock = context.lock(&stack, "up")?;
+    let foreground = args.foreground();
+    let attach = if foreground { attach(context, &stack, args)? } else { Attach::None };
+    let exit_code_from = match &args.exit_code_from {
+        Some(name) => context.named(&stack.project, std::slice::from_ref(name))?.pop(),
+        None => None,
+    };
+    let session = SessionOptions {
+        up: options,
+        run,
+        apply: true,
+        watch: args.watches(),
+        stay: foreground && crate::host::terminal::stdin_is_terminal() && crate::host::terminal::stdout_is_terminal(),
+        stop_services: foreground,
+        attach,
+        logs: LogOptions { timestamps: args.timestamps },
+        end_on: match (args.aborts_on_exit(), args.abort_on_container_failure) {
+            (true, _) => EndOn::AnyExit,
+            (false, true) => EndOn::AnyFailure,
+            _ => EndOn::AllExited,
+        },
+        exit_code_from,
+    };
+    let exit = run_session(context, &stack, session).await;
+    drop(lock);
+    exit
+}
+
+/// `hob watch`: the same session without logs, which leaves the services running.
+pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&args.services).await?;
+    let lock = context.lock(&stack, "watch")?;
+    let services = context.named(&stack.project, &args.services)?;
+    let session = SessionOptions {
+        up: UpOptions { services, ..UpOptions::default() },
+        apply: !args.no_up,
+        watch: true,
+        stay: true,
+        ..SessionOptions::default()
+    };
+    let exit = run_session(context, &stack, session).await;
+    drop(lock);
+    exit
+}
+
+fn up_options(context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOptions, Failure> {
+    let recreate = match (args.force_recreate, args.no_recreate) {
+        (true, _) => Recreate::Always,
+        (false, true) => Recreate::Never,
+        _ => Recreate::Changed,
+    };
+    Ok(UpOptions {
+        services: context.named(&stack.project, &args.services)?,
+        no_deps: args.no_deps,
+        recreate,
+        no_start: args.no_start,
+        no_build: args.no_build,
+        pull: args.pull.map(|when| pull_policy(when).to_owned()),
+        rebuild: false,
+        wait: args.wait,
+        remove_orphans: args.remove_orphans,
+        renew_anon_volumes: args.renew_anon_volumes,
+        grace: args.timeout.map(Duration::from_secs),
+    })
+}
+
+/// The word that the manifest has for it.
+pub fn pull_policy(when: PullWhen) -> &'static str {
+    match when {
+        PullWhen::Always => "always",
+        PullWhen::Missing => "missing",
+        PullWhen::Never => "never",
+    }
+}
+
+fn attach(context: &Context, stack: &Stack, args: &UpArgs) -> Result<Attach, Failure> {
+    let silent = context.named(&stack.project, &args.no_attach)?;
+    if !args.attach.is_empty() {
+        return Ok(Attach::Only(context.named(&stack.project, &args.attach)?.into_iter().collect()));
+    }
+    if args.services.is_empty() || args.attach_dependencies {
+        return Ok(Attach::AllBut(silent.into_iter().collect()));
+    }
+    let asked = context.named(&stack.project, &args.services)?;
+    Ok(Attach::Only(asked.into_iter().filter(|service| !silent.contains(service)).collect()))
+}
+
+async fn dry_run(context: &Context, stack: &Stack, options: &UpOptions) -> anyhow::Result<Exit> {
+    let scope = scope(stack, &options.services, options.no_deps);
+    let view = crate::execute::observe(&*stack.engine, &stack.sources, &stack.project, &scope).await;
+    let view = view.map_err(|failures| context.failures(failures))?;
+    let plan = plan::up(view.input(&std::collections::HashMap::new()), options)
+        .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
+    stack.executor.show(&plan);
+    Ok(Exit::Ok)
+}
+
+/// Services and what they need; all where none is named.
+pub fn scope(stack: &Stack, services: &[ServiceName], no_deps: bool) -> Vec<ServiceName> {
+    if services.is_empty() {
+        return stack.project.services.keys().cloned().collect();
+    }
+    if no_deps {
+        return services.to_vec();
+    }
+    Graph::of(&stack.project).closure(services.iter().cloned())
+}
+
+/// Makes and carries out the plan of `up`, without a session.
+pub async fn bring_up(context: &Context, stack: &Stack, options: &UpOptions, run: &RunOptions) -> anyhow::Result<()> {
+    let scope = scope(stack, &options.services, options.no_deps);
+    let view = settle(&stack.executor, &stack.project, &scope, options, run).await;
+    let view = view.map_err(|failures| context.failures(failures))?;
+    let plan = plan::up(view.input(&std::collections::HashMap::new()), options)
+        .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
+    if plan.is_empty() {
+        return Ok(());
+    }
+    let outcome = stack.executor.run(&stack.project, &plan, run).await;
+    if outcome.is_success() { Ok(()) } else { Err(context.failures(outcome.failures)) }
+}
+
+async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) -> anyhow::Result<Exit> {
+    let (sender, requests) = mpsc::channel(8);
+    let mut signals = Signals::new()?;
+    let terminated = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&terminated);
+    let listening = tokio::spawn(async move {
+        loop {
+            let signal = signals.recv().await;
+            if signal != Signal::Interrupt {
+                flag.store(true, Ordering::Relaxed);
+            }
+            if sender.send(Request::Stop).await.is_err() {
+                break;
+            }
+        }
+    });
+    let name = stack.project.name.to_string();
+    context.sink.emit(Event::Hello {
+        version: crate::event::VERSION,
+        hob: env!("CARGO_PKG_VERSION").to_owned(),
+        project: name,
+    });
+    let session = Session::new(stack.executor.clone(), (*stack.project).clone(), options);
+    let end = session.run(requests).await;
+    listening.abort();
+    // A save of remembered digests that fails only costs time.
+    let _ = context.tree.save();
+    match end {
+        End::Stopped { killed: true } => Ok(Exit::Killed),
+        End::Stopped { killed: false } if terminated.load(Ordering::Relaxed) => Ok(Exit::Terminated),
+        End::Stopped { killed: false } => Ok(Exit::Interrupted),
+        End::Exited(code) => Ok(Exit::command(code)),
+        End::Failed(failures) => Err(context.failures(failures)),
+    }
+}
+
+impl Context {
+    /// Emits all failures but the first, which becomes the command's.
+    pub fn failures(&self, failures: Vec<crate::execute::Failure>) -> anyhow::Error {
+        let mut failures = failures.into_iter();
+        let Some(first) = failures.next() else {
+            return Failure::new(Exit::Failed, "it was interrupted").into();
+        };
+        for failure in failures {
+            self.sink.emit(Event::Error(failure.message));
+        }
+        Failure { exit: Exit::from(first.cause), message: Box::new(first.message) }.into()
+    }
+}

@@ -1,0 +1,144 @@
+//! `hob why` and `hob explain`: why hob did what it did, and what a change would do.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::args::{ExplainArgs, TableFormat, TextFormat, WhyArgs};
+use super::context::{Context, Stack};
+use super::exit::Exit;
+use super::up::scope;
+use crate::event::Event;
+use crate::execute::{View, observe, plan_failures};
+use crate::model::{Effect, ServiceName};
+use crate::plan::{self, UpOptions, labels};
+
+/// Says why.
+pub async fn why(context: &Context, args: &WhyArgs) -> anyhow::Result<Exit> {
+    let named: Vec<String> = args.service.iter().cloned().collect();
+    let stack = context.stack(&named).await?;
+    let services = context.named(&stack.project, &named)?;
+    let all = scope(&stack, &services, true);
+    let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
+    let view = view.map_err(|failures| context.failures(failures))?;
+    let (text, json) = match &args.file {
+        Some(file) => of_file(&view, &all, &context.working_dir.join(file)),
+        None => of_services(context, &stack, &view, &all)?,
+    };
+    emit(context, args.format == TextFormat::Json, text, &json)
+}
+
+fn emit(context: &Context, as_json: bool, text: String, json: &Value) -> anyhow::Result<Exit> {
+    let text = if as_json { serde_json::to_string_pretty(json)? } else { text };
+    context.sink.emit(Event::Output { text });
+    Ok(Exit::Ok)
+}
+
+/// Why each container is as it is, and what `up` would do now.
+fn of_services(
+    context: &Context,
+    stack: &Stack,
+    view: &View,
+    services: &[ServiceName],
+) -> anyhow::Result<(String, Value)> {
+    let options = UpOptions { services: services.to_vec(), no_deps: true, ..UpOptions::default() };
+    let plan = plan::up(view.input(&HashMap::new()), &options)
+        .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
+    let (mut text, mut json) = (String::new(), Vec::new());
+    for service in services {
+        let mut containers = Vec::new();
+        for container in view.observed.of_service(service) {
+            let made = container.labels.get(labels::WHY).map_or("another tool made it", String::as_str);
+            text.push_str(&format!("{service}: {} is {}; made because {made}\n", container.name, container.status));
+            containers.push(json!({"name": container.name, "state": container.state.word(), "because": made}));
+        }
+        if containers.is_empty() {
+            text.push_str(&format!("{service}: has no container\n"));
+        }
+        let steps: Vec<_> = plan.steps.iter().filter(|step| step.service.as_ref() == Some(service)).collect();
+        for step in &steps {
+            text.push_str(&format!("  `hob up` would {}, because {}\n", step.op, step.reason));
+        }
+        if steps.is_empty() {
+            text.push_str("  `hob up` would do nothing: it is as the manifest says\n");
+        }
+        let next: Vec<Value> =
+            steps.iter().map(|step| json!({"what": step.op.to_string(), "because": step.reason.to_string()})).collect();
+        json.push(json!({"service": service, "containers": containers, "next": next}));
+    }
+    Ok((text, Value::Array(json)))
+}
+
+/// What a change of a file would do to each service.
+fn of_file(view: &View, services: &[ServiceName], path: &Path) -> (String, Value) {
+    let (mut text, mut json) = (String::new(), Vec::new());
+    let manifest = view.project.files.iter().chain(&view.project.env_files).any(|file| file == path);
+    if manifest {
+        text.push_str("the manifest reads it: a change plans everything again\n");
+        json.push(json!({"service": null, "effect": "plan"}));
+    }
+    for service in services {
+        let Some(watch) = view.wanted.watch.get(service) else { continue };
+        let (effect, why) = match watch.effects.effect(path) {
+            Effect::Nothing => continue,
+            Effect::Sync { targets, .. } => {
+                let target = targets.first();
+                let why = target.map(|t| t.instruction.clone()).unwrap_or_default();
+                let to = target.map(|t| t.path.clone()).unwrap_or_default();
+                (format!("sync to {to}"), why)
+            }
+            Effect::Reload(reload) => {
+                (format!("{reload:?}").to_lowercase(), "the container sees it already".to_owned())
+            }
+            Effect::Rebuild { why } => ("rebuild".to_owned(), why),
+        };
+        text.push_str(&format!("{service}: {effect}, because {why}\n"));
+        json.push(json!({"service": service, "effect": effect, "because": why}));
+    }
+    if json.is_empty() {
+        text.push_str("no service reads it: a change does nothing\n");
+    }
+    (text, Value::Array(json))
+}
+
+/// Shows, for each service, what a change of each path does.
+pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Exit> {
+    let stack = context.stack(&args.services).await?;
+    let services = context.named(&stack.project, &args.services)?;
+    let all = scope(&stack, &services, true);
+    let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
+    let view = view.map_err(|failures| context.failures(failures))?;
+    let mut rows = Vec::new();
+    for service in &all {
+        let Some(watch) = view.wanted.watch.get(service) else { continue };
+        for folder in &watch.folders {
+            for path in super::walk::files(folder) {
+                let (effect, why) = match watch.effects.effect(&path) {
+                    Effect::Nothing => continue,
+                    Effect::Sync { targets, .. } => {
+                        let target = targets.first().map(|t| t.path.clone()).unwrap_or_default();
+                        (
+                            format!("sync to {target}"),
+                            targets.first().map(|t| t.instruction.clone()).unwrap_or_default(),
+                        )
+                    }
+                    Effect::Reload(reload) => (format!("{reload:?}").to_lowercase(), String::new()),
+                    Effect::Rebuild { why } => ("rebuild".to_owned(), why),
+                };
+                let shown = path.strip_prefix(&view.project.working_dir).unwrap_or(&path).display().to_string();
+                rows.push(vec![service.to_string(), shown, effect, why]);
+            }
+        }
+    }
+    if args.format == TableFormat::Json {
+        let json: Vec<Value> = rows
+            .iter()
+            .map(|row| json!({"service": row[0], "path": row[1], "effect": row[2], "because": row[3]}))
+            .collect();
+        return emit(context, true, String::new(), &Value::Array(json));
+    }
+    let head = ["SERVICE", "PATH", "A CHANGE", "BECAUSE"].map(str::to_owned).to_vec();
+    context.sink.emit(Event::Table { head, rows });
+    Ok(Exit::Ok)
+}

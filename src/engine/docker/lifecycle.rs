@@ -1,0 +1,187 @@
+//! Containers: create, start, stop, remove.
+
+use std::time::Duration;
+
+use bollard::errors::Error as BollardError;
+use bollard::models::NetworkConnectRequest;
+use bollard::query_parameters::{
+    CreateContainerOptions, KillContainerOptions, RemoveContainerOptions, RenameContainerOptions,
+    RestartContainerOptions, StartContainerOptions, StopContainerOptions,
+};
+use bytes::Bytes;
+
+use super::{Docker, config};
+use crate::engine::{EngineError, ErrorKind, Result};
+use crate::model::{ContainerId, ContainerSpec, InjectedFile};
+
+impl Docker {
+    pub(super) async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId> {
+        let mut wanted = config::container_config(spec, self.info.api)?;
+        inline_seccomp_profiles(&mut wanted.body).await?;
+        let options = CreateContainerOptions {
+            name: Some(spec.name.clone()),
+            platform: spec.service.platform.clone().unwrap_or_default(),
+        };
+        let made = self.api.create_container(Some(options), wanted.body).await.map_err(|error| self.error(error))?;
+        let id = ContainerId::new(made.id);
+        if let Err(error) = self.complete(&id, wanted.connect, &spec.files).await {
+            // What is half made would take the name and never be what was asked for.
+            let _ = self.remove_container(&id, true).await;
+            return Err(error);
+        }
+        Ok(id)
+    }
+
+    async fn complete(
+        &self,
+        id: &ContainerId,
+        connect: Vec<(String, bollard::models::EndpointSettings)>,
+        files: &[InjectedFile],
+    ) -> Result<()> {
+        for (network, endpoint) in connect {
+            let request = NetworkConnectRequest { container: id.to_string(), endpoint_config: Some(endpoint) };
+            self.api.connect_network(&network, request).await.map_err(|error| self.error(error))?;
+        }
+        if !files.is_empty() {
+            self.upload(id, "/", archive(files)?).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn start(&self, id: &ContainerId) -> Result<()> {
+        let answer = self.api.start_container(id.as_str(), None::<StartContainerOptions>).await;
+        answer.map_err(|error| self.error(error))
+    }
+
+    pub(super) async fn stop(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
+        let options = StopContainerOptions { signal: None, t: grace.map(whole_seconds) };
+        self.unless_gone(self.api.stop_container(id.as_str(), Some(options)).await)
+    }
+
+    pub(super) async fn kill(&self, id: &ContainerId, signal: &str) -> Result<()> {
+        let options = KillContainerOptions { signal: signal.to_owned() };
+        match self.api.kill_container(id.as_str(), Some(options)).await {
+            // 409: "Container 0f… is not running" (20.10 and 28.5).
+            Err(BollardError::DockerResponseServerError { status_code: 409, message })
+                if message.contains("is not running") =>
+            {
+                Ok(())
+            }
+            answer => self.unless_gone(answer),
+        }
+    }
+
+    pub(super) async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
+        let options = RestartContainerOptions { signal: None, t: grace.map(whole_seconds) };
+        self.api.restart_container(id.as_str(), Some(options)).await.map_err(|error| self.error(error))
+    }
+
+    pub(super) async fn remove_container(&self, id: &ContainerId, volumes: bool) -> Result<()> {
+        let options = RemoveContainerOptions { v: volumes, force: true, link: false };
+        match self.api.remove_container(id.as_str(), Some(options)).await {
+            // Somebody else is removing it: wait until it is gone, or what comes next finds its name taken.
+            Err(BollardError::DockerResponseServerError { status_code: 409, message })
+                if message.contains("already in progress") =>
+            {
+                self.removed(id).await
+            }
+            answer => self.unless_gone(answer),
+        }
+    }
+
+    async fn removed(&self, id: &ContainerId) -> Result<()> {
+        use futures_util::StreamExt as _;
+        let options = bollard::query_parameters::WaitContainerOptions { condition: "removed".to_owned() };
+        match Box::pin(self.api.wait_container(id.as_str(), Some(options))).next().await {
+            Some(Err(error @ BollardError::DockerResponseServerError { .. })) => self.unless_gone(Err(error)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn rename(&self, id: &ContainerId, name: &str) -> Result<()> {
+        let options = RenameContainerOptions { name: name.to_owned() };
+        self.api.rename_container(id.as_str(), options).await.map_err(|error| self.error(error))
+    }
+}
+
+/// The engine counts in whole seconds; a fraction is rounded up, so that nothing is killed early.
+pub(super) fn whole_seconds(time: Duration) -> i32 {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}
+
+/// A tar of files with absolute paths. The time of each is fixed: a container made again is made the same.
+fn archive(files: &[InjectedFile]) -> Result<Bytes> {
+    let failed = |file: &InjectedFile, why: &dyn std::fmt::Display| {
+        EngineError::new(ErrorKind::Refused, format!("{} cannot be put into the container: {why}", file.path))
+    };
+    let mut tar = tar::Builder::new(Vec::new());
+    for file in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(file.content.len() as u64);
+        header.set_mode(file.mode);
+        header.set_uid(file.uid);
+        header.set_gid(file.gid);
+        header.set_mtime(0);
+        tar.append_data(&mut header, file.path.trim_start_matches('/'), file.content.as_slice())
+            .map_err(|error| failed(file, &error))?;
+    }
+    tar.into_inner().map(Bytes::from).map_err(|error| failed(&files[0], &error))
+}
+
+/// The API takes a seccomp profile's text, the manifest names its file.
+async fn inline_seccomp_profiles(body: &mut bollard::models::ContainerCreateBody) -> Result<()> {
+    let options = body.host_config.as_mut().and_then(|host| host.security_opt.as_mut());
+    for option in options.into_iter().flatten() {
+        let Some(path) = option.strip_prefix("seccomp=").or_else(|| option.strip_prefix("seccomp:")) else { continue };
+        if matches!(path, "unconfined" | "builtin") || path.starts_with('{') {
+            continue;
+        }
+        let text = tokio::fs::read_to_string(path).await.map_err(|error| {
+            EngineError::new(
+                ErrorKind::Refused,
+                format!("the seccomp profile {path} of security_opt cannot be read: {error}"),
+            )
+        })?;
+        *option = format!("seccomp={text}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grace_is_rounded_up() {
+        for (millis, seconds) in [(0, 0), (1, 1), (999, 1), (1000, 1), (1500, 2), (10_000, 10)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+    }
+
+    #[test]
+    fn files_become_an_archive() {
+        let file = InjectedFile { path: "/run/secrets/a".into(), content: b"x".to_vec(), mode: 0o440, uid: 1, gid: 2 };
+        let tar = archive(&[file]).unwrap();
+        let mut read = tar::Archive::new(tar.as_ref());
+        let entry = read.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.path().unwrap().to_str(), Some("run/secrets/a"));
+        let header = entry.header();
+        assert_eq!((header.mode().unwrap(), header.uid().unwrap(), header.gid().unwrap()), (0o440, 1, 2));
+    }
+
+    #[tokio::test]
+    async fn seccomp_profiles_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("p.json");
+        std::fs::write(&file, "{}").unwrap();
+        let options = vec![format!("seccomp={}", file.display()), "seccomp=unconfined".into(), "label=disable".into()];
+        let host = bollard::models::HostConfig { security_opt: Some(options), ..Default::default() };
+        let mut body = bollard::models::ContainerCreateBody { host_config: Some(host), ..Default::default() };
+        inline_seccomp_profiles(&mut body).await.unwrap();
+        let options = body.host_config.as_ref().unwrap().security_opt.clone().unwrap();
+        assert_eq!(options, ["seccomp={}", "seccomp=unconfined", "label=disable"]);
+        body.host_config.as_mut().unwrap().security_opt = Some(vec!["seccomp=/nowhere".into()]);
+        assert!(inline_seccomp_profiles(&mut body).await.unwrap_err().message.contains("/nowhere"));
+    }
+}

@@ -1,0 +1,271 @@
+//! The real engine: whatever answers Docker's API. The only room that names bollard. Features are detected (an API
+//! version, an answer of the engine), never a product's name.
+//!
+//! bollard sends its requests without a version in the path, so that an engine answers in its newest dialect; the
+//! connection made here puts the negotiated version in front of every path.
+
+mod auth;
+mod build;
+mod config;
+mod endpoint;
+mod errors;
+mod events;
+mod images;
+mod lifecycle;
+mod networks;
+mod observe;
+mod streams;
+mod time;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::API_DEFAULT_VERSION;
+use bytes::Bytes;
+
+use super::{
+    BoxStream, BuildSink, BuildSpec, Chunk, Engine, EngineError, EngineEvent, ErrorKind, ExecSpec, LogQuery, PullSink,
+    Query, Result, Session,
+};
+use crate::model::{
+    ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, NetworkId, NetworkSpec, Observed, ObservedContainer,
+    ObservedImage, VolumeSpec,
+};
+
+pub use endpoint::{Endpoint, Surroundings};
+
+/// The newest API that hob was written for; a newer engine is spoken to in this one.
+const NEWEST_API: (u32, u32) = (1, 51);
+/// The oldest API that hob speaks (Docker Engine 20.10).
+const OLDEST_API: (u32, u32) = (1, 41);
+/// How long an engine may take to answer the first question. A socket of a hung engine accepts and says nothing.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// No limit for what comes later: `stop` and `wait` answer when they are done, and the caller may drop the future.
+const NO_LIMIT: u64 = 60 * 60 * 24 * 365;
+
+/// A connection to an engine. Cheap to clone; connections to the socket are pooled.
+#[derive(Clone)]
+pub struct Docker {
+    api: bollard::Docker,
+    endpoint: Endpoint,
+    info: Arc<EngineInfo>,
+    credentials: Arc<auth::Credentials>,
+    /// `SSH_AUTH_SOCK`, for builds that ask for an SSH agent.
+    ssh_agent: Option<String>,
+}
+
+impl std::fmt::Debug for Docker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Docker({})", self.endpoint)
+    }
+}
+
+impl Docker {
+    /// Connects to the engine that the environment names, or to the first of the usual sockets that answers.
+    pub async fn connect(surroundings: &Surroundings) -> Result<Self> {
+        let credentials = Arc::new(auth::Credentials::new(surroundings.config_folder()));
+        let ssh_agent = surroundings.env.get("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).cloned();
+        let mut first_error = None;
+        for endpoint in surroundings.endpoints()? {
+            match Self::connect_to(endpoint, credentials.clone()).await {
+                Ok(docker) => return Ok(Self { ssh_agent, ..docker }),
+                // A socket that is there and refuses says more than one that is missing.
+                Err(error) => match &first_error {
+                    Some(EngineError { kind: ErrorKind::Unreachable { .. }, .. })
+                        if !matches!(error.kind, ErrorKind::Unreachable { .. }) =>
+                    {
+                        first_error = Some(error);
+                    }
+                    Some(_) => {}
+                    None => first_error = Some(error),
+                },
+            }
+        }
+        Err(first_error.unwrap_or_else(|| errors::unreachable_at("unix:///var/run/docker.sock")))
+    }
+
+    async fn connect_to(endpoint: Endpoint, credentials: Arc<auth::Credentials>) -> Result<Self> {
+        let place = endpoint.to_string();
+        // bollard refuses a socket that is missing or may not be opened with errors of its own; ask the system.
+        drop(endpoint.dial().await.map_err(|error| errors::connection(&error, &place))?);
+        let made = match &endpoint {
+            Endpoint::Unix(path) => {
+                bollard::Docker::connect_with_unix(&path.to_string_lossy(), NO_LIMIT, API_DEFAULT_VERSION)
+            }
+            Endpoint::Tcp(address) => bollard::Docker::connect_with_http(address, NO_LIMIT, API_DEFAULT_VERSION),
+        };
+        let api = made.map_err(|error| errors::translate(error, &place))?;
+        let answers = tokio::time::timeout(FIRST_ANSWER, async { tokio::try_join!(api.version(), api.info()) });
+        let (version, system) = answers
+            .await
+            .map_err(|_| {
+                EngineError::new(
+                    ErrorKind::Unreachable { endpoint: place.clone() },
+                    format!("the engine at {place} accepts connections and does not answer; restart it"),
+                )
+            })?
+            .map_err(|error| errors::translate(error, &place))?;
+        let offered = parse_api(version.api_version.as_deref()).unwrap_or(OLDEST_API);
+        if offered < OLDEST_API {
+            return Err(errors::unsupported("hob", OLDEST_API, offered));
+        }
+        let least = parse_api(version.min_api_version.as_deref()).unwrap_or(OLDEST_API);
+        // An engine that has dropped our newest API is spoken to in its oldest: the closest to what we know.
+        let used = offered.min(NEWEST_API).max(least);
+        let info = EngineInfo {
+            version: version.version.unwrap_or_default(),
+            api: used,
+            platform: format!("{}/{}", version.os.unwrap_or_default(), version.arch.unwrap_or_default()),
+            containerd_images: system.driver_status.unwrap_or_default().iter().any(
+                |pair| matches!(pair.as_slice(), [key, value] if key == "driver-type" && value.contains("containerd")),
+            ),
+            endpoint: place,
+        };
+        Ok(Self { api: with_version(api, used), endpoint, info: Arc::new(info), credentials, ssh_agent: None })
+    }
+
+    fn error(&self, error: bollard::errors::Error) -> EngineError {
+        errors::translate(error, &self.info.endpoint)
+    }
+
+    /// `/v1.41` and so on, for what is sent past bollard.
+    fn prefix(&self) -> String {
+        format!("/v{}.{}", self.info.api.0, self.info.api.1)
+    }
+}
+
+/// Puts the API version in front of the path of every request.
+fn with_version(api: bollard::Docker, version: (u32, u32)) -> bollard::Docker {
+    let prefix = format!("/v{}.{}", version.0, version.1);
+    api.with_request_modifier(move |mut request| {
+        let text = request.uri().to_string();
+        let path = request.uri().path();
+        if let Some(start) = text.find(path)
+            && let Ok(uri) = format!("{}{prefix}{}", &text[..start], &text[start..]).parse()
+        {
+            *request.uri_mut() = uri;
+        }
+        request
+    })
+}
+
+fn parse_api(text: Option<&str>) -> Option<(u32, u32)> {
+    let (major, minor) = text?.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[async_trait]
+impl Engine for Docker {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+    async fn observe(&self, query: &Query) -> Result<Observed> {
+        self.observe(query).await
+    }
+    async fn image(&self, reference: &str) -> Result<Option<ObservedImage>> {
+        self.image(reference).await
+    }
+    async fn pull(&self, reference: &str, platform: Option<&str>, progress: &PullSink) -> Result<()> {
+        self.pull(reference, platform, progress).await
+    }
+    async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<ImageId> {
+        self.build(spec, progress).await
+    }
+    async fn tag(&self, image: &str, name: &str) -> Result<()> {
+        self.tag(image, name).await
+    }
+    async fn remove_image(&self, reference: &str) -> Result<()> {
+        self.remove_image(reference).await
+    }
+    async fn images(&self, labels: &[String]) -> Result<Vec<ObservedImage>> {
+        self.images(labels).await
+    }
+    async fn create_network(&self, spec: &NetworkSpec) -> Result<NetworkId> {
+        self.create_network(spec).await
+    }
+    async fn remove_network(&self, name: &str) -> Result<()> {
+        self.remove_network(name).await
+    }
+    async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
+        self.create_volume(spec).await
+    }
+    async fn remove_volume(&self, name: &str) -> Result<()> {
+        self.remove_volume(name).await
+    }
+    async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId> {
+        self.create_container(spec).await
+    }
+    async fn start(&self, id: &ContainerId) -> Result<()> {
+        self.start(id).await
+    }
+    async fn stop(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
+        self.stop(id, grace).await
+    }
+    async fn kill(&self, id: &ContainerId, signal: &str) -> Result<()> {
+        self.kill(id, signal).await
+    }
+    async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
+        self.restart(id, grace).await
+    }
+    async fn remove_container(&self, id: &ContainerId, volumes: bool) -> Result<()> {
+        self.remove_container(id, volumes).await
+    }
+    async fn rename(&self, id: &ContainerId, name: &str) -> Result<()> {
+        self.rename(id, name).await
+    }
+    async fn inspect(&self, id: &ContainerId) -> Result<Option<ObservedContainer>> {
+        self.inspect(id).await
+    }
+    async fn health_log(&self, id: &ContainerId) -> Result<Vec<HealthProbe>> {
+        self.health_log(id).await
+    }
+    async fn wait(&self, id: &ContainerId) -> Result<i64> {
+        self.wait(id).await
+    }
+    async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>> {
+        Ok(self.logs(id, query))
+    }
+    async fn upload(&self, id: &ContainerId, folder: &str, tar: Bytes) -> Result<()> {
+        self.upload(id, folder, tar).await
+    }
+    async fn attach(&self, id: &ContainerId) -> Result<Session> {
+        self.attach(id).await
+    }
+    async fn resize(&self, id: &ContainerId, columns: u16, rows: u16) -> Result<()> {
+        self.resize(id, columns, rows).await
+    }
+    async fn exec(&self, id: &ContainerId, spec: &ExecSpec) -> Result<Session> {
+        self.exec(id, spec).await
+    }
+    async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {
+        self.exec_exit_code(exec).await
+    }
+    async fn exec_resize(&self, exec: &str, columns: u16, rows: u16) -> Result<()> {
+        self.exec_resize(exec, columns, rows).await
+    }
+    async fn events(&self, project: &str) -> Result<BoxStream<Result<EngineEvent>>> {
+        Ok(self.events(project))
+    }
+    async fn ping(&self) -> Result<()> {
+        self.api.ping().await.map(drop).map_err(|error| self.error(error))
+    }
+    async fn port_holder(&self, port: u16, protocol: &str) -> Result<Option<String>> {
+        self.port_holder(port, protocol).await
+    }
+    async fn projects(&self) -> Result<Vec<(String, usize)>> {
+        self.projects().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn api_versions() {
+        assert_eq!(parse_api(Some("1.51")), Some((1, 51)));
+        assert_eq!(parse_api(Some("x")), None);
+        assert_eq!(parse_api(None), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! What can go wrong on an engine, sorted by what a person can do about it.
+
+/// A failed action on the engine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct EngineError {
+    /// What kind of failure it is.
+    pub kind: ErrorKind,
+    /// What happened, in one sentence, without the advice.
+    pub message: String,
+}
+
+/// Kinds of failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Nothing answers at the endpoint.
+    Unreachable {
+        /// Where hob tried, such as `unix:///var/run/docker.sock`.
+        endpoint: String,
+    },
+    /// It answers, and this user may not speak to it.
+    Forbidden,
+    /// The connection broke in the middle of something.
+    Lost,
+    /// The thing named is not there.
+    NotFound,
+    /// The name is taken, or something else is in the way.
+    Conflict,
+    /// A port of the host is taken.
+    PortTaken {
+        /// Which, where the engine says it.
+        port: u16,
+    },
+    /// An image is not there and cannot be pulled.
+    Pull {
+        /// The reference.
+        image: String,
+    },
+    /// A build step failed.
+    Build {
+        /// The failing step's name; empty where the failure is not in a step.
+        step: String,
+        /// Everything that the failing step wrote.
+        output: String,
+    },
+    /// The engine's disk is full.
+    DiskFull,
+    /// The engine is too old.
+    Unsupported {
+        /// The API version that can.
+        needs: (u32, u32),
+    },
+    /// The engine refused what was asked.
+    Refused,
+    /// Anything else.
+    Other,
+}
+
+impl EngineError {
+    /// An error of a kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}

@@ -1,0 +1,16 @@
+//! What keys, signals, an editor or the dashboard ask of a running session.
+
+use crate::model::ServiceName;
+
+/// A request to a running session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Stop gracefully, as the first Ctrl-C.
+    Stop,
+    /// Kill what is left, as the second Ctrl-C.
+    Kill,
+    /// Restart a service.
+    Restart(ServiceName),
+    /// Build a service's image again and recreate it.
+    Rebuild(ServiceName),
+}

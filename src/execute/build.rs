@@ -1,0 +1,133 @@
+//! Building an image once for all who need it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::executor::{Executor, millis};
+use super::observe::blocking;
+use super::{Cause, Failure};
+use crate::engine::BuildProgress;
+use crate::event::{Event, Message, Sink};
+use crate::model::{Project, ServiceName};
+
+/// Builds that run: as many at once as the machine has cores, and one for each image.
+pub struct Builds {
+    cores: Semaphore,
+    by_image: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Builds {
+    pub(super) fn new(cores: Semaphore) -> Self {
+        Self { cores, by_image: Mutex::default() }
+    }
+
+    fn of(&self, image: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut map = self.by_image.lock().unwrap_or_else(PoisonError::into_inner);
+        map.retain(|name, lock| name == image || Arc::strong_count(lock) > 1);
+        Arc::clone(map.entry(image.to_owned()).or_default())
+    }
+}
+
+impl Executor {
+    pub(super) async fn build(
+        &self,
+        project: &Arc<Project>,
+        services: &[ServiceName],
+        image: &str,
+        names: &[String],
+    ) -> Result<(), Failure> {
+        let Some(first) = services.first().cloned() else { return Ok(()) };
+        let lock = self.builds.of(image);
+        let Ok(_turn) = lock.try_lock() else {
+            // Another job builds the very same image: when it is done, only the names are left to do.
+            let _turn = lock.lock().await;
+            return self.name(image, names, &first).await;
+        };
+        let _core = self.builds.cores.acquire().await;
+        let spec = {
+            let (sources, project, first) = (Arc::clone(&self.sources), Arc::clone(project), first.clone());
+            blocking(move || sources.build_spec(&project, &first)).await
+        };
+        let mut spec = spec.map_err(|message| Failure { cause: Cause::Manifest, message })?;
+        spec.tags = std::iter::once(image.to_owned()).chain(names.iter().cloned()).collect();
+        let progress = Progress::new(services.to_vec(), Arc::clone(&self.sink));
+        let built = self.engine.build(&spec, &move |news| progress.take(news)).await;
+        built.map(drop).map_err(|error| {
+            let mut failure = Failure::of_engine(Some(&first), error);
+            let place = project.locate(&format!("services.{first}.build"));
+            failure.message.location = failure.message.location.or_else(|| place.cloned());
+            failure
+        })
+    }
+
+    async fn name(&self, image: &str, names: &[String], service: &ServiceName) -> Result<(), Failure> {
+        if let Ok(None) = self.engine.image(image).await {
+            let text = format!("the build of {image} by another service failed");
+            let message = Message::new(text).service(service);
+            return Err(Failure { cause: Cause::Build, message });
+        }
+        for name in names {
+            self.engine.tag(image, name).await.map_err(|error| Failure::of_engine(Some(service), error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Turns a builder's news into events, output into whole lines.
+struct Progress {
+    services: Vec<ServiceName>,
+    sink: Arc<dyn Sink>,
+    steps: Mutex<HashMap<String, (String, Vec<u8>)>>,
+}
+
+impl Progress {
+    fn new(services: Vec<ServiceName>, sink: Arc<dyn Sink>) -> Self {
+        Self { services, sink, steps: Mutex::default() }
+    }
+
+    fn take(&self, news: BuildProgress) {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let services = self.services.clone();
+        match news {
+            BuildProgress::Started { step, name } => {
+                steps.entry(step.clone()).or_default().0.clone_from(&name);
+                self.sink.emit(Event::BuildStep { services, step, name });
+            }
+            BuildProgress::Transferred { step, what, current, total } => {
+                self.sink.emit(Event::BuildTransfer { services, step, what, current, total });
+            }
+            BuildProgress::Output { step, bytes } => {
+                let (_, rest) = steps.entry(step.clone()).or_default();
+                rest.extend_from_slice(&bytes);
+                while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+                    let line: Vec<u8> = rest.drain(..=end).collect();
+                    self.line(&step, &line[..end]);
+                }
+            }
+            BuildProgress::Done { step, cached, took, error } => {
+                let (name, rest) = steps.remove(&step).unwrap_or_default();
+                if !rest.is_empty() {
+                    self.line(&step, &rest);
+                }
+                self.done(step, name, cached, took, error);
+            }
+            BuildProgress::Warning(text) => {
+                let message = Message { service: services.first().cloned(), ..Message::new(text) };
+                self.sink.emit(Event::Warning(message));
+            }
+        }
+    }
+
+    fn line(&self, step: &str, line: &[u8]) {
+        let line = String::from_utf8_lossy(line).trim_end_matches('\r').to_owned();
+        self.sink.emit(Event::BuildOutput { services: self.services.clone(), step: step.to_owned(), line });
+    }
+
+    fn done(&self, step: String, name: String, cached: bool, took: Duration, error: Option<String>) {
+        let services = self.services.clone();
+        self.sink.emit(Event::BuildStepDone { services, step, name, cached, took_ms: millis(took), error });
+    }
+}

@@ -1,0 +1,232 @@
+//! Carries a plan out: every step as soon as the steps before it are done, independent ones side by side.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::agents::Agents;
+use super::build::Builds;
+use super::{Failure, Sources};
+use crate::engine::Engine;
+use crate::event::{Event, PlannedStep, Sink};
+use crate::model::{Project, ServiceName};
+use crate::plan::{Op, Plan, StepId};
+
+/// How a plan is carried out.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// After a failure go on with what does not depend on it.
+    pub keep_going: bool,
+    /// Ends the run: builds, pulls and waits are dropped, other steps that run are let end, no new one begins.
+    pub cancel: CancellationToken,
+    /// Wait at most so long for services to be ready: `--wait-timeout`.
+    pub wait_timeout: Option<Duration>,
+}
+
+/// How a plan ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Steps that failed, in the order they did.
+    pub failures: Vec<Failure>,
+    /// Steps that were done.
+    pub done: usize,
+    /// Services that have a step that failed or was skipped.
+    pub incomplete: Vec<ServiceName>,
+    /// It was cancelled.
+    pub cancelled: bool,
+}
+
+impl Outcome {
+    /// All steps were done.
+    pub fn is_success(&self) -> bool {
+        self.failures.is_empty() && !self.cancelled
+    }
+}
+
+/// Carries plans out on an engine.
+#[derive(Clone)]
+pub struct Executor {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) sources: Arc<dyn Sources>,
+    pub(super) agents: Arc<Agents>,
+    pub(super) builds: Arc<Builds>,
+    /// Numbers of steps in events: plans that are carried out side by side do not share any.
+    steps: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+    Skipped,
+}
+
+impl Executor {
+    /// An executor that builds as many images side by side as the machine has cores.
+    pub fn new(engine: Arc<dyn Engine>, sink: Arc<dyn Sink>, sources: Arc<dyn Sources>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let agents = Arc::new(Agents::new(Arc::clone(&engine), Arc::clone(&sink)));
+        Self {
+            agents,
+            engine,
+            sink,
+            sources,
+            builds: Arc::new(Builds::new(Semaphore::new(cores.max(2)))),
+            steps: Arc::default(),
+        }
+    }
+
+    /// Removes the volume that carries the agent, if no container of any project uses it.
+    pub async fn remove_agent_volume(&self) {
+        // In use by another project: it stays, and that is no error.
+        let _ = self.engine.remove_volume(&crate::agent::volume_name()).await;
+    }
+
+    /// Says what would be done, and does nothing.
+    pub fn show(&self, plan: &Plan) {
+        self.announce(plan, 0, true);
+    }
+
+    fn announce(&self, plan: &Plan, base: usize, dry_run: bool) {
+        let steps = plan
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(id, step)| PlannedStep {
+                step: base + id,
+                what: step.op.to_string(),
+                service: step.service.clone(),
+                reason: step.reason.to_string(),
+                after: step.after.iter().map(|id| base + id).collect(),
+            })
+            .collect();
+        self.sink.emit(Event::Plan { steps, unchanged: plan.unchanged.clone(), dry_run });
+        for note in &plan.notes {
+            self.sink.emit(Event::Warning(crate::event::Message::new(note.clone())));
+        }
+    }
+
+    /// Says what will be done, and does it.
+    pub async fn run(&self, project: &Arc<Project>, plan: &Plan, options: &RunOptions) -> Outcome {
+        let base = self.steps.fetch_add(plan.steps.len(), Ordering::Relaxed);
+        self.announce(plan, base, false);
+        let mut states = vec![State::Waiting; plan.steps.len()];
+        let mut outcome = Outcome::default();
+        let mut running = FuturesUnordered::new();
+        // Ends what can be ended, without an error of its own, when another step has failed.
+        let stop = options.cancel.child_token();
+        loop {
+            if !stop.is_cancelled() {
+                for id in ready(plan, &states) {
+                    states[id] = State::Running;
+                    running.push(self.step(project, plan, base, id, options, stop.clone()));
+                }
+            }
+            let Some((id, result)) = running.next().await else { break };
+            match result {
+                Some(Ok(())) => {
+                    states[id] = State::Done;
+                    outcome.done += 1;
+                }
+                Some(Err(failure)) => {
+                    states[id] = State::Failed;
+                    self.skip_dependents(plan, base, id, &failure, &mut states);
+                    outcome.failures.push(failure);
+                    if !options.keep_going {
+                        stop.cancel();
+                    }
+                }
+                None => states[id] = State::Waiting,
+            }
+        }
+        outcome.cancelled = options.cancel.is_cancelled();
+        for (id, state) in states.iter().enumerate() {
+            if matches!(state, State::Done) {
+                continue;
+            }
+            if let Some(service) = &plan.steps[id].service
+                && !outcome.incomplete.contains(service)
+            {
+                outcome.incomplete.push(service.clone());
+            }
+        }
+        outcome
+    }
+
+    /// One step; `None` where it was dropped because the run is being ended.
+    async fn step(
+        &self,
+        project: &Arc<Project>,
+        plan: &Plan,
+        base: usize,
+        id: StepId,
+        options: &RunOptions,
+        stop: CancellationToken,
+    ) -> (StepId, Option<Result<(), Failure>>) {
+        let step = &plan.steps[id];
+        let what = step.op.to_string();
+        let service = step.service.clone();
+        let began = Instant::now();
+        self.sink.emit(Event::StepStarted {
+            step: base + id,
+            what: what.clone(),
+            service: service.clone(),
+            reason: step.reason.to_string(),
+        });
+        let work = self.perform(project, base + id, step, options);
+        let result = match step.op {
+            Op::Build { .. } | Op::Pull { .. } | Op::Wait { .. } => tokio::select! {
+                result = work => result,
+                () = stop.cancelled() => return (id, None),
+            },
+            _ => work.await,
+        };
+        let event = match &result {
+            Ok(()) => Event::StepDone { step: base + id, what, service, took_ms: millis(began.elapsed()) },
+            Err(failure) => Event::StepFailed { step: base + id, what, service, message: failure.message.clone() },
+        };
+        self.sink.emit(event);
+        (id, Some(result))
+    }
+
+    /// Everything that needed a failed step, directly or not, is not tried.
+    fn skip_dependents(&self, plan: &Plan, base: usize, failed: StepId, failure: &Failure, states: &mut [State]) {
+        let cause = &plan.steps[failed];
+        let because = match &cause.service {
+            Some(service) => format!("{service}: {}", failure.message.text),
+            None => failure.message.text.clone(),
+        };
+        for (id, step) in plan.steps.iter().enumerate().skip(failed + 1) {
+            let hit = step.after.iter().any(|before| matches!(states[*before], State::Failed | State::Skipped));
+            if states[id] == State::Waiting && hit {
+                states[id] = State::Skipped;
+                self.sink.emit(Event::StepSkipped {
+                    step: base + id,
+                    what: step.op.to_string(),
+                    service: step.service.clone(),
+                    because: because.clone(),
+                });
+            }
+        }
+    }
+}
+
+fn ready(plan: &Plan, states: &[State]) -> Vec<StepId> {
+    let is_ready =
+        |id: &StepId| states[*id] == State::Waiting && plan.steps[*id].after.iter().all(|b| states[*b] == State::Done);
+    (0..states.len()).filter(is_ready).collect()
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

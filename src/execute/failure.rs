@@ -1,0 +1,94 @@
+//! Failures: what happened, to which service, and what a person can do about it.
+
+use crate::engine::{EngineError, ErrorKind};
+use crate::event::Message;
+use crate::model::ServiceName;
+
+/// A step, or a whole command, that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", message.text)]
+pub struct Failure {
+    /// The kind, which decides the exit code.
+    pub cause: Cause,
+    /// For a person.
+    pub message: Message,
+}
+
+/// Kinds of failure, one for each exit code that tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The manifest, or a file that it names.
+    Manifest,
+    /// The engine does not answer.
+    Unreachable,
+    /// A build failed.
+    Build,
+    /// An image is not there and cannot be pulled.
+    Pull,
+    /// A service did not become what its dependents need.
+    Unhealthy,
+    /// Anything else that the engine could not do.
+    Engine,
+}
+
+impl Failure {
+    /// An engine's error, with the advice that goes with its kind.
+    pub fn of_engine(service: Option<&ServiceName>, error: EngineError) -> Self {
+        let mut message = Message { service: service.cloned(), ..Message::new(error.message.clone()) };
+        let cause = match &error.kind {
+            ErrorKind::Unreachable { endpoint } => {
+                message.hints.push(format!(
+                    "hob tried {endpoint}; start Docker (`sudo systemctl start docker`, or Docker Desktop), or set \
+                     DOCKER_HOST to where it listens; `hob doctor` tells more"
+                ));
+                Cause::Unreachable
+            }
+            ErrorKind::Forbidden => {
+                message.hints.push(
+                    "your user may not speak to the engine; `sudo usermod -aG docker $USER` and a new login give it \
+                     access"
+                        .to_owned(),
+                );
+                Cause::Unreachable
+            }
+            ErrorKind::Lost => {
+                message.hints.push(
+                    "the engine went away in the middle of it; when it is back, `hob up` puts things right".to_owned(),
+                );
+                Cause::Unreachable
+            }
+            ErrorKind::Pull { image } => {
+                message.hints.push(format!(
+                    "check the spelling of {image} and your connection, run `docker login` if the registry is \
+                     private, or give the service a `build` section"
+                ));
+                Cause::Pull
+            }
+            ErrorKind::Build { output, .. } => {
+                message.detail.extend(output.lines().map(str::to_owned));
+                Cause::Build
+            }
+            ErrorKind::DiskFull => {
+                message.hints.push(
+                    "the engine's disk is full; `docker system df` shows what takes the room and `docker system \
+                     prune` frees what nothing uses; then run the same command again"
+                        .to_owned(),
+                );
+                Cause::Engine
+            }
+            ErrorKind::Unsupported { needs: (major, minor) } => {
+                message.hints.push(format!("it needs an engine with API {major}.{minor} or newer"));
+                Cause::Unreachable
+            }
+            ErrorKind::PortTaken { port } => {
+                message.hints.push(format!(
+                    "free port {port}, or publish another one under `ports`; `ss -ltnp 'sport = :{port}'` shows who \
+                     listens"
+                ));
+                Cause::Unhealthy
+            }
+            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Refused | ErrorKind::Other => Cause::Engine,
+        };
+        Self { cause, message }
+    }
+}

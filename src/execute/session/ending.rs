@@ -1,0 +1,192 @@
+//! How a session ends: gracefully at the first Ctrl-C, at once at the second, or by itself.
+
+use std::sync::Arc;
+
+use super::{EndOn, Finished, Session};
+use crate::engine::Query;
+use crate::event::{Event, Request};
+use crate::execute::{Failure, RunOptions};
+use crate::model::{ContainerId, ServiceName};
+use crate::plan::{self, UpOptions};
+
+/// Why a session ended.
+#[derive(Debug)]
+pub enum End {
+    /// It was asked to.
+    Stopped {
+        /// It had to be asked twice.
+        killed: bool,
+    },
+    /// It could not do what it was asked to.
+    Failed(Vec<Failure>),
+    /// The containers have exited; the code of the one that counts.
+    Exited(i64),
+}
+
+impl End {
+    pub(super) fn failed(failures: Vec<Failure>) -> Self {
+        Self::Failed(failures)
+    }
+}
+
+/// The session is being stopped.
+#[derive(Debug)]
+pub struct Stopping {
+    /// A second request came.
+    killed: bool,
+    /// The stop plan was begun.
+    begun: bool,
+    /// The stop plan has ended.
+    done: bool,
+    /// What the session ends with.
+    exit: Option<i64>,
+    failures: Vec<Failure>,
+}
+
+impl Session {
+    pub(super) fn request(&mut self, request: Request) {
+        match request {
+            Request::Stop if self.stopping.is_none() => self.stop("Ctrl-C", None),
+            Request::Stop | Request::Kill => self.kill(),
+            Request::Restart(service) => self.watching.ask(&service, crate::model::Reload::Container),
+            Request::Rebuild(service) => self.watching.ask(&service, crate::model::Reload::Rebuild),
+        }
+    }
+
+    fn stop(&mut self, why: &str, exit: Option<i64>) {
+        self.sink.emit(Event::Stopping { why: why.to_owned(), forced: false });
+        self.cancel.cancel();
+        self.stopping = Some(Stopping { killed: false, begun: false, done: false, exit, failures: Vec::new() });
+    }
+
+    /// The second Ctrl-C: what runs is killed, and nothing is waited for.
+    fn kill(&mut self) {
+        let Some(stopping) = &mut self.stopping else {
+            self.stop("Ctrl-C", None);
+            return;
+        };
+        if std::mem::replace(&mut stopping.killed, true) {
+            stopping.done = true;
+            return;
+        }
+        self.sink.emit(Event::Stopping { why: "Ctrl-C again".to_owned(), forced: true });
+        if !self.options.stop_services {
+            return;
+        }
+        stopping.begun = true;
+        let engine = Arc::clone(&self.engine);
+        let scope = self.scope();
+        let running: Vec<ContainerId> =
+            scope.iter().flat_map(|service| self.containers.running(service)).map(|(id, _)| id).collect();
+        self.jobs.spawn(async move {
+            let kills = running.iter().map(|id| engine.kill(id, "SIGKILL"));
+            futures_util::future::join_all(kills).await;
+            Finished::Stopped(Vec::new())
+        });
+    }
+
+    /// Plans the stop as soon as no job is in the way.
+    pub(super) fn stopping_next(&mut self) -> Option<End> {
+        let idle = !self.applying && !self.watching.is_busy();
+        let stopping = self.stopping.as_mut()?;
+        if !self.options.stop_services {
+            stopping.done |= idle || stopping.killed;
+        } else if !stopping.begun && idle {
+            stopping.begun = true;
+            self.begin_stop();
+        }
+        let stopping = self.stopping.as_mut()?;
+        if !stopping.done {
+            return None;
+        }
+        if !stopping.failures.is_empty() {
+            return Some(End::Failed(std::mem::take(&mut stopping.failures)));
+        }
+        Some(match stopping.exit {
+            Some(code) if !stopping.killed => End::Exited(code),
+            _ => End::Stopped { killed: stopping.killed },
+        })
+    }
+
+    fn begin_stop(&mut self) {
+        let (engine, executor, project) = (Arc::clone(&self.engine), self.executor.clone(), Arc::clone(&self.project));
+        let (scope, grace) = (self.scope(), self.options.up.grace);
+        self.jobs.spawn(async move {
+            let query = Query { project: project.name.to_string(), ..Query::default() };
+            let observed = match engine.observe(&query).await {
+                Ok(observed) => observed,
+                Err(error) => return Finished::Stopped(vec![Failure::of_engine(None, error)]),
+            };
+            let plan = plan::stop(&project, &observed, &scope, grace, "stop");
+            let run = RunOptions { keep_going: true, ..RunOptions::default() };
+            Finished::Stopped(executor.run(&project, &plan, &run).await.failures)
+        });
+    }
+
+    pub(super) fn stopped(&mut self, failures: Vec<Failure>) {
+        for failure in &failures {
+            self.sink.emit(Event::Error(failure.message.clone()));
+        }
+        if let Some(stopping) = &mut self.stopping {
+            stopping.done = true;
+            stopping.failures = failures;
+        }
+    }
+
+    /// Whether the session ends by itself.
+    pub(super) fn ended(&mut self) -> Option<End> {
+        if !self.failed.is_empty() {
+            return Some(End::Failed(std::mem::take(&mut self.failed)));
+        }
+        if let Some((service, code)) = self.containers.ended_by.take() {
+            let code = self.exit_code(&service, code);
+            self.stop(&format!("{service} has exited"), Some(code));
+            return self.stopping_next();
+        }
+        let idle = self.up && !self.applying && !self.again && !self.reread && !self.watching.is_busy();
+        let all_exited = self.containers.any_started && !self.containers.any_running();
+        if idle && all_exited && self.attached() {
+            if self.options.watch && !self.watching.is_empty() && self.options.end_on == EndOn::AllExited {
+                self.say_all_exited();
+                return None;
+            }
+            let code = self.scope().iter().find_map(|s| self.containers.exit_code(s).filter(|code| *code != 0));
+            let from = self.options.exit_code_from.as_ref().and_then(|s| self.containers.exit_code(s));
+            return Some(End::Exited(from.or(code.filter(|_| self.options.exit_code_from.is_some())).unwrap_or(0)));
+        }
+        if idle && !self.attached() && !self.options.watch {
+            return Some(End::Exited(0));
+        }
+        None
+    }
+
+    fn attached(&self) -> bool {
+        self.options.attach != super::Attach::None
+    }
+
+    fn exit_code(&self, service: &ServiceName, code: i64) -> i64 {
+        match &self.options.exit_code_from {
+            Some(from) if from != service => self.containers.exit_code(from).unwrap_or(0),
+            _ => code,
+        }
+    }
+
+    fn say_all_exited(&mut self) {
+        if !std::mem::replace(&mut self.said_exited, true) {
+            let text = "all services have exited; a save starts them again, Ctrl-C ends the session".to_owned();
+            self.sink.emit(Event::Notice { text });
+        }
+    }
+}
+
+/// The options of the plan that one service's rebuild makes: the service, and those that are to be restarted with it.
+pub fn rebuild_options(
+    project: &crate::model::Project,
+    service: &ServiceName,
+    grace: Option<std::time::Duration>,
+) -> UpOptions {
+    let mut services = vec![service.clone()];
+    let restarts = |s: &&crate::model::Service| s.depends_on.get(service).is_some_and(|d| d.restart);
+    services.extend(project.services.values().filter(restarts).map(|s| s.name.clone()));
+    UpOptions { services, no_deps: true, grace, ..UpOptions::default() }
+}

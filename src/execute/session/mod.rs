@@ -1,0 +1,291 @@
+//! The session: one select loop over requests, saves, the engine's events and finished jobs. Everything that takes
+//! time is a job beside the loop, so that one slow build or stuck stop delays no other service.
+
+mod apply;
+mod containers;
+mod ending;
+mod reload;
+mod watching;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::agents::Agents;
+use super::{Executor, Failure, LogOptions, Logs, RunOptions, Sources};
+use crate::engine::{BoxStream, Engine, EngineEvent};
+use crate::event::{Event, Message, Request, Sink};
+use crate::host::watch::{Batch, Changes};
+use crate::model::{ContainerId, Digest, Project, ServiceName};
+use crate::plan::{UpOptions, Wanted};
+
+use apply::Applied;
+use containers::Containers;
+use reload::Reload;
+use watching::Watching;
+
+pub use ending::End;
+
+/// How a session behaves.
+#[derive(Clone, Debug, Default)]
+pub struct SessionOptions {
+    /// What `up` is asked to do.
+    pub up: UpOptions,
+    /// How plans are carried out.
+    pub run: RunOptions,
+    /// Bring the stack up first; `watch --no-up` does not.
+    pub apply: bool,
+    /// Watch files.
+    pub watch: bool,
+    /// After a failed start wait for a change that may mend it, instead of ending.
+    pub stay: bool,
+    /// Stop the services when the session is stopped.
+    pub stop_services: bool,
+    /// Whose logs are shown; `None` for none.
+    pub attach: Attach,
+    /// How logs are shown.
+    pub logs: LogOptions,
+    /// End when a container exits.
+    pub end_on: EndOn,
+    /// The session's exit code is that of this service's container.
+    pub exit_code_from: Option<ServiceName>,
+}
+
+/// Whose logs a session shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Attach {
+    /// Nobody's.
+    #[default]
+    None,
+    /// Those of all but these, and of services that say `attach: false`.
+    AllBut(BTreeSet<ServiceName>),
+    /// Only of these.
+    Only(BTreeSet<ServiceName>),
+}
+
+/// Which exit of a container ends the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EndOn {
+    /// None; only when all have exited and nothing is watched.
+    #[default]
+    AllExited,
+    /// Any: `--abort-on-container-exit`.
+    AnyExit,
+    /// Any with a code other than 0: `--abort-on-container-failure`.
+    AnyFailure,
+}
+
+/// What a job hands back to the loop.
+enum Finished {
+    Applied(Box<Applied>),
+    Reloaded(Box<Reload>),
+    Read(Result<Box<super::Loaded>, Vec<Message>>),
+    Stopped(Vec<Failure>),
+    EngineBack(BoxStream<crate::engine::Result<EngineEvent>>),
+}
+
+/// A session on one project.
+pub struct Session {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) sources: Arc<dyn Sources>,
+    pub(super) executor: Executor,
+    pub(super) agents: Arc<Agents>,
+    options: SessionOptions,
+    project: Arc<Project>,
+    wanted: Arc<Wanted>,
+    /// What containers hold by hot sync.
+    synced: HashMap<ContainerId, Digest>,
+    containers: Containers,
+    watching: Watching,
+    logs: Logs,
+    jobs: JoinSet<Finished>,
+    began: Instant,
+    /// A whole plan is being made or carried out.
+    applying: bool,
+    /// The manifest must be read again when the jobs that run are done.
+    reread: bool,
+    /// The whole plan must be made again when the jobs that run are done.
+    again: bool,
+    /// The first apply has ended.
+    up: bool,
+    stopping: Option<ending::Stopping>,
+    /// Why the first apply ends the session.
+    failed: Vec<Failure>,
+    said_exited: bool,
+    said_watching: Vec<ServiceName>,
+    cancel: CancellationToken,
+}
+
+impl Session {
+    /// A session that has done nothing yet.
+    pub fn new(executor: Executor, project: Project, options: SessionOptions) -> Self {
+        let (engine, sink) = (Arc::clone(&executor.engine), Arc::clone(&executor.sink));
+        let logs = Logs::new(Arc::clone(&engine), Arc::clone(&sink), options.logs);
+        Self {
+            agents: Arc::clone(&executor.agents),
+            sources: Arc::clone(&executor.sources),
+            engine,
+            sink,
+            executor,
+            project: Arc::new(project),
+            wanted: Arc::default(),
+            synced: HashMap::new(),
+            containers: Containers::default(),
+            watching: Watching::default(),
+            logs,
+            jobs: JoinSet::new(),
+            began: Instant::now(),
+            applying: false,
+            reread: false,
+            again: false,
+            up: false,
+            stopping: None,
+            failed: Vec::new(),
+            said_exited: false,
+            said_watching: Vec::new(),
+            cancel: options.run.cancel.child_token(),
+            options,
+        }
+    }
+
+    /// Runs until it is stopped, or has nothing left to do.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> End {
+        let mut saves = match self.start_watching() {
+            Ok(saves) => saves,
+            Err(failure) => return End::failed(vec![failure]),
+        };
+        let mut events = match self.engine.events(&self.project.name).await {
+            Ok(events) => events,
+            Err(error) => return End::failed(vec![Failure::of_engine(None, error)]),
+        };
+        self.apply();
+        let end = loop {
+            let deadline = self.watching.deadline();
+            tokio::select! {
+                Some(request) = requests.recv() => self.request(request),
+                batch = saved(&mut saves) => self.watching.push(batch, &*self.sink),
+                () = until(deadline) => self.quiet(),
+                event = events.next() => match event {
+                    Some(Ok(event)) => self.engine_event(&event),
+                    _ => {
+                        events = futures_util::stream::pending().boxed();
+                        self.engine_lost();
+                    }
+                },
+                Some(job) = self.jobs.join_next() => match job {
+                    Ok(Finished::EngineBack(back)) => {
+                        events = back;
+                        self.sink.emit(Event::Notice { text: "the engine is back".to_owned() });
+                        self.again = true;
+                    }
+                    Ok(finished) => self.finished(finished),
+                    Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                    Err(_) => {}
+                },
+            }
+            if let Some(end) = self.next() {
+                break end;
+            }
+        };
+        self.cancel.cancel();
+        self.logs.finish(Duration::from_secs(2)).await;
+        end
+    }
+
+    fn finished(&mut self, finished: Finished) {
+        match finished {
+            Finished::Applied(applied) => self.applied(*applied),
+            Finished::Reloaded(reload) => self.reloaded(*reload),
+            Finished::Read(Ok(loaded)) => {
+                self.applying = false;
+                for warning in loaded.warnings {
+                    self.sink.emit(Event::Warning(warning));
+                }
+                self.project = Arc::new(loaded.project);
+                self.again = true;
+            }
+            Finished::Read(Err(messages)) => {
+                self.applying = false;
+                for message in messages {
+                    self.sink.emit(Event::Error(message));
+                }
+                self.sink.emit(Event::Notice {
+                    text: "the manifest has errors; the stack goes on as it was, and a save tries again".to_owned(),
+                });
+            }
+            Finished::Stopped(failures) => self.stopped(failures),
+            Finished::EngineBack(_) => {}
+        }
+    }
+
+    /// What can begin now that something has ended.
+    fn next(&mut self) -> Option<End> {
+        if self.stopping.is_some() {
+            return self.stopping_next();
+        }
+        if !self.applying && (self.reread || self.again) {
+            // A build that runs is for a manifest that is no longer; its service is planned again anyway.
+            self.watching.cancel_builds();
+            if !self.watching.is_busy() {
+                if self.reread {
+                    self.read();
+                } else {
+                    self.apply();
+                }
+            }
+        }
+        self.start_reloads();
+        self.ended()
+    }
+
+    /// Reads the manifest again, beside the loop.
+    fn read(&mut self) {
+        self.reread = false;
+        self.applying = true;
+        let sources = Arc::clone(&self.sources);
+        self.jobs.spawn_blocking(move || Finished::Read(sources.load().map(Box::new)));
+    }
+
+    /// The engine went away: says so once, and comes back when it does.
+    fn engine_lost(&mut self) {
+        let message = Message::new("the engine went away").hint("hob waits for it; Ctrl-C ends the session");
+        self.sink.emit(Event::Error(message));
+        self.containers.clear();
+        let (engine, project) = (Arc::clone(&self.engine), self.project.name.clone());
+        self.jobs.spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                if engine.ping().await.is_ok()
+                    && let Ok(events) = engine.events(&project).await
+                {
+                    return Finished::EngineBack(events);
+                }
+            }
+        });
+    }
+}
+
+/// The next batch of changes; never comes where nothing is watched.
+async fn saved(saves: &mut Option<Changes>) -> Batch {
+    match saves {
+        Some(changes) => match changes.recv().await {
+            Some(batch) => batch,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// Sleeps until a moment; forever without one.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,303 @@
+//! One service's answer to a burst of changes, as a job of its own: sync and restart in place, or build and recreate.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::ending::rebuild_options;
+use super::{Finished, Session};
+use crate::event::{Event, Message, Reloaded, Timings};
+use crate::execute::agents::{Hot, SyncError};
+use crate::execute::observe::{blocking, plan_failures, settle};
+use crate::execute::{Executor, Failure, RunOptions};
+use crate::model::{
+    ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName, SyncTarget, Watch,
+};
+use crate::plan::{self, Decision, Running, Wanted, WantedImage, decide};
+
+/// How a service's job ended.
+pub struct Reload {
+    service: ServiceName,
+    /// What it was about; goes back where it did not succeed.
+    dirty: BTreeSet<PathBuf>,
+    noticed: Instant,
+    /// What was measured, where it succeeded.
+    measured: Option<Measure>,
+    /// What the containers hold now.
+    synced: Vec<(ContainerId, Digest)>,
+    /// For the person; `None` where nothing was to be done or the job was superseded.
+    report: Option<Reloaded>,
+    superseded: bool,
+}
+
+/// A service as measured by its job.
+#[derive(Clone)]
+struct Measure {
+    inputs: Option<Measured>,
+    watch: Option<Watch>,
+}
+
+/// Everything that a job takes with it.
+struct Job {
+    executor: Executor,
+    project: Arc<Project>,
+    service: Service,
+    containers: Vec<ContainerId>,
+    inputs: Option<Measured>,
+    watch: Watch,
+    dirty: BTreeSet<PathBuf>,
+    asked: Option<Then>,
+    noticed: Instant,
+    quiet: Instant,
+    completed: bool,
+    hot: bool,
+    synced: HashMap<ContainerId, Digest>,
+    grace: Option<Duration>,
+    cancel: CancellationToken,
+}
+
+impl Session {
+    /// Gives every service that has something to do and no job a job.
+    pub(super) fn start_reloads(&mut self) {
+        if self.applying || !self.up {
+            return;
+        }
+        for name in self.watching.startable() {
+            let Some(service) = self.project.services.get(&name).cloned() else { continue };
+            let containers: Vec<ContainerId> = self.containers.running(&name).into_iter().map(|(id, _)| id).collect();
+            let hot = self.is_hot(&name);
+            let cancel = self.cancel.child_token();
+            let Some(watched) = self.watching.get_mut(&name) else { continue };
+            watched.job = Some(cancel.clone());
+            let now = Instant::now();
+            let job = Job {
+                executor: self.executor.clone(),
+                project: Arc::clone(&self.project),
+                service,
+                inputs: watched.inputs.clone(),
+                watch: watched.watch.clone(),
+                dirty: std::mem::take(&mut watched.dirty),
+                asked: watched.asked.take(),
+                noticed: watched.noticed.take().unwrap_or(now),
+                quiet: watched.quiet.take().unwrap_or(now),
+                completed: containers.is_empty() && self.containers.exit_code(&name) == Some(0),
+                hot,
+                synced: self.synced.clone(),
+                containers,
+                grace: self.options.up.grace,
+                cancel,
+            };
+            self.jobs.spawn(async move { Finished::Reloaded(Box::new(job.run().await)) });
+        }
+    }
+
+    pub(super) fn reloaded(&mut self, reload: Reload) {
+        self.synced.extend(reload.synced);
+        let Some(watched) = self.watching.get_mut(&reload.service) else { return };
+        watched.job = None;
+        let failed = reload.measured.is_none();
+        if failed {
+            // What this job did not do is still to be done.
+            watched.dirty.extend(reload.dirty);
+        }
+        if reload.superseded && !watched.dirty.is_empty() {
+            watched.noticed.get_or_insert(reload.noticed);
+            watched.quiet.get_or_insert_with(Instant::now);
+        }
+        if let Some(Measure { inputs, watch }) = reload.measured {
+            let mut wanted = (*self.wanted).clone();
+            if let (Some(now), Some(WantedImage::Built(old))) = (&inputs, wanted.images.get_mut(&reload.service)) {
+                *old = now.clone();
+            }
+            self.wanted = Arc::new(wanted);
+            watched.inputs = inputs;
+            let moved = watch.as_ref().is_some_and(|watch| watch.folders != watched.watch.folders);
+            if let Some(watch) = watch {
+                watched.watch = watch;
+            }
+            if moved {
+                self.set_folders();
+            }
+        }
+        if let Some(report) = reload.report {
+            self.sink.emit(Event::Reloaded(report));
+        }
+    }
+}
+
+impl Job {
+    async fn run(self) -> Reload {
+        let mut reload = Reload {
+            service: self.service.name.clone(),
+            dirty: self.dirty.clone(),
+            noticed: self.noticed,
+            measured: None,
+            synced: Vec::new(),
+            report: None,
+            superseded: false,
+        };
+        let mut timings = Timings { noticed_us: micros(self.quiet - self.noticed), ..Timings::default() };
+        let (reason, result) = self.act(&mut reload, &mut timings).await;
+        reload.superseded = self.cancel.is_cancelled() && result.is_err();
+        let (action, error) = match result {
+            Ok(None) => return reload,
+            Ok(Some(action)) => (action, None),
+            Err(_) if reload.superseded => return reload,
+            Err(failure) => ("failed".to_owned(), Some(failure.message)),
+        };
+        let files = self.dirty.iter().map(|path| self.shown(path)).collect();
+        let service = self.service.name.clone();
+        reload.report = Some(Reloaded { service, files, action, reason, timings, error });
+        reload
+    }
+
+    fn shown(&self, path: &std::path::Path) -> PathBuf {
+        path.strip_prefix(&self.project.working_dir).unwrap_or(path).to_path_buf()
+    }
+
+    /// Measures, decides and does. The text is the reason; the result what was done, `None` for nothing.
+    async fn act(&self, reload: &mut Reload, timings: &mut Timings) -> (String, Result<Option<String>, Failure>) {
+        let measured = match self.measure().await {
+            Ok(measured) => measured,
+            Err(failure) => return (String::new(), Err(failure)),
+        };
+        let same = measured.inputs == self.inputs;
+        let effects: Vec<(PathBuf, Effect)> =
+            self.dirty.iter().map(|path| (path.clone(), self.watch.effects.effect(path))).collect();
+        let by_rule = effects.iter().any(|(_, effect)| is_rule(effect));
+        if same && self.asked.is_none() && !by_rule {
+            // Written and the same as before.
+            reload.measured = Some(measured);
+            return (String::new(), Ok(None));
+        }
+        let state = Running {
+            running: !self.containers.is_empty(),
+            completed: self.completed,
+            writable: !self.service.read_only,
+        };
+        let decision = match self.asked.clone() {
+            Some(Then::Rebuild) => Decision::Rebuild { why: "it was asked for".to_owned() },
+            Some(then) => Decision::Reload { reload: then, why: "it was asked for".to_owned() },
+            None => decide(&self.service, state, &effects),
+        };
+        timings.decided_us = micros(self.quiet.elapsed());
+        match decision {
+            Decision::Nothing => {
+                reload.measured = Some(measured);
+                (String::new(), Ok(None))
+            }
+            Decision::Hold(hold) => {
+                reload.measured = Some(measured);
+                (hold.to_string(), Ok(Some("held".to_owned())))
+            }
+            Decision::Rebuild { why } => (why, self.rebuild(reload, measured, timings).await),
+            Decision::Reload { reload: then, why } => {
+                (why, self.sync(reload, measured, Vec::new(), &then, timings).await)
+            }
+            Decision::Sync { targets, reload: then, why } => {
+                (why, self.sync(reload, measured, targets, &then, timings).await)
+            }
+        }
+    }
+
+    async fn measure(&self) -> Result<Measure, Failure> {
+        let (sources, project) = (Arc::clone(&self.executor.sources), Arc::clone(&self.project));
+        let (service, images) = (self.service.name.clone(), self.executor.agents.images());
+        let wanted = blocking(move || sources.measure(&project, std::slice::from_ref(&service), &images)).await;
+        match wanted {
+            Ok(wanted) => Ok(self.measure_of(&wanted)),
+            Err(messages) => {
+                let message = messages.into_iter().next().unwrap_or_default();
+                Err(Failure { cause: crate::execute::Cause::Manifest, message })
+            }
+        }
+    }
+
+    fn measure_of(&self, wanted: &Wanted) -> Measure {
+        let name = &self.service.name;
+        Measure { inputs: super::watching::measured(wanted, name), watch: wanted.watch.get(name).cloned() }
+    }
+
+    async fn sync(
+        &self,
+        reload: &mut Reload,
+        measured: Measure,
+        targets: Vec<SyncTarget>,
+        then: &Then,
+        timings: &mut Timings,
+    ) -> Result<Option<String>, Failure> {
+        let mut action = String::new();
+        for container in &self.containers {
+            let image = self.project.image_name(&self.service);
+            let hot = Hot { service: &self.service, container, agent: self.hot, image };
+            match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
+                Ok(done) => {
+                    timings.synced_us = timings.synced_us.max(done.synced_us);
+                    timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
+                    action = done.action;
+                    if let Some(inputs) = &measured.inputs {
+                        reload.synced.push((container.clone(), inputs.digest.clone()));
+                    }
+                }
+                // What cannot be synced is built: the result is the same, it only takes longer.
+                Err(SyncError::Rebuild(_)) => return self.rebuild(reload, measured, timings).await,
+                Err(SyncError::Failed(failure)) => return Err(failure),
+            }
+        }
+        reload.measured = Some(measured);
+        Ok(Some(action))
+    }
+
+    /// Builds the image and recreates the container, through a plan of just this service.
+    async fn rebuild(
+        &self,
+        reload: &mut Reload,
+        measured: Measure,
+        timings: &mut Timings,
+    ) -> Result<Option<String>, Failure> {
+        let began = Instant::now();
+        let options = rebuild_options(&self.project, &self.service.name, self.grace);
+        let run = RunOptions { cancel: self.cancel.clone(), ..RunOptions::default() };
+        let view = settle(&self.executor, &self.project, &options.services, &options, &run).await;
+        let view = view.map_err(first)?;
+        // What this service's own containers hold is what the save is to change.
+        let mut synced = self.synced.clone();
+        synced.retain(|container, _| !self.containers.contains(container));
+        let plan =
+            plan::up(view.input(&synced), &options).map_err(|errors| first(plan_failures(&self.project, errors)))?;
+        if plan.is_empty() {
+            reload.measured = Some(measured);
+            return Ok(None);
+        }
+        let outcome = self.executor.run(&self.project, &plan, &run).await;
+        timings.synced_us = micros(began.elapsed());
+        if let Some(failure) = outcome.failures.into_iter().next() {
+            return Err(failure);
+        }
+        if outcome.cancelled {
+            let message = Message::new("a newer change took its place");
+            return Err(Failure { cause: crate::execute::Cause::Build, message });
+        }
+        reload.measured = Some(self.measure_of(&view.wanted));
+        Ok(Some("rebuilt + recreated".to_owned()))
+    }
+}
+
+/// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.
+fn is_rule(effect: &Effect) -> bool {
+    matches!(effect, Effect::Reload(_) | Effect::Sync { then: Some(_), .. })
+}
+
+fn first(failures: Vec<Failure>) -> Failure {
+    failures
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| Failure { cause: crate::execute::Cause::Engine, message: Message::new("nothing was done") })
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,52 @@
+//! Where the project and its measures come from. The rooms that read manifests and Dockerfiles are not this room's to
+//! import: `cli` wires them in behind this trait. All of it may block; the session calls it off its loop.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use crate::engine::BuildSpec;
+use crate::event::Message;
+use crate::model::{Digest, ObservedImage, Project, ServiceName};
+use crate::plan::Wanted;
+
+/// A project that was read without errors.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The project.
+    pub project: Project,
+    /// What is legal and surely wrong.
+    pub warnings: Vec<Message>,
+}
+
+/// Reads what should be.
+pub trait Sources: Send + Sync {
+    /// Reads the manifest.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    fn load(&self) -> Result<Loaded, Vec<Message>>;
+
+    /// The images from outside that the builds of these services start from.
+    fn base_images(&self, project: &Project, services: &[ServiceName]) -> Vec<String>;
+
+    /// Measures what the builds of these services read. `images` are those of the engine, by reference.
+    ///
+    /// # Errors
+    /// Missing Dockerfiles, contexts, secrets and the like.
+    fn measure(
+        &self,
+        project: &Project,
+        services: &[ServiceName],
+        images: &IndexMap<String, ObservedImage>,
+    ) -> Result<Wanted, Vec<Message>>;
+
+    /// The build of a service, ready for the engine but for the image's names.
+    ///
+    /// # Errors
+    /// What can no longer be read since it was measured.
+    fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Message>;
+
+    /// The parts of earlier measures, to say what changed.
+    fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>>;
+}

@@ -1,0 +1,120 @@
+//! One step is one action on the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::executor::{Executor, RunOptions};
+use super::{Cause, Failure, lines};
+use crate::engine::{Engine, EngineError, ErrorKind, LogQuery};
+use crate::event::{Event, Message};
+use crate::host::ports::Protocol;
+use crate::model::{ContainerId, Project, ServiceName};
+use crate::plan::{Create, Op, Step, StepId};
+
+impl Executor {
+    pub(super) async fn perform(
+        &self,
+        project: &Arc<Project>,
+        id: StepId,
+        step: &Step,
+        options: &RunOptions,
+    ) -> Result<(), Failure> {
+        let engine = &*self.engine;
+        let result = match &step.op {
+            Op::CreateNetwork(spec) => engine.create_network(spec).await.map(drop),
+            Op::RemoveNetwork { name } => engine.remove_network(name).await,
+            Op::CreateVolume(spec) => engine.create_volume(spec).await,
+            Op::RemoveVolume { name } => engine.remove_volume(name).await,
+            Op::Pull { image, platform } => {
+                let sink = Arc::clone(&self.sink);
+                let name = image.clone();
+                let progress = move |p: crate::engine::PullProgress| {
+                    sink.emit(Event::Pulling { image: name.clone(), current: p.current, total: p.total });
+                };
+                engine.pull(image, platform.as_deref(), &progress).await
+            }
+            Op::Build { services, image, names } => return self.build(project, services, image, names).await,
+            Op::Tag { image, name } => engine.tag(image, name).await,
+            Op::RemoveImage { image } => engine.remove_image(image).await,
+            Op::Create(create) => self.create(create).await,
+            Op::Rename { container, name } => engine.rename(&ContainerId::new(container), name).await,
+            Op::Start { container } => {
+                let result = engine.start(&ContainerId::new(container)).await;
+                if let Err(error) = result {
+                    return Err(self.start_failure(step.service.as_ref(), container, error).await);
+                }
+                Ok(())
+            }
+            Op::Stop { container, grace } => engine.stop(&ContainerId::new(container), *grace).await,
+            Op::Kill { container, signal } => engine.kill(&ContainerId::new(container), signal).await,
+            Op::Restart { container, grace } => engine.restart(&ContainerId::new(container), *grace).await,
+            Op::Remove { container, volumes } => engine.remove_container(&ContainerId::new(container), *volumes).await,
+            Op::Wait { containers, until } => {
+                let held = |why: String| {
+                    self.sink.emit(Event::StepHeld { step: id, service: step.service.clone(), why });
+                };
+                let wait = super::wait::wait(engine, step.service.as_ref(), containers, *until, &held);
+                return match options.wait_timeout {
+                    None => wait.await,
+                    Some(limit) => tokio::time::timeout(limit, wait).await.unwrap_or_else(|_| {
+                        Err(Failure {
+                            cause: Cause::Unhealthy,
+                            message: Message {
+                                service: step.service.clone(),
+                                ..Message::new(format!(
+                                    "{} was not ready within {} s",
+                                    containers.join(", "),
+                                    limit.as_secs()
+                                ))
+                            },
+                        })
+                    }),
+                };
+            }
+        };
+        result.map_err(|error| Failure::of_engine(step.service.as_ref(), error))
+    }
+
+    async fn create(&self, create: &Create) -> Result<(), EngineError> {
+        if create.agent {
+            let spec = self.agents.wrap(&create.spec).await?;
+            return self.engine.create_container(&spec).await.map(drop);
+        }
+        self.engine.create_container(&create.spec).await.map(drop)
+    }
+
+    /// A container that does not start: names who holds the port, and shows what it wrote.
+    async fn start_failure(&self, service: Option<&ServiceName>, container: &str, error: EngineError) -> Failure {
+        let port = match error.kind {
+            ErrorKind::PortTaken { port } => Some(port),
+            _ => None,
+        };
+        let mut failure = Failure::of_engine(service, error);
+        if let Some(port) = port {
+            let holder = match self.engine.port_holder(port, "tcp").await {
+                Ok(Some(holder)) => Some(format!("container {holder}")),
+                _ => crate::host::ports::holder(None, port, Protocol::Tcp).map(|holder| holder.to_string()),
+            };
+            if let Some(holder) = holder {
+                failure.message.text = format!("port {port} of the host is taken by {holder}");
+            }
+        }
+        failure.message.detail.extend(tail(&*self.engine, container, 10).await);
+        failure
+    }
+}
+
+/// The last lines of a container's log, headed; empty where there are none.
+pub(super) async fn tail(engine: &dyn Engine, container: &str, count: u64) -> Vec<String> {
+    let query = LogQuery { tail: Some(count), ..LogQuery::default() };
+    let Ok(stream) = engine.logs(&ContainerId::new(container), &query).await else { return Vec::new() };
+    // A log that never ends would hold the failure back.
+    let read = tokio::time::timeout(Duration::from_secs(2), lines::collect(stream)).await;
+    let lines = read.unwrap_or_default();
+    if lines.is_empty() {
+        return lines;
+    }
+    std::iter::once(format!("last lines of the log of {container}:"))
+        .chain(lines.into_iter().map(|line| format!("  {line}")))
+        .collect()
+}

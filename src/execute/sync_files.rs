@@ -1,0 +1,145 @@
+//! Reading what is to be synced from the disk, as late as possible, and putting it into the agent's or tar's words.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::PathBuf;
+
+use super::agents::Batch;
+use crate::agent::{Meta, Op};
+use crate::model::{SyncAction, SyncTarget};
+
+/// What a path is at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A file.
+    File {
+        /// Its content.
+        content: Vec<u8>,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A folder.
+    Folder {
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A symbolic link.
+    Link {
+        /// What it says.
+        to: PathBuf,
+    },
+    /// Nothing: the target goes.
+    Gone {
+        /// A folder goes with all that is in it.
+        recursive: bool,
+    },
+}
+
+/// Reads all targets. What is gone by now is removed from the container.
+///
+/// # Errors
+/// Why it cannot be synced and must be rebuilt.
+pub fn read(targets: &[SyncTarget]) -> Result<Vec<(SyncTarget, Item)>, String> {
+    targets.iter().map(|target| Ok((target.clone(), read_one(target)?))).collect()
+}
+
+fn read_one(target: &SyncTarget) -> Result<Item, String> {
+    match target.action {
+        SyncAction::Remove => return Ok(Item::Gone { recursive: true }),
+        SyncAction::RemoveFolder => return Ok(Item::Gone { recursive: false }),
+        SyncAction::Put | SyncAction::MakeFolder => {}
+    }
+    let error = |error: io::Error| format!("{} cannot be read: {error}", target.source.display());
+    let metadata = match fs::symlink_metadata(&target.source) {
+        Ok(metadata) => metadata,
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(Item::Gone { recursive: true }),
+        Err(other) => return Err(error(other)),
+    };
+    let mode = match &target.mode {
+        None => metadata.permissions().mode() & 0o7777,
+        Some(text) => u32::from_str_radix(text, 8).map_err(|_| format!("--chmod={text} is not octal"))?,
+    };
+    if metadata.is_symlink() {
+        return Ok(Item::Link { to: fs::read_link(&target.source).map_err(error)? });
+    }
+    if metadata.is_dir() {
+        return Ok(Item::Folder { mode });
+    }
+    if !metadata.is_file() || metadata.nlink() == 0 {
+        return Err(format!("{} is not a file", target.source.display()));
+    }
+    let content = fs::read(&target.source).map_err(error)?;
+    if target.unpacks && is_archive(&content) {
+        return Err(format!("{} is an archive that the build unpacks", target.source.display()));
+    }
+    Ok(Item::File { content, mode })
+}
+
+/// Anything that a builder might unpack: compressed, or a tar by its magic. A false alarm only costs a build.
+fn is_archive(content: &[u8]) -> bool {
+    let magics: [&[u8]; 4] = [&[0x1f, 0x8b], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]];
+    magics.iter().any(|magic| content.starts_with(magic)) || content.get(257..262) == Some(b"ustar")
+}
+
+/// The batch for the agent. Files that go below one folder share its target.
+pub fn ops(items: Vec<(SyncTarget, Item)>, owners: &HashMap<String, (u32, u32)>) -> Batch {
+    let mut ops = Vec::with_capacity(items.len() * 2);
+    let mut current = None;
+    for (target, item) in items {
+        let (uid, gid) = target.owner.as_ref().and_then(|owner| owners.get(owner)).copied().unwrap_or((0, 0));
+        let path = target.path.trim_end_matches('/');
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let folder = if folder.is_empty() { "/" } else { folder };
+        if current.as_deref() != Some(folder) {
+            ops.push(Op::Target(folder.as_bytes().to_vec()));
+            current = Some(folder.to_owned());
+        }
+        let path = name.as_bytes().to_vec();
+        let meta = |mode| Meta { mode, uid, gid, mtime: None };
+        ops.push(match item {
+            Item::File { content, mode } => Op::Write { path, meta: meta(mode), data: content, last: true },
+            Item::Folder { mode } => Op::Dir { path, meta: meta(mode) },
+            Item::Link { to } => Op::Link { path, to: to.as_os_str().as_bytes().to_vec(), uid, gid },
+            Item::Gone { recursive } => Op::Delete { path, recursive },
+        });
+    }
+    ops
+}
+
+/// A tar archive, for the engine.
+pub fn archive(entries: &[(String, Item)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, item) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_uid(0);
+        header.set_gid(0);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        header.set_mtime(now.as_secs());
+        // Writing to memory cannot fail, and a path that no tar can hold is left out by the engine anyway.
+        let _ = match item {
+            Item::File { content, mode } => {
+                header.set_entry_type(tar::EntryType::Regular);
+                header.set_mode(*mode);
+                header.set_size(content.len() as u64);
+                builder.append_data(&mut header, path, content.as_slice())
+            }
+            Item::Folder { mode } => {
+                header.set_entry_type(tar::EntryType::Directory);
+                header.set_mode(*mode);
+                header.set_size(0);
+                builder.append_data(&mut header, path, io::empty())
+            }
+            Item::Link { to } => {
+                header.set_entry_type(tar::EntryType::Symlink);
+                header.set_mode(0o777);
+                header.set_size(0);
+                builder.append_link(&mut header, path, to)
+            }
+            Item::Gone { .. } => Ok(()),
+        };
+    }
+    builder.into_inner().unwrap_or_default()
+}

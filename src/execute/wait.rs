@@ -1,0 +1,137 @@
+//! Waiting until a service is what its dependents need. The engine is asked again and again at growing intervals: an
+//! inspect costs it about a millisecond, and an event stream may break in the middle of a wait.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use super::step::tail;
+use super::{Cause, Failure};
+use crate::engine::Engine;
+use crate::event::Message;
+use crate::model::{ContainerId, ContainerState, Health, ObservedContainer, ServiceName};
+use crate::plan::Until;
+
+/// The first and the longest pause between two looks.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+
+/// Waits until all containers of a service are what is asked for.
+pub async fn wait(
+    engine: &dyn Engine,
+    service: Option<&ServiceName>,
+    containers: &[String],
+    until: Until,
+    held: &(dyn Fn(String) + Sync),
+) -> Result<(), Failure> {
+    try_join_all(containers.iter().map(|name| wait_one(engine, service, name, until, held))).await.map(drop)
+}
+
+async fn wait_one(
+    engine: &dyn Engine,
+    service: Option<&ServiceName>,
+    name: &str,
+    until: Until,
+    held: &(dyn Fn(String) + Sync),
+) -> Result<(), Failure> {
+    let id = ContainerId::new(name);
+    let mut pause = PAUSE.0;
+    let mut last = String::new();
+    loop {
+        let container = engine.inspect(&id).await.map_err(|error| Failure::of_engine(service, error))?;
+        match judge(container.as_ref(), until) {
+            Verdict::Met => return Ok(()),
+            Verdict::Never(why) => return Err(failure(engine, service, name, why).await),
+            Verdict::NotYet(why) => {
+                if why != last {
+                    held(format!("{} {why}", service.map_or(name, |s| s.as_str())));
+                    last = why;
+                }
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE.1);
+    }
+}
+
+/// What one look at a container says.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Met,
+    NotYet(String),
+    Never(String),
+}
+
+fn judge(container: Option<&ObservedContainer>, until: Until) -> Verdict {
+    let Some(container) = container else { return Verdict::Never("was removed".to_owned()) };
+    match (container.state, until) {
+        (ContainerState::Exited(0), Until::Completed) => Verdict::Met,
+        (ContainerState::Exited(code), _) => Verdict::Never(format!("exited with {code}")),
+        (ContainerState::Dead | ContainerState::Removing, _) => Verdict::Never("is gone".to_owned()),
+        (ContainerState::Restarting, _) => Verdict::NotYet("keeps ending and is started again".to_owned()),
+        (ContainerState::Created, _) => Verdict::NotYet("is not started yet".to_owned()),
+        (_, Until::Completed) => Verdict::NotYet("runs; waiting for it to complete".to_owned()),
+        (_, Until::Running) => Verdict::Met,
+        (_, Until::Healthy | Until::Ready) => match container.health {
+            Some(Health::Healthy) => Verdict::Met,
+            Some(Health::Starting) => Verdict::NotYet("is starting; its health check has not passed yet".to_owned()),
+            Some(Health::Unhealthy) => Verdict::Never("is unhealthy".to_owned()),
+            None if until == Until::Ready => Verdict::Met,
+            None => Verdict::Never("has no health check, so it can never be healthy".to_owned()),
+        },
+    }
+}
+
+/// The cause, what the health check printed, and the last lines of the log.
+async fn failure(engine: &dyn Engine, service: Option<&ServiceName>, name: &str, why: String) -> Failure {
+    let subject = service.map_or(name, |s| s.as_str());
+    let mut message = Message { service: service.cloned(), ..Message::new(format!("{subject} {why}")) };
+    if why.contains("no health check") {
+        message.hints.push(format!("give {subject} a `healthcheck`, or wait for it with `service_started`"));
+    } else {
+        if let Ok(probes) = engine.health_log(&ContainerId::new(name)).await
+            && let Some(probe) = probes.last()
+        {
+            message.detail.push(format!("its last health probe exited with {}:", probe.exit_code));
+            message.detail.extend(probe.output.lines().map(|line| format!("  {line}")));
+        }
+        message.detail.extend(tail(engine, name, 10).await);
+        message.hints.push(format!("`hob logs {subject}` shows its whole log"));
+    }
+    Failure { cause: Cause::Unhealthy, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(state: ContainerState, health: Option<Health>) -> ObservedContainer {
+        ObservedContainer { state, health, ..ObservedContainer::default() }
+    }
+
+    #[test]
+    fn one_look_decides() {
+        use ContainerState::{Exited, Restarting, Running};
+        for (state, health, until, met) in [
+            (Running, None, Until::Running, Some(true)),
+            (Running, Some(Health::Starting), Until::Healthy, None),
+            (Running, Some(Health::Healthy), Until::Healthy, Some(true)),
+            (Running, Some(Health::Unhealthy), Until::Healthy, Some(false)),
+            (Running, None, Until::Healthy, Some(false)),
+            (Running, None, Until::Ready, Some(true)),
+            (Running, None, Until::Completed, None),
+            (Exited(0), None, Until::Completed, Some(true)),
+            (Exited(1), None, Until::Completed, Some(false)),
+            (Exited(0), None, Until::Healthy, Some(false)),
+            (Restarting, None, Until::Healthy, None),
+        ] {
+            let verdict = judge(Some(&container(state, health)), until);
+            let expected = match met {
+                Some(true) => matches!(verdict, Verdict::Met),
+                Some(false) => matches!(verdict, Verdict::Never(_)),
+                None => matches!(verdict, Verdict::NotYet(_)),
+            };
+            assert!(expected, "{state:?} {health:?} until {until:?} gave {verdict:?}");
+        }
+        assert!(matches!(judge(None, Until::Running), Verdict::Never(_)));
+    }
+}

@@ -1,0 +1,145 @@
+//! What the watcher says: changes, in batches, with the moment at which the system spoke.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use indexmap::IndexMap;
+
+use super::Notice;
+
+/// What happened to a path.
+///
+/// A rename is told as `Removed` of the old name and `Created` of the new one, in that order: editors save by
+/// moving a new file over the old one, and to whoever reads the file that is a write like any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// The name is new, or something else was moved to it. For a folder that is wanted, everything in it that is
+    /// wanted is told as `Created` too, since it may have been written before the watch was set.
+    Created,
+    /// The content was written, or a file that was open for writing was closed.
+    Modified,
+    /// Mode, owner or times changed.
+    Attributes,
+    /// The name is gone: deleted or moved away. For a folder it stands for everything that was below it.
+    Removed,
+    /// Anything at or below this path may have changed; the root stands for everything. Comes when the system
+    /// lost events.
+    Rescan,
+}
+
+/// One change of one path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Change {
+    /// The absolute path, as spelled in the set of watched folders.
+    pub path: PathBuf,
+    /// What happened to it.
+    pub kind: ChangeKind,
+}
+
+/// What was told since the last batch was taken. A path appears once, with the last thing that happened to it; or twice,
+/// as `Removed` and then `Created`, if something else is there now (which, for a folder, says that what was below it
+/// is gone).
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// When the system reported the first of it. Latency is measured from here.
+    pub at: Instant,
+    /// The changes in the order in which their paths first appeared; empty if there are only notices.
+    pub changes: Vec<Change>,
+    /// What the watcher had to give up or work around since the last batch.
+    pub notices: Vec<Notice>,
+}
+
+/// Gathers changes, one per path.
+#[derive(Debug, Default)]
+pub(super) struct Gathered(IndexMap<PathBuf, Gist>);
+
+/// So many paths wait for a listener; beyond that it is cheaper to look at everything.
+const MOST: usize = 200_000;
+
+/// What came of one path.
+#[derive(Clone, Copy, Debug)]
+struct Gist {
+    kind: ChangeKind,
+    /// It was removed before it was created.
+    replaced: bool,
+}
+
+impl Gathered {
+    pub(super) fn push(&mut self, path: &Path, kind: ChangeKind) {
+        use ChangeKind::{Attributes, Created, Modified, Removed, Rescan};
+        // Most of the news of a storm is of paths that are known already.
+        let Some(gist) = self.0.get_mut(path) else {
+            self.0.insert(path.to_owned(), Gist { kind, replaced: false });
+            return;
+        };
+        match (gist.kind, kind) {
+            // A new file that is then written or given a mode is still news of a new file, and a written file whose
+            // mode changes is still news of its content. Nothing says more than a rescan.
+            (Created | Rescan, Modified | Attributes) | (Modified, Attributes) | (Rescan, Created | Removed) => {}
+            (Removed, Created) => *gist = Gist { kind, replaced: true },
+            (_, Removed) => *gist = Gist { kind, replaced: false },
+            _ => gist.kind = kind,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds what happened after what is here.
+    pub(super) fn append(&mut self, later: Self) {
+        if self.is_empty() {
+            *self = later;
+            return;
+        }
+        for (path, gist) in later.0 {
+            if gist.replaced {
+                self.push(&path, ChangeKind::Removed);
+            }
+            self.push(&path, gist.kind);
+        }
+        if self.0.len() > MOST {
+            self.0 = IndexMap::from([(PathBuf::from("/"), Gist { kind: ChangeKind::Rescan, replaced: false })]);
+        }
+    }
+
+    pub(super) fn into_changes(self) -> Vec<Change> {
+        let mut changes = Vec::with_capacity(self.0.len());
+        for (path, gist) in self.0 {
+            if gist.replaced {
+                changes.push(Change { path: path.clone(), kind: ChangeKind::Removed });
+            }
+            changes.push(Change { path, kind: gist.kind });
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ChangeKind::{Attributes, Created, Modified, Removed, Rescan};
+
+    #[test]
+    fn the_strongest_or_last_news_of_a_path_wins() {
+        let table: &[(&[ChangeKind], &[ChangeKind])] = &[
+            (&[Created, Modified, Attributes], &[Created]),
+            (&[Modified, Attributes], &[Modified]),
+            (&[Attributes, Modified], &[Modified]),
+            (&[Created, Removed], &[Removed]),
+            (&[Removed, Created, Modified], &[Removed, Created]),
+            (&[Removed, Created, Removed], &[Removed]),
+            (&[Created, Removed, Created], &[Removed, Created]),
+            (&[Rescan, Removed], &[Rescan]),
+            (&[Modified, Rescan], &[Rescan]),
+        ];
+        for (seen, expected) in table {
+            let mut gathered = Gathered::default();
+            for kind in *seen {
+                gathered.push(Path::new("/a"), *kind);
+            }
+            let told: Vec<_> = gathered.into_changes().into_iter().map(|change| change.kind).collect();
+            assert_eq!(&told, expected, "after {seen:?}");
+        }
+    }
+}

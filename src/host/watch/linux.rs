@@ -1,0 +1,144 @@
+//! inotify: the Linux watcher.
+//!
+//! Used directly and not through `notify`, for four things that matter here: `notify` subscribes to every `open` of
+//! every file, so that each build or `grep` fills the queue with news of no change; it knows one path per inode, so
+//! that a folder and a symbolic link to it cannot both be watched; it talks to its thread once per folder; and it
+//! walks all watches whenever one is dropped.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Instant;
+
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::source::{Raw, Refused, Register, Token, What};
+
+/// Only what tells of a change. Opening and reading are not asked for, so they cannot cause one, and cost nothing.
+fn mask() -> WatchMask {
+    WatchMask::CREATE
+        | WatchMask::DELETE
+        | WatchMask::MODIFY
+        // Says that a slow writer has finished, and is the only sign of a write through a memory map.
+        | WatchMask::CLOSE_WRITE
+        | WatchMask::ATTRIB
+        | WatchMask::MOVED_FROM
+        | WatchMask::MOVED_TO
+        | WatchMask::DELETE_SELF
+        | WatchMask::MOVE_SELF
+        | WatchMask::ONLYDIR
+        // A file that was deleted while somebody has it open no longer belongs to its folder.
+        | WatchMask::EXCL_UNLINK
+}
+
+/// One read takes this much: some hundreds of events.
+const BUFFER: usize = 64 * 1024;
+
+/// Reads per batch, so that a storm is handed on in pieces.
+const READS: usize = 16;
+
+/// The registering side.
+pub(super) struct Registrar {
+    watches: Watches,
+    descriptors: std::collections::HashMap<Token, WatchDescriptor>,
+}
+
+/// The reading side; lives on the watcher's thread.
+pub(super) struct Reader {
+    inotify: Inotify,
+    buffer: Vec<u8>,
+}
+
+/// Makes a watcher.
+pub(super) fn start() -> io::Result<(Registrar, Reader)> {
+    let inotify = Inotify::init()?;
+    let registrar = Registrar { watches: inotify.watches(), descriptors: std::collections::HashMap::new() };
+    Ok((registrar, Reader { inotify, buffer: vec![0; BUFFER] }))
+}
+
+impl Register for Registrar {
+    fn add(&mut self, folder: &Path) -> Result<Token, Refused> {
+        match self.watches.add(folder, mask()) {
+            Ok(descriptor) => {
+                let token = descriptor.get_watch_descriptor_id();
+                self.descriptors.insert(token, descriptor);
+                Ok(token)
+            }
+            Err(error) => Err(match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Refused::Missing,
+                Some(Errno::ENOSPC | Errno::ENOMEM) => Refused::Limit,
+                _ => Refused::Other(error),
+            }),
+        }
+    }
+
+    fn remove(&mut self, token: Token) {
+        if let Some(descriptor) = self.descriptors.remove(&token) {
+            // Fails if the folder is gone, and then there is nothing to take away.
+            let _ = self.watches.remove(descriptor);
+        }
+    }
+}
+
+impl Reader {
+    /// Waits for events and reads them; `None` once the other end of `stop` is closed.
+    pub(super) fn next(&mut self, stop: &UnixStream) -> Option<(Instant, Vec<Raw>)> {
+        wait(self.inotify.as_fd(), stop)?;
+        let at = Instant::now();
+        let mut events = Vec::new();
+        for _ in 0..READS {
+            match self.inotify.read_events(&mut self.buffer) {
+                Ok(read) => events.extend(read.filter_map(|event| translate(&event))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+        Some((at, events))
+    }
+}
+
+/// Waits until there is something to read.
+fn wait(inotify: BorrowedFd<'_>, stop: &UnixStream) -> Option<()> {
+    loop {
+        let mut watched = [PollFd::new(inotify, PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => continue,
+            Err(_) => return None,
+        }
+        // Nobody writes to this: it becomes readable when its other end is closed.
+        if watched[1].any().unwrap_or(true) {
+            return None;
+        }
+        if watched[0].any().unwrap_or(true) {
+            return Some(());
+        }
+    }
+}
+
+fn translate(event: &inotify::Event<&std::ffi::OsStr>) -> Option<Raw> {
+    let mask = event.mask;
+    if mask.contains(EventMask::Q_OVERFLOW) {
+        return Some(Raw::Overflow);
+    }
+    let token = event.wd.get_watch_descriptor_id();
+    if mask.intersects(EventMask::DELETE_SELF | EventMask::MOVE_SELF | EventMask::UNMOUNT | EventMask::IGNORED) {
+        return Some(Raw::Gone(token));
+    }
+    let what = if mask.intersects(EventMask::CREATE | EventMask::MOVED_TO) {
+        What::Appeared
+    } else if mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
+        What::Vanished
+    } else if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) {
+        What::Written
+    } else if mask.contains(EventMask::ATTRIB) {
+        What::Attributes
+    } else {
+        return None;
+    };
+    Some(Raw::Entry { token, name: event.name.map(ToOwned::to_owned), what, is_dir: mask.contains(EventMask::ISDIR) })
+}

@@ -1,0 +1,190 @@
+//! Looking at folders instead of being told: for folders that cannot be watched.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Shared;
+use super::change::{ChangeKind, Gathered};
+use super::mailbox::Teller;
+use super::source::What;
+use super::state::{Held, State};
+
+/// How a folder's entries looked.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Snapshot(HashMap<OsString, Stamp>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    is_dir: bool,
+    inode: u64,
+    /// Size and time of the last write; zero for a folder, whose own entries are another snapshot's business.
+    content: (u64, i64, i64),
+    /// Mode, owner and the time of the last change to any of these.
+    attributes: (u32, u32, u32, i64, i64),
+}
+
+impl Snapshot {
+    /// Looks at a folder; `None` if there is none.
+    pub(super) fn take(folder: &Path) -> Option<Self> {
+        let entries = std::fs::read_dir(folder).ok()?;
+        let stamps = entries.flatten().filter_map(|entry| {
+            let seen = entry.metadata().ok()?;
+            let is_dir = seen.is_dir();
+            let content = if is_dir { (0, 0, 0) } else { (seen.size(), seen.mtime(), seen.mtime_nsec()) };
+            let changed = if is_dir { (0, 0) } else { (seen.ctime(), seen.ctime_nsec()) };
+            let attributes = (seen.mode(), seen.uid(), seen.gid(), changed.0, changed.1);
+            Some((entry.file_name(), Stamp { is_dir, inode: seen.ino(), content, attributes }))
+        });
+        Some(Self(stamps.collect()))
+    }
+
+    /// What must have happened since `before`.
+    fn since(&self, before: &Self) -> Vec<(OsString, What, bool)> {
+        let mut news = Vec::new();
+        for (name, old) in &before.0 {
+            if !self.0.contains_key(name) {
+                news.push((name.clone(), What::Vanished, old.is_dir));
+            }
+        }
+        for (name, new) in &self.0 {
+            let what = match before.0.get(name) {
+                Some(old) if old == new => continue,
+                Some(old) if (old.inode, old.is_dir) != (new.inode, new.is_dir) => What::Appeared,
+                Some(old) if old.content != new.content => What::Written,
+                Some(_) => What::Attributes,
+                None => What::Appeared,
+            };
+            news.push((name.clone(), what, new.is_dir));
+        }
+        news
+    }
+}
+
+/// The snapshots of one round.
+type Round = BTreeMap<Arc<Path>, Option<Snapshot>>;
+
+impl State {
+    /// Takes in a round: `before` was taken out of the state, `now` is what the folders look like.
+    fn looked(&mut self, before: Round, mut now: Round, out: &mut Gathered) {
+        for (path, old) in before {
+            let new = now.remove(&path).flatten();
+            // In the meantime it may have been dropped, or dropped and set again, with a snapshot of its own.
+            if !self.nodes.get(&path).is_some_and(|node| node.polled) || self.snapshots.contains_key(&path) {
+                continue;
+            }
+            let news = match (&old, &new) {
+                (Some(old), Some(new)) => new.since(old),
+                _ => Vec::new(),
+            };
+            let (was, is) = (old.is_some(), new.is_some());
+            let reports = self.nodes.get(&path).is_some_and(|node| node.reports());
+            self.snapshots.insert(path.clone(), new);
+            for (name, what, is_dir) in news {
+                self.entry(&path, Some(&name), what, is_dir, out);
+            }
+            if was && !is {
+                if reports {
+                    out.push(&path, ChangeKind::Removed);
+                }
+                self.uproot(&path);
+            } else if is && !was && reports {
+                out.push(&path, ChangeKind::Created);
+                if self.hold(&path) == Held::Yes {
+                    self.scan(&path, out);
+                }
+            }
+        }
+        self.settle(out);
+    }
+}
+
+/// The poller's thread: sleeps while nothing is polled, ends when the watcher is dropped.
+pub(super) fn run(shared: &Shared, teller: &Teller) {
+    let mut pause = Duration::ZERO;
+    loop {
+        let Some(before) = next_round(shared, pause) else { return };
+        let at = Instant::now();
+        // Without the lock: a slow file system must not hold up anything else.
+        let now = before.keys().map(|path| (path.clone(), Snapshot::take(path))).collect();
+        // Looking takes at most a twentieth of the time, however slow the file system.
+        pause = at.elapsed() * 20;
+        let mut out = Gathered::default();
+        let notices = {
+            let mut state = shared.lock();
+            state.looked(before, now, &mut out);
+            state.take_notices()
+        };
+        teller.tell(at, out, notices);
+    }
+}
+
+/// Waits for the next round and takes the snapshots out of the state; `None` when the watcher is dropped.
+fn next_round(shared: &Shared, pause: Duration) -> Option<Round> {
+    let start = Instant::now();
+    let mut state = shared.lock();
+    loop {
+        if state.stopped {
+            return None;
+        }
+        let due = pause.max(state.every);
+        state = if state.snapshots.is_empty() {
+            shared.wait(state, None)
+        } else if let Some(left) = due.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) {
+            shared.wait(state, Some(left))
+        } else {
+            return Some(std::mem::take(&mut state.snapshots));
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(inode: u64, content: u64, mode: u32) -> Stamp {
+        Stamp { is_dir: false, inode, content: (content, 0, 0), attributes: (mode, 0, 0, 0, 0) }
+    }
+
+    #[test]
+    fn snapshots_tell_what_happened() {
+        let before = Snapshot(
+            [
+                ("gone", stamp(1, 1, 1)),
+                ("same", stamp(2, 1, 1)),
+                ("over", stamp(3, 1, 1)),
+                ("written", stamp(4, 1, 1)),
+                ("mode", stamp(5, 1, 1)),
+            ]
+            .map(|(name, stamp)| (name.into(), stamp))
+            .into(),
+        );
+        let now = Snapshot(
+            [
+                ("same", stamp(2, 1, 1)),
+                ("over", stamp(9, 1, 1)),
+                ("written", stamp(4, 2, 1)),
+                ("mode", stamp(5, 1, 2)),
+                ("new", stamp(6, 1, 1)),
+            ]
+            .map(|(name, stamp)| (name.into(), stamp))
+            .into(),
+        );
+        let mut news: Vec<_> =
+            now.since(&before).into_iter().map(|(name, what, _)| (name.into_string().unwrap(), what)).collect();
+        news.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(
+            news,
+            [
+                ("gone".to_owned(), What::Vanished),
+                ("mode".to_owned(), What::Attributes),
+                ("new".to_owned(), What::Appeared),
+                ("over".to_owned(), What::Appeared),
+                ("written".to_owned(), What::Written),
+            ]
+        );
+    }
+}

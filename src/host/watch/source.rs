@@ -1,0 +1,66 @@
+//! The system's side of watching: setting a watch on one folder, and what the system says about it.
+//!
+//! [`Register`] is a trait so that tests can hand the watcher a system that refuses.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+/// Names a watch. Two paths that lead to the same folder share one.
+pub(super) type Token = i32;
+
+/// Sets and takes away watches.
+pub(super) trait Register: Send {
+    /// Watches one folder, without what is below it. Setting a watch again gives the same token.
+    fn add(&mut self, folder: &Path) -> Result<Token, Refused>;
+    /// Takes a watch away. One that the system has already dropped is no error.
+    fn remove(&mut self, token: Token);
+}
+
+/// Why a folder could not be watched.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It is not there, or no folder.
+    Missing,
+    /// The limit is reached: there is no watch to be had now.
+    Limit,
+    /// There is no watcher on this system.
+    Unsupported,
+    /// It may not be read, or the like.
+    Other(io::Error),
+}
+
+/// What the system says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Raw {
+    /// Something in a watched folder, or, without a name, the folder itself.
+    Entry { token: Token, name: Option<OsString>, what: What, is_dir: bool },
+    /// The watched folder is deleted, moved away or unmounted.
+    Gone(Token),
+    /// Events were lost.
+    Overflow,
+}
+
+/// What happened to an entry of a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A name appeared: created or moved in.
+    Appeared,
+    /// Content written.
+    Written,
+    /// Mode, owner or times changed.
+    Attributes,
+    /// A name is gone: deleted or moved away.
+    Vanished,
+}
+
+/// Where the system has no watcher: every folder is polled.
+pub(super) struct Unsupported;
+
+impl Register for Unsupported {
+    fn add(&mut self, folder: &Path) -> Result<Token, Refused> {
+        if folder.is_dir() { Err(Refused::Unsupported) } else { Err(Refused::Missing) }
+    }
+
+    fn remove(&mut self, _token: Token) {}
+}

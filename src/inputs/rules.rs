@@ -1,0 +1,219 @@
+//! `develop.watch`: what its rules say about a path. Where a service has rules of its own, they decide and the
+//! Dockerfile does not.
+//!
+//! Rules are asked in the order of the manifest, and all that match count, as in Docker Compose. Patterns have the
+//! meaning that they have in a .dockerignore, relative to the rule's path; the build's own .dockerignore counts too.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::ignore::Ignore;
+use crate::model::{Effect, Entry, EntryKind, FileTree, Reload, SyncAction, SyncTarget, WatchAction, WatchRule};
+
+/// The rules of one service.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    /// The context's .dockerignore and where it counts from.
+    ignore: Option<(PathBuf, Ignore)>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    path: PathBuf,
+    /// The path is a file.
+    file: bool,
+    include: Ignore,
+    ignore: Ignore,
+    rule: WatchRule,
+    /// It stands for a bind mount, and this follows a change.
+    bound: Option<Reload>,
+}
+
+/// Folders that no rule watches: they change with every commit and hold nothing that a container reads.
+const NEVER: [&str; 1] = [".git"];
+
+impl Rules {
+    /// Reads the rules. `ignore` is the build context with its ignore file, where the service has a build.
+    pub fn new(tree: &dyn FileTree, rules: &[WatchRule], ignore: Option<(PathBuf, Ignore)>) -> Self {
+        let patterns = |list: &[String]| Ignore::from_patterns(list.iter().map(String::as_str)).unwrap_or_default();
+        let rules = rules
+            .iter()
+            .map(|rule| Rule {
+                path: PathBuf::from(&rule.path),
+                file: tree.entry(Path::new(&rule.path)).is_ok_and(|e| matches!(e.kind, EntryKind::File { .. })),
+                include: patterns(&rule.include),
+                ignore: patterns(&rule.ignore),
+                rule: rule.clone(),
+                bound: None,
+            })
+            .collect();
+        Self { rules, ignore }
+    }
+
+    /// A bind mount whose service says what is to follow a change: the container sees the files already.
+    pub fn bind(&mut self, tree: &dyn FileTree, source: &str, reload: Reload) {
+        let rule = WatchRule { path: source.to_owned(), action: WatchAction::Restart, ..WatchRule::default() };
+        let mut bound = Self::new(tree, &[rule], None).rules;
+        for rule in &mut bound {
+            rule.bound = Some(reload.clone());
+        }
+        self.rules.extend(bound);
+    }
+
+    /// Whether some rule restarts the command.
+    pub fn restarts(&self) -> bool {
+        let restart = |rule: &Rule| match &rule.bound {
+            Some(reload) => *reload != Reload::None && *reload != Reload::Rebuild,
+            None => rule.rule.action == WatchAction::Restart,
+        };
+        self.rules.iter().any(restart)
+    }
+
+    /// Whether some rule puts files into the container.
+    pub fn syncs(&self) -> bool {
+        self.rules.iter().any(|rule| {
+            matches!(rule.rule.action, WatchAction::Sync | WatchAction::SyncExec | WatchAction::SyncRestart)
+        })
+    }
+
+    /// What a change of a path asks for. `now` is what is there; none if nothing is.
+    pub fn effect(&self, path: &Path, now: Option<&Entry>) -> Effect {
+        let mut targets = Vec::new();
+        let mut then: Option<Reload> = None;
+        let mut reload = None;
+        for rule in &self.rules {
+            let Some(rel) = rule.relative(path) else { continue };
+            if self.ignored(path) || !rule.wants(&rel) {
+                continue;
+            }
+            if let Some(bound) = &rule.bound {
+                reload = Some(bound.clone());
+                continue;
+            }
+            match rule.rule.action {
+                WatchAction::Rebuild => return Effect::Rebuild { why: rule.describe() },
+                WatchAction::Restart => reload = Some(Reload::Restart),
+                WatchAction::Sync | WatchAction::SyncRestart | WatchAction::SyncExec => {
+                    targets.extend(rule.target(path, &rel, now));
+                    let follows = rule.follows();
+                    then = then.filter(|then| *then != Reload::None).or(Some(follows));
+                }
+            }
+        }
+        match (targets.is_empty(), reload) {
+            (true, None) => Effect::Nothing,
+            (true, Some(reload)) => Effect::Reload(reload),
+            (false, reload) => Effect::Sync { targets, then: reload.or(then) },
+        }
+    }
+
+    /// Whether a folder can hold something that a rule is about.
+    pub fn wants_folder(&self, folder: &Path) -> bool {
+        if folder.file_name().is_some_and(|name| NEVER.iter().any(|never| name == *never)) {
+            return false;
+        }
+        self.rules.iter().any(|rule| {
+            rule.relative(folder).is_some_and(|rel| {
+                rel.is_empty() || !rule.ignore.prunes(&rel, &rule.ignore.lookup(&rel)) && !self.prunes(folder)
+            })
+        })
+    }
+
+    /// The folders to watch, each without those below it.
+    pub fn folders(&self, tree: &dyn FileTree) -> BTreeSet<PathBuf> {
+        let mut folders = BTreeSet::new();
+        let mut open: Vec<PathBuf> = Vec::new();
+        for rule in &self.rules {
+            if rule.file {
+                folders.extend(rule.path.parent().map(Path::to_path_buf));
+            } else {
+                open.push(rule.path.clone());
+            }
+        }
+        while let Some(folder) = open.pop() {
+            if !self.wants_folder(&folder) || !folders.insert(folder.clone()) {
+                continue;
+            }
+            let entries = tree.list(&folder).unwrap_or_default();
+            open.extend(entries.into_iter().filter(|e| e.kind == EntryKind::Dir).map(|e| folder.join(e.name)));
+        }
+        folders
+    }
+
+    fn ignored(&self, path: &Path) -> bool {
+        self.in_context(path).is_some_and(|(ignore, rel)| ignore.ignores(&rel))
+    }
+
+    fn prunes(&self, folder: &Path) -> bool {
+        self.in_context(folder).is_some_and(|(ignore, rel)| ignore.prunes(&rel, &ignore.lookup(&rel)))
+    }
+
+    fn in_context(&self, path: &Path) -> Option<(&Ignore, String)> {
+        let (root, ignore) = self.ignore.as_ref()?;
+        let rel = path.strip_prefix(root).ok()?.to_str()?.to_owned();
+        (!rel.is_empty()).then_some((ignore, rel))
+    }
+}
+
+impl Rule {
+    /// A path relative to the rule's own; empty for that itself.
+    fn relative(&self, path: &Path) -> Option<String> {
+        let rel = path.strip_prefix(&self.path).ok()?;
+        Some(rel.to_str()?.to_owned())
+    }
+
+    fn wants(&self, rel: &str) -> bool {
+        if rel.is_empty() {
+            return self.file;
+        }
+        if rel.split('/').any(|part| NEVER.contains(&part)) {
+            return false;
+        }
+        !self.ignore.ignores(rel) && (self.include.is_empty() || self.include.ignores(rel))
+    }
+
+    fn target(&self, path: &Path, rel: &str, now: Option<&Entry>) -> Option<SyncTarget> {
+        let target = self.rule.target.as_deref()?;
+        let target = match rel {
+            "" => target.to_owned(),
+            rel => format!("{}/{rel}", target.trim_end_matches('/')),
+        };
+        let action = match now.map(|entry| &entry.kind) {
+            None => SyncAction::Remove,
+            Some(EntryKind::Dir) => SyncAction::MakeFolder,
+            Some(_) => SyncAction::Put,
+        };
+        Some(SyncTarget {
+            source: path.to_path_buf(),
+            path: target,
+            action,
+            owner: None,
+            mode: None,
+            unpacks: false,
+            instruction: self.describe(),
+        })
+    }
+
+    fn follows(&self) -> Reload {
+        match self.rule.action {
+            WatchAction::SyncRestart => Reload::Restart,
+            WatchAction::SyncExec => {
+                let command = self.rule.exec.as_ref().and_then(|hook| hook.command.clone());
+                command.map_or(Reload::None, Reload::Exec)
+            }
+            _ => Reload::None,
+        }
+    }
+
+    fn describe(&self) -> String {
+        let action = match self.rule.action {
+            WatchAction::Rebuild => "rebuild",
+            WatchAction::Restart => "restart",
+            WatchAction::Sync => "sync",
+            WatchAction::SyncRestart => "sync+restart",
+            WatchAction::SyncExec => "sync+exec",
+        };
+        format!("the `{action}` rule of develop.watch for {}", self.path.display())
+    }
+}

@@ -1,0 +1,420 @@
+//! Holds the parts of a manifest against each other: names that nothing defines, values that exclude each other,
+//! services that wait for each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::diagnostic::{Code, closest};
+use super::report::Report;
+use super::yaml::{Map, Node, Span, Value};
+use crate::model::ByteSize;
+
+/// Everything, for a manifest that is complete.
+pub fn check(manifest: &Map, on: &[String], report: &mut Report) {
+    references(manifest, on, report);
+    let Some(services) = manifest.get("services").and_then(Node::as_map) else { return };
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
+    for name in on {
+        let Some(service) = services.get(name) else { continue };
+        Service { name, node: service, report }.check();
+        if let Some(node) = service.get("container_name")
+            && let Some(container) = node.as_str()
+            && let Some(other) = names.insert(container.to_owned(), name)
+        {
+            let message = format!("services.{name}: the container name {container:?} is taken by {other}");
+            report.error(Code::Conflict, node.span, message);
+        }
+    }
+    resources(manifest, report);
+    cycles(services, on, report);
+}
+
+/// Names that must be defined somewhere.
+pub fn references(manifest: &Map, on: &[String], report: &mut Report) {
+    let empty = Map::new();
+    let section = |name: &str| manifest.get(name).and_then(Node::as_map).unwrap_or(&empty);
+    let services = section("services");
+    let known = |section: &Map| section.keys().cloned().collect::<BTreeSet<String>>();
+    let networks = known(section("networks"));
+    for name in on {
+        let Some(service) = services.get(name) else { continue };
+        let mut refer = Refer { service: name, report };
+        let names = |key: &str| {
+            let map = service.get(key).and_then(Node::as_map).into_iter().flatten();
+            map.map(|(name, node)| (name.clone(), node.key_or_span())).collect::<Vec<_>>()
+        };
+        let sources = |list: Option<&Node>| {
+            let list = list.and_then(Node::as_list).into_iter().flatten();
+            list.filter_map(|node| {
+                let source = node.get("source").unwrap_or(node);
+                Some((source.as_str()?.to_owned(), source.span))
+            })
+            .collect::<Vec<_>>()
+        };
+        let joined = names("networks").into_iter().filter(|(network, _)| network != "default").collect();
+        refer.all("network", joined, &networks);
+        refer.all("model", names("models"), &known(section("models")));
+        refer.all("secret", sources(service.get("secrets")), &known(section("secrets")));
+        let build_secrets = service.get("build").and_then(|build| build.get("secrets"));
+        refer.all("secret", sources(build_secrets), &known(section("secrets")));
+        refer.all("config", sources(service.get("configs")), &known(section("configs")));
+        let volumes = service.get("volumes").and_then(Node::as_list).into_iter().flatten();
+        let volumes = volumes
+            .filter(|mount| mount.get("type").and_then(Node::as_str) == Some("volume"))
+            .filter_map(|mount| mount.get("source"))
+            .filter_map(|source| Some((source.as_str().filter(|text| !text.is_empty())?.to_owned(), source.span)))
+            .collect();
+        refer.all("volume", volumes, &known(section("volumes")));
+        refer.services(service, services, on);
+        refer.contexts(service, services, on);
+    }
+}
+
+struct Refer<'a> {
+    service: &'a str,
+    report: &'a mut Report,
+}
+
+impl Refer<'_> {
+    fn all(&mut self, kind: &str, uses: Vec<(String, Span)>, known: &BTreeSet<String>) {
+        for (name, span) in uses {
+            if known.contains(&name) {
+                continue;
+            }
+            let message = format!("services.{} uses the {kind} {name}, which is not defined", self.service);
+            let help = match closest(&name, known.iter().map(String::as_str)) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("define it at the top level: `{kind}s: {{{name}: …}}`"),
+            };
+            self.report.error_help(Code::Undefined, span, message, help);
+        }
+    }
+
+    /// Other services as build contexts.
+    fn contexts(&mut self, service: &Node, services: &Map, on: &[String]) {
+        let contexts = service.get("build").and_then(|build| build.get("additional_contexts")).and_then(Node::as_map);
+        for node in contexts.into_iter().flat_map(|map| map.values()) {
+            let Some(other) = node.as_str().and_then(|text| text.strip_prefix("service:")) else { continue };
+            let problem = match services.get(other).filter(|_| on.iter().any(|on| on == other)) {
+                None => "is not defined",
+                Some(other) if other.get("build").is_none() => "has no `build`",
+                Some(_) => continue,
+            };
+            let message = format!("services.{}: the service {other}, a context of its build, {problem}", self.service);
+            self.report.error(Code::Undefined, node.span, message);
+        }
+    }
+
+    fn services(&mut self, service: &Node, services: &Map, on: &[String]) {
+        let depends_on = service.get("depends_on").and_then(Node::as_map).into_iter().flatten();
+        let mut uses: Vec<(String, Span, bool)> = depends_on
+            .map(|(name, node)| {
+                let required = node.get("required").is_none_or(|node| node.value != Value::Bool(false));
+                (name.clone(), node.key_or_span(), required)
+            })
+            .collect();
+        for key in ["network_mode", "ipc", "pid", "uts", "cgroup"] {
+            let Some(node) = service.get(key) else { continue };
+            if let Some(name) = node.as_str().and_then(|text| text.strip_prefix("service:"))
+                && !uses.iter().any(|(known, ..)| known == name)
+            {
+                uses.push((name.to_owned(), node.span, true));
+            }
+        }
+        for (name, span, required) in uses {
+            if on.contains(&name) || !required && services.contains_key(&name) {
+                continue;
+            }
+            let (message, help) = if let Some(other) = services.get(&name) {
+                let profiles: Vec<&str> = other
+                    .get("profiles")
+                    .and_then(Node::as_list)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Node::as_str)
+                    .collect();
+                (
+                    format!("services.{} depends on {name}, whose profiles are not active", self.service),
+                    format!(
+                        "activate one with `--profile {}`, or write `required: false`",
+                        profiles.first().copied().unwrap_or_default()
+                    ),
+                )
+            } else {
+                let help = match closest(&name, services.keys().map(String::as_str)) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => "define it under `services:`".to_owned(),
+                };
+                (format!("services.{} depends on {name}, which is not defined", self.service), help)
+            };
+            self.report.error_help(Code::Undefined, span, message, help);
+        }
+    }
+}
+
+struct Service<'a> {
+    name: &'a str,
+    node: &'a Node,
+    report: &'a mut Report,
+}
+
+impl Service<'_> {
+    fn conflict(&mut self, span: Span, message: &str) {
+        self.report.error(Code::Conflict, span, format!("services.{}: {message}", self.name));
+    }
+
+    fn get(&self, path: &[&str]) -> Option<&Node> {
+        let mut node = self.node;
+        for key in path {
+            node = node.get(key)?;
+        }
+        Some(node).filter(|node| !node.is_null())
+    }
+
+    fn check(&mut self) {
+        let has = |key: &str| self.get(&[key]).is_some_and(|node| node.as_str() != Some(""));
+        if !has("image") && !has("build") && !has("provider") && !has("process") {
+            let message = format!("services.{} has neither an image nor a build", self.name);
+            let help = "give it `image: name:tag`, or `build: ./folder`";
+            self.report.error_help(Code::Missing, self.node.key_or_span(), message, help);
+        }
+        self.build();
+        if let (Some(mode), Some(networks)) = (self.get(&["network_mode"]), self.get(&["networks"]))
+            && networks.as_map().is_some_and(|map| !map.is_empty())
+            && mode.as_str() != Some("")
+        {
+            let span = mode.span;
+            self.conflict(span, "`network_mode` and `networks` exclude each other");
+        }
+        self.health();
+        self.numbers();
+        self.mounts();
+        self.ports();
+        self.devices();
+        self.watch();
+    }
+
+    fn build(&mut self) {
+        if let (Some(inline), Some(file)) =
+            (self.get(&["build", "dockerfile_inline"]), self.get(&["build", "dockerfile"]))
+            && inline.as_str() != Some("")
+            && file.as_str() != Some("")
+        {
+            let span = inline.span;
+            self.conflict(span, "`dockerfile` and `dockerfile_inline` exclude each other");
+        }
+        if let (Some(platform), Some(platforms)) =
+            (self.get(&["platform"]), self.get(&["build", "platforms"]).and_then(Node::as_list))
+            && platform.as_str() != Some("")
+            && !platforms.is_empty()
+            && !platforms.contains(platform)
+        {
+            let span = platform.span;
+            self.conflict(span, "`build.platforms` must have the `platform` of the service among them");
+        }
+    }
+
+    fn health(&mut self) {
+        let Some(test) = self.get(&["healthcheck", "test"]) else { return };
+        let Some(first) = test.as_list().and_then(<[Node]>::first) else { return };
+        if !matches!(first.as_str(), Some("CMD" | "CMD-SHELL" | "NONE")) {
+            let span = first.span;
+            let message =
+                format!("services.{}: a health check's list begins with `CMD`, `CMD-SHELL` or `NONE`", self.name);
+            let help = "write `[\"CMD\", \"program\", \"argument\"]`, or a string for the shell";
+            self.report.error_help(Code::Value, span, message, help);
+        }
+    }
+
+    /// Limits that may be written at two places must agree.
+    fn numbers(&mut self) {
+        let pairs: [(&str, &[&str]); 5] = [
+            ("scale", &["deploy", "replicas"]),
+            ("cpus", &["deploy", "resources", "limits", "cpus"]),
+            ("mem_limit", &["deploy", "resources", "limits", "memory"]),
+            ("mem_reservation", &["deploy", "resources", "reservations", "memory"]),
+            ("pids_limit", &["deploy", "resources", "limits", "pids"]),
+        ];
+        for (short, long) in pairs {
+            let Some(first) = self.get(&[short]) else { continue };
+            let value = amount(first);
+            let (span, parent) = (first.span, &long[..long.len() - 1]);
+            let other = match self.get(long) {
+                Some(other) => amount(other),
+                // A block that leaves it out says zero, except for the number of containers.
+                None if short != "scale" && self.get(parent).is_some() => Some(0.0),
+                None => continue,
+            };
+            if value != other && (short == "scale" || value != Some(0.0)) {
+                let message = format!("`{short}` and `{}` say different things", long.join("."));
+                self.conflict(span, &message);
+            }
+        }
+        let replicas = self.get(&["scale"]).or_else(|| self.get(&["deploy", "replicas"])).and_then(amount);
+        if let Some(container) = self.get(&["container_name"])
+            && container.as_str() != Some("")
+            && replicas.is_some_and(|replicas| replicas > 1.0)
+        {
+            let span = container.span;
+            self.conflict(span, "a service with a `container_name` can have only one container");
+        }
+        if let Some(replicas) = self.get(&["scale"])
+            && amount(replicas).is_some_and(|number| number < 0.0)
+        {
+            let span = replicas.span;
+            self.conflict(span, "`scale` cannot be negative");
+        }
+    }
+
+    fn mounts(&mut self) {
+        let mut targets: BTreeMap<String, String> = BTreeMap::new();
+        let mut found = Vec::new();
+        for (index, node) in self.get(&["tmpfs"]).and_then(Node::as_list).into_iter().flatten().enumerate() {
+            let Some(path) = node.as_str().and_then(|text| text.split(':').next()) else { continue };
+            found.push((path.to_owned(), format!("tmpfs.{index}"), node.span));
+        }
+        for (index, node) in self.get(&["volumes"]).and_then(Node::as_list).into_iter().flatten().enumerate() {
+            let Some(target) = node.get("target").and_then(Node::as_str) else {
+                if node.as_map().is_some() {
+                    found.push((String::new(), format!("volumes.{index}"), node.span));
+                }
+                continue;
+            };
+            found.push((target.to_owned(), format!("volumes.{index}"), node.span));
+        }
+        for (path, place, span) in found {
+            if path.is_empty() && place.starts_with("volumes") {
+                let message = format!("services.{}: {place} has no `target`", self.name);
+                self.report.error(Code::Missing, span, message);
+            } else if let Some(other) = targets.insert(path.clone(), place) {
+                self.conflict(span, &format!("{path} is mounted twice; the other is {other}"));
+            }
+        }
+    }
+
+    fn ports(&mut self) {
+        let mut found = Vec::new();
+        for port in self.get(&["ports"]).and_then(Node::as_list).into_iter().flatten() {
+            if let Some(address) = port.get("host_ip")
+                && let Some(text) = address.as_str().filter(|text| !text.is_empty())
+                && text.parse::<std::net::IpAddr>().is_err()
+            {
+                found.push((address.span, format!("{text:?} is no IP address")));
+            }
+        }
+        for (span, message) in found {
+            self.report.error(Code::Value, span, format!("services.{}: {message}", self.name));
+        }
+    }
+
+    fn devices(&mut self) {
+        let mut found = Vec::new();
+        for path in [&["gpus"][..], &["deploy", "resources", "reservations", "devices"]] {
+            for device in self.get(path).and_then(Node::as_list).into_iter().flatten() {
+                if device.get("count").is_some() && device.get("device_ids").is_some() {
+                    found.push(device.span);
+                }
+            }
+        }
+        for span in found {
+            self.conflict(span, "`count` and `device_ids` exclude each other");
+        }
+    }
+
+    fn watch(&mut self) {
+        let mut found = Vec::new();
+        for rule in self.get(&["develop", "watch"]).and_then(Node::as_list).into_iter().flatten() {
+            let action = rule.get("action").and_then(Node::as_str).unwrap_or_default();
+            let text = |key: &str| rule.get(key).and_then(Node::as_str).unwrap_or_default();
+            if text("target").is_empty() && !matches!(action, "rebuild" | "restart") {
+                found.push((rule.span, format!("a watch rule with the action `{action}` needs a `target`")));
+            }
+            if text("path").is_empty() {
+                found.push((rule.span, "the `path` of a watch rule cannot be empty".to_owned()));
+            }
+        }
+        for (span, message) in found {
+            self.conflict(span, &message);
+        }
+    }
+}
+
+/// A number, or a byte size, to compare with another one.
+fn amount(node: &Node) -> Option<f64> {
+    #[allow(clippy::cast_precision_loss, reason = "only compared")]
+    match &node.value {
+        Value::Int(value) => Some(*value as f64),
+        Value::Float(value) => Some(*value),
+        Value::Str(text) => text.parse().ok().or_else(|| text.parse::<ByteSize>().ok().map(|size| size.0 as f64)),
+        _ => None,
+    }
+}
+
+fn resources(manifest: &Map, report: &mut Report) {
+    let section = |name: &str| manifest.get(name).and_then(Node::as_map).into_iter().flatten();
+    for (name, volume) in section("volumes") {
+        let Some(map) = volume.as_map() else { continue };
+        if map.get("external").is_none_or(|node| node.value != Value::Bool(true)) {
+            continue;
+        }
+        for (key, node) in map {
+            if !matches!(key.as_str(), "name" | "external") && !key.starts_with("x-") {
+                let message = format!("volumes.{name}: `external` and `{key}` exclude each other");
+                report.error(Code::Conflict, node.key_or_span(), message);
+            }
+        }
+    }
+    for (kind, keys) in [("secrets", &["file", "environment"][..]), ("configs", &["file", "environment", "content"])] {
+        for (name, node) in section(kind) {
+            let Some(map) = node.as_map() else { continue };
+            let given = keys.iter().filter(|key| map.contains_key(**key)).count();
+            let span = node.key_or_span();
+            let words = super::check::alternatives(keys);
+            if given > 1 {
+                report.error(Code::Conflict, span, format!("{kind}.{name}: only one of {words} can be given"));
+            }
+            if kind == "secrets" && map.contains_key("content") {
+                let help = "put it into a file and name that, or take it from a variable";
+                report.error_help(Code::Conflict, span, format!("{kind}.{name}: a secret cannot have `content`"), help);
+            }
+            if given == 0 && !map.contains_key("external") && !map.contains_key("driver") {
+                report.error(Code::Missing, span, format!("{kind}.{name}: one of {words} must be given"));
+            }
+        }
+    }
+}
+
+fn cycles(services: &Map, on: &[String], report: &mut Report) {
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    for start in on {
+        let mut path: Vec<&str> = Vec::new();
+        let mut stack: Vec<(&str, bool)> = vec![(start, false)];
+        while let Some((name, leaving)) = stack.pop() {
+            if leaving {
+                path.pop();
+                done.insert(name);
+                continue;
+            }
+            if done.contains(name) {
+                continue;
+            }
+            if let Some(at) = path.iter().position(|known| *known == name) {
+                let mut circle = path[at..].to_vec();
+                circle.push(name);
+                let last = path[path.len() - 1];
+                let edge = services.get(last).and_then(|node| node.get("depends_on")?.get(name).map(Node::key_or_span));
+                let message = format!("services wait for each other: {}", circle.join(" → "));
+                let help = "remove one of these dependencies";
+                report.error_help(Code::Cycle, edge.unwrap_or_default(), message, help);
+                continue;
+            }
+            path.push(name);
+            stack.push((name, true));
+            let depends_on = services.get(name).and_then(|node| node.get("depends_on")).and_then(Node::as_map);
+            for needed in depends_on.into_iter().flat_map(|map| map.keys()) {
+                if on.iter().any(|on| on == needed) {
+                    stack.push((needed, false));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What is left of a service's short forms when everything is merged.
+
+use super::service::each;
+use super::{command, hob, pairs, strings};
+use crate::manifest::diagnostic::Code;
+use crate::manifest::report::Report;
+use crate::manifest::yaml::{Map, Node, Value};
+
+/// Brings one service to its last form.
+pub fn finish(name: &str, service: &mut Map, report: &mut Report) {
+    for (key, node) in service.iter_mut() {
+        match key.as_str() {
+            "annotations" | "environment" | "labels" | "sysctls" => pairs(node),
+            "build" => build(node),
+            "dns_search" | "tmpfs" => strings(node),
+            "deploy" => deploy(node),
+            "develop" => develop(name, node, report),
+            "gpus" => each(node, options),
+            "volumes" => each(node, |mount| {
+                let options = mount.as_map_mut().and_then(|map| map.get_mut("volume")).and_then(Node::as_map_mut);
+                options.and_then(|map| map.get_mut("labels")).into_iter().for_each(pairs);
+            }),
+            "command" | "entrypoint" => words(name, key, node, report),
+            "healthcheck" => health(node),
+            "post_start" | "pre_stop" => {
+                if let Some(hooks) = node.as_list_mut() {
+                    hooks.iter_mut().for_each(|hook_node| hook(name, key, hook_node, report));
+                }
+            }
+            "extra_hosts" => hosts(node),
+            _ => {}
+        }
+    }
+    hob::keys(name, service, report);
+}
+
+fn build(node: &mut Node) {
+    let Some(map) = node.as_map_mut() else { return };
+    for (key, node) in map {
+        match key.as_str() {
+            "args" | "labels" => pairs(node),
+            "extra_hosts" => hosts(node),
+            _ => {}
+        }
+    }
+}
+
+fn deploy(node: &mut Node) {
+    let Some(map) = node.as_map_mut() else { return };
+    if let Some(labels) = map.get_mut("labels") {
+        pairs(labels);
+    }
+    let reservations = map.get_mut("resources").and_then(Node::as_map_mut).and_then(|map| map.get_mut("reservations"));
+    if let Some(devices) = reservations.and_then(Node::as_map_mut).and_then(|map| map.get_mut("devices")) {
+        each(devices, options);
+    }
+}
+
+fn options(node: &mut Node) {
+    node.as_map_mut().and_then(|map| map.get_mut("options")).into_iter().for_each(pairs);
+}
+
+fn develop(service: &str, node: &mut Node, report: &mut Report) {
+    let Some(Value::List(rules)) = node.as_map_mut().and_then(|map| map.get_mut("watch")).map(|node| &mut node.value)
+    else {
+        return;
+    };
+    for rule in rules {
+        let Some(map) = rule.as_map_mut() else { continue };
+        for (key, node) in map {
+            match key.as_str() {
+                "include" | "ignore" => strings(node),
+                "exec" => hook(service, "develop.watch.exec", node, report),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `/etc/hosts` lines as a list of `name=address`, sorted.
+fn hosts(node: &mut Node) {
+    let mut list = crate::manifest::merge::sequence(std::mem::take(node));
+    for item in &mut list {
+        let Value::Str(text) = &mut item.value else { continue };
+        if !text.contains('=')
+            && let Some((host, address)) = text.split_once(':')
+        {
+            *text = format!("{}={}", host.trim(), address.trim());
+        }
+        if let Some((host, address)) = text.split_once('=') {
+            let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            if let Some(bare) = bare {
+                *text = format!("{host}={bare}");
+            }
+        }
+    }
+    list.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+    node.value = Value::List(list);
+}
+
+/// A command line as a list of words.
+fn words(service: &str, key: &str, node: &mut Node, report: &mut Report) {
+    let Value::Str(text) = &node.value else { return };
+    match command::split(text) {
+        Ok(split) => {
+            if let Some(dropped) = split.dropped {
+                let message =
+                    format!("services.{service}.{key}: no shell runs this, so it ends before `{}`", excerpt(&dropped));
+                let help = format!("write `{key}: [\"sh\", \"-c\", \"…\"]` to run it in a shell");
+                report.warn(Code::Suspicious, node.span, message, Some(help));
+            }
+            let list = split.words.into_iter().map(|word| Node::text(word, node.span)).collect();
+            node.value = Value::List(list);
+        }
+        Err(message) => report.error_help(
+            Code::Value,
+            node.span,
+            format!("services.{service}.{key} cannot be split into words: {message}"),
+            "write it as a list, or close the quote",
+        ),
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(30).collect()
+}
+
+fn hook(service: &str, key: &str, node: &mut Node, report: &mut Report) {
+    let Some(map) = node.as_map_mut() else { return };
+    if let Some(environment) = map.get_mut("environment") {
+        pairs(environment);
+    }
+    if let Some(command) = map.get_mut("command") {
+        words(service, &format!("{key}.command"), command, report);
+    }
+}
+
+fn health(node: &mut Node) {
+    let Some(test) = node.as_map_mut().and_then(|map| map.get_mut("test")) else { return };
+    shell(test);
+}
+
+/// A string as a command for the shell.
+fn shell(node: &mut Node) {
+    if let Value::Str(text) = &node.value {
+        let list = vec![Node::text("CMD-SHELL", node.span), Node::text(text.clone(), node.span)];
+        node.value = Value::List(list);
+    }
+}

@@ -1,0 +1,435 @@
+//! `services.*`: every key of the Compose Specification, and hob's own.
+
+use super::build::BUILD;
+use super::common::{
+    BOOL, COMMAND, COUNT, DURATION, EXTRA_HOSTS, FILE_REFERENCES, FLOAT, FREE_MAP, GPUS, HOOK, INT, LIST_OR_DICT,
+    LOG_OPTIONS, NULL, OPTIONS, SIZE, STRICT_BOOL, STRING, STRING_OR_INT, STRING_OR_NUMBER, STRING_OR_STRINGS, STRINGS,
+    STRINGS_OR_NUMBERS, TEST, ULIMITS, int_between, one_of,
+};
+use super::deploy::DEPLOY;
+use super::hob::{PREPARE, PROBE, PROCESS, RELOAD};
+use super::shape::{Cast, Check, Entries, Key, Merge, Object, Scalar, Shape, Types, Unique};
+
+/// A service.
+pub const SERVICE: Object = Object {
+    title: "a service",
+    keys: &[
+        Key::new("annotations", &LIST_OR_DICT, "OCI annotations.").merge(Merge::Sequence).unique(Unique::Key),
+        Key::new("attach", &BOOL, "`false` keeps its log out of `up`."),
+        Key::new("blkio_config", &Shape::Object(&BLKIO), "Limits of block devices."),
+        Key::new("build", &BUILD, "How its image is built.").merge(Merge::Build),
+        Key::new("cap_add", &STRINGS, "Capabilities that it gets.").unique(Unique::Key),
+        Key::new("cap_drop", &STRINGS, "Capabilities that it loses.").unique(Unique::Key),
+        Key::new("cgroup", &one_of(&["host", "private"]), "Namespace of cgroups."),
+        Key::new("cgroup_parent", &STRING, "Parent cgroup."),
+        Key::new("command", &COMMAND, "The command, instead of the image's.").merge(Merge::Replace),
+        Key::new("configs", &FILE_REFERENCES, "Configs that it may read.").unique(Unique::ConfigTarget),
+        Key::new("container_name", &CONTAINER_NAME, "The container's name, instead of project, service and number."),
+        Key::new("cpu_count", &int_between(0, i64::MAX, Cast::Int), "Number of CPUs (Windows)."),
+        Key::new("cpu_percent", &int_between(0, 100, Cast::Float), "Share of the CPUs (Windows)."),
+        Key::new("cpu_period", &COUNT, "CFS period in microseconds."),
+        Key::new("cpu_quota", &COUNT, "CFS quota in microseconds."),
+        Key::new("cpu_rt_period", &COUNT, "Real-time period in microseconds."),
+        Key::new("cpu_rt_runtime", &COUNT, "Real-time runtime in microseconds."),
+        Key::new("cpu_shares", &COUNT, "Relative weight of the CPU."),
+        Key::new("cpus", &FLOAT, "Number of CPUs at most."),
+        Key::new("cpuset", &STRING, "CPUs to run on, such as `0-2`."),
+        Key::new("credential_spec", &Shape::Object(&CREDENTIAL), "Credentials of a managed account (Windows)."),
+        Key::new("depends_on", &DEPENDS_ON, "Services that must be up before it.").merge(Merge::Dependencies),
+        Key::new("deploy", &DEPLOY, "Replicas and resources."),
+        Key::new("develop", &DEVELOP, "What a changed file asks for, as Compose's watch has it."),
+        Key::new("device_cgroup_rules", &STRINGS, "Rules for devices."),
+        Key::new("devices", &DEVICES, "Devices of the host.").unique(Unique::Device),
+        Key::new("dns", &STRING_OR_STRINGS, "DNS servers.").merge(Merge::Sequence).unique(Unique::Key),
+        Key::new("dns_opt", &STRINGS, "Options of the resolver.").merge(Merge::Sequence).unique(Unique::Key),
+        Key::new("dns_search", &STRING_OR_STRINGS, "Search domains.").merge(Merge::Sequence).unique(Unique::Key),
+        Key::new("domainname", &STRING, "Domain name of the container."),
+        Key::new("entrypoint", &COMMAND, "The entry point, instead of the image's.").merge(Merge::Replace),
+        Key::new("env_file", &ENV_FILE, "Files with variables.").merge(Merge::Sequence).unique(Unique::EnvFile),
+        Key::new("environment", &LIST_OR_DICT, "Variables.").merge(Merge::Sequence).unique(Unique::Key),
+        Key::new("expose", &STRINGS_OR_NUMBERS, "Ports for other services, not published.").unique(Unique::Text),
+        Key::new("extends", &EXTENDS, "A service that this one starts from."),
+        Key::new("external_links", &STRINGS, "Containers of other projects."),
+        Key::new("extra_hosts", &EXTRA_HOSTS, "Lines for /etc/hosts.").merge(Merge::Hosts),
+        Key::new("gpus", &GPUS, "GPUs that it gets."),
+        Key::new("group_add", &STRINGS_OR_NUMBERS, "More groups of its user."),
+        Key::new("healthcheck", &Shape::Object(&HEALTH), "How the engine tells that it is healthy."),
+        Key::new("hostname", &STRING, "Host name of the container."),
+        Key::new("image", &STRING, "The image, or the name for the one that is built."),
+        Key::new("init", &BOOL, "Run an init process as PID 1."),
+        Key::new("ipc", &STRING, "Namespace of IPC: `host`, `service:name`, `shareable`."),
+        Key::new("isolation", &STRING, "Isolation technology."),
+        Key::new("label_file", &TEST, "Files with labels.").merge(Merge::Sequence),
+        Key::new("labels", &LIST_OR_DICT, "Labels.").merge(Merge::Sequence).unique(Unique::Key),
+        Key::new("links", &STRINGS, "Other names of services.").unique(Unique::Key),
+        Key::new("logging", &Shape::Object(&LOGGING), "Where its log goes.").merge(Merge::Logging),
+        Key::new("mac_address", &STRING, "MAC address."),
+        Key::new("mem_limit", &SIZE, "Memory at most."),
+        Key::new("mem_reservation", &SIZE, "Memory that is kept for it."),
+        Key::new("mem_swappiness", &STRING_OR_INT, "How readily its memory is swapped, in percent."),
+        Key::new("memswap_limit", &SIZE, "Memory and swap at most; -1 for no limit."),
+        Key::new("models", &MODELS, "AI models that it uses.").merge(Merge::Names),
+        Key::new("network_mode", &STRING, "`host`, `none`, `service:name` or `container:name`."),
+        Key::new("networks", &NETWORKS, "Networks that it joins.").merge(Merge::Names),
+        Key::new("oom_kill_disable", &BOOL, "Never kill it when memory is out."),
+        Key::new("oom_score_adj", &int_between(-1000, 1000, Cast::Int), "How readily it is killed then."),
+        Key::new("pid", &Shape::Either(&[STRING, NULL]), "Namespace of processes: `host`, `service:name`."),
+        Key::new("pids_limit", &COUNT, "Processes at most; -1 for no limit."),
+        Key::new("platform", &STRING, "Platform, such as `linux/arm64`."),
+        Key::new("ports", &PORTS, "Ports that are published.").unique(Unique::Port),
+        Key::new("post_start", &Shape::List(&Shape::Object(&HOOK), false), "Commands run after it started."),
+        Key::new("pre_stop", &Shape::List(&Shape::Object(&HOOK), false), "Commands run before it stops."),
+        Key::new("prepare", &PREPARE, "hob: steps on the host before its image is built.").merge(Merge::Replace),
+        Key::new("privileged", &BOOL, "All capabilities and devices."),
+        Key::new("probe", &PROBE, "hob: a continuous check from outside the container."),
+        Key::new("process", &PROCESS, "hob: it is a process of the host, not a container."),
+        Key::new("profiles", &STRINGS, "Profiles that it belongs to.").unique(Unique::Key),
+        Key::new("provider", &Shape::Object(&PROVIDER), "A program that provides the service."),
+        Key::new(
+            "pull_policy",
+            &PULL_POLICY,
+            "When its image is pulled: `always`, `never`, `missing`, `build`, `daily`, …",
+        ),
+        Key::new("pull_refresh_after", &STRING, "Age at which the image is pulled again."),
+        Key::new("read_only", &BOOL, "The root file system cannot be written to."),
+        Key::new("reload", &RELOAD, "hob: what follows a hot sync.").merge(Merge::Replace),
+        Key::new("restart", &STRING, "When it is started again: `no`, `always`, `on-failure[:n]`, `unless-stopped`."),
+        Key::new("runtime", &STRING, "OCI runtime."),
+        Key::new("scale", &INT, "Number of containers."),
+        Key::new("secrets", &FILE_REFERENCES, "Secrets that it may read.").unique(Unique::SecretTarget),
+        Key::new("security_opt", &STRINGS, "Options of AppArmor, SELinux and seccomp."),
+        Key::new("shm_size", &SIZE, "Size of /dev/shm."),
+        Key::new("stdin_open", &BOOL, "Keep standard input open."),
+        Key::new("stop_grace_period", &DURATION, "Time between the stop signal and SIGKILL."),
+        Key::new("stop_signal", &STRING, "The signal that stops it."),
+        Key::new("storage_opt", &FREE_MAP, "Options of the storage driver."),
+        Key::new("sysctls", &LIST_OR_DICT, "Kernel parameters.").merge(Merge::Sequence).unique(Unique::Key),
+        Key::new("tmpfs", &STRING_OR_STRINGS, "Temporary file systems.").merge(Merge::Sequence).unique(Unique::Key),
+        Key::new("tty", &BOOL, "Give it a terminal."),
+        Key::new("ulimits", &ULIMITS, "Resource limits.").merge(Merge::Limits),
+        Key::new("use_api_socket", &STRICT_BOOL, "Let it use the engine's API."),
+        Key::new("user", &STRING, "User, or `user:group`."),
+        Key::new("userns_mode", &STRING, "User namespace."),
+        Key::new("uts", &STRING, "UTS namespace."),
+        Key::new("volumes", &VOLUMES, "Mounts.").unique(Unique::MountTarget),
+        Key::new("volumes_from", &STRINGS, "Mounts of other services or containers."),
+        Key::new("working_dir", &STRING, "The folder that the command runs in."),
+    ],
+    required: &[],
+    extensions: true,
+};
+
+const fn object(title: &'static str, keys: &'static [Key], required: &'static [&'static str]) -> Object {
+    Object { title, keys, required, extensions: true }
+}
+
+const CONTAINER_NAME: Shape =
+    Shape::Scalar(Scalar { types: Types::STRING, cast: Cast::None, check: Check::ContainerName });
+
+const PULL_POLICY: Shape = Shape::Scalar(Scalar { types: Types::STRING, cast: Cast::None, check: Check::PullPolicy });
+
+const BLKIO: Object = Object {
+    title: "block device limits",
+    keys: &[
+        Key::new("device_read_bps", &RATES, "Bytes read in a second."),
+        Key::new("device_read_iops", &RATES, "Reads in a second."),
+        Key::new("device_write_bps", &RATES, "Bytes written in a second."),
+        Key::new("device_write_iops", &RATES, "Writes in a second."),
+        Key::new("weight", &INT, "Relative weight, 10 to 1000."),
+        Key::new("weight_device", &WEIGHTS, "Relative weight by device."),
+    ],
+    required: &[],
+    extensions: false,
+};
+
+const DEVICE_PATH: Key = Key::new("path", &STRING, "The device.");
+
+const RATES: Shape = Shape::List(
+    &Shape::Object(&Object {
+        title: "a rate",
+        keys: &[DEVICE_PATH, Key::new("rate", &STRING_OR_INT, "The rate.")],
+        required: &[],
+        extensions: false,
+    }),
+    false,
+);
+
+const WEIGHTS: Shape = Shape::List(
+    &Shape::Object(&Object {
+        title: "a weight",
+        keys: &[DEVICE_PATH, Key::new("weight", &INT, "The weight.")],
+        required: &[],
+        extensions: false,
+    }),
+    false,
+);
+
+const CREDENTIAL: Object = object(
+    "a credential spec",
+    &[
+        Key::new("config", &STRING, "The key of a config."),
+        Key::new("file", &STRING, "A file."),
+        Key::new("registry", &STRING, "A key of the Windows registry."),
+    ],
+    &[],
+);
+
+const CONDITIONS: &[&str] = &["service_started", "service_healthy", "service_completed_successfully"];
+
+const DEPENDS_ON: Shape = Shape::Either(&[
+    STRINGS,
+    Shape::Map(&Entries {
+        title: "service",
+        shape: Shape::Object(&object(
+            "a dependency",
+            &[
+                Key::new("condition", &one_of(CONDITIONS), "What is waited for."),
+                Key::new("restart", &BOOL, "Restart this service when the other is restarted or recreated."),
+                Key::new("required", &STRICT_BOOL, "`false`: only a warning if the other service is missing."),
+            ],
+            &["condition"],
+        )),
+        names: true,
+    }),
+]);
+
+const DEVELOP: Shape = Shape::Either(&[
+    Shape::Object(&object("development rules", &[Key::new("watch", &WATCH, "Rules for changed files.")], &[])),
+    NULL,
+]);
+
+const WATCH: Shape = Shape::List(
+    &Shape::Object(&object(
+        "a watch rule",
+        &[
+            Key::new("path", &STRING, "The file or folder that is watched."),
+            Key::new(
+                "action",
+                &one_of(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"]),
+                "What a change asks for.",
+            ),
+            Key::new("target", &STRING, "The path in the container."),
+            Key::new("exec", &Shape::Object(&HOOK), "The command of `sync+exec`."),
+            Key::new("include", &STRING_OR_STRINGS, "Patterns that a path must match."),
+            Key::new("ignore", &STRING_OR_STRINGS, "Patterns that a path must not match."),
+            Key::new("initial_sync", &BOOL, "Sync everything when the watch starts."),
+        ],
+        &["path", "action"],
+    )),
+    false,
+);
+
+const DEVICES: Shape = Shape::List(
+    &Shape::Either(&[
+        STRING,
+        Shape::Object(&object(
+            "a device",
+            &[
+                Key::new("source", &STRING, "The path on the host."),
+                Key::new("target", &STRING, "The path in the container."),
+                Key::new("permissions", &STRING, "Such as `rwm`."),
+            ],
+            &["source"],
+        )),
+    ]),
+    false,
+);
+
+const ENV_FILE: Shape = Shape::Either(&[
+    STRING,
+    Shape::List(
+        &Shape::Either(&[
+            STRING,
+            Shape::Object(&Object {
+                title: "an env file",
+                keys: &[
+                    Key::new("path", &STRING, "The file."),
+                    Key::new("format", &STRING, "`raw` reads the file without quotes and variables."),
+                    Key::new("required", &BOOL, "`false`: the file may be missing."),
+                ],
+                required: &["path"],
+                extensions: false,
+            }),
+        ]),
+        false,
+    ),
+]);
+
+const EXTENDS: Shape = Shape::Either(&[
+    STRING,
+    Shape::Object(&Object {
+        title: "an extension",
+        keys: &[
+            Key::new("service", &STRING, "The service to start from."),
+            Key::new("file", &STRING, "The file that it is in; this one if unset."),
+        ],
+        required: &["service"],
+        extensions: false,
+    }),
+]);
+
+const HEALTH: Object = object(
+    "a health check",
+    &[
+        Key::new("disable", &BOOL, "Switch the image's check off."),
+        Key::new("interval", &DURATION, "Time between two checks."),
+        Key::new("retries", &COUNT, "Failures in a row before it is unhealthy."),
+        Key::new("test", &TEST, "The command; a list begins with `CMD`, `CMD-SHELL` or `NONE`.").merge(Merge::Replace),
+        Key::new("timeout", &DURATION, "Time for one check."),
+        Key::new("start_period", &DURATION, "Time in which failures do not count."),
+        Key::new("start_interval", &DURATION, "Time between two checks in the start period."),
+    ],
+    &[],
+);
+
+const LOGGING: Object = object(
+    "logging",
+    &[Key::new("driver", &STRING, "The log driver."), Key::new("options", &LOG_OPTIONS, "Options of the driver.")],
+    &[],
+);
+
+const MODELS: Shape = Shape::Either(&[
+    STRINGS,
+    Shape::Map(&Entries {
+        title: "model",
+        shape: Shape::Either(&[
+            Shape::Object(&object(
+                "the use of a model",
+                &[
+                    Key::new("endpoint_var", &STRING, "The variable that gets the model's URL."),
+                    Key::new("model_var", &STRING, "The variable that gets the model's name."),
+                ],
+                &[],
+            )),
+            NULL,
+        ]),
+        names: false,
+    }),
+]);
+
+const NETWORKS: Shape = Shape::Either(&[
+    STRINGS,
+    Shape::Map(&Entries { title: "network", shape: Shape::Either(&[Shape::Object(&ATTACHMENT), NULL]), names: true }),
+]);
+
+const NUMBER: Shape = Shape::Scalar(Scalar { types: Types::NUMBER, cast: Cast::None, check: Check::None });
+
+const ATTACHMENT: Object = object(
+    "a network attachment",
+    &[
+        Key::new("aliases", &STRINGS, "More names in this network.").unique(Unique::Key),
+        Key::new("interface_name", &STRING, "Name of the interface in the container."),
+        Key::new("ipv4_address", &STRING, "Fixed address of version 4."),
+        Key::new("ipv6_address", &STRING, "Fixed address of version 6."),
+        Key::new("link_local_ips", &STRINGS, "Link-local addresses.").unique(Unique::Key),
+        Key::new("mac_address", &STRING, "MAC address in this network."),
+        Key::new("driver_opts", &OPTIONS, "Options of the driver."),
+        Key::new("priority", &NUMBER, "The highest is joined first."),
+        Key::new("gw_priority", &NUMBER, "The highest gives the default gateway."),
+    ],
+    &[],
+);
+
+const PORTS: Shape = Shape::List(
+    &Shape::Either(&[
+        STRING_OR_INT,
+        Shape::Object(&object(
+            "a port",
+            &[
+                Key::new("name", &STRING, "A name for people."),
+                Key::new("mode", &STRING, "`ingress` or `host`."),
+                Key::new("host_ip", &STRING, "Address of the host."),
+                Key::new("target", &INT, "Port in the container."),
+                Key::new("published", &STRING_OR_INT, "Port of the host, or a range."),
+                Key::new("protocol", &STRING, "`tcp` or `udp`."),
+                Key::new("app_protocol", &STRING, "Protocol of the application."),
+            ],
+            &[],
+        )),
+    ]),
+    true,
+);
+
+const PROVIDER: Object = object(
+    "a provider",
+    &[Key::new("type", &STRING, "The program."), Key::new("options", &PROVIDER_OPTIONS, "Its options.")],
+    &["type"],
+);
+
+const PROVIDER_VALUE: Shape = Shape::Scalar(Scalar {
+    types: Types::STRING.or(Types::NUMBER).or(Types::BOOLEAN),
+    cast: Cast::None,
+    check: Check::None,
+});
+
+const PROVIDER_OPTIONS: Shape = Shape::Map(&Entries {
+    title: "option",
+    shape: Shape::Either(&[PROVIDER_VALUE, Shape::List(&PROVIDER_VALUE, false)]),
+    names: false,
+});
+
+const VOLUMES: Shape = Shape::List(&Shape::Either(&[STRING, Shape::Object(&MOUNT)]), true);
+
+const MOUNT: Object = object(
+    "a mount",
+    &[
+        Key::new("type", &one_of(&["bind", "volume", "tmpfs", "cluster", "npipe", "image"]), "The kind of mount."),
+        Key::new("source", &STRING, "A path of the host, or the key of a volume."),
+        Key::new("target", &STRING, "The path in the container."),
+        Key::new("read_only", &BOOL, "It cannot be written to."),
+        Key::new("consistency", &STRING, "Consistency, where the engine has a choice."),
+        Key::new(
+            "bind",
+            &Shape::Object(&object(
+                "options of a bind mount",
+                &[
+                    Key::new("propagation", &STRING, "How mounts below it are shared."),
+                    Key::new("create_host_path", &BOOL, "Make the folder on the host if it is missing."),
+                    Key::new(
+                        "recursive",
+                        &one_of(&["enabled", "disabled", "writable", "readonly"]),
+                        "How mounts below it are treated.",
+                    ),
+                    Key::new("selinux", &one_of(&["z", "Z"]), "SELinux label: `z` shared, `Z` private."),
+                ],
+                &[],
+            )),
+            "Options of a bind mount.",
+        ),
+        Key::new(
+            "volume",
+            &Shape::Object(&object(
+                "options of a volume mount",
+                &[
+                    Key::new("labels", &LIST_OR_DICT, "Labels of the volume.").merge(Merge::Sequence),
+                    Key::new("nocopy", &BOOL, "Do not fill an empty volume from the image."),
+                    Key::new("subpath", &STRING, "A folder inside the volume."),
+                ],
+                &[],
+            )),
+            "Options of a volume mount.",
+        ),
+        Key::new(
+            "tmpfs",
+            &Shape::Object(&object(
+                "options of a tmpfs",
+                &[
+                    Key::new("size", &SIZE, "Its size."),
+                    Key::new("mode", &STRING_OR_NUMBER, "Its permissions, in octal."),
+                ],
+                &[],
+            )),
+            "Options of a tmpfs.",
+        ),
+        Key::new(
+            "image",
+            &Shape::Object(&object(
+                "options of an image mount",
+                &[Key::new("subpath", &STRING, "A folder inside the image.")],
+                &[],
+            )),
+            "Options of an image mount.",
+        ),
+    ],
+    &["type"],
+);

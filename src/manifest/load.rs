@@ -1,0 +1,282 @@
+//! One load from end to end.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::diagnostic::{Code, Diagnostic, Severity};
+use super::discover::{Found, discover};
+use super::environment::{Environment, reason};
+use super::language::MANIFEST;
+use super::paths::Base;
+use super::report::Report;
+use super::values::Values;
+use super::yaml::{Map, Node, Span, Value};
+use super::{LoadOptions, check, extend, forms, include, merge, normalize, project, unique, yaml};
+use crate::model::{FileTree, Project};
+
+/// The deepest chain of includes.
+const MAX_INCLUDES: usize = 32;
+
+/// The outcome of a load.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The project, if there was no error.
+    pub project: Option<Project>,
+    /// Errors and warnings, in the order found.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The manifest files that were looked at, whether or not the load succeeded: what a watch must follow.
+    pub files: Vec<PathBuf>,
+    /// The env files that were looked at.
+    pub env_files: Vec<PathBuf>,
+}
+
+impl Loaded {
+    /// Whether some diagnostic is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Reads a manifest.
+pub fn load(tree: &dyn FileTree, options: &LoadOptions) -> Loaded {
+    let mut loader = Loader::new(tree, options);
+    let project = loader.run();
+    let Loader { report, files, env_files, .. } = loader;
+    let project = project.filter(|_| report.errors() == 0).map(|project| Project {
+        files: files.clone(),
+        env_files: env_files.clone(),
+        ..project
+    });
+    Loaded { project, diagnostics: report.diagnostics, files, env_files }
+}
+
+/// Where one manifest of a load lives: the main one, or an included one.
+#[derive(Clone)]
+pub struct Place {
+    /// Where its relative paths start.
+    pub dir: PathBuf,
+    /// Its variables.
+    pub environment: Rc<Environment>,
+    /// The files that included it, outermost first.
+    pub chain: Vec<PathBuf>,
+}
+
+/// The state of a load.
+pub struct Loader<'a> {
+    pub tree: &'a dyn FileTree,
+    pub options: &'a LoadOptions,
+    pub report: Report,
+    pub files: Vec<PathBuf>,
+    pub env_files: Vec<PathBuf>,
+    pub unset: Vec<(String, Span)>,
+    documents: HashMap<PathBuf, Rc<Vec<Node>>>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(tree: &'a dyn FileTree, options: &'a LoadOptions) -> Self {
+        Self {
+            tree,
+            options,
+            report: Report::default(),
+            files: Vec::new(),
+            env_files: Vec::new(),
+            unset: Vec::new(),
+            documents: HashMap::new(),
+        }
+    }
+
+    fn run(&mut self) -> Option<Project> {
+        let Found { files, dir, mut environment } =
+            discover(self.tree, self.options, &mut self.report, &mut self.env_files)?;
+        let name = self.project_name(&files, &dir, &environment);
+        environment.set("COMPOSE_PROJECT_NAME", &name);
+        let place = Place { dir: dir.clone(), environment: Rc::new(environment), chain: Vec::new() };
+        let mut manifest = self.model(&files, &place);
+        self.warn_unset();
+        if manifest.is_empty() && self.report.errors() == 0 {
+            let message = "the manifest is empty: expected at least `services:` with a service in it";
+            let span = Span::default();
+            self.report.error_help(Code::Empty, span, message, "run `hob init` to write one");
+        }
+        if self.report.errors() > 0 {
+            // What follows would only complain about what is half there.
+            project::look_anyway(&manifest, &place.environment, self);
+            return None;
+        }
+        normalize::normalize(&mut manifest, &name, &*place.environment);
+        project::build(manifest, &name, &place, self)
+    }
+
+    fn warn_unset(&mut self) {
+        for (name, span) in std::mem::take(&mut self.unset) {
+            let message = format!("the variable {name} is not set and has no default; an empty text is used");
+            let help = format!("set it in the shell or in `.env`, or give a default: ${{{name}:-…}}");
+            self.report.warn(Code::UnsetVariable, span, message, Some(help));
+        }
+    }
+
+    /// The documents of a file; an unreadable one is noted at `from`.
+    pub fn documents(&mut self, file: &Path, from: Span) -> Option<Rc<Vec<Node>>> {
+        if let Some(documents) = self.documents.get(file) {
+            return Some(documents.clone());
+        }
+        self.files.push(file.to_path_buf());
+        let bytes = match self.tree.read(file) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("cannot read the manifest {}: {}", file.display(), reason(&error));
+                self.report.error(Code::Unreadable, from, message);
+                return None;
+            }
+        };
+        let Ok(text) = String::from_utf8(bytes) else {
+            let message = format!("{} is not text: it has bytes that are no UTF-8", file.display());
+            self.report.error(Code::Yaml, from, message);
+            return None;
+        };
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
+        let id = self.report.sources.add(file, text);
+        let (documents, problems) = yaml::parse(self.report.sources.text(id), id);
+        for problem in problems {
+            self.report.push(Severity::Error, Code::Yaml, problem.span, problem.message, problem.help);
+        }
+        let documents = Rc::new(documents);
+        self.documents.insert(file.to_path_buf(), documents.clone());
+        Some(documents)
+    }
+
+    /// Puts variables into a document and reads its strings.
+    pub fn values(&mut self, node: &mut Node, environment: &Environment) {
+        let mut values = Values {
+            lookup: (!self.options.no_interpolate).then_some(environment),
+            report: &mut self.report,
+            unset: &mut self.unset,
+            path: String::new(),
+        };
+        values.document(node, &MANIFEST);
+    }
+
+    /// Loads files and merges them: everything up to absolute paths, before names and dependencies are filled in.
+    pub fn model(&mut self, files: &[PathBuf], place: &Place) -> Map {
+        let mut model = Node::new(Value::Map(Map::new()), Span::default());
+        for file in files {
+            let Some(documents) = self.documents(file, Span::default()) else { continue };
+            for document in documents.iter() {
+                self.document(&mut model, document.clone(), file, place);
+            }
+        }
+        let Value::Map(mut map) = model.value else { return Map::new() };
+        forms::finish(&mut map, &mut self.report);
+        normalize::defaults(&mut map);
+        let home = self.options.environment.get("HOME").map(String::as_str);
+        Base { dir: &place.dir, home }.resolve(&mut map);
+        map
+    }
+
+    fn document(&mut self, model: &mut Node, mut document: Node, file: &Path, place: &Place) {
+        if document.as_map().is_none() {
+            let message = format!(
+                "{} must be a mapping with `services:` at its top level, found {}",
+                file.display(),
+                document.kind()
+            );
+            self.report.error(Code::Type, document.span, message);
+            return;
+        }
+        self.values(&mut document, &place.environment);
+        extend::extend(&mut document, file, place, self);
+        let mut place = place.clone();
+        place.chain.push(file.to_path_buf());
+        if place.chain.len() > MAX_INCLUDES {
+            let message = format!("includes are nested more than {MAX_INCLUDES} levels deep");
+            self.report.error(Code::Include, document.span, message);
+            return;
+        }
+        include::include(&mut document, &place, self);
+        let base = std::mem::take(model);
+        *model = merge::merge(base, document, &MANIFEST, &mut self.report);
+        merge::settle(model);
+        unique::unique(model, &MANIFEST, &mut self.report);
+        check::check(model, &MANIFEST, &mut self.report);
+        if let Some(version) = model.as_map_mut().and_then(|map| map.shift_remove("version")) {
+            let message = "`version` is obsolete and ignored".to_owned();
+            let help = Some("remove the line".to_owned());
+            self.report.push(Severity::Note, Code::Obsolete, version.key_or_span(), message, help);
+        }
+        if let Some(map) = model.as_map_mut() {
+            forms::canonical(map, &mut self.report);
+        }
+        unique::unique(model, &MANIFEST, &mut self.report);
+    }
+
+    /// The project's name: from the command line, the environment, the manifest, or the folder.
+    fn project_name(&mut self, files: &[PathBuf], dir: &Path, environment: &Environment) -> String {
+        let given = self
+            .options
+            .project_name
+            .clone()
+            .filter(|name| !name.is_empty())
+            .or_else(|| environment.filled("COMPOSE_PROJECT_NAME").map(ToOwned::to_owned));
+        if let Some(name) = given {
+            self.check_name(&name, Span::default());
+            return name;
+        }
+        let mut found = None;
+        for file in files {
+            let Some(documents) = self.documents(file, Span::default()) else { continue };
+            for node in documents.iter().filter_map(|document| document.get("name")) {
+                let mut node = node.clone();
+                let mut values = Values {
+                    lookup: Some(environment),
+                    report: &mut self.report,
+                    unset: &mut self.unset,
+                    path: String::new(),
+                };
+                let mut holder = Node::new(Value::Map(Map::from_iter([("name".to_owned(), node)])), Span::default());
+                values.document(&mut holder, &MANIFEST);
+                node = holder.get("name").cloned().unwrap_or_default();
+                if let Some(name) = node.as_str().filter(|name| !name.is_empty()) {
+                    found = Some((name.to_owned(), node.span));
+                }
+            }
+        }
+        if let Some((name, span)) = found {
+            // As in Compose, a name in the manifest is brought into form, where one in the environment is refused.
+            let name = normalized(&name);
+            if name.is_empty() {
+                self.check_name("-", span);
+            }
+            return name;
+        }
+        let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = normalized(&folder);
+        if name.is_empty() {
+            let message = format!("the folder {} gives no project name", dir.display());
+            let help = "give one: `name: shop` at the top of the manifest, or `-p shop`";
+            self.report.error_help(Code::ProjectName, Span::default(), message, help);
+        }
+        name
+    }
+
+    fn check_name(&mut self, name: &str, span: Span) {
+        if name != normalized(name) {
+            let message = format!(
+                "{name:?} cannot be a project name: it may have lower-case letters, digits, `-` and `_`, \
+                 and begins with a letter or a digit"
+            );
+            self.report.error_help(Code::ProjectName, span, message, format!("use {:?}", normalized(name)));
+        }
+    }
+}
+
+/// A text as a project name: in lower case, without what a name may not have.
+pub fn normalized(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let kept: String =
+        lower.chars().filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_')).collect();
+    kept.trim_start_matches(['-', '_']).to_owned()
+}

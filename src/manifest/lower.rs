@@ -1,0 +1,273 @@
+//! The canonical tree to [`Project`]: every value gets the type that the model wants, and every place is noted.
+
+use serde_json::{Map as JsonMap, Number, Value as Json};
+
+use super::language::{Cast, Check, MANIFEST, Object, Shape};
+use super::source::Sources;
+use super::yaml::{Map, Node, Value};
+use crate::model::{ByteSize, Interval, Origins};
+
+/// A node as JSON, without any change of type.
+pub fn plain(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Int(value) => integer(*value),
+        Value::Float(value) => float(*value),
+        Value::Date(text) | Value::Str(text) => Json::String(text.clone()),
+        Value::List(list) => list.iter().map(plain).collect(),
+        Value::Map(map) => Json::Object(map.iter().map(|(key, node)| (key.clone(), plain(node))).collect()),
+    }
+}
+
+fn integer(value: i128) -> Json {
+    match (i64::try_from(value), u64::try_from(value)) {
+        (Ok(value), _) => Json::Number(value.into()),
+        (_, Ok(value)) => Json::Number(value.into()),
+        _ => Json::String(value.to_string()),
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the bound is checked")]
+fn float(value: f64) -> Json {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        return Json::Number((value as i64).into());
+    }
+    Number::from_f64(value).map_or(Json::Null, Json::Number)
+}
+
+/// A whole manifest in long forms, with the types of the model.
+pub fn manifest(map: &Map) -> Json {
+    object(map, &MANIFEST)
+}
+
+/// A service in long forms, with the types of the model.
+pub fn service(map: &Map) -> Json {
+    let object_shape =
+        MANIFEST.key("services").and_then(|key| key.shape.entries()).and_then(|entries| entries.shape.object());
+    match object_shape {
+        Some(shape) => object(map, shape),
+        None => Json::Null,
+    }
+}
+
+fn object(map: &Map, shape: &'static Object) -> Json {
+    let mut out = JsonMap::with_capacity(map.len());
+    for (name, node) in map {
+        let value = match shape.key(name) {
+            Some(key) => typed(name, node, key.shape),
+            None => plain(node),
+        };
+        if is_unset(name, &value) {
+            continue;
+        }
+        out.insert(name.clone(), value);
+    }
+    Json::Object(out)
+}
+
+/// Whether a value says nothing: an empty text, or zero where zero is what is there anyway.
+fn is_unset(key: &str, value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.is_empty() || text == "0" && ZERO_IS_UNSET.contains(&key),
+        Json::Number(number) => number.as_f64() == Some(0.0) && ZERO_IS_UNSET.contains(&key),
+        _ => false,
+    }
+}
+
+const ZERO_IS_UNSET: [&str; 22] = [
+    "cpu_count",
+    "cpu_percent",
+    "cpu_period",
+    "cpu_quota",
+    "cpu_rt_period",
+    "cpu_rt_runtime",
+    "cpu_shares",
+    "cpus",
+    "gw_priority",
+    "mem_limit",
+    "mem_reservation",
+    "mem_swappiness",
+    "memory",
+    "memswap_limit",
+    "oom_score_adj",
+    "pids",
+    "pids_limit",
+    "priority",
+    "shm_size",
+    "size",
+    "context_size",
+    "weight",
+];
+
+fn shaped(node: &Node, shape: &Shape) -> Json {
+    match &node.value {
+        Value::Map(map) => match (shape.object(), shape.entries()) {
+            (Some(shape), _) => object(map, shape),
+            (None, Some(entries)) => {
+                Json::Object(map.iter().map(|(key, node)| (key.clone(), shaped(node, &entries.shape))).collect())
+            }
+            (None, None) => plain(node),
+        },
+        Value::List(list) => match shape.items() {
+            Some(items) => list.iter().map(|node| shaped(node, items)).collect(),
+            None => plain(node),
+        },
+        Value::Str(text) if shape.scalar().is_some_and(|scalar| scalar.check == Check::Duration) => {
+            text.parse::<Interval>().map_or_else(|_| plain(node), |duration| Json::String(duration.to_string()))
+        }
+        // A number where a whole one is wanted loses its fraction, as in Compose.
+        #[allow(clippy::cast_possible_truncation, reason = "the fraction is to be lost")]
+        Value::Float(value) if shape.scalar().is_some_and(|scalar| scalar.cast == Cast::Int) => {
+            Json::Number((value.trunc() as i64).into())
+        }
+        _ => plain(node),
+    }
+}
+
+/// A value of a known key.
+fn typed(key: &str, node: &Node, shape: &Shape) -> Json {
+    match key {
+        "labels"
+        | "annotations"
+        | "sysctls"
+        | "storage_opt"
+        | "driver_opts"
+        | "aux_addresses"
+        | "additional_contexts"
+        | "options"
+            if node.as_map().is_some() && !provider_options(shape) =>
+        {
+            text_map(node, true)
+        }
+        "environment" | "args" if node.as_map().is_some() => text_map(node, false),
+        "mem_limit" | "mem_reservation" | "memswap_limit" | "shm_size" | "memory" | "size" => size(node),
+        "mem_swappiness" | "count" | "retries" | "failures" | "successes" => whole(node),
+        "rate" => rate(node),
+        "options" if provider_options(shape) => provider(node),
+        "cpus" => cpus(node),
+        "published" | "provenance" | "sbom" => text(node),
+        "mode" if shape.scalar().is_some_and(|scalar| scalar.check == Check::Octal) => mode(node),
+        "expose" | "group_add" => match node.as_list() {
+            Some(list) => list.iter().map(text).collect(),
+            None => plain(node),
+        },
+        _ => shaped(node, shape),
+    }
+}
+
+/// Whether these are the options of a provider.
+fn provider_options(shape: &Shape) -> bool {
+    shape.entries().is_some_and(|entries| entries.shape.items().is_some())
+}
+
+fn text(node: &Node) -> Json {
+    match (&node.value, node.to_text()) {
+        (Value::Null, _) | (_, None) => plain(node),
+        (_, Some(text)) => Json::String(text),
+    }
+}
+
+fn text_map(node: &Node, null_is_empty: bool) -> Json {
+    let Some(map) = node.as_map() else { return plain(node) };
+    let entry = |node: &Node| {
+        if node.is_null() && null_is_empty { Json::String(String::new()) } else { text(node) }
+    };
+    Json::Object(map.iter().map(|(key, node)| (key.clone(), entry(node))).collect())
+}
+
+fn size(node: &Node) -> Json {
+    match &node.value {
+        Value::Str(text) => text.parse::<ByteSize>().map_or(Json::Null, |size| Json::String(size.to_string())),
+        // Compose reads no floats here, and the check has said so.
+        Value::Float(_) => Json::String(String::new()),
+        _ => text(node),
+    }
+}
+
+fn whole(node: &Node) -> Json {
+    match &node.value {
+        Value::Str(text) => text.parse::<i64>().map_or_else(|_| plain(node), |number| Json::Number(number.into())),
+        #[allow(clippy::cast_possible_truncation, reason = "the fraction is to be lost")]
+        Value::Float(value) => Json::Number((value.trunc() as i64).into()),
+        _ => plain(node),
+    }
+}
+
+/// Bytes a second as a number.
+fn rate(node: &Node) -> Json {
+    match &node.value {
+        Value::Str(text) => text.parse::<ByteSize>().map_or(Json::Null, |size| Json::Number(size.0.into())),
+        _ => plain(node),
+    }
+}
+
+/// The options of a provider: each a list of texts.
+fn provider(node: &Node) -> Json {
+    let Some(map) = node.as_map() else { return plain(node) };
+    let values = |node: &Node| match node.as_list() {
+        Some(list) => list.iter().map(text).collect(),
+        None => Json::Array(vec![text(node)]),
+    };
+    Json::Object(map.iter().map(|(key, node)| (key.clone(), values(node))).collect())
+}
+
+/// Compose keeps CPUs in 32 bits and prints the shortest number that means the same.
+#[allow(clippy::cast_possible_truncation, reason = "Compose cuts off too")]
+#[allow(clippy::cast_precision_loss, reason = "a number of CPUs is small")]
+fn cpus(node: &Node) -> Json {
+    let value = match &node.value {
+        Value::Int(value) => *value as f64,
+        Value::Float(value) => *value,
+        Value::Str(text) => match text.parse::<f64>() {
+            Ok(value) => value,
+            Err(_) => return plain(node),
+        },
+        _ => return plain(node),
+    };
+    float((value as f32).to_string().parse().unwrap_or(value))
+}
+
+/// Permissions: a number is one, a text is octal already.
+fn mode(node: &Node) -> Json {
+    match &node.value {
+        Value::Int(value) => Json::String(format!("0{value:o}")),
+        _ => text(node),
+    }
+}
+
+/// Notes where every value of a tree was written.
+pub fn origins(manifest: &Map, sources: &Sources) -> Origins {
+    let mut origins = Origins::default();
+    let mut path = String::with_capacity(64);
+    for (key, node) in manifest {
+        visit(key, node, &mut path, sources, &mut origins);
+    }
+    origins
+}
+
+fn visit(key: &str, node: &Node, path: &mut String, sources: &Sources, origins: &mut Origins) {
+    let length = path.len();
+    if length > 0 {
+        path.push('.');
+    }
+    path.push_str(key);
+    let span = if node.span.is_known() { node.span } else { node.key };
+    if let Some(location) = sources.locate(span) {
+        origins.0.insert(path.clone(), location);
+    }
+    match &node.value {
+        Value::Map(map) => {
+            for (key, child) in map {
+                visit(key, child, path, sources, origins);
+            }
+        }
+        Value::List(list) => {
+            for (index, child) in list.iter().enumerate() {
+                visit(&index.to_string(), child, path, sources, origins);
+            }
+        }
+        _ => {}
+    }
+    path.truncate(length);
+}

@@ -1,0 +1,281 @@
+//! A normalised tree to the [`Project`]: profiles are chosen, env files read, what nothing uses is left out.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
+
+use super::diagnostic::{Code, closest};
+use super::environment::{EnvFile, Environment, read_file};
+use super::interpolate::Lookup;
+use super::load::{Loader, Place};
+use super::yaml::{Map, Node, Span, Value, VariableOrigin};
+use super::{consistency, lower, suspicious};
+use crate::model::{Project, ProjectName, Service, ServiceName};
+
+/// What can still be said about a manifest that has errors already.
+pub fn look_anyway(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) {
+    let active = active_profiles(manifest, environment, loader);
+    consistency::references(manifest, &enabled(manifest, &active), &mut loader.report);
+}
+
+/// Makes the project.
+pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'_>) -> Option<Project> {
+    let profiles = active_profiles(&manifest, &place.environment, loader);
+    let on = enabled(&manifest, &profiles);
+    consistency::check(&manifest, &on, &mut loader.report);
+    suspicious::look(&manifest, &on, &mut loader.report);
+    for service in &on {
+        let node = manifest.get_mut("services").and_then(Node::as_map_mut).and_then(|map| map.get_mut(service));
+        if let Some(map) = node.and_then(Node::as_map_mut) {
+            env_files(service, map, &place.environment, loader);
+            label_files(service, map, &place.environment, loader);
+            replicas(map);
+        }
+    }
+    if loader.report.errors() > 0 {
+        return None;
+    }
+    keep_used(&mut manifest, &on);
+    let origins = lower::origins(&manifest, &loader.report.sources);
+    let mut project =
+        Project { name: ProjectName::new(name), working_dir: place.dir.clone(), origins, ..Project::default() };
+    for (key, node) in &manifest {
+        match key.as_str() {
+            "services" => services(node, &on, &mut project, loader),
+            "networks" => project.networks = section(key, node, loader),
+            "volumes" => project.volumes = section(key, node, loader),
+            "secrets" => project.secrets = section(key, node, loader),
+            "configs" => project.configs = section(key, node, loader),
+            "models" => project.models = section(key, node, loader),
+            key if key.starts_with("x-") => {
+                project.extensions.insert(key.to_owned(), lower::plain(node));
+            }
+            _ => {}
+        }
+    }
+    Some(project)
+}
+
+/// The active profiles: those that are asked for, and those of the services that the user named.
+fn active_profiles(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) -> BTreeSet<String> {
+    let mut profiles: BTreeSet<String> = loader.options.profiles.iter().cloned().collect();
+    if profiles.is_empty() {
+        let list = environment.filled("COMPOSE_PROFILES").unwrap_or_default();
+        profiles.extend(list.split(',').map(|profile| profile.trim().to_owned()).filter(|profile| !profile.is_empty()));
+    }
+    let Some(services) = manifest.get("services").and_then(Node::as_map) else { return profiles };
+    for target in &loader.options.targets {
+        match services.get(target) {
+            Some(service) => {
+                let on = own_profiles(service).next().is_none() || own_profiles(service).any(|p| profiles.contains(p));
+                if !on {
+                    profiles.extend(own_profiles(service).map(ToOwned::to_owned));
+                }
+            }
+            None => {
+                let message = format!("there is no service {target}");
+                let known = closest(target, services.keys().map(String::as_str));
+                let help = match known {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("the services are {}", services.keys().cloned().collect::<Vec<_>>().join(", ")),
+                };
+                loader.report.error_help(Code::Undefined, Span::default(), message, help);
+            }
+        }
+    }
+    profiles
+}
+
+fn own_profiles(service: &Node) -> impl Iterator<Item = &str> {
+    service.get("profiles").and_then(Node::as_list).into_iter().flatten().filter_map(Node::as_str)
+}
+
+/// The services that are on, in the manifest's order.
+fn enabled(manifest: &Map, profiles: &BTreeSet<String>) -> Vec<String> {
+    let services = manifest.get("services").and_then(Node::as_map);
+    services
+        .into_iter()
+        .flatten()
+        .filter(|(_, service)| {
+            own_profiles(service).next().is_none()
+                || profiles.contains("*")
+                || own_profiles(service).any(|profile| profiles.contains(profile))
+        })
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+fn services(node: &Node, on: &[String], project: &mut Project, loader: &mut Loader<'_>) {
+    let Some(map) = node.as_map() else { return };
+    for (name, node) in map {
+        let Some(map) = node.as_map() else { continue };
+        match serde_json::from_value::<Service>(lower::service(map)) {
+            Ok(mut service) => {
+                service.name = ServiceName::new(name);
+                let name = service.name.clone();
+                if on.iter().any(|on| on == name.as_str()) {
+                    project.services.insert(name, service);
+                } else {
+                    project.disabled.insert(name, service);
+                }
+            }
+            Err(error) => {
+                let message = format!("services.{name} cannot be read: {error}");
+                loader.report.error(Code::Type, node.key_or_span(), message);
+            }
+        }
+    }
+}
+
+fn section<T: DeserializeOwned>(section: &str, node: &Node, loader: &mut Loader<'_>) -> IndexMap<String, T> {
+    let mut out = IndexMap::new();
+    let lowered = lower::manifest(&Map::from_iter([(section.to_owned(), node.clone())]));
+    let Some(map) = node.as_map() else { return out };
+    for (name, node) in map {
+        let json = lowered[section][name.as_str()].clone();
+        match serde_json::from_value(json) {
+            Ok(resource) => {
+                out.insert(name.clone(), resource);
+            }
+            Err(error) => {
+                let message = format!("{section}.{name} cannot be read: {error}");
+                loader.report.error(Code::Type, node.key_or_span(), message);
+            }
+        }
+    }
+    out
+}
+
+/// Variables inside an env file: the project's, then the service's own.
+struct Outer<'a> {
+    environment: &'a Environment,
+    own: &'a [(String, String)],
+}
+
+impl Lookup for Outer<'_> {
+    fn lookup(&self, name: &str) -> Option<(&str, VariableOrigin)> {
+        self.environment.lookup(name).or_else(|| {
+            let (_, value) = self.own.iter().find(|(own, _)| own == name)?;
+            Some((value, VariableOrigin::Manifest))
+        })
+    }
+}
+
+/// Merges the content of a service's env files under its `environment`.
+fn env_files(service: &str, map: &mut Map, environment: &Environment, loader: &mut Loader<'_>) {
+    let Some(files) = map.shift_remove("env_file") else { return };
+    let span = files.key_or_span();
+    let own: Vec<(String, String)> = map
+        .get("environment")
+        .and_then(Node::as_map)
+        .into_iter()
+        .flatten()
+        .filter(|(_, node)| !node.is_null())
+        .filter_map(|(name, node)| Some((name.clone(), node.to_text()?)))
+        .collect();
+    let mut found: IndexMap<String, (String, PathBuf)> = IndexMap::new();
+    for file in files.as_list().unwrap_or_default() {
+        let Some(path) = file.get("path").and_then(Node::as_str) else { continue };
+        let place = file.get("path").map_or(file.span, |node| node.span);
+        let path = Path::new(path);
+        let required = file.get("required").is_none_or(|node| node.value != Value::Bool(false));
+        if !super::discover::is_file(loader.tree, path) {
+            if !loader.env_files.iter().any(|known| known == path) {
+                loader.env_files.push(path.to_path_buf());
+            }
+            if required {
+                let message =
+                    format!("services.{service}: cannot read the env file {}: there is no such file", path.display());
+                let help = "make it, or write `{path: …, required: false}`";
+                loader.report.error_help(Code::EnvFile, place, message, help);
+            }
+            continue;
+        }
+        let outer = Outer { environment, own: &own };
+        let before = found.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect();
+        let env_file = EnvFile { path, format: file.get("format").and_then(Node::as_str), before, from: place };
+        let variables = read_file(env_file, &outer, loader.tree, &mut loader.report, &mut loader.env_files);
+        for (name, value) in variables.into_iter().flatten() {
+            found.insert(name, (value, path.to_path_buf()));
+        }
+    }
+    if found.is_empty() {
+        return;
+    }
+    let mut all: Map = found.into_iter().map(|(name, (value, _))| (name, Node::text(value, span))).collect();
+    let own = map.entry("environment".to_owned()).or_insert_with(|| Node::new(Value::Map(Map::new()), span));
+    if let Value::Map(own) = &mut own.value {
+        for (name, node) in std::mem::take(own) {
+            all.insert(name, node);
+        }
+        *own = all;
+    } else {
+        own.value = Value::Map(all);
+    }
+}
+
+/// Merges the content of a service's label files under its `labels`.
+fn label_files(service: &str, map: &mut Map, environment: &Environment, loader: &mut Loader<'_>) {
+    let Some(files) = map.get("label_file").and_then(Node::as_list) else { return };
+    let mut all = Map::new();
+    for file in files.to_vec() {
+        let Some(path) = file.as_str().map(Path::new) else { continue };
+        let label_file = EnvFile { path, from: file.span, ..EnvFile::default() };
+        let variables = read_file(label_file, environment, loader.tree, &mut loader.report, &mut loader.env_files);
+        let Some(variables) = variables else {
+            let message = format!("services.{service}: its label file {} is of no use", path.display());
+            loader.report.error(Code::EnvFile, file.span, message);
+            continue;
+        };
+        all.extend(variables.into_iter().map(|(name, value)| (name, Node::text(value, file.span))));
+    }
+    let span = map.get("label_file").map_or_else(Span::default, Node::key_or_span);
+    let own = map.entry("labels".to_owned()).or_insert_with(|| Node::new(Value::Map(Map::new()), span));
+    if let Value::Map(own) = &mut own.value {
+        for (name, node) in std::mem::take(own) {
+            all.insert(name, node);
+        }
+        *own = all;
+    }
+    map.shift_remove("label_file");
+}
+
+/// `scale` is said once more under `deploy`, if there is one.
+fn replicas(map: &mut Map) {
+    let Some(scale) = map.get("scale").filter(|node| !node.is_null()).cloned() else { return };
+    if let Some(deploy) = map.get_mut("deploy").and_then(Node::as_map_mut) {
+        deploy.insert("replicas".to_owned(), scale);
+    }
+}
+
+/// Leaves out networks, volumes, secrets, configs and models that no service uses.
+fn keep_used(manifest: &mut Map, on: &[String]) {
+    let mut used: [BTreeSet<String>; 5] = Default::default();
+    let services = manifest.get("services").and_then(Node::as_map);
+    for service in services.into_iter().flatten().filter(|(name, _)| on.contains(name)).map(|(_, node)| node) {
+        let keys = |key: &str| -> Vec<String> {
+            service.get(key).and_then(Node::as_map).into_iter().flat_map(|map| map.keys().cloned()).collect()
+        };
+        let sources = |list: Option<&Node>| -> Vec<String> {
+            let list = list.and_then(Node::as_list).into_iter().flatten();
+            list.filter_map(|node| node.get("source")?.as_str().map(ToOwned::to_owned)).collect()
+        };
+        used[0].extend(keys("networks"));
+        used[4].extend(keys("models"));
+        for mount in service.get("volumes").and_then(Node::as_list).into_iter().flatten() {
+            if mount.get("type").and_then(Node::as_str) == Some("volume") {
+                used[1].extend(mount.get("source").and_then(Node::as_str).map(ToOwned::to_owned));
+            }
+        }
+        used[2].extend(sources(service.get("secrets")));
+        used[2].extend(sources(service.get("build").and_then(|build| build.get("secrets"))));
+        used[3].extend(sources(service.get("configs")));
+    }
+    for (section, used) in ["networks", "volumes", "secrets", "configs", "models"].into_iter().zip(used) {
+        if let Some(map) = manifest.get_mut(section).and_then(Node::as_map_mut) {
+            map.retain(|name, _| used.contains(name));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Warnings for what is legal and most likely not what was meant.
+
+use std::collections::HashMap;
+
+use super::diagnostic::Code;
+use super::report::Report;
+use super::yaml::{Map, Node, Span};
+
+/// Looks at the services that are on.
+pub fn look(manifest: &Map, on: &[String], report: &mut Report) {
+    let Some(services) = manifest.get("services").and_then(Node::as_map) else { return };
+    let mut ports: HashMap<String, (&str, Span)> = HashMap::new();
+    for name in on {
+        let Some(service) = services.get(name) else { continue };
+        health(name, service, services, report);
+        published(name, service, &mut ports, report);
+    }
+}
+
+/// Waiting for the health of a service whose manifest has no health check.
+fn health(name: &str, service: &Node, services: &Map, report: &mut Report) {
+    for (needed, node) in service.get("depends_on").and_then(Node::as_map).into_iter().flatten() {
+        let Some(condition) = node.get("condition") else { continue };
+        if condition.as_str() != Some("service_healthy") {
+            continue;
+        }
+        let Some(other) = services.get(needed) else { continue };
+        if other.get("provider").is_some() || other.get("probe").is_some() || other.get("x-probe").is_some() {
+            continue;
+        }
+        let off = other.get("healthcheck").is_some_and(|check| {
+            check.get("disable").is_some_and(|node| node.value == super::yaml::Value::Bool(true))
+                || check.get("test").and_then(Node::as_list).and_then(<[Node]>::first).and_then(Node::as_str)
+                    == Some("NONE")
+        });
+        if off {
+            let message =
+                format!("services.{name} waits for {needed} to be healthy, but {needed}'s health check is off");
+            report.warn(Code::Suspicious, condition.span, message, Some("wait for `service_started`".to_owned()));
+        } else if other.get("healthcheck").and_then(|check| check.get("test")).is_none() {
+            let message = format!(
+                "services.{name} waits for {needed} to be healthy, and {needed} has no `healthcheck` here; \
+                 unless its image has one, this waits in vain"
+            );
+            let help = format!("give {needed} a `healthcheck`, or wait for `service_started`");
+            report.warn(Code::Suspicious, condition.span, message, Some(help));
+        }
+    }
+}
+
+/// Two services, or one service twice, on one port of the host.
+fn published<'a>(name: &'a str, service: &Node, ports: &mut HashMap<String, (&'a str, Span)>, report: &mut Report) {
+    for port in service.get("ports").and_then(Node::as_list).into_iter().flatten() {
+        let text = |key: &str| port.get(key).and_then(Node::to_text).filter(|text| !text.is_empty());
+        let Some(published) = text("published").filter(|text| text != "0" && !text.contains('-')) else { continue };
+        let protocol = text("protocol").unwrap_or_else(|| "tcp".to_owned());
+        let address = text("host_ip").unwrap_or_else(|| "0.0.0.0".to_owned());
+        let key = format!("{address}:{published}/{protocol}");
+        let span = port.span;
+        if let Some((other, _)) = ports.get(&key).filter(|(_, place)| *place != span) {
+            let message = if *other == name {
+                format!("services.{name} publishes port {published} of the host twice")
+            } else {
+                format!("services.{name} and services.{other} both publish port {published} of the host")
+            };
+            let help = "only one can have it; to replace the ports of an earlier file, write `ports: !override`";
+            report.warn(Code::Suspicious, span, message, Some(help.to_owned()));
+        } else {
+            ports.insert(key, (name, span));
+        }
+    }
+}

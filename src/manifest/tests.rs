@@ -1,0 +1,3 @@
+//! Loads from a tree in memory.
+
+use super::*;

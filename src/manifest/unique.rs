@@ -1,0 +1,122 @@
+//! Makes lists unique: an item that is the same as an earlier one takes the earlier one's place.
+
+use std::collections::HashMap;
+
+use super::diagnostic::Code;
+use super::forms::volume;
+use super::language::{Object, Shape, Unique};
+use super::report::Report;
+use super::yaml::{Node, Value};
+
+/// Goes over a whole manifest.
+pub fn unique(node: &mut Node, object: &'static Object, report: &mut Report) {
+    walk(node, &Shape::Object(object), report);
+}
+
+fn walk(node: &mut Node, shape: &Shape, report: &mut Report) {
+    match &mut node.value {
+        Value::Map(map) => {
+            if let Some(object) = shape.object() {
+                for (name, child) in map {
+                    let Some(key) = object.key(name) else { continue };
+                    if key.unique != Unique::No
+                        && let Value::List(list) = &mut child.value
+                    {
+                        let items = std::mem::take(list);
+                        *list = keep_last(items, key.unique, report);
+                    }
+                    walk(child, key.shape, report);
+                }
+            } else if let Some(entries) = shape.entries() {
+                for child in map.values_mut() {
+                    walk(child, &entries.shape, report);
+                }
+            }
+        }
+        Value::List(list) => {
+            if let Some(items) = shape.items() {
+                for child in list {
+                    walk(child, items, report);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn keep_last(items: Vec<Node>, rule: Unique, report: &mut Report) -> Vec<Node> {
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(items.len());
+    let mut kept: Vec<Node> = Vec::with_capacity(items.len());
+    for item in items {
+        match index(&item, rule) {
+            Ok(Some(key)) => match places.get(&key) {
+                Some(&at) => kept[at] = item,
+                None => {
+                    places.insert(key, kept.len());
+                    kept.push(item);
+                }
+            },
+            Ok(None) => kept.push(item),
+            Err(message) => {
+                report.error(Code::Value, item.span, message);
+                kept.push(item);
+            }
+        }
+    }
+    kept
+}
+
+/// What makes an item itself; `None` for an item of the wrong kind, which the check complains about.
+fn index(item: &Node, rule: Unique) -> Result<Option<String>, String> {
+    let field = |name: &str| item.get(name).and_then(Node::to_text);
+    let is_map = item.as_map().is_some();
+    Ok(match rule {
+        Unique::No => None,
+        Unique::Key => item.as_str().map(|text| text.split_once('=').map_or(text, |(key, _)| key).to_owned()),
+        Unique::Text => item.to_text(),
+        Unique::EnvFile if is_map => field("path"),
+        Unique::EnvFile => item.to_text(),
+        Unique::Device if is_map => match field("target") {
+            Some(target) => Some(target),
+            None => return Err("a device needs a `target`".to_owned()),
+        },
+        Unique::MountTarget if is_map => match field("target") {
+            Some(target) => Some(target),
+            None => return Err("a mount needs a `target`, the path in the container".to_owned()),
+        },
+        Unique::MountTarget => match item.as_str() {
+            Some(text) => Some(volume::parse(text)?.target),
+            None => None,
+        },
+        Unique::Device => item.as_str().map(|text| {
+            let mut parts = text.split(':');
+            let source = parts.next().unwrap_or_default();
+            parts.next().unwrap_or(source).to_owned()
+        }),
+        Unique::SecretTarget => reference(item, "/run/secrets/"),
+        Unique::ConfigTarget => reference(item, "/"),
+        Unique::Port if is_map && item.get("target").is_none() => {
+            return Err("a port needs a `target`, the port in the container".to_owned());
+        }
+        Unique::Port if is_map => Some(format!(
+            "{}:{}:{}/{}",
+            field("host_ip").unwrap_or_else(|| "0.0.0.0".to_owned()),
+            // As in Compose, a number and the same number in quotes are two things.
+            match item.get("published").map(|node| &node.value) {
+                Some(Value::Int(number)) => format!("#{number}"),
+                _ => field("published").unwrap_or_default(),
+            },
+            field("target").unwrap_or_default(),
+            field("protocol").unwrap_or_else(|| "tcp".to_owned()),
+        )),
+        Unique::Port => item.to_text(),
+    })
+}
+
+fn reference(item: &Node, folder: &str) -> Option<String> {
+    if let Some(name) = item.as_str() {
+        return Some(format!("{folder}{name}"));
+    }
+    let text = |name: &str| item.get(name).and_then(Node::to_text);
+    text("target").or_else(|| text("source").map(|source| format!("{folder}{source}")))
+}

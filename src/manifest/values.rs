@@ -1,0 +1,145 @@
+//! Puts variables in and reads strings as what their key wants (`read_only: "${RO}"` becomes a boolean).
+
+use std::sync::Arc;
+
+use super::diagnostic::Code;
+use super::interpolate::{Lookup, TemplateError, Uses, substitute};
+use super::language::{Cast, Object, Shape};
+use super::report::Report;
+use super::yaml::{Node, Span, Trail, Value, VariableOrigin};
+
+/// What the pass needs.
+pub struct Values<'a> {
+    /// The variables; `None` leaves the templates as they are.
+    pub lookup: Option<&'a dyn Lookup>,
+    /// Where problems go.
+    pub report: &'a mut Report,
+    /// Variables that were used and are not set, with the first place that used each.
+    pub unset: &'a mut Vec<(String, Span)>,
+    /// Where the walk is, dotted.
+    pub path: String,
+}
+
+impl Values<'_> {
+    /// Walks a document.
+    pub fn document(&mut self, node: &mut Node, object: &'static Object) {
+        self.walk(node, Some(&Shape::Object(object)));
+    }
+
+    fn walk(&mut self, node: &mut Node, shape: Option<&Shape>) {
+        match &mut node.value {
+            Value::Map(map) => {
+                let object = shape.and_then(Shape::object);
+                let entries = shape.and_then(Shape::entries);
+                for (key, child) in map {
+                    let inner = match (object, entries) {
+                        (Some(object), _) if object.key(key).is_some() => object.key(key).map(|key| key.shape),
+                        (_, Some(entries)) => Some(&entries.shape),
+                        _ => None,
+                    };
+                    self.below(key, |values| values.walk(child, inner));
+                }
+            }
+            Value::List(list) => {
+                let items = shape.and_then(Shape::items);
+                for (index, child) in list.iter_mut().enumerate() {
+                    if child.as_str().is_none_or(|text| text.contains('$')) || items.is_some() {
+                        self.below(&index.to_string(), |values| values.walk(child, items));
+                    }
+                }
+            }
+            Value::Str(_) => self.string(node, shape),
+            _ => {}
+        }
+    }
+
+    fn below(&mut self, key: &str, walk: impl FnOnce(&mut Self)) {
+        let length = self.path.len();
+        if length > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        walk(self);
+        self.path.truncate(length);
+    }
+
+    fn string(&mut self, node: &mut Node, shape: Option<&Shape>) {
+        self.substitute(node);
+        let Some(scalar) = shape.and_then(Shape::scalar) else { return };
+        let Value::Str(text) = &node.value else { return };
+        if self.lookup.is_none() && text.contains('$') {
+            return;
+        }
+        let (value, expected, instead) = match scalar.cast {
+            Cast::None => return,
+            Cast::Bool => (boolean(text).map(Value::Bool), "`true` or `false`", Value::Bool(false)),
+            Cast::Int => (text.parse::<i64>().ok().map(|n| Value::Int(n.into())), "a whole number", Value::Int(0)),
+            Cast::Float => (text.parse::<f64>().ok().map(Value::Float), "a number", Value::Int(0)),
+        };
+        match value {
+            Some(value) => node.value = value,
+            None => {
+                let message = if text.is_empty() {
+                    format!("{} must be {expected}, and is empty", self.path)
+                } else {
+                    format!("{} must be {expected}, found {text:?}", self.path)
+                };
+                let help = node
+                    .trail
+                    .as_ref()
+                    .and_then(|trail| trail.variables.iter().find(|used| used.origin == VariableOrigin::Unset))
+                    .map(|used| format!("{} is not set: set it, or give a default: ${{{0}:-…}}", used.name));
+                match help {
+                    Some(help) => self.report.error_help(Code::Type, node.span, message, help),
+                    None => self.report.error(Code::Type, node.span, message),
+                }
+                // Something of the right type, so that no later pass complains again.
+                node.value = instead;
+            }
+        }
+    }
+
+    fn substitute(&mut self, node: &mut Node) {
+        let (Some(lookup), Value::Str(text)) = (self.lookup, &mut node.value) else { return };
+        if !text.contains('$') {
+            return;
+        }
+        let mut uses = Uses::new();
+        match substitute(text, lookup, &mut uses) {
+            Ok(result) => {
+                for used in uses.iter().filter(|used| used.origin == VariableOrigin::Unset) {
+                    if !self.unset.iter().any(|(name, _)| *name == used.name) {
+                        self.unset.push((used.name.clone(), node.span));
+                    }
+                }
+                let template = std::mem::replace(text, result);
+                if !uses.is_empty() {
+                    node.trail =
+                        Some(Arc::new(Trail { variables: uses, template: Some(template), overrode: Vec::new() }));
+                }
+            }
+            Err(error) => {
+                text.clear();
+                let code = match &error {
+                    TemplateError::Invalid(_) => Code::Interpolation,
+                    TemplateError::Required { .. } => Code::RequiredVariable,
+                };
+                if let TemplateError::Required { name, .. } = &error {
+                    let help = format!("set {name} in the shell or in `.env`");
+                    self.report.error_help(code, node.span, error.to_string(), help);
+                } else {
+                    self.report.error(code, node.span, error.to_string());
+                }
+            }
+        }
+    }
+}
+
+/// A boolean in a string.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "y" | "yes" | "on" => Some(true),
+        "false" | "n" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}

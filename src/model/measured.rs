@@ -1,0 +1,111 @@
+//! What measuring a build gives: the digest that names its image, and what a change of a file asks for.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Digest, Reload};
+
+/// Everything that a service's image depends on, measured at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// Digest over all parts; equal digests give equal images.
+    pub digest: Digest,
+    /// The parts by name, such as `file src/app.py`, `arg VERSION` or `base image debian:bookworm-slim`, so that a
+    /// change can be named.
+    pub parts: Vec<(String, Digest)>,
+    /// Why the whole context counts, where the Dockerfile could not be understood whole.
+    pub fallback: Option<String>,
+    /// Base images and images of other stages that come from outside.
+    pub base_images: Vec<String>,
+}
+
+/// What is watched for a service, and what a change asks for.
+#[derive(Clone)]
+pub struct Watch {
+    /// What a change of a path asks for.
+    pub effects: Arc<dyn Effects>,
+    /// Folders in which a change can matter: watched, one by one.
+    pub folders: BTreeSet<PathBuf>,
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("folders", &self.folders).finish_non_exhaustive()
+    }
+}
+
+impl Measured {
+    /// The names of parts that are not the same in another measure of the same build.
+    pub fn differing<'a>(&'a self, before: &'a [(String, Digest)]) -> Vec<&'a str> {
+        let now = self.parts.iter().filter(|part| !before.contains(part)).map(|(name, _)| name.as_str());
+        let gone = before
+            .iter()
+            .filter(|(name, _)| !self.parts.iter().any(|(other, _)| other == name))
+            .map(|(name, _)| name.as_str());
+        now.chain(gone).collect()
+    }
+}
+
+/// Answers what a change of a path asks for: from a Dockerfile, or from rules of the manifest.
+pub trait Effects: Send + Sync {
+    /// What a change of this absolute path (written, made, removed or renamed) asks for.
+    fn effect(&self, path: &Path) -> Effect;
+
+    /// Whether a folder can hold files that matter; ignored ones are not even watched.
+    fn wants_folder(&self, path: &Path) -> bool;
+}
+
+/// What a change of one path asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// No build reads it.
+    Nothing,
+    /// It can be put into the running container.
+    Sync {
+        /// What to do, in this order; more than one where several instructions copy it.
+        targets: Vec<SyncTarget>,
+        /// What follows, where a rule of `develop.watch` says it; else the service's `reload` does.
+        then: Option<Reload>,
+    },
+    /// The container sees it already (a bind mount), or need not: only this follows.
+    Reload(Reload),
+    /// The image must be built again.
+    Rebuild {
+        /// Why it cannot be synced, such as `RUN pip install (Dockerfile:7) may depend on it`.
+        why: String,
+    },
+}
+
+/// One thing to do in the container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncTarget {
+    /// The path on the host.
+    pub source: PathBuf,
+    /// Absolute path in the container.
+    pub path: String,
+    /// What to do there.
+    pub action: SyncAction,
+    /// `--chown` of the instruction; `None` for root.
+    pub owner: Option<String>,
+    /// `--chmod` of the instruction, as written; `None` keeps the file's own bits.
+    pub mode: Option<String>,
+    /// The builder would unpack it if it is an archive: then it is not synced.
+    pub unpacks: bool,
+    /// The instruction or rule, such as `COPY src/ /app/ (Dockerfile:9)`.
+    pub instruction: String,
+}
+
+/// What to do at a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncAction {
+    /// Write the file or the link, and the folders above it.
+    Put,
+    /// Make the folder.
+    MakeFolder,
+    /// Remove the file, the link or, with all in it, the folder.
+    Remove,
+    /// Remove the folder if it is empty.
+    RemoveFolder,
+}

@@ -1,0 +1,179 @@
+//! What a batch of changed files asks for, service by service.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::model::{Effect, Reload, Service, SyncTarget};
+
+/// What is done about a batch of changes for one service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing: no path of the batch matters to it.
+    Nothing,
+    /// Not now.
+    Hold(HoldReason),
+    /// Files are put into the running container, then the reload.
+    Sync {
+        /// What to do in the container, in this order.
+        targets: Vec<SyncTarget>,
+        /// What follows.
+        reload: Reload,
+        /// The instruction that copies the first one.
+        why: String,
+    },
+    /// Nothing is copied, the reload alone.
+    Reload {
+        /// What is done.
+        reload: Reload,
+        /// Why.
+        why: String,
+    },
+    /// The image is built again, and the container recreated.
+    Rebuild {
+        /// Why it is not synced.
+        why: String,
+    },
+}
+
+/// Why a change is not acted upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldReason {
+    /// It is a job that has completed: a save does not run it again.
+    Completed,
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Completed => f.write_str("it has completed; the next `hob up` runs it again"),
+        }
+    }
+}
+
+/// How a service is, as far as a change is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// It has a running container.
+    pub running: bool,
+    /// It has none, because it has exited with 0.
+    pub completed: bool,
+    /// A file can be put into that container.
+    pub writable: bool,
+}
+
+/// Decides for one service. `changes` are the paths of the batch with what each asks for.
+pub fn decide(service: &Service, state: Running, changes: &[(PathBuf, Effect)]) -> Decision {
+    if state.completed && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
+        return Decision::Hold(HoldReason::Completed);
+    }
+    let mut synced = Vec::new();
+    let mut reloads = Vec::new();
+    let mut why = None;
+    for (path, effect) in changes {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Rebuild { why } => return Decision::Rebuild { why: why.clone() },
+            Effect::Reload(reload) => {
+                why.get_or_insert_with(|| format!("{} changed", shown(path)));
+                reloads.push(reload.clone());
+            }
+            Effect::Sync { targets, then } => {
+                if let Some(target) = targets.first() {
+                    why.get_or_insert_with(|| target.instruction.clone());
+                }
+                reloads.push(then.clone().or_else(|| service.reload.clone()).unwrap_or_default());
+                synced.extend(targets.iter().cloned());
+            }
+        }
+    }
+    let Some(reload) = strongest(reloads) else { return Decision::Nothing };
+    let why = why.unwrap_or_default();
+    if reload == Reload::Rebuild {
+        return Decision::Rebuild { why: "its `reload` is `rebuild`".to_owned() };
+    }
+    if !state.running {
+        return Decision::Rebuild { why: "it does not run".to_owned() };
+    }
+    if synced.is_empty() {
+        return Decision::Reload { reload, why };
+    }
+    if !state.writable {
+        return Decision::Rebuild { why: "its container's root file system is read-only".to_owned() };
+    }
+    Decision::Sync { targets: synced, reload, why }
+}
+
+/// Of several reloads the one that includes the others.
+fn strongest(reloads: Vec<Reload>) -> Option<Reload> {
+    let rank = |reload: &Reload| match reload {
+        Reload::None => 0,
+        Reload::Signal(_) => 1,
+        Reload::Exec(_) => 2,
+        Reload::Restart => 3,
+        Reload::Container => 4,
+        Reload::Rebuild => 5,
+    };
+    reloads.into_iter().max_by_key(rank)
+}
+
+fn shown(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sync(path: &str, then: Option<Reload>) -> (PathBuf, Effect) {
+        let target = SyncTarget {
+            source: path.into(),
+            path: format!("/app{path}"),
+            action: crate::model::SyncAction::Put,
+            owner: None,
+            mode: None,
+            unpacks: false,
+            instruction: "COPY . /app (Dockerfile:3)".into(),
+        };
+        (path.into(), Effect::Sync { targets: vec![target], then })
+    }
+
+    fn rebuild(path: &str) -> (PathBuf, Effect) {
+        (path.into(), Effect::Rebuild { why: "RUN make (Dockerfile:4) may depend on it".into() })
+    }
+
+    const UP: Running = Running { running: true, completed: false, writable: true };
+
+    #[test]
+    fn a_batch_is_decided_as_a_whole() {
+        let service = Service::default();
+        let cases: [(&str, Vec<(PathBuf, Effect)>, Running, &str); 8] = [
+            ("nobody reads it", vec![("/x".into(), Effect::Nothing)], UP, "nothing"),
+            ("all can be synced", vec![sync("/a", None), sync("/b", None)], UP, "sync 2 Restart"),
+            ("one needs a build", vec![sync("/a", None), rebuild("/b")], UP, "rebuild"),
+            ("a rule asks for less", vec![sync("/a", Some(Reload::None))], UP, "sync 1 None"),
+            ("the strongest reload wins", vec![sync("/a", Some(Reload::None)), sync("/b", None)], UP, "sync 2 Restart"),
+            ("it does not run", vec![sync("/a", None)], Running { running: false, ..UP }, "rebuild"),
+            ("it has completed", vec![rebuild("/a")], Running { running: false, completed: true, ..UP }, "hold"),
+            ("it cannot be written to", vec![sync("/a", None)], Running { writable: false, ..UP }, "rebuild"),
+        ];
+        for (name, changes, state, expected) in cases {
+            let got = match decide(&service, state, &changes) {
+                Decision::Nothing => "nothing".to_owned(),
+                Decision::Hold(_) => "hold".to_owned(),
+                Decision::Sync { targets, reload, .. } => format!("sync {} {reload:?}", targets.len()),
+                Decision::Reload { reload, .. } => format!("reload {reload:?}"),
+                Decision::Rebuild { .. } => "rebuild".to_owned(),
+            };
+            assert_eq!(got, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_service_says_what_follows_a_sync() {
+        let service = Service { reload: Some(Reload::Signal("SIGHUP".into())), ..Service::default() };
+        let Decision::Sync { reload, .. } = decide(&service, UP, &[sync("/a", None)]) else { panic!("not a sync") };
+        assert_eq!(reload, Reload::Signal("SIGHUP".into()));
+        let service = Service { reload: Some(Reload::Rebuild), ..Service::default() };
+        assert!(matches!(decide(&service, UP, &[sync("/a", None)]), Decision::Rebuild { .. }));
+    }
+}

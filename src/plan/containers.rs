@@ -1,0 +1,71 @@
+//! Whether a container is what it should be, and if not, why.
+
+use super::labels::{AGENT, CONFIG, INPUTS, NO_AGENT};
+use super::{Input, Labels, Part, Reason, WantedImage, container_spec};
+use crate::model::{Digest, ObservedContainer, Service};
+
+/// A container that is there, and why it is not what it should be.
+pub struct Existing<'a> {
+    /// The container.
+    pub container: &'a ObservedContainer,
+    /// Why it must be recreated; `None` where it must not.
+    pub differs: Option<Reason>,
+}
+
+/// Why a container must be recreated.
+pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer, number: u32) -> Option<Reason> {
+    let Some(ours) = Labels::parse(&container.labels) else { return Some(Reason::Foreign) };
+    let spec = container_spec(input.project, service, number, input.wanted, &indexmap::IndexMap::new());
+    if let Some(wanted) = Labels::parse(&spec.labels) {
+        let keys = wanted.differing(&ours);
+        if !keys.is_empty() {
+            return Some(Reason::Config(keys));
+        }
+    }
+    debug_assert!(spec.labels.contains_key(CONFIG), "a container's spec carries its configuration");
+    let cannot = container.labels.get(AGENT).is_some_and(|agent| agent == NO_AGENT);
+    if spec.labels.get(AGENT) != container.labels.get(AGENT) && !cannot {
+        return Some(Reason::Agent);
+    }
+    match input.wanted.images.get(&service.name) {
+        Some(image @ (WantedImage::Built(_) | WantedImage::Remote { .. })) => {
+            if content(input, container).as_ref() != image.digest() {
+                return Some(Reason::Inputs(changed_parts(input, service, container).unwrap_or_default()));
+            }
+        }
+        Some(WantedImage::Named(name)) => {
+            if input.observed.images.get(name).is_some_and(|image| image.id != container.image) {
+                return Some(Reason::Image);
+            }
+        }
+        None => {}
+    }
+    for network in spec.networks.keys() {
+        let Some(there) = input.observed.networks.get(network) else { continue };
+        match container.networks.get(network) {
+            // A container that was never started has no id of its network yet.
+            Some(id) if id.is_empty() || *id == there.id => {}
+            _ => return Some(Reason::Network(network.clone())),
+        }
+    }
+    None
+}
+
+/// The digest of what a container holds: by hot sync, or as it was made.
+fn content(input: Input<'_>, container: &ObservedContainer) -> Option<Digest> {
+    let synced = input.synced.get(&container.id).cloned();
+    synced.or_else(|| Digest::parse(container.labels.get(INPUTS)?))
+}
+
+/// The names of what changed since a container got its content; `None` where that is not known.
+pub fn changed_parts(input: Input<'_>, service: &Service, container: &ObservedContainer) -> Option<Vec<Part>> {
+    let WantedImage::Built(inputs) = input.wanted.images.get(&service.name)? else { return None };
+    let before = input.history.get(&content(input, container)?)?;
+    Some(
+        inputs
+            .differing(before)
+            .into_iter()
+            .map(|part| part.strip_prefix("file ").unwrap_or(part).to_owned())
+            .collect(),
+    )
+}

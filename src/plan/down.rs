@@ -1,0 +1,196 @@
+//! `stop`, `down`, `start` and `restart`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::op::StepId;
+use super::{Op, Plan, Reason};
+use crate::model::{Graph, Observed, ObservedContainer, Project, ServiceName};
+
+/// Which images `down` removes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Images {
+    /// None.
+    #[default]
+    None,
+    /// Those that the manifest gives no name of their own: `--rmi local`.
+    Local,
+    /// All that services use: `--rmi all`.
+    All,
+}
+
+/// Choices of `down`.
+#[derive(Clone, Debug, Default)]
+pub struct DownOptions {
+    /// The services; empty for all.
+    pub services: Vec<ServiceName>,
+    /// Named volumes of the manifest and anonymous ones too: `-v`.
+    pub volumes: bool,
+    /// Images.
+    pub images: Images,
+    /// Containers whose service is gone too: `--remove-orphans`.
+    pub remove_orphans: bool,
+    /// Time before SIGKILL: `--timeout`.
+    pub grace: Option<Duration>,
+}
+
+/// Stops containers in reverse order of dependency: a service stops when all that need it have.
+pub fn stop(
+    project: &Project,
+    observed: &Observed,
+    services: &[ServiceName],
+    grace: Option<Duration>,
+    asked: &'static str,
+) -> Plan {
+    let mut plan = Plan::default();
+    let chosen = |c: &&ObservedContainer| !c.oneoff && (services.is_empty() || services.contains(&c.service));
+    stops(&mut plan, project, observed.containers.iter().filter(chosen), grace, asked);
+    plan
+}
+
+/// Adds the stops and gives, by container name, the steps after which it does not run.
+fn stops<'a>(
+    plan: &mut Plan,
+    project: &Project,
+    containers: impl Iterator<Item = &'a ObservedContainer>,
+    grace: Option<Duration>,
+    asked: &'static str,
+) -> HashMap<String, Vec<StepId>> {
+    let graph = Graph::of(project);
+    let containers: Vec<&ObservedContainer> = containers.collect();
+    let mut order = graph.order().unwrap_or_else(|_| project.services.keys().cloned().collect());
+    order.reverse();
+    let rank = |c: &ObservedContainer| order.iter().position(|s| *s == c.service).unwrap_or(0);
+    let mut sorted = containers;
+    sorted.sort_by_key(|c| rank(c));
+    let mut of_service: HashMap<&ServiceName, Vec<StepId>> = HashMap::new();
+    let mut of_container = HashMap::new();
+    for container in sorted {
+        let after: Vec<StepId> = graph
+            .dependents(&container.service)
+            .flat_map(|dependent| of_service.get(dependent).cloned().unwrap_or_default())
+            .collect();
+        let done = if container.state.is_running() {
+            let op = Op::Stop { container: container.name.clone(), grace };
+            vec![plan.push(op, Some(&container.service), Reason::Asked(asked), after)]
+        } else {
+            after
+        };
+        of_service.entry(&container.service).or_default().extend(&done);
+        of_container.insert(container.name.clone(), done);
+    }
+    of_container
+}
+
+/// Plans `down`.
+pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Plan {
+    let mut plan = Plan::default();
+    let all = options.services.is_empty();
+    let known = |s: &ServiceName| project.services.contains_key(s) || project.disabled.contains_key(s);
+    let (mine, orphans): (Vec<_>, Vec<_>) = observed.containers.iter().partition(|c| c.oneoff || known(&c.service));
+    let chosen: Vec<&ObservedContainer> = mine
+        .into_iter()
+        .filter(|c| all || options.services.contains(&c.service))
+        .chain(orphans.iter().copied().filter(|_| all && options.remove_orphans))
+        .collect();
+    let stopped = stops(&mut plan, project, chosen.iter().copied(), options.grace, "down");
+    let mut removed = Vec::new();
+    for container in &chosen {
+        let after = stopped.get(&container.name).cloned().unwrap_or_default();
+        let op = Op::Remove { container: container.name.clone(), volumes: options.volumes };
+        removed.push(plan.push(op, Some(&container.service), Reason::Asked("down"), after));
+    }
+    if !all {
+        return plan;
+    }
+    let left: Vec<&ObservedContainer> =
+        orphans.into_iter().filter(|c| !chosen.iter().any(|chosen| chosen.id == c.id)).collect();
+    if !left.is_empty() {
+        let names: Vec<&str> = left.iter().map(|c| c.name.as_str()).collect();
+        plan.notes.push(format!(
+            "containers of services that are not in the manifest stay: {}; --remove-orphans removes them",
+            names.join(", ")
+        ));
+    }
+    for (name, network) in &observed.networks {
+        if network.labels.get(super::labels::PROJECT).is_none_or(|label| *label != *project.name) {
+            continue;
+        }
+        if left.iter().any(|c| c.networks.contains_key(name)) {
+            plan.notes.push(format!("network {name} stays, because such a container uses it"));
+            continue;
+        }
+        plan.push(Op::RemoveNetwork { name: name.clone() }, None, Reason::Asked("down"), removed.clone());
+    }
+    if options.volumes {
+        for (key, volume) in &project.volumes {
+            let name = project.volume_name(key);
+            if !volume.external && observed.volumes.contains_key(&name) {
+                plan.push(Op::RemoveVolume { name }, None, Reason::Asked("down -v"), removed.clone());
+            }
+        }
+    }
+    images(&mut plan, project, observed, options.images, &removed);
+    plan
+}
+
+fn images(plan: &mut Plan, project: &Project, observed: &Observed, which: Images, after: &[StepId]) {
+    let mut names: Vec<(String, ServiceName)> = Vec::new();
+    for service in project.services.values() {
+        let named = service.image.is_some();
+        if which == Images::None || which == Images::Local && named {
+            continue;
+        }
+        let name = project.image_name(service);
+        // The name by digest goes too, or the image would stay.
+        let tags = observed.images.get(&name).map(|image| image.tags.clone()).unwrap_or_default();
+        let by_digest = tags.into_iter().filter(|tag| tag.starts_with(super::wanted::BY_DIGEST));
+        names.extend(by_digest.map(|tag| (tag, service.name.clone())));
+        names.push((name, service.name.clone()));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for (image, service) in names {
+        let known = observed.images.contains_key(&image) || image.starts_with(super::wanted::BY_DIGEST);
+        if known && seen.insert(image.clone()) {
+            plan.push(Op::RemoveImage { image }, Some(&service), Reason::Asked("down --rmi"), after.to_vec());
+        }
+    }
+}
+
+/// Restarts containers, what is needed first.
+pub fn restart(project: &Project, observed: &Observed, services: &[ServiceName], grace: Option<Duration>) -> Plan {
+    ordered(project, observed, services, |container| Some(Op::Restart { container: container.name.clone(), grace }))
+}
+
+/// Starts containers that are there and do not run, what is needed first.
+pub fn start(project: &Project, observed: &Observed, services: &[ServiceName]) -> Plan {
+    ordered(project, observed, services, |container| {
+        (!container.state.is_running()).then(|| Op::Start { container: container.name.clone() })
+    })
+}
+
+fn ordered(
+    project: &Project,
+    observed: &Observed,
+    services: &[ServiceName],
+    op: impl Fn(&ObservedContainer) -> Option<Op>,
+) -> Plan {
+    let mut plan = Plan::default();
+    let graph = Graph::of(project);
+    let mut of_service: HashMap<ServiceName, Vec<StepId>> = HashMap::new();
+    for service in graph.order().unwrap_or_else(|_| project.services.keys().cloned().collect()) {
+        if !services.is_empty() && !services.contains(&service) {
+            continue;
+        }
+        for container in observed.of_service(&service) {
+            let after = graph.needs(&service).flat_map(|need| of_service.get(need).cloned().unwrap_or_default());
+            let after = after.collect();
+            if let Some(op) = op(container) {
+                let command = if matches!(op, Op::Start { .. }) { "start" } else { "restart" };
+                let step = plan.push(op, Some(&service), Reason::Asked(command), after);
+                of_service.entry(service.clone()).or_default().push(step);
+            }
+        }
+    }
+    plan
+}

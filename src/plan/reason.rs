@@ -1,0 +1,105 @@
+//! Why a step is done.
+
+use std::fmt;
+
+use crate::model::{ContainerState, ServiceName};
+
+/// Why a step is done. Printed with the step, kept by `hob why`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is not there.
+    Missing,
+    /// The service is new or its container is gone.
+    NoContainer,
+    /// Keys of the manifest changed.
+    Config(Vec<String>),
+    /// What the build reads changed.
+    Inputs(Vec<Part>),
+    /// The image's name points to another image than the container was made from.
+    Image,
+    /// A build starts from it.
+    Base(ServiceName),
+    /// No image has the digest of what the build reads.
+    NoImage,
+    /// The image is there under its digest, and its name is not.
+    Name,
+    /// `pull_policy: always`, or `--pull always`.
+    PullAlways,
+    /// `--build`, `--force-recreate` and the like.
+    Flag(&'static str),
+    /// A network that it joins is made again.
+    Network(String),
+    /// A service whose namespace it shares, or for which `depends_on.restart` is set, is recreated or restarted.
+    Dependency(ServiceName),
+    /// It is needed by another step for this service.
+    For(ServiceName),
+    /// It does not run.
+    NotRunning(ContainerState),
+    /// It takes the place of one that was stopped.
+    Replaces,
+    /// The one that took its place is there.
+    Replaced,
+    /// More containers than `scale` says.
+    Scale(u32),
+    /// Two containers with one number; the better one stays.
+    Duplicate,
+    /// Its service is not in the manifest.
+    Orphan,
+    /// A dependent waits for it.
+    Awaited(ServiceName),
+    /// A dependent may start only when it has no more to wait for; or `--wait`.
+    Wait,
+    /// Another hob, or Docker Compose itself, made it.
+    Foreign,
+    /// The agent in it is of another version.
+    Agent,
+    /// A command asked for it.
+    Asked(&'static str),
+}
+
+/// One thing that a build reads, by name (`file src/app.py`).
+pub type Part = String;
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("it does not exist"),
+            Self::NoContainer => f.write_str("it has no container"),
+            Self::Config(keys) => write!(f, "{} changed", list(keys)),
+            Self::Inputs(parts) if parts.is_empty() => f.write_str("what its build reads changed"),
+            Self::Inputs(parts) => write!(f, "{} changed", list(parts)),
+            Self::Image => f.write_str("its image is a newer one"),
+            Self::Base(service) => write!(f, "the build of {service} starts from it"),
+            Self::NoImage => f.write_str("no image was built from what its build reads"),
+            Self::Name => f.write_str("the image is there and its name points elsewhere"),
+            Self::PullAlways => f.write_str("its pull policy is always"),
+            Self::Flag(flag) => write!(f, "{flag} was given"),
+            Self::Network(name) => write!(f, "network {name} is made again"),
+            Self::Dependency(service) => write!(f, "{service} is recreated or restarted"),
+            Self::For(service) => write!(f, "{service} needs it"),
+            Self::NotRunning(ContainerState::Exited(code)) => write!(f, "it exited with {code}"),
+            Self::NotRunning(ContainerState::Created) => f.write_str("it was never started"),
+            Self::NotRunning(state) => write!(f, "it is {}", state.word()),
+            Self::Replaces => f.write_str("it takes the place of the old one"),
+            Self::Replaced => f.write_str("a new container takes its place"),
+            Self::Scale(replicas) => write!(f, "the service has {replicas} replicas"),
+            Self::Duplicate => f.write_str("another container of the service has its number"),
+            Self::Orphan => f.write_str("its service is not in the manifest"),
+            Self::Awaited(service) => write!(f, "{service} waits for it"),
+            Self::Wait => f.write_str("--wait was given"),
+            Self::Foreign => f.write_str("it was made by another tool"),
+            Self::Agent => f.write_str("the agent in it is of another version"),
+            Self::Asked(command) => write!(f, "{command} was asked for"),
+        }
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`.
+fn list(items: &[String]) -> String {
+    match items {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [init @ .., last] if items.len() <= 3 => format!("{} and {last}", init.join(", ")),
+        _ => format!("{} and {} more", items[..3].join(", "), items.len() - 3),
+    }
+}

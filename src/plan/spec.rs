@@ -1,0 +1,102 @@
+//! From a service in canonical form to a container that an engine can make.
+
+use indexmap::IndexMap;
+
+use super::labels::{CONFIG, CONFIG_HASH, container_labels};
+use super::{Labels, Wanted};
+use crate::model::{Attachment, ContainerSpec, Mount, MountType, Project, Service};
+
+/// The container of a service. `inherited` are anonymous volumes of the container that it replaces, by path.
+pub fn container_spec(
+    project: &Project,
+    service: &Service,
+    number: u32,
+    wanted: &Wanted,
+    inherited: &IndexMap<String, String>,
+) -> ContainerSpec {
+    let mut spec = ContainerSpec {
+        name: service.container_name(&project.name, number),
+        image: project.image_name(service),
+        service: service.clone(),
+        mounts: mounts(project, service),
+        networks: networks(project, service),
+        files: wanted.files.get(&service.name).cloned().unwrap_or_default(),
+        publish: true,
+        ..ContainerSpec::default()
+    };
+    spec.labels = container_labels(project, service, number, false, wanted);
+    let config = Labels::of(service, &spec, &spec.files, &wanted.salt);
+    spec.labels.insert(CONFIG_HASH.to_owned(), config.hash());
+    spec.labels.insert(CONFIG.to_owned(), config.to_label());
+    inherit(&mut spec.mounts, inherited);
+    spec
+}
+
+/// Mounts with the engine's names of volumes; secrets and configs from files of the host become read-only binds.
+fn mounts(project: &Project, service: &Service) -> Vec<Mount> {
+    let mut mounts: Vec<Mount> = service
+        .volumes
+        .iter()
+        .cloned()
+        .map(|mut mount| {
+            if let (MountType::Volume, Some(source)) = (mount.r#type, &mount.source) {
+                mount.source = Some(project.volume_name(source));
+            }
+            mount
+        })
+        .collect();
+    let secrets = service.secrets.iter().map(|used| (used, &project.secrets, "/run/secrets/"));
+    let configs = service.configs.iter().map(|used| (used, &project.configs, "/"));
+    for (used, sources, folder) in secrets.chain(configs) {
+        let Some(key) = &used.source else { continue };
+        let Some(file) = sources.get(key).and_then(|source| source.file.clone()) else { continue };
+        let target = used.target.clone().unwrap_or_else(|| key.clone());
+        let target = if target.starts_with('/') { target } else { format!("{folder}{target}") };
+        mounts.push(Mount { r#type: MountType::Bind, source: Some(file), target, read_only: true, ..Mount::default() });
+    }
+    mounts
+}
+
+/// Networks by the engine's name, the one of the highest priority first; the service's own name and its aliases
+/// resolve in each.
+fn networks(project: &Project, service: &Service) -> IndexMap<String, Attachment> {
+    if service.network_mode.is_some() {
+        return IndexMap::new();
+    }
+    let mut networks: Vec<(String, Attachment)> = service
+        .networks
+        .iter()
+        .map(|(key, attachment)| {
+            let mut attachment = attachment.clone().unwrap_or_default();
+            if !attachment.aliases.iter().any(|alias| alias == service.name.as_str()) {
+                attachment.aliases.push(service.name.to_string());
+            }
+            (project.network_name(key), attachment)
+        })
+        .collect();
+    networks.sort_by_key(|(_, attachment)| std::cmp::Reverse(attachment.priority.unwrap_or(0)));
+    networks.into_iter().collect()
+}
+
+/// A recreated container keeps the anonymous volumes of the old one, as Compose does.
+fn inherit(mounts: &mut Vec<Mount>, inherited: &IndexMap<String, String>) {
+    for (target, volume) in inherited.iter().filter(|(_, volume)| is_anonymous(volume)) {
+        match mounts.iter_mut().find(|mount| mount.target == *target) {
+            Some(mount) if mount.r#type == MountType::Volume && mount.source.is_none() => {
+                mount.source = Some(volume.clone());
+            }
+            Some(_) => {}
+            None => mounts.push(Mount {
+                r#type: MountType::Volume,
+                source: Some(volume.clone()),
+                target: target.clone(),
+                ..Mount::default()
+            }),
+        }
+    }
+}
+
+/// Engines name an anonymous volume by 64 hexadecimal digits.
+fn is_anonymous(volume: &str) -> bool {
+    volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

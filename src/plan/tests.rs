@@ -1,0 +1,531 @@
+//! Golden plans: the plan as text is the specification. And the law of the planner: a plan that was carried out
+//! leaves nothing to do.
+
+use std::collections::{BTreeSet, HashMap};
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use super::{
+    DownOptions, Images, Input, Op, Plan, Recreate, UpOptions, Wanted, WantedImage, down, restart, start, stop, up,
+};
+use crate::model::*;
+
+/// An engine's state that plans can be applied to.
+#[derive(Default)]
+struct World {
+    project: Project,
+    wanted: Wanted,
+    observed: Observed,
+    history: HashMap<Digest, Vec<(String, Digest)>>,
+    synced: HashMap<ContainerId, Digest>,
+    ids: usize,
+}
+
+fn measured(parts: &[(&str, &str)], bases: &[&str]) -> Measured {
+    let parts: Vec<(String, Digest)> =
+        parts.iter().map(|(name, content)| ((*name).to_owned(), Digest::of(content.as_bytes()))).collect();
+    Measured {
+        digest: Digest::of_json(&parts),
+        parts,
+        fallback: None,
+        base_images: bases.iter().map(|b| (*b).to_owned()).collect(),
+    }
+}
+
+impl World {
+    /// A project from its canonical form.
+    fn new(manifest: serde_json::Value) -> Self {
+        let mut project: Project = serde_json::from_value(manifest).unwrap();
+        if project.name.is_empty() {
+            project.name = "shop".into();
+        }
+        for (name, service) in &mut project.services {
+            service.name = name.clone();
+        }
+        let mut world = Self { project, ..Self::default() };
+        for (name, service) in &world.project.services {
+            if let Some(image) = &service.image {
+                world.wanted.images.insert(name.clone(), WantedImage::Named(image.clone()));
+                world
+                    .observed
+                    .images
+                    .insert(image.clone(), ObservedImage { id: ImageId::new(image), ..Default::default() });
+            }
+        }
+        world
+    }
+
+    /// Says what the build of a service reads.
+    fn reads(&mut self, service: &str, parts: &[(&str, &str)], bases: &[&str]) {
+        let inputs = measured(parts, bases);
+        self.history.insert(inputs.digest.clone(), inputs.parts.clone());
+        self.wanted.images.insert(service.into(), WantedImage::Built(inputs));
+    }
+
+    fn service(&mut self, name: &str) -> &mut Service {
+        self.project.services.get_mut(name).unwrap()
+    }
+
+    fn plan(&self, options: &UpOptions) -> Plan {
+        let input = Input {
+            project: &self.project,
+            wanted: &self.wanted,
+            observed: &self.observed,
+            history: &self.history,
+            synced: &self.synced,
+        };
+        up(input, options).unwrap()
+    }
+
+    fn up(&self) -> Plan {
+        self.plan(&UpOptions::default())
+    }
+
+    fn container(&mut self, name: &str) -> &mut ObservedContainer {
+        self.observed.containers.iter_mut().find(|c| c.name == name).unwrap()
+    }
+
+    /// Carries a plan out, as an engine would.
+    fn apply(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            match &step.op {
+                Op::CreateNetwork(spec) => {
+                    self.ids += 1;
+                    let network = ObservedNetwork {
+                        id: NetworkId::new(format!("net{}", self.ids)),
+                        name: spec.name.clone(),
+                        labels: spec.labels.clone(),
+                    };
+                    self.observed.networks.insert(spec.name.clone(), network);
+                }
+                Op::RemoveNetwork { name } => drop(self.observed.networks.shift_remove(name)),
+                Op::CreateVolume(spec) => {
+                    let volume =
+                        ObservedVolume { name: spec.name.clone(), labels: spec.labels.clone(), ..Default::default() };
+                    self.observed.volumes.insert(spec.name.clone(), volume);
+                }
+                Op::RemoveVolume { name } => drop(self.observed.volumes.shift_remove(name)),
+                Op::Pull { image, .. } => {
+                    let id = ImageId::new(image);
+                    self.observed.images.insert(image.clone(), ObservedImage { id, ..Default::default() });
+                }
+                Op::Build { image, names, .. } => {
+                    for name in std::iter::once(image).chain(names) {
+                        let id = ImageId::new(image);
+                        self.observed.images.insert(name.clone(), ObservedImage { id, ..Default::default() });
+                    }
+                }
+                Op::Tag { image, name } => {
+                    let image = self.observed.images[image].clone();
+                    self.observed.images.insert(name.clone(), image);
+                }
+                Op::RemoveImage { image } => drop(self.observed.images.shift_remove(image)),
+                Op::Create(create) => {
+                    self.ids += 1;
+                    let spec = &create.spec;
+                    assert!(
+                        !self.observed.containers.iter().any(|c| c.name == spec.name),
+                        "name in use: {}",
+                        spec.name
+                    );
+                    let networks = spec.networks.keys().map(|n| (n.clone(), self.observed.networks[n].id.clone()));
+                    let container = ObservedContainer {
+                        id: ContainerId::new(format!("{:012}", self.ids)),
+                        name: spec.name.clone(),
+                        service: spec.service.name.clone(),
+                        number: spec.labels["com.docker.compose.container-number"].parse().unwrap(),
+                        image: self.observed.images[&spec.image].id.clone(),
+                        labels: spec.labels.clone(),
+                        networks: networks.collect(),
+                        ..Default::default()
+                    };
+                    self.observed.containers.push(container);
+                }
+                Op::Rename { container, name } => self.container(container).name.clone_from(name),
+                Op::Start { container } | Op::Restart { container, .. } => {
+                    self.container(container).state = ContainerState::Running;
+                }
+                Op::Stop { container, .. } | Op::Kill { container, .. } => {
+                    self.container(container).state = ContainerState::Exited(137)
+                }
+                Op::Remove { container, .. } => self.observed.containers.retain(|c| c.name != *container),
+                Op::Wait { containers, until } => {
+                    for name in containers {
+                        let container = self.container(name);
+                        match until {
+                            super::Until::Completed => container.state = ContainerState::Exited(0),
+                            super::Until::Healthy => container.health = Some(Health::Healthy),
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Plans, carries out, and holds the law: nothing is left to do.
+    fn settle(&mut self) -> Plan {
+        let plan = self.up();
+        self.apply(&plan);
+        let again = self.up();
+        assert!(again.is_empty(), "a plan that was carried out leaves nothing to do, but:\n{again}");
+        plan
+    }
+}
+
+/// db (healthy) ← migrate (completed) ← api ← web, with a network and a volume.
+fn shop() -> World {
+    let mut world = World::new(json!({
+        "name": "shop",
+        "networks": {"default": {"name": "shop_default", "ipam": {}}},
+        "volumes": {"data": {"name": "shop_data"}},
+        "services": {
+            "db": {
+                "image": "postgres:16", "networks": {"default": null},
+                "healthcheck": {"test": ["CMD", "pg_isready"]},
+                "volumes": [{"type": "volume", "source": "data", "target": "/var/lib/postgresql/data"}]
+            },
+            "migrate": {
+                "build": {"context": "/src/api"}, "command": ["migrate"], "networks": {"default": null},
+                "depends_on": {"db": {"condition": "service_healthy", "required": true}}
+            },
+            "api": {
+                "build": {"context": "/src/api"}, "networks": {"default": null},
+                "depends_on": {"migrate": {"condition": "service_completed_successfully", "required": true}}
+            },
+            "web": {
+                "build": {"context": "/src/web"}, "networks": {"default": null},
+                "depends_on": {"api": {"condition": "service_started", "required": true}}
+            }
+        }
+    }));
+    world.reads("migrate", &[("file app.py", "1")], &["debian:bookworm-slim"]);
+    world.reads("api", &[("file app.py", "1")], &["debian:bookworm-slim"]);
+    world.reads("web", &[("file index.html", "1")], &["debian:bookworm-slim"]);
+    world
+}
+
+#[test]
+fn the_first_up_makes_everything_in_order() {
+    let mut world = shop();
+    world.observed.images.clear();
+    assert_snapshot!(world.settle(), @r#"
+     1. pull postgres:16, because it does not exist
+     2. build migrate, api, because no image was built from what its build reads
+     3. build web, because no image was built from what its build reads
+     4. create network shop_default, because it does not exist
+     5. create volume shop_data, because it does not exist
+     6. create container shop-db-1, because it has no container [after 1, 4, 5]
+     7. start container shop-db-1, because it has no container [after 6]
+     8. create container shop-migrate-1, because it has no container [after 2, 4]
+     9. wait until shop-db-1 is healthy, because migrate waits for it [after 6, 7]
+    10. start container shop-migrate-1, because it has no container [after 8, 9]
+    11. create container shop-api-1, because it has no container [after 2, 4]
+    12. wait until shop-migrate-1 has completed, because api waits for it [after 8, 10]
+    13. start container shop-api-1, because it has no container [after 11, 12]
+    14. create container shop-web-1, because it has no container [after 3, 4]
+    15. start container shop-web-1, because it has no container [after 13, 14]
+    "#);
+}
+
+#[test]
+fn a_second_up_does_nothing() {
+    let mut world = shop();
+    world.settle();
+    assert_snapshot!(world.up(), @"unchanged: db, migrate, api, web");
+}
+
+#[test]
+fn one_changed_key_recreates_one_service() {
+    let mut world = shop();
+    world.settle();
+    world.service("api").environment.insert("LOG_LEVEL".into(), Some("debug".into()));
+    assert_snapshot!(world.settle(), @r#"
+     1. create container 000000000004_shop-api-1, because environment changed
+     2. stop container shop-api-1, because a new container takes its place [after 1]
+     3. remove container shop-api-1, because a new container takes its place [after 2]
+     4. rename container 000000000004_shop-api-1 to shop-api-1, because it takes the place of the old one [after 3]
+     5. start container shop-api-1, because it takes the place of the old one [after 4]
+    unchanged: db, migrate, web
+    "#);
+}
+
+#[test]
+fn a_changed_file_rebuilds_only_who_reads_it() {
+    let mut world = shop();
+    world.settle();
+    world.reads("web", &[("file index.html", "2")], &["debian:bookworm-slim"]);
+    assert_snapshot!(world.settle(), @r#"
+     1. build web, because index.html changed
+     2. create container 000000000005_shop-web-1, because index.html changed [after 1]
+     3. stop container shop-web-1, because a new container takes its place [after 2]
+     4. remove container shop-web-1, because a new container takes its place [after 3]
+     5. rename container 000000000005_shop-web-1 to shop-web-1, because it takes the place of the old one [after 4]
+     6. start container shop-web-1, because it takes the place of the old one [after 5]
+    unchanged: db, migrate, api
+    "#);
+}
+
+#[test]
+fn back_on_a_branch_that_was_built_nothing_is_built() {
+    let mut world = shop();
+    world.settle();
+    world.reads("web", &[("file index.html", "2")], &[]);
+    world.settle();
+    world.reads("web", &[("file index.html", "1")], &["debian:bookworm-slim"]);
+    assert_snapshot!(world.settle(), @r#"
+     1. tag hob-build:111bf1c7fb9661eafddefd263ee7ce97a91782dd as shop-web, because the image is there and its name points elsewhere
+     2. create container 000000000006_shop-web-1, because index.html changed [after 1]
+     3. stop container shop-web-1, because a new container takes its place [after 2]
+     4. remove container shop-web-1, because a new container takes its place [after 3]
+     5. rename container 000000000006_shop-web-1 to shop-web-1, because it takes the place of the old one [after 4]
+     6. start container shop-web-1, because it takes the place of the old one [after 5]
+    unchanged: db, migrate, api
+    "#);
+}
+
+#[test]
+fn what_was_synced_counts_as_built() {
+    let mut world = shop();
+    world.settle();
+    world.reads("web", &[("file index.html", "2")], &["debian:bookworm-slim"]);
+    let Some(WantedImage::Built(inputs)) = world.wanted.images.get("web") else { panic!("web is built") };
+    let digest = inputs.digest.clone();
+    let id = world.container("shop-web-1").id.clone();
+    world.synced.insert(id, digest);
+    let plan = world.up();
+    assert!(!plan.steps.iter().any(|s| matches!(s.op, Op::Create(_))), "the container stays:\n{plan}");
+}
+
+#[test]
+fn dependents_restart_only_where_the_manifest_says_so() {
+    let mut world = shop();
+    world.service("web").depends_on.get_mut("api").unwrap().restart = true;
+    world.settle();
+    world.service("api").command = Some(vec!["serve".into()]);
+    assert_snapshot!(world.settle(), @r#"
+     1. create container 000000000004_shop-api-1, because command changed
+     2. stop container shop-api-1, because a new container takes its place [after 1]
+     3. remove container shop-api-1, because a new container takes its place [after 2]
+     4. rename container 000000000004_shop-api-1 to shop-api-1, because it takes the place of the old one [after 3]
+     5. start container shop-api-1, because it takes the place of the old one [after 4]
+     6. restart container shop-web-1, because api is recreated or restarted [after 5]
+    unchanged: db, migrate
+    "#);
+}
+
+#[test]
+fn a_changed_network_takes_its_containers_along() {
+    let mut world = World::new(json!({
+        "name": "shop",
+        "networks": {"default": {"name": "shop_default", "ipam": {}}},
+        "services": {"a": {"image": "busybox", "networks": {"default": null}}}
+    }));
+    world.settle();
+    world.project.networks.get_mut("default").unwrap().internal = true;
+    assert_snapshot!(world.settle(), @r#"
+    1. stop container shop-a-1, because network shop_default is made again
+    2. remove container shop-a-1, because network shop_default is made again [after 1]
+    3. remove network shop_default, because the settings of network shop_default changed [after 2]
+    4. create network shop_default, because it takes the place of the old one [after 3]
+    5. create container shop-a-1, because network shop_default is made again [after 4]
+    6. start container shop-a-1, because it has no container [after 5]
+    "#);
+}
+
+#[test]
+fn scale_adds_and_removes_the_last() {
+    let mut world = World::new(json!({"name": "s", "services": {"a": {"image": "busybox", "scale": 3}}}));
+    world.settle();
+    world.service("a").scale = Some(1);
+    assert_snapshot!(world.settle(), @r#"
+    1. stop container s-a-2, because the service has 1 replicas
+    2. remove container s-a-2, because the service has 1 replicas [after 1]
+    3. stop container s-a-3, because the service has 1 replicas
+    4. remove container s-a-3, because the service has 1 replicas [after 3]
+    "#);
+}
+
+#[test]
+fn an_interrupted_recreation_is_put_right() {
+    let mut world = World::new(json!({"name": "s", "services": {"a": {"image": "busybox"}}}));
+    world.settle();
+    world.service("a").command = Some(vec!["true".into()]);
+    let plan = world.up();
+    // hob was killed after the new container was made and before the old one was stopped.
+    let cut = Plan { steps: plan.steps[..1].to_vec(), ..Plan::default() };
+    world.apply(&cut);
+    assert_snapshot!(world.settle(), @r#"
+    1. stop container s-a-1, because another container of the service has its number
+    2. remove container s-a-1, because another container of the service has its number [after 1]
+    3. rename container 000000000001_s-a-1 to s-a-1, because it takes the place of the old one
+    4. start container s-a-1, because it was never started [after 3]
+    "#);
+    assert_eq!(world.observed.containers.len(), 1);
+    assert_eq!(world.observed.containers[0].name, "s-a-1");
+}
+
+#[test]
+fn a_stopped_container_is_started_and_a_completed_job_is_not() {
+    let mut world = shop();
+    world.settle();
+    world.container("shop-db-1").state = ContainerState::Exited(137);
+    world.container("shop-db-1").health = None;
+    assert_snapshot!(world.settle(), @r#"
+     1. start container shop-db-1, because it exited with 137
+    unchanged: migrate, api, web
+    "#);
+}
+
+#[test]
+fn a_base_that_is_another_service_is_built_first() {
+    let mut world = World::new(json!({
+        "name": "s",
+        "services": {"app": {"build": {"context": "/app"}}, "base": {"build": {"context": "/base"}}}
+    }));
+    world.reads("app", &[("file a", "1")], &["s-base:latest"]);
+    world.reads("base", &[("file b", "1")], &[]);
+    assert_snapshot!(world.settle(), @r#"
+    1. build base, because no image was built from what its build reads
+    2. build app, because no image was built from what its build reads [after 1]
+    3. create container s-app-1, because it has no container [after 2]
+    4. start container s-app-1, because it has no container [after 3]
+    5. create container s-base-1, because it has no container [after 1]
+    6. start container s-base-1, because it has no container [after 5]
+    "#);
+}
+
+#[test]
+fn orphans_are_named_and_removed_on_request() {
+    let mut world = shop();
+    world.settle();
+    world.project.services.shift_remove("web");
+    assert_snapshot!(world.up(), @r#"
+    unchanged: db, migrate, api
+    note: containers of services that are not in the manifest: shop-web-1; --remove-orphans removes them
+    "#);
+    let options = UpOptions { remove_orphans: true, ..UpOptions::default() };
+    assert_snapshot!(world.plan(&options), @r#"
+     1. stop container shop-web-1, because its service is not in the manifest
+     2. remove container shop-web-1, because its service is not in the manifest [after 1]
+    unchanged: db, migrate, api
+    "#);
+}
+
+#[test]
+fn flags_force_and_forbid() {
+    let mut world = World::new(json!({"name": "s", "services": {"a": {"image": "busybox"}}}));
+    world.settle();
+    let force = UpOptions { recreate: Recreate::Always, ..UpOptions::default() };
+    assert!(world.plan(&force).to_string().contains("--force-recreate"));
+    world.service("a").command = Some(vec!["true".into()]);
+    let never = UpOptions { recreate: Recreate::Never, ..UpOptions::default() };
+    assert!(world.plan(&never).is_empty());
+    let create = UpOptions { no_start: true, ..UpOptions::default() };
+    assert!(!world.plan(&create).steps.iter().any(|s| matches!(s.op, Op::Start { .. })));
+}
+
+#[test]
+fn only_what_is_asked_for_and_what_it_needs() {
+    let world = shop();
+    let options = UpOptions { services: vec!["migrate".into()], ..UpOptions::default() };
+    let plan = world.plan(&options);
+    let services: BTreeSet<_> = plan.steps.iter().filter_map(|s| s.service.as_deref()).collect();
+    assert_eq!(services, BTreeSet::from(["db", "migrate"]));
+    let alone = UpOptions { no_deps: true, ..options };
+    let services: BTreeSet<_> = world.plan(&alone).steps.iter().filter_map(|s| s.service.clone()).collect();
+    assert_eq!(services, BTreeSet::from(["migrate".into()]));
+}
+
+#[test]
+fn wait_ends_with_every_service_ready() {
+    let mut world = shop();
+    let options = UpOptions { wait: true, ..UpOptions::default() };
+    let text = world.plan(&options).to_string();
+    assert!(text.contains("wait until shop-web-1 is ready"), "{text}");
+    world.settle();
+    assert!(world.plan(&options).is_empty(), "{}", world.plan(&options));
+}
+
+#[test]
+fn what_is_external_must_be_there() {
+    let mut world = shop();
+    world.project.networks.get_mut("default").unwrap().external = true;
+    world.project.volumes.get_mut("data").unwrap().external = true;
+    let input = Input {
+        project: &world.project,
+        wanted: &world.wanted,
+        observed: &world.observed,
+        history: &world.history,
+        synced: &world.synced,
+    };
+    let errors = up(input, &UpOptions::default()).unwrap_err();
+    let paths: Vec<_> = errors.iter().map(|e| e.path.as_str()).collect();
+    assert_eq!(paths, ["networks.default", "volumes.data"], "both are named in one run");
+}
+
+#[test]
+fn down_stops_in_reverse_and_keeps_data_unless_asked() {
+    let mut world = shop();
+    world.settle();
+    let plan = down(&world.project, &world.observed, &DownOptions::default());
+    assert_snapshot!(plan, @r#"
+    1. stop container shop-web-1, because down was asked for
+    2. stop container shop-api-1, because down was asked for [after 1]
+    3. stop container shop-db-1, because down was asked for [after 2]
+    4. remove container shop-db-1, because down was asked for [after 3]
+    5. remove container shop-migrate-1, because down was asked for [after 2]
+    6. remove container shop-api-1, because down was asked for [after 2]
+    7. remove container shop-web-1, because down was asked for [after 1]
+    8. remove network shop_default, because down was asked for [after 4, 5, 6, 7]
+    "#);
+    let all = DownOptions { volumes: true, images: Images::Local, ..DownOptions::default() };
+    let plan = down(&world.project, &world.observed, &all);
+    world.apply(&plan);
+    assert!(world.observed.containers.is_empty() && world.observed.networks.is_empty());
+    assert!(world.observed.volumes.is_empty(), "-v removes the volume");
+    assert!(world.observed.images.contains_key("postgres:16"), "--rmi local keeps what was pulled");
+    assert!(!world.observed.images.contains_key("shop-web"));
+}
+
+#[test]
+fn down_leaves_the_neighbour_alone() {
+    let mut world = shop();
+    world.settle();
+    world.project.services.shift_remove("web");
+    let plan = down(&world.project, &world.observed, &DownOptions::default());
+    let text = plan.to_string();
+    assert!(!text.contains("remove container shop-web-1"), "{text}");
+    assert!(text.contains("network shop_default stays"), "{text}");
+}
+
+#[test]
+fn stop_start_and_restart_keep_the_order() {
+    let mut world = shop();
+    world.settle();
+    assert_snapshot!(stop(&world.project, &world.observed, &[], None, "stop"), @r#"
+    1. stop container shop-web-1, because stop was asked for
+    2. stop container shop-api-1, because stop was asked for [after 1]
+    3. stop container shop-db-1, because stop was asked for [after 2]
+    "#);
+    assert_snapshot!(restart(&world.project, &world.observed, &["api".into()], None), @"1. restart container shop-api-1, because restart was asked for");
+    let stopped = stop(&world.project, &world.observed, &["web".into()], None, "stop");
+    world.apply(&stopped);
+    assert_snapshot!(start(&world.project, &world.observed, &["web".into()]), @"1. start container shop-web-1, because start was asked for");
+}
+
+#[test]
+fn a_cycle_is_refused() {
+    let mut world = shop();
+    world.service("db").depends_on.insert("web".into(), Dependency::default());
+    let input = Input {
+        project: &world.project,
+        wanted: &world.wanted,
+        observed: &world.observed,
+        history: &world.history,
+        synced: &world.synced,
+    };
+    let errors = up(input, &UpOptions::default()).unwrap_err();
+    assert!(errors[0].text.contains("dependency cycle: "), "{}", errors[0].text);
+}

@@ -1,0 +1,240 @@
+//! What `tty` and `plain` have in common: everything that is said once and stays, from logs to the final summary.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+
+use crate::event::{Event, Message, PlannedStep, Reloaded};
+use crate::model::ServiceName;
+
+use super::clean::{clean, clean_text};
+use super::message::{self, Severity};
+use super::options::Settings;
+use super::palette::{DIM, Palette, paint};
+use super::prefix::Prefixes;
+use super::streams::Streams;
+use super::summary;
+use super::table;
+
+/// State that lives as long as the renderer, and the streams.
+pub(super) struct Common {
+    pub settings: Settings,
+    pub streams: Streams,
+    palette: Palette,
+    prefixes: Prefixes,
+    width: usize,
+    urls: IndexMap<ServiceName, Vec<String>>,
+    urls_shown: bool,
+    running: BTreeSet<usize>,
+    /// Messages of failed steps. They are shown when the other steps have come to their end, so that a build's whole
+    /// output stands last and not in the middle of what others say.
+    failures: Vec<Message>,
+    /// Messages of failed steps that were shown: the same as an error of the command is not shown again.
+    told: Vec<Message>,
+}
+
+impl Common {
+    pub fn new(settings: &Settings, streams: Streams) -> Self {
+        Self {
+            settings: settings.clone(),
+            streams,
+            palette: Palette::default(),
+            prefixes: Prefixes::default(),
+            width: 0,
+            urls: IndexMap::new(),
+            urls_shown: false,
+            running: BTreeSet::new(),
+            failures: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+
+    /// Shows an event that both renderers show alike. Others are left to them.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Log { service, container, number, line, .. } => self.log(service, container, *number, line),
+            Event::Table { head, rows } => {
+                for line in table::lines(head, rows, self.settings.out_color) {
+                    self.streams.out(&line);
+                }
+            }
+            Event::Output { text } => self.output(text),
+            Event::Notice { text } => {
+                let text = clean_text(text, false).into_owned();
+                self.streams.err(&text);
+            }
+            Event::Warning(message) => self.message(Severity::Warning, message),
+            Event::Error(message) => self.error(message),
+            Event::Plan { steps, unchanged, dry_run } => self.plan(steps, unchanged, *dry_run),
+            Event::Url { service, url } => self.url(service, url),
+            Event::Ready { services, took_ms } => self.ready(*services, *took_ms),
+            Event::Watching { services, folders } => {
+                let folders = summary::counted(*folders, "folder");
+                let text = format!("watching {} in {folders}", summary::names(services));
+                self.dim(&text);
+            }
+            Event::Reloaded(reloaded) => self.reloaded(reloaded),
+            Event::Stopping { why, forced } => {
+                self.show_failures();
+                let why = clean(why, false);
+                let text = match (forced, &*why) {
+                    (true, _) => format!("killing what is left ({why})"),
+                    (false, "Ctrl-C") => "stopping (Ctrl-C); once more kills".to_owned(),
+                    (false, _) => format!("stopping ({why})"),
+                };
+                self.streams.err(&text);
+            }
+            Event::StepStarted { step, .. } => {
+                self.running.insert(*step);
+            }
+            Event::StepDone { step, .. } => self.step_over(*step),
+            Event::StepFailed { step, message, .. } => {
+                self.failures.push(message.clone());
+                self.step_over(*step);
+            }
+            Event::Hello { .. }
+            | Event::StepHeld { .. }
+            | Event::StepSkipped { .. }
+            | Event::Pulling { .. }
+            | Event::BuildStep { .. }
+            | Event::BuildTransfer { .. }
+            | Event::BuildOutput { .. }
+            | Event::BuildStepDone { .. }
+            | Event::State { .. } => {}
+        }
+    }
+
+    /// A service's name in its colour, as wide as every other.
+    pub fn column(&mut self, service: Option<&ServiceName>) -> String {
+        let Some(service) = service else { return " ".repeat(self.width) };
+        let name = clean(service, false);
+        let own = console::measure_text_width(&name);
+        self.width = self.width.max(own);
+        let pad = self.width - own;
+        format!("{}{:pad$}", paint(&name, self.palette.color(service), self.settings.err_color), "")
+    }
+
+    /// A line about a service on standard error.
+    pub fn say(&mut self, service: Option<&ServiceName>, text: &str) {
+        let column = self.column(service);
+        let gap = if column.is_empty() { "" } else { "  " };
+        self.streams.err(&format!("{column}{gap}{text}"));
+    }
+
+    /// Text that is not important.
+    pub fn dim(&mut self, text: &str) {
+        let text = paint(text, DIM, self.settings.err_color);
+        self.streams.err(&text);
+    }
+
+    /// A message on standard error.
+    pub fn message(&mut self, severity: Severity, message: &Message) {
+        let relative_to = self.settings.relative_to.as_deref();
+        for line in message::lines(severity, message, relative_to, self.settings.err_color) {
+            self.streams.err(&line);
+        }
+    }
+
+    /// Shows what is held back until the end.
+    pub fn show_failures(&mut self) {
+        for message in std::mem::take(&mut self.failures) {
+            self.message(Severity::Error, &message);
+            self.told.push(message);
+        }
+    }
+
+    fn step_over(&mut self, step: usize) {
+        self.running.remove(&step);
+        if self.running.is_empty() {
+            self.show_failures();
+        }
+    }
+
+    fn error(&mut self, message: &Message) {
+        if self.told.contains(message) {
+            return;
+        }
+        let held = self.failures.contains(message);
+        self.show_failures();
+        if !held {
+            self.message(Severity::Error, message);
+        }
+    }
+
+    fn log(&mut self, service: &ServiceName, container: &str, number: u32, line: &str) {
+        let line = clean(line, self.settings.out_color);
+        if !self.settings.log_prefix {
+            self.streams.out(&line);
+            return;
+        }
+        let prefix = self.prefixes.of(service, container, number);
+        let color = self.settings.out_color && self.settings.log_color;
+        let prefix = paint(&clean(&prefix, false), self.palette.color(service), color);
+        self.streams.out(&format!("{prefix}{line}"));
+    }
+
+    fn output(&mut self, text: &str) {
+        // Into a file or a program goes exactly what the command gave; a terminal is not driven by it.
+        if self.settings.out_tty {
+            let text = clean_text(text, self.settings.out_color).into_owned();
+            self.streams.out_text(&text);
+        } else {
+            self.streams.out_text(text);
+        }
+    }
+
+    fn plan(&mut self, steps: &[PlannedStep], unchanged: &[ServiceName], dry_run: bool) {
+        self.show_failures();
+        self.told.clear();
+        self.running.clear();
+        let services: BTreeSet<&ServiceName> =
+            steps.iter().filter_map(|step| step.service.as_ref()).chain(unchanged).collect();
+        self.palette.assign(services.iter().map(|service| service.as_str()));
+        self.prefixes.expect(services.iter().copied());
+        let widest = services.iter().map(|service| console::measure_text_width(service)).max();
+        self.width = self.width.max(widest.unwrap_or_default());
+        if dry_run {
+            for line in summary::dry_run(steps, unchanged) {
+                self.streams.out(&line);
+            }
+        } else if steps.is_empty() {
+            self.dim(&summary::nothing_to_do(unchanged));
+        } else if !unchanged.is_empty() {
+            self.dim(&format!("unchanged: {}", summary::names(unchanged)));
+        }
+    }
+
+    fn url(&mut self, service: &ServiceName, url: &str) {
+        let urls = self.urls.entry(service.clone()).or_default();
+        if !urls.iter().any(|known| known == url) {
+            urls.push(url.to_owned());
+            // After the summary a new address would not be seen otherwise.
+            if self.urls_shown {
+                let text = clean(url, false).into_owned();
+                self.say(Some(service), &text);
+            }
+        }
+    }
+
+    fn ready(&mut self, services: usize, took_ms: u64) {
+        self.show_failures();
+        let urls = if self.urls_shown { IndexMap::new() } else { self.urls.clone() };
+        self.urls_shown = true;
+        let color = self.settings.err_color;
+        let lines = summary::ready(services, took_ms, &urls, |service| self.column(Some(service)), color);
+        for line in lines {
+            self.streams.err(&line);
+        }
+    }
+
+    fn reloaded(&mut self, reloaded: &Reloaded) {
+        if let Some(error) = &reloaded.error {
+            let text = format!("{}  {} failed", summary::files(reloaded), clean(&reloaded.action, false));
+            self.say(Some(&reloaded.service), text.trim_start());
+            self.message(Severity::Error, error);
+        } else {
+            let text = summary::reloaded(reloaded, self.settings.timings, self.settings.err_color);
+            self.say(Some(&reloaded.service), &text);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What is going on right now: steps of the plan, builds, pulls. `tty` draws it, `plain` speaks of what takes long.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use crate::event::Event;
+use crate::model::ServiceName;
+
+/// Everything that has begun and has not ended.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    pub steps: BTreeMap<usize, Step>,
+    pub builds: IndexMap<Vec<ServiceName>, Build>,
+    pub pulls: IndexMap<String, Pull>,
+}
+
+/// A step of the plan.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub what: String,
+    pub service: Option<ServiceName>,
+    pub reason: String,
+    pub since: Duration,
+    /// What it waits for.
+    pub held: Option<String>,
+    /// When something was last said of it.
+    pub said: Duration,
+}
+
+/// A build and its steps that run.
+#[derive(Debug, Default)]
+pub(super) struct Build {
+    pub running: IndexMap<String, BuildStep>,
+    /// Steps that have ended, without those that the builder adds by itself.
+    pub done: usize,
+    pub cached: usize,
+}
+
+/// A step of a build.
+#[derive(Debug)]
+pub(super) struct BuildStep {
+    pub name: String,
+    pub since: Duration,
+    pub said: Duration,
+    /// What is counted, how much is done, and of how much.
+    pub transfer: Option<(String, u64, u64)>,
+    /// The last line that it wrote.
+    pub last: String,
+}
+
+/// A pull of an image.
+#[derive(Debug)]
+pub(super) struct Pull {
+    pub since: Duration,
+    pub said: Duration,
+    pub current: u64,
+    pub total: u64,
+}
+
+/// A step that has ended, with the counts of the build that it was.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub step: Option<Step>,
+    pub build: Option<(usize, usize)>,
+}
+
+impl Live {
+    /// Nothing is going on.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.pulls.is_empty() && self.builds.values().all(|build| build.running.is_empty())
+    }
+
+    /// Takes note of an event that begins something or tells more of it. What ends a step is told by `end`.
+    pub fn event(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::Plan { dry_run: false, .. } => *self = Self::default(),
+            Event::StepStarted { step, what, service, reason } => {
+                let (what, service, reason) = (what.clone(), service.clone(), reason.clone());
+                self.steps.insert(*step, Step { what, service, reason, since: now, held: None, said: now });
+            }
+            Event::StepHeld { step, why, .. } => {
+                if let Some(step) = self.steps.get_mut(step) {
+                    step.held = Some(why.clone());
+                }
+            }
+            Event::Pulling { image, current, total } => {
+                let new = Pull { since: now, said: now, current: 0, total: 0 };
+                let pull = self.pulls.entry(image.clone()).or_insert(new);
+                (pull.current, pull.total) = (*current, *total);
+            }
+            Event::BuildStep { services, step, name } => {
+                let build = self.builds.entry(services.clone()).or_default();
+                let new =
+                    || BuildStep { name: name.clone(), since: now, said: now, transfer: None, last: String::new() };
+                // A build that was given up for a newer one leaves its steps without an end.
+                build.running.retain(|id, running| id == step || running.name != *name);
+                build.running.entry(step.clone()).or_insert_with(new);
+            }
+            Event::BuildTransfer { services, step, what, current, total } => {
+                if let Some(step) = self.build_step(services, step) {
+                    step.transfer = Some((what.clone(), *current, *total));
+                }
+            }
+            Event::BuildOutput { services, step, line } => {
+                if let Some(step) = self.build_step(services, step)
+                    && !line.trim().is_empty()
+                {
+                    step.last.clone_from(line);
+                }
+            }
+            Event::BuildStepDone { services, step, name, cached, .. } => {
+                let build = self.builds.entry(services.clone()).or_default();
+                build.running.shift_remove(step);
+                if !internal(name) {
+                    build.done += 1;
+                    build.cached += usize::from(*cached);
+                }
+            }
+            Event::Reloaded(reloaded) => self.builds.retain(|services, _| !services.contains(&reloaded.service)),
+            // The command is over or is being ended: what has not told its end will not.
+            Event::Stopping { .. } => {
+                self.builds.clear();
+                self.pulls.clear();
+                self.steps.clear();
+            }
+            _ => {}
+        }
+    }
+
+    /// A step has ended, and what belonged to it.
+    pub fn end(&mut self, number: usize) -> Ended {
+        let Some(step) = self.steps.remove(&number) else { return Ended { step: None, build: None } };
+        let build = self.key_of_build(&step).and_then(|key| self.builds.shift_remove(&key));
+        self.pulls.retain(|image, _| !step.what.contains(image.as_str()));
+        Ended { step: Some(step), build: build.map(|build| (build.done, build.cached)) }
+    }
+
+    /// The build that a step of the plan is.
+    pub fn build_of(&self, step: &Step) -> Option<&Build> {
+        self.builds.get(&self.key_of_build(step)?)
+    }
+
+    /// The pull that a step of the plan is.
+    pub fn pull_of(&self, step: &Step) -> Option<&Pull> {
+        self.pulls.iter().find_map(|(image, pull)| step.what.contains(image.as_str()).then_some(pull))
+    }
+
+    /// Builds that no step of the plan speaks of, such as those of a watch.
+    pub fn other_builds(&self) -> impl Iterator<Item = (&[ServiceName], &Build)> {
+        let of_steps: Vec<_> = self.steps.values().filter_map(|step| self.key_of_build(step)).collect();
+        let other = self.builds.iter().filter(move |(key, build)| !of_steps.contains(key) && !build.running.is_empty());
+        other.map(|(key, build)| (key.as_slice(), build))
+    }
+
+    /// Pulls that no step of the plan speaks of.
+    pub fn other_pulls(&self) -> impl Iterator<Item = (&str, &Pull)> {
+        let other = self.pulls.iter().filter(|(image, _)| !self.steps.values().any(|step| step.what.contains(*image)));
+        other.map(|(image, pull)| (image.as_str(), pull))
+    }
+
+    fn key_of_build(&self, step: &Step) -> Option<Vec<ServiceName>> {
+        let service = step.service.as_ref().filter(|_| step.what.starts_with("build"))?;
+        self.builds.keys().find(|services| services.contains(service)).cloned()
+    }
+
+    fn build_step(&mut self, services: &[ServiceName], step: &str) -> Option<&mut BuildStep> {
+        self.builds.get_mut(services)?.running.get_mut(step)
+    }
+}
+
+/// Steps that the builder adds by itself, such as reading the Dockerfile.
+pub(super) fn internal(name: &str) -> bool {
+    name.starts_with("[internal]") || name.starts_with("[auth]")
+}

@@ -1,0 +1,160 @@
+//! One line for each change, for logs of CI jobs and for terminals without a cursor. What takes long says so every
+//! now and then, so that a job is not taken for dead.
+
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::model::ServiceName;
+
+use super::Render;
+use super::clean::clean;
+use super::common::Common;
+use super::fields::{millis, seconds, transfer};
+use super::live::{Live, Step, internal};
+use super::message::aside;
+use super::options::Settings;
+use super::streams::Streams;
+use super::summary::names;
+
+/// After so long without a word, what is still going on is said again.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+pub(super) struct Plain {
+    common: Common,
+    live: Live,
+}
+
+impl Plain {
+    pub fn new(settings: &Settings, streams: Streams) -> Self {
+        Self { common: Common::new(settings, streams), live: Live::default() }
+    }
+
+    fn say(&mut self, service: Option<&ServiceName>, text: &str) {
+        let text = clean(text, false).into_owned();
+        self.common.say(service, &text);
+    }
+
+    fn held(&mut self, number: usize, why: &str, now: Duration) {
+        // Only the first hold is a change; the rest is progress, for the heartbeat.
+        if let Some(step) = self.live.steps.get_mut(&number)
+            && step.held.is_none()
+        {
+            step.said = now;
+            let (service, text) = (step.service.clone(), format!("{} waits: {why}", step.what));
+            self.say(service.as_ref(), &text);
+        }
+    }
+
+    fn build_step_done(&mut self, services: &[ServiceName], name: &str, how: &str) {
+        if self.common.settings.verbose || !internal(name) {
+            self.say(services.first(), &format!("{name}: {how}"));
+        }
+    }
+}
+
+impl Render for Plain {
+    fn event(&mut self, event: Event, now: Duration) {
+        match &event {
+            Event::StepStarted { what, service, reason, .. } => {
+                let text = format!("{}{}", clean(what, false), aside(reason, self.common.settings.err_color));
+                self.common.say(service.as_ref(), &text);
+            }
+            Event::StepHeld { step, why, .. } => self.held(*step, why, now),
+            Event::StepDone { step, what, service, took_ms } => {
+                self.live.end(*step);
+                self.say(service.as_ref(), &format!("{what}: done in {}", millis(*took_ms)));
+            }
+            Event::StepFailed { step, what, service, .. } => {
+                self.live.end(*step);
+                self.say(service.as_ref(), &format!("{what}: failed"));
+            }
+            Event::StepSkipped { step, what, service, because } => {
+                self.live.end(*step);
+                self.say(service.as_ref(), &format!("{what}: skipped, because {because}"));
+            }
+            Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
+                let line = clean(line, self.common.settings.err_color).into_owned();
+                self.common.say(services.first(), &format!("# {line}"));
+            }
+            Event::BuildStepDone { services, name, cached, took_ms, error, .. } => match error {
+                Some(_) => self.build_step_done(services, name, "failed"),
+                None if *cached => self.build_step_done(services, name, "cached"),
+                None => self.build_step_done(services, name, &format!("done in {}", millis(*took_ms))),
+            },
+            Event::State { service, state, .. } => self.say(Some(service), state),
+            _ => {}
+        }
+        self.live.event(&event, now);
+        self.common.event(&event);
+        if self.common.streams.full() {
+            self.common.streams.flush();
+        }
+    }
+
+    fn flush(&mut self, _: Duration) {
+        self.common.streams.flush();
+    }
+
+    fn next_tick(&self, now: Duration) -> Option<Duration> {
+        let said = said(&self.live).min()?;
+        Some((said + HEARTBEAT).saturating_sub(now))
+    }
+
+    fn tick(&mut self, now: Duration) {
+        for line in heartbeat(&mut self.live, now) {
+            self.common.streams.err(&clean(&line, false));
+        }
+        self.common.streams.flush();
+    }
+
+    fn release(&mut self, _: Duration) {
+        self.common.show_failures();
+        self.common.streams.flush();
+    }
+}
+
+/// When something was last said, of everything that is going on.
+fn said(live: &Live) -> impl Iterator<Item = Duration> {
+    let steps = live.steps.values().map(|step| step.said);
+    let builds = live.builds.values().flat_map(|build| build.running.values().map(|step| step.said));
+    steps.chain(builds).chain(live.pulls.values().map(|pull| pull.said))
+}
+
+/// What has been going on for so long that it should be said.
+fn heartbeat(live: &mut Live, now: Duration) -> Vec<String> {
+    let due = |said: Duration| now.saturating_sub(said) >= HEARTBEAT;
+    let since = |since: Duration| seconds(now.saturating_sub(since).as_secs());
+    let mut lines = Vec::new();
+    // A build and a pull speak for their step.
+    let told = |live: &Live, step: &Step| {
+        live.build_of(step).is_some_and(|build| !build.running.is_empty()) || live.pull_of(step).is_some()
+    };
+    let told: Vec<usize> = live.steps.iter().filter(|(_, step)| told(live, step)).map(|(number, _)| *number).collect();
+    for (services, build) in &mut live.builds {
+        for step in build.running.values_mut() {
+            if due(step.said) {
+                step.said = now;
+                lines.push(format!("still building {}: {} ({})", names(services), step.name, since(step.since)));
+            }
+        }
+    }
+    for (image, pull) in &mut live.pulls {
+        if due(pull.said) {
+            pull.said = now;
+            let bytes = transfer(pull.current, pull.total);
+            lines.push(format!("still pulling {image}: {bytes} ({})", since(pull.since)));
+        }
+    }
+    for (number, step) in &mut live.steps {
+        if due(step.said) {
+            step.said = now;
+            if told.contains(number) {
+                continue;
+            }
+            let service = step.service.as_ref().map(|service| format!("{service}: ")).unwrap_or_default();
+            let held = step.held.as_ref().map(|why| format!(" waits: {why}")).unwrap_or_default();
+            lines.push(format!("still {service}{}{held} ({})", step.what, since(step.since)));
+        }
+    }
+    lines
+}

@@ -1,0 +1,115 @@
+//! The two streams and what waits to be written to them.
+//!
+//! Lines are collected, in order over both streams, and written in large pieces when `flush` is called. A stream
+//! whose reader has gone (a broken pipe) takes no more, and that is no error.
+
+use std::io::Write;
+use std::sync::Arc;
+
+/// A flood is written in pieces of about this size, so that memory stays bounded.
+const PIECE: usize = 64 * 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    Out,
+    Err,
+}
+
+/// Standard output and standard error.
+pub(super) struct Streams {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    out_closed: bool,
+    err_closed: bool,
+    on_closed: Option<Arc<dyn Fn() + Send + Sync>>,
+    waiting: Vec<(Which, String)>,
+    size: usize,
+}
+
+impl Streams {
+    pub fn new(
+        out: Box<dyn Write + Send>,
+        err: Box<dyn Write + Send>,
+        on_closed: Option<Arc<dyn Fn() + Send + Sync>>,
+    ) -> Self {
+        Self { out, err, out_closed: false, err_closed: false, on_closed, waiting: Vec::new(), size: 0 }
+    }
+
+    /// A line for standard output.
+    pub fn out(&mut self, line: &str) {
+        self.add(Which::Out, line, true);
+    }
+
+    /// Text for standard output; a line end is added where it has none.
+    pub fn out_text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.add(Which::Out, text, !text.ends_with('\n'));
+        }
+    }
+
+    /// A line for standard error.
+    pub fn err(&mut self, line: &str) {
+        self.add(Which::Err, line, true);
+    }
+
+    /// Text for standard error as it is.
+    pub fn err_text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.add(Which::Err, text, false);
+        }
+    }
+
+    /// Text for standard error before everything that waits.
+    pub fn err_first(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.waiting.insert(0, (Which::Err, text.to_owned()));
+        }
+    }
+
+    fn add(&mut self, which: Which, text: &str, end: bool) {
+        if !matches!(self.waiting.last(), Some((last, _)) if *last == which) {
+            self.waiting.push((which, String::new()));
+        }
+        if let Some((_, waiting)) = self.waiting.last_mut() {
+            waiting.push_str(text);
+            if end {
+                waiting.push('\n');
+            }
+        }
+        self.size += text.len() + 1;
+    }
+
+    /// Something waits.
+    pub fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Something waits for standard error.
+    pub fn err_waits(&self) -> bool {
+        self.waiting.iter().any(|(which, _)| *which == Which::Err)
+    }
+
+    /// So much waits that it should be written now.
+    pub fn full(&self) -> bool {
+        self.size > PIECE
+    }
+
+    /// Writes what waits.
+    pub fn flush(&mut self) {
+        self.size = 0;
+        for (which, text) in self.waiting.drain(..) {
+            let (writer, closed) = match which {
+                Which::Out => (&mut self.out, &mut self.out_closed),
+                Which::Err => (&mut self.err, &mut self.err_closed),
+            };
+            if !*closed {
+                *closed = writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).is_err();
+            }
+        }
+        if self.out_closed
+            && let Some(on_closed) = self.on_closed.take()
+        {
+            on_closed();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Sentences about several services: the plan, what is up, what a save did.
+
+use std::fmt::Display;
+
+use indexmap::IndexMap;
+
+use crate::event::{PlannedStep, Reloaded};
+use crate::model::ServiceName;
+
+use super::clean::clean;
+use super::fields::{micros, millis};
+use super::message::aside;
+use super::palette::{BOLD, DIM, DONE, paint};
+use super::table;
+
+/// More names than these are counted.
+const NAMED: usize = 8;
+
+/// `api, db and web`, or `12 services`.
+pub(super) fn names(services: &[ServiceName]) -> String {
+    match services {
+        [] => "no service".to_owned(),
+        [one] => clean(one, false).into_owned(),
+        [first @ .., last] if services.len() <= NAMED => {
+            let first: Vec<_> = first.iter().map(|name| clean(name, false)).collect();
+            format!("{} and {}", first.join(", "), clean(last, false))
+        }
+        _ => counted(services.len(), "service"),
+    }
+}
+
+/// `1 service`, `2 services`.
+pub(super) fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What a plan without steps says.
+pub(super) fn nothing_to_do(unchanged: &[ServiceName]) -> String {
+    match unchanged {
+        [] => "nothing to do".to_owned(),
+        [_] => format!("nothing to do: {} is as it should be", names(unchanged)),
+        _ => format!("nothing to do: {} are as they should be", names(unchanged)),
+    }
+}
+
+/// A plan that is printed and not carried out.
+pub(super) fn dry_run(steps: &[PlannedStep], unchanged: &[ServiceName]) -> Vec<String> {
+    if steps.is_empty() {
+        return vec![nothing_to_do(unchanged)];
+    }
+    let head = ["STEP", "SERVICE", "WHAT", "WHY", "AFTER"].map(String::from);
+    let rows: Vec<Vec<String>> = steps
+        .iter()
+        .map(|step| {
+            let after: Vec<String> = step.after.iter().map(ToString::to_string).collect();
+            let service = step.service.as_deref().unwrap_or("-").to_owned();
+            vec![step.step.to_string(), service, step.what.clone(), step.reason.clone(), after.join(", ")]
+        })
+        .collect();
+    let mut lines = table::lines(&head, &rows, false);
+    if !unchanged.is_empty() {
+        lines.push(format!("unchanged: {}", names(unchanged)));
+    }
+    lines
+}
+
+/// The last lines of `up`. `column` lays out a service's name.
+pub(super) fn ready(
+    services: usize,
+    took_ms: u64,
+    urls: &IndexMap<ServiceName, Vec<String>>,
+    mut column: impl FnMut(&ServiceName) -> String,
+    color: bool,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (service, urls) in urls {
+        for url in urls {
+            lines.push(format!("{}  {}", column(service), paint(&clean(url, false), BOLD, color)));
+        }
+    }
+    let ready = paint("ready:", DONE, color);
+    lines.push(format!("{ready} {} in {}", counted(services, "service"), millis(took_ms)));
+    lines
+}
+
+/// One line for a reload that went well, behind the service's column.
+pub(super) fn reloaded(reloaded: &Reloaded, timings: bool, color: bool) -> String {
+    let split = reloaded.timings;
+    let mut line = files(reloaded);
+    if !line.is_empty() {
+        line.push_str("  ");
+    }
+    line.push_str(&clean(&reloaded.action, false));
+    if split.total_us() > 0 {
+        line.push_str(" in ");
+        line.push_str(&paint(&total(split.total_us()), BOLD, color));
+    }
+    if timings {
+        let part = |name: &dyn Display, us: u64| format!("{name} {}", micros(us));
+        let parts = [
+            part(&"noticed", split.noticed_us),
+            part(&"decided", split.decided_us),
+            part(&"synced", split.synced_us),
+            part(&"restarted", split.restarted_us),
+        ];
+        line.push_str(&paint(&format!(" ({})", parts.join(", ")), DIM, color));
+    }
+    // That a save was synced is what one expects; anything else comes with its reason.
+    if timings || !reloaded.action.starts_with("synced") {
+        line.push_str(&aside(&reloaded.reason, color));
+    }
+    line
+}
+
+/// The time from a save to the running program, in whole milliseconds above the first.
+fn total(us: u64) -> String {
+    if us < 1_000 { micros(us) } else { millis((us + 500) / 1_000) }
+}
+
+/// `src/app.py`, or `src/app.py and 3 more`.
+pub(super) fn files(reloaded: &Reloaded) -> String {
+    let Some(first) = reloaded.files.first() else { return String::new() };
+    let first = clean(&first.display().to_string(), false).into_owned();
+    match reloaded.files.len() - 1 {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}

@@ -1,0 +1,165 @@
+//! Live on a terminal: what is going on stands below everything that was said, is drawn anew as it changes, and is
+//! gone when nothing is going on.
+//!
+//! Not a progress bar library: those draw on one stream and print above on the same one, while here logs belong to
+//! standard output, come in floods, and one piece of text with the area before and after it must not flicker.
+
+mod area;
+mod layout;
+
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::model::ServiceName;
+
+use super::Render;
+use super::clean::clean;
+use super::common::Common;
+use super::fields::millis;
+use super::live::{Ended, Live};
+use super::message::aside;
+use super::options::Settings;
+use super::palette::{DIM, DONE, ERROR, paint};
+use super::streams::Streams;
+use super::summary::counted;
+
+pub(super) use area::Area;
+
+/// Time between two drawings while something moves.
+const FRAME: Duration = Duration::from_millis(100);
+
+pub(super) struct Tty {
+    common: Common,
+    live: Live,
+    area: Area,
+    drawn_at: Duration,
+    /// The terminal is someone else's until the next event.
+    released: bool,
+    /// The stack has been up: from now on every state is news.
+    was_ready: bool,
+}
+
+impl Tty {
+    pub fn new(settings: &Settings, streams: Streams, area: Area) -> Self {
+        let common = Common::new(settings, streams);
+        Self { common, live: Live::default(), area, drawn_at: Duration::ZERO, released: false, was_ready: false }
+    }
+
+    fn sign(&self, sign: Sign) -> String {
+        let (utf8, ascii, style) = match sign {
+            Sign::Done => ("✔", "+", DONE),
+            Sign::Failed => ("✘", "x", ERROR),
+            Sign::Skipped => ("-", "-", DIM),
+        };
+        paint(if self.common.settings.utf8 { utf8 } else { ascii }, style, self.common.settings.err_color)
+    }
+
+    fn over(&mut self, sign: Sign, service: Option<&ServiceName>, text: &str) {
+        let column = self.common.column(service);
+        let line = format!("{} {column}  {text}", self.sign(sign));
+        self.common.streams.err(&line);
+    }
+
+    fn done(&mut self, ended: &Ended, service: Option<&ServiceName>, what: &str, took_ms: u64) {
+        let color = self.common.settings.err_color;
+        let reason = ended.step.as_ref().map(|step| aside(&step.reason, color)).unwrap_or_default();
+        let build = match ended.build {
+            Some((steps, cached)) if steps > 0 => format!("  {}, {cached} cached", counted(steps, "step")),
+            _ => String::new(),
+        };
+        let took = paint(&format!("{build}  {}", millis(took_ms)), DIM, color);
+        self.over(Sign::Done, service, &format!("{}{reason}{took}", clean(what, false)));
+    }
+
+    /// Writes what was said, with the area taken away before and drawn again after.
+    fn draw(&mut self, now: Duration) {
+        let lines = if self.released || self.live.is_empty() {
+            Vec::new()
+        } else {
+            layout::lines(&self.live, &mut self.common, now, self.area.size())
+        };
+        // Results that go into a file do not touch the terminal.
+        let written =
+            if self.common.settings.out_tty { self.common.streams.waits() } else { self.common.streams.err_waits() };
+        if written || lines != self.area.lines() {
+            let erase = self.area.erase();
+            self.common.streams.err_first(&erase);
+            self.common.streams.err_text(&self.area.draw(lines));
+        }
+        self.common.streams.flush();
+        self.drawn_at = now;
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Sign {
+    Done,
+    Failed,
+    Skipped,
+}
+
+impl Render for Tty {
+    fn event(&mut self, event: Event, now: Duration) {
+        self.released = false;
+        match &event {
+            Event::StepDone { step, what, service, took_ms } => {
+                let ended = self.live.end(*step);
+                self.done(&ended, service.as_ref(), what, *took_ms);
+            }
+            Event::StepFailed { step, what, service, .. } => {
+                self.live.end(*step);
+                let what = clean(what, false).into_owned();
+                self.over(Sign::Failed, service.as_ref(), &what);
+            }
+            Event::StepSkipped { step, what, service, because } => {
+                self.live.end(*step);
+                let text = format!("{}: skipped, because {}", clean(what, false), clean(because, false));
+                self.over(Sign::Skipped, service.as_ref(), &text);
+            }
+            Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
+                let line = clean(line, self.common.settings.err_color).into_owned();
+                self.common.say(services.first(), &format!("# {line}"));
+            }
+            Event::State { service, state, .. } if self.was_ready || news(state) => {
+                let state = clean(state, false).into_owned();
+                self.common.say(Some(service), &state);
+            }
+            Event::Ready { .. } => self.was_ready = true,
+            _ => {}
+        }
+        self.live.event(&event, now);
+        self.common.event(&event);
+        if self.common.streams.full() {
+            self.draw(now);
+        }
+    }
+
+    fn flush(&mut self, now: Duration) {
+        // Text is never held back; the area alone is drawn at most once in a frame.
+        if self.common.streams.waits() || self.live.is_empty() || now.saturating_sub(self.drawn_at) >= FRAME {
+            self.draw(now);
+        }
+    }
+
+    fn next_tick(&self, now: Duration) -> Option<Duration> {
+        if self.live.is_empty() || self.released {
+            return None;
+        }
+        Some((self.drawn_at + FRAME).saturating_sub(now))
+    }
+
+    fn tick(&mut self, now: Duration) {
+        self.draw(now);
+    }
+
+    fn release(&mut self, now: Duration) {
+        self.released = true;
+        self.common.show_failures();
+        self.draw(now);
+    }
+}
+
+/// States that are worth a line while the steps of the plan are told anyway.
+fn news(state: &str) -> bool {
+    !["created", "starting", "running", "healthy"].contains(&state)
+}
