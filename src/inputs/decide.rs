@@ -193,16 +193,17 @@ impl InputsMap {
         if matches!(kind, EntryKind::Symlink(_)) && self.image.is_above_a_destination(&path) {
             return Err(RebuildReason::Link { place });
         }
-        // With the last match of a pattern the destination would not be made either.
+        // With its first match a pattern makes the destination, and without its last it does not.
         let pattern = match &hit.place {
             Place::Itself { .. } => matches!(hit.reader.finder, Finder::Glob { .. }),
             Place::Kept { .. } => true,
             Place::Below { .. } => false,
         };
-        if !there && pattern && copy.sources.len() == 1 && !self.image.others_make_folder(position, &dest.path) {
+        let order = (position, hit.reader.source);
+        let other_matches = there && self.image.made_something(order);
+        if pattern && !other_matches && !self.image.earlier_makes_folder(position, &dest.path) {
             return Err(RebuildReason::SourceGone { place });
         }
-        let order = (position, hit.reader.source);
         // A folder may also be made by WORKDIR, or on the way to a destination.
         let mut uncovers = is_folder && self.image.makes_folder(&path);
         let mut same = 0;

@@ -260,9 +260,14 @@ impl Image {
         self.folders.iter().any(|(_, folder)| folder == path)
     }
 
-    /// Whether something other than the step at a position makes a folder of a path.
-    pub fn others_make_folder(&self, position: usize, path: &str) -> bool {
-        self.folders.iter().any(|(at, folder)| *at != position && folder == path)
+    /// Whether a path is a folder before the step at a position runs.
+    pub fn earlier_makes_folder(&self, position: usize, path: &str) -> bool {
+        self.folders.iter().any(|(at, folder)| (*at < position || folder == "/") && folder == path)
+    }
+
+    /// Whether a source made anything when the image was modelled.
+    pub fn made_something(&self, order: Order) -> bool {
+        self.writers.iter().any(|writer| writer.order == order)
     }
 
     /// Whether some destination is below a path.

@@ -81,9 +81,9 @@ fn files_of_the_final_stages_copies_are_synced() {
             ("Dockerfile", "rebuild: it is the Dockerfile"),
             (".dockerignore", "rebuild: it decides which files count"),
             ("Dockerfile.dockerignore", "rebuild: it decides which files count"),
-            ("-requirements.txt", "rebuild: line 4 needs it, and it is gone"),
-            ("-src", "rebuild: line 5 needs it, and it is gone"),
-            ("-conf/x.toml", "rebuild: line 6 needs it, and it is gone"),
+            ("-requirements.txt", "rebuild: line 4 finds other sources with it than without it"),
+            ("-src", "rebuild: line 5 finds other sources with it than without it"),
+            ("-conf/x.toml", "rebuild: line 6 finds other sources with it than without it"),
             ("src/a.py->deep/b.py", "rebuild: it became a file, a folder or a link, which it was not before"),
         ],
     );
