@@ -35,7 +35,14 @@ pub struct Agents {
 impl Agents {
     /// No stream is open yet.
     pub fn new(engine: Arc<dyn Engine>, sink: Arc<dyn Sink>) -> Self {
-        Self { engine, sink, filled: OnceCell::new(), clients: Mutex::default(), images: Mutex::default(), carried: Mutex::default() }
+        Self {
+            engine,
+            sink,
+            filled: OnceCell::new(),
+            clients: Mutex::default(),
+            images: Mutex::default(),
+            carried: Mutex::default(),
+        }
     }
 
     /// Keeps what the engine said about images, for measures between two observations.

@@ -1,5 +1,8 @@
 //! One container's hot sync: through the agent where it carries one, else through the engine's archive API.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::time::Duration;

@@ -81,9 +81,7 @@ impl Session {
             // What a step started a moment ago may not be known yet.
             let running = match engine.observe(&Query { project, ..Query::default() }).await {
                 Ok(observed) => {
-                    let mine = |c: &ObservedContainer| {
-                        !c.oneoff && c.state.is_running() && scope.contains(&c.service)
-                    };
+                    let mine = |c: &ObservedContainer| !c.oneoff && c.state.is_running() && scope.contains(&c.service);
                     observed.containers.into_iter().filter(mine).map(|c| c.id).collect()
                 }
                 Err(_) => known,
@@ -186,7 +184,8 @@ impl Session {
 
     fn say_all_exited(&mut self) {
         if !std::mem::replace(&mut self.said_exited, true) {
-            let text = "all services have exited; a save starts those again that failed, Ctrl-C ends the session".to_owned();
+            let text =
+                "all services have exited; a save starts those again that failed, Ctrl-C ends the session".to_owned();
             self.sink.emit(Event::Notice { text });
         }
     }

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::ending::restarted_with;
 use super::{Finished, Session, now};
 use crate::event::{Event, Message, Reloaded, Timings};
-use crate::execute::sync::{Hot, SyncError};
 use crate::execute::observe::{blocking, plan_failures, settle};
+use crate::execute::sync::{Hot, SyncError};
 use crate::execute::{Executor, Failure, RunOptions};
 use crate::model::{
     ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName, SyncTarget, Watch,
@@ -209,11 +209,13 @@ impl Job {
                 (hold.to_string(), Ok(Some("held".to_owned())))
             }
             Decision::Rebuild { why } => (why, self.rebuild(reload, measured, timings).await),
-            Decision::Reload { reload: then, why } => {
-                (why, self.sync(reload, measured, Vec::new(), &then, timings).await)
+            Decision::Reload { reload: then, mut why } => {
+                let result = self.sync(reload, measured, Vec::new(), &then, timings, &mut why).await;
+                (why, result)
             }
-            Decision::Sync { targets, reload: then, why } => {
-                (why, self.sync(reload, measured, targets, &then, timings).await)
+            Decision::Sync { targets, reload: then, mut why } => {
+                let result = self.sync(reload, measured, targets, &then, timings, &mut why).await;
+                (why, result)
             }
         }
     }
@@ -243,6 +245,7 @@ impl Job {
         targets: Vec<SyncTarget>,
         then: &Then,
         timings: &mut Timings,
+        why: &mut String,
     ) -> Result<Option<String>, Failure> {
         let mut action = String::new();
         for container in &self.containers {
@@ -261,7 +264,10 @@ impl Job {
                     };
                 }
                 // What cannot be synced is built: the result is the same, it only takes longer.
-                Err(SyncError::Rebuild(_)) => return self.rebuild(reload, measured, timings).await,
+                Err(SyncError::Rebuild(reason)) => {
+                    *why = format!("it cannot be synced: {reason}");
+                    return self.rebuild(reload, measured, timings).await;
+                }
                 Err(SyncError::Failed(failure)) => return Err(failure),
             }
         }
