@@ -20,6 +20,7 @@ use super::agents::Agents;
 use super::{Executor, Failure, LogOptions, Logs, RunOptions, Sources};
 use crate::engine::{BoxStream, Engine, EngineEvent};
 use crate::event::{Event, Message, Request, Sink};
+use crate::host::watch::{Batch, Changes};
 use crate::model::{ContainerId, Digest, Project, ServiceName};
 use crate::plan::{UpOptions, Wanted};
 
@@ -118,8 +119,6 @@ pub struct Session {
     failed: Vec<Failure>,
     said_exited: bool,
     said_watching: Vec<ServiceName>,
-    /// Keeps the channel of saves open where nothing is watched.
-    no_saves: Option<mpsc::Sender<crate::host::watch::Batch>>,
     cancel: CancellationToken,
 }
 
@@ -150,7 +149,6 @@ impl Session {
             failed: Vec::new(),
             said_exited: false,
             said_watching: Vec::new(),
-            no_saves: None,
             cancel: options.run.cancel.child_token(),
             options,
         }
@@ -171,7 +169,7 @@ impl Session {
             let deadline = self.watching.deadline();
             tokio::select! {
                 Some(request) = requests.recv() => self.request(request),
-                Some(batch) = saves.recv() => self.watching.push(batch, &*self.sink),
+                batch = saved(&mut saves) => self.watching.push(batch, &*self.sink),
                 () = until(deadline) => self.quiet(),
                 event = events.next() => match event {
                     Some(Ok(event)) => self.engine_event(&event),
@@ -270,6 +268,17 @@ impl Session {
                 }
             }
         });
+    }
+}
+
+/// The next batch of changes; never comes where nothing is watched.
+async fn saved(saves: &mut Option<Changes>) -> Batch {
+    match saves {
+        Some(changes) => match changes.recv().await {
+            Some(batch) => batch,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
     }
 }
 

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Session;
 use crate::event::{Event, Message, Sink};
 use crate::execute::{Cause, Failure};
-use crate::host::watch::{Batch, ChangeKind, Watcher};
+use crate::host::watch::{Batch, ChangeKind, Changes, Watcher};
 use crate::model::{Effect, Effects, Measured, Reload, ServiceName, Watch};
 use crate::plan::{Debouncer, Wanted, WantedImage};
 
@@ -133,12 +132,9 @@ pub fn measured(wanted: &Wanted, service: &ServiceName) -> Option<Measured> {
 
 impl Session {
     /// Starts the watcher on the manifest's own files; services follow when they are measured.
-    pub(super) fn start_watching(&mut self) -> Result<mpsc::Receiver<Batch>, Failure> {
+    pub(super) fn start_watching(&mut self) -> Result<Option<Changes>, Failure> {
         if !self.options.watch {
-            // A channel that never gives anything.
-            let (sender, receiver) = mpsc::channel(1);
-            self.no_saves = Some(sender);
-            return Ok(receiver);
+            return Ok(None);
         }
         let effects = Arc::clone(&self.watching.effects);
         let wanted = move |path: &Path| {
@@ -152,7 +148,7 @@ impl Session {
         })?;
         self.watching.watcher = Some(watcher);
         self.set_folders();
-        Ok(saves)
+        Ok(Some(saves))
     }
 
     /// Watches what the services of the last view read.
