@@ -7,4 +7,7 @@
 
 mod lab;
 
+mod depends;
+mod foreground;
 mod up;
+mod watch;

@@ -50,7 +50,7 @@ pub struct Lab {
 }
 
 /// One container, as the engine has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
     pub id: String,
     pub name: String,
@@ -94,7 +94,7 @@ impl std::fmt::Display for Done {
 
 /// Polls until it is `Ok`; panics with the last `Err` after a while.
 #[track_caller]
-pub fn until<T>(look: impl Fn() -> Result<T, String>) -> T {
+pub fn until<T>(mut look: impl FnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match look() {
