@@ -1,5 +1,6 @@
 //! Reading what is to be synced from the disk, as late as possible, and putting it into the agent's or tar's words.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
@@ -38,12 +39,19 @@ pub enum Item {
     },
 }
 
-/// Reads all targets. What is gone by now is removed from the container.
+/// Reads all targets. What is gone by now is removed from the container. Removals come first, the deepest before those
+/// above them, since a folder is removed only when it is empty; the rest stays in its order.
 ///
 /// # Errors
 /// Why it cannot be synced and must be rebuilt.
 pub fn read(targets: &[SyncTarget]) -> Result<Vec<(SyncTarget, Item)>, String> {
-    targets.iter().map(|target| Ok((target.clone(), read_one(target)?))).collect()
+    let read = targets.iter().map(|target| Ok((target.clone(), read_one(target)?)));
+    let mut items = read.collect::<Result<Vec<_>, String>>()?;
+    items.sort_by_key(|(target, item)| match item {
+        Item::Gone { .. } => (false, Reverse(target.path.matches('/').count())),
+        _ => (true, Reverse(0)),
+    });
+    Ok(items)
 }
 
 fn read_one(target: &SyncTarget) -> Result<Item, String> {

@@ -1,12 +1,12 @@
 //! The containers of the project as the engine's events tell of them: who runs, and who has ended.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Attach, EndOn, Session};
 use crate::engine::{Action, EngineEvent, LogQuery};
 use crate::event::Event;
 use crate::execute::Follow;
-use crate::model::{ContainerId, Health, Observed, Service, ServiceName};
+use crate::model::{Condition, ContainerId, Health, Observed, Service, ServiceName};
 
 /// One container.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct Containers {
     /// There before the session: only what they write from now on is shown.
     old: HashSet<ContainerId>,
     followed: HashSet<ContainerId>,
+    /// What the engine's events last said: whether it runs, and how it ended. An observation may be older than they.
+    heard: HashMap<ContainerId, (bool, Option<i64>)>,
     /// The last container of any service that exited in a way that ends the session.
     pub ended_by: Option<(ServiceName, i64)>,
     /// Some container was seen running.
@@ -57,6 +59,7 @@ impl Containers {
     pub fn clear(&mut self) {
         self.all.clear();
         self.followed.clear();
+        self.heard.clear();
     }
 
     /// Takes over what was observed.
@@ -70,13 +73,9 @@ impl Containers {
                     crate::model::ContainerState::Exited(code) => Some(code),
                     _ => None,
                 };
-                let tracked = Tracked {
-                    service: c.service.clone(),
-                    number: c.number,
-                    name: c.name.clone(),
-                    running: c.state.is_running(),
-                    exit,
-                };
+                let (running, exit) = self.heard.get(&c.id).copied().unwrap_or((c.state.is_running(), exit));
+                let tracked =
+                    Tracked { service: c.service.clone(), number: c.number, name: c.name.clone(), running, exit };
                 (c.id.clone(), tracked)
             })
             .collect();
@@ -149,16 +148,19 @@ impl Session {
         let state = match &event.action {
             Action::Start => {
                 tracked.running = true;
+                self.containers.heard.insert(event.container.clone(), (true, tracked.exit));
                 self.containers.any_started = true;
                 "running".to_owned()
             }
             Action::Die(code) => {
                 tracked.running = false;
                 tracked.exit = Some(*code);
+                self.containers.heard.insert(event.container.clone(), (false, Some(*code)));
                 format!("exited ({code})")
             }
             Action::Destroy => {
                 self.containers.all.remove(&event.container);
+                self.containers.heard.remove(&event.container);
                 self.synced.remove(&event.container);
                 return;
             }
@@ -176,13 +178,17 @@ impl Session {
             }
             Action::Die(code) => {
                 self.agents.forget(&event.container);
+                // A job that others wait for is to end.
+                let job = code == 0
+                    && self.project.services.values().any(|other| {
+                        other.depends_on.get(&event.service).is_some_and(|d| d.condition == Condition::Completed)
+                    });
                 let ends = match self.options.end_on {
                     EndOn::AllExited => false,
-                    EndOn::AnyExit => true,
+                    EndOn::AnyExit => !job || self.options.exit_code_from.as_ref() == Some(&event.service),
                     EndOn::AnyFailure => code != 0,
                 };
-                let awaited = self.options.exit_code_from.as_ref().is_none_or(|s| *s == event.service);
-                if ends && awaited && self.containers.ended_by.is_none() && self.stopping.is_none() {
+                if ends && self.containers.ended_by.is_none() && self.stopping.is_none() {
                     self.containers.ended_by = Some((event.service.clone(), code));
                 }
             }

@@ -6,7 +6,7 @@ use super::{EndOn, Finished, Session};
 use crate::engine::Query;
 use crate::event::{Event, Request};
 use crate::execute::{Failure, RunOptions};
-use crate::model::{ContainerId, ServiceName};
+use crate::model::{ContainerId, ContainerState, Observed, ServiceName};
 use crate::plan::{self, UpOptions};
 
 /// Why a session ended.
@@ -81,7 +81,7 @@ impl Session {
         self.jobs.spawn(async move {
             let kills = running.iter().map(|id| engine.kill(id, "SIGKILL"));
             futures_util::future::join_all(kills).await;
-            Finished::Stopped(Vec::new())
+            Finished::Stopped(Vec::new(), None)
         });
     }
 
@@ -115,17 +115,25 @@ impl Session {
             let query = Query { project: project.name.to_string(), ..Query::default() };
             let observed = match engine.observe(&query).await {
                 Ok(observed) => observed,
-                Err(error) => return Finished::Stopped(vec![Failure::of_engine(None, error)]),
+                Err(error) => return Finished::Stopped(vec![Failure::of_engine(None, error)], None),
             };
             let plan = plan::stop(&project, &observed, &scope, grace, "stop");
             let run = RunOptions { keep_going: true, ..RunOptions::default() };
-            Finished::Stopped(executor.run(&project, &plan, &run).await.failures)
+            let failures = executor.run(&project, &plan, &run).await.failures;
+            Finished::Stopped(failures, engine.observe(&query).await.ok())
         });
     }
 
-    pub(super) fn stopped(&mut self, failures: Vec<Failure>) {
+    pub(super) fn stopped(&mut self, failures: Vec<Failure>, after: Option<&Observed>) {
         for failure in &failures {
             self.sink.emit(Event::Error(failure.message.clone()));
+        }
+        // It may be the stop that ended the service whose code counts, and its event may still be under way.
+        if let (Some(from), Some(after)) = (&self.options.exit_code_from, after)
+            && let Some(ContainerState::Exited(code)) = after.of_service(from).next().map(|c| c.state)
+            && let Some(exit) = self.stopping.as_mut().and_then(|stopping| stopping.exit.as_mut())
+        {
+            *exit = code;
         }
         if let Some(stopping) = &mut self.stopping {
             stopping.done = true;
@@ -139,7 +147,6 @@ impl Session {
             return Some(End::Failed(std::mem::take(&mut self.failed)));
         }
         if let Some((service, code)) = self.containers.ended_by.take() {
-            let code = self.exit_code(&service, code);
             self.stop(&format!("{service} has exited"), Some(code));
             return self.stopping_next();
         }
@@ -162,13 +169,6 @@ impl Session {
 
     fn attached(&self) -> bool {
         self.options.attach != super::Attach::None
-    }
-
-    fn exit_code(&self, service: &ServiceName, code: i64) -> i64 {
-        match &self.options.exit_code_from {
-            Some(from) if from != service => self.containers.exit_code(from).unwrap_or(0),
-            _ => code,
-        }
     }
 
     fn say_all_exited(&mut self) {
