@@ -56,7 +56,14 @@ fn a_failing_job_stops_its_dependents_with_the_cause() {
         idle("api")
     ));
     let done = lab.ends(&["up", "-d"], 22);
-    done.says(&["job exited with 3", "last lines of the log", "first line", "table is missing", "hob logs job", "skipped"]);
+    done.says(&[
+        "job exited with 3",
+        "last lines of the log",
+        "first line",
+        "table is missing",
+        "hob logs job",
+        "skipped",
+    ]);
     assert_ne!(lab.states().first().map(String::as_str), Some("api running"));
     // The same again, and mended.
     lab.ends(&["up", "-d"], 22);

@@ -197,6 +197,13 @@ fn it_ends_with_a_container_where_that_is_asked_for() {
     lab.manifest(&manifest(0));
     lab.ends(&["up", "--exit-code-from", "db"], 137);
     lab.ends(&["up", "--abort-on-container-exit"], 0);
+    // A job that others wait for is to end, and ends nothing.
+    lab.manifest(&format!(
+        "{}  api:\n    image: busybox:latest\n    network_mode: none\n    command: sh -c 'exit 6'\n    depends_on:\n      \
+         test: {{condition: service_completed_successfully}}\n",
+        manifest(0)
+    ));
+    lab.ends(&["up", "--abort-on-container-exit", "--force-recreate"], 6);
 }
 
 #[test]
@@ -220,7 +227,9 @@ fn attach_and_no_attach_choose_whose_logs_are_shown() {
 #[test]
 fn progress_json_is_one_event_per_line() {
     let lab = lab!();
-    lab.dockerfile("Dockerfile", "RUN echo building; echo warn >&2\nCMD [\"echo\", \"it \\u001b[31mruns\"]\n");
+    // With a name of its own: what the builder has in its cache has no output.
+    let run = format!("RUN echo building for {}; echo warn >&2\nCMD [\"echo\", \"it runs\"]\n", lab.project);
+    lab.dockerfile("Dockerfile", &run);
     lab.manifest("services:\n  a:\n    build: .\n    network_mode: none\n");
     let done = lab.ok(&["--progress", "json", "up", "--no-watch"]);
     let events: Vec<serde_json::Value> = done
@@ -230,7 +239,9 @@ fn progress_json_is_one_event_per_line() {
         .collect();
     assert_eq!((&events[0]["type"], &events[0]["version"]), (&"hello".into(), &1.into()));
     assert_eq!(events[0]["project"], lab.project.as_str());
-    for kind in ["plan", "step-started", "step-done", "build-step", "build-output", "build-step-done", "ready", "log", "state"] {
+    for kind in
+        ["plan", "step-started", "step-done", "build-step", "build-output", "build-step-done", "ready", "log", "state"]
+    {
         assert!(events.iter().any(|event| event["type"] == kind), "no {kind} in {done}");
     }
     let started = events.iter().filter(|event| event["type"] == "step-started").count();

@@ -7,7 +7,12 @@
 
 mod lab;
 
+mod bad;
+mod commands;
 mod depends;
 mod foreground;
+mod recover;
+mod safety;
+mod terminal;
 mod up;
 mod watch;

@@ -6,7 +6,10 @@ use crate::lab::{Lab, idle, lab};
 
 /// A service that is built from its own folder and prints its `text` whenever it starts.
 fn printer(lab: &Lab, name: &str) -> String {
-    lab.dockerfile(&format!("{name}/Dockerfile"), "COPY text /text\nCMD [\"sh\", \"-c\", \"cat /text; exec sleep 3600\"]\n");
+    lab.dockerfile(
+        &format!("{name}/Dockerfile"),
+        "COPY text /text\nCMD [\"sh\", \"-c\", \"cat /text; exec sleep 3600\"]\n",
+    );
     lab.write(&format!("{name}/text"), &format!("{name} one\n"));
     format!("  {name}:\n    build: ./{name}\n    network_mode: none\n")
 }
@@ -85,9 +88,14 @@ fn a_changed_file_rebuilds_only_who_reads_it_and_a_file_put_back_builds_nothing(
 #[test]
 fn a_dry_run_prints_the_plan_and_changes_nothing() {
     let lab = lab!();
-    lab.manifest(&format!("services:\n{}  net:\n    image: busybox:latest\n    command: sleep 3600\n", printer(&lab, "a")));
+    lab.manifest(&format!(
+        "services:\n{}  net:\n    image: busybox:latest\n    command: sleep 3600\n",
+        printer(&lab, "a")
+    ));
     let plan = lab.ok(&["up", "--dry-run"]);
-    for part in ["STEP", "WHY", "create network", "build a", "create container", "start container", "it has no container"] {
+    for part in
+        ["STEP", "WHY", "create network", "build a", "create container", "start container", "it has no container"]
+    {
         assert!(plan.out.contains(part), "no {part:?} in {plan}");
     }
     assert!(lab.containers().is_empty() && lab.names("networks").is_empty());
@@ -142,7 +150,12 @@ fn scale_adds_and_removes_containers() {
 #[test]
 fn profiles_choose_services() {
     let lab = lab!();
-    lab.manifest(&format!("services:\n{}{}    profiles: [debug]\n{}    profiles: [tools]\n", idle("a"), idle("shell"), idle("tool")));
+    lab.manifest(&format!(
+        "services:\n{}{}    profiles: [debug]\n{}    profiles: [tools]\n",
+        idle("a"),
+        idle("shell"),
+        idle("tool")
+    ));
     lab.ok(&["up", "-d"]);
     assert_eq!(lab.states(), ["a running"]);
     lab.ok(&["--profile", "debug", "up", "-d"]);
@@ -160,7 +173,8 @@ fn services_that_share_a_build_have_it_built_once() {
     let a = printer(&lab, "shared");
     lab.manifest(&format!("services:\n{}{}", a.replacen("shared:", "a:", 1), a.replacen("shared:", "b:", 1)));
     let done = lab.ok(&["--progress", "json", "up", "-d"]);
-    let builds: Vec<&str> = done.out.lines().filter(|line| line.contains("\"step-started\"") && line.contains("\"build ")).collect();
+    let builds: Vec<&str> =
+        done.out.lines().filter(|line| line.contains("\"step-started\"") && line.contains("\"build ")).collect();
     assert_eq!(builds.len(), 1, "{builds:?}");
     assert!(builds[0].contains("build a, b"), "{builds:?}");
     assert_eq!(lab.container("a").image, lab.container("b").image);
@@ -169,7 +183,8 @@ fn services_that_share_a_build_have_it_built_once() {
 #[test]
 fn anonymous_volumes_are_kept_until_they_are_to_be_renewed() {
     let lab = lab!();
-    let manifest = |mode: &str| format!("services:\n{}    volumes: [/data]\n    environment: {{MODE: {mode}}}\n", idle("a"));
+    let manifest =
+        |mode: &str| format!("services:\n{}    volumes: [/data]\n    environment: {{MODE: {mode}}}\n", idle("a"));
     lab.manifest(&manifest("one"));
     lab.ok(&["up", "-d"]);
     let first = lab.id("a");
@@ -207,7 +222,8 @@ fn down_leaves_nothing() {
     ));
     lab.ok(&["up", "-d"]);
     let mounts = lab.inspect("web")["Mounts"].clone();
-    let anonymous: Vec<String> = mounts.as_array().unwrap().iter().map(|m| m["Name"].as_str().unwrap().to_owned()).collect();
+    let anonymous: Vec<String> =
+        mounts.as_array().unwrap().iter().map(|m| m["Name"].as_str().unwrap().to_owned()).collect();
     assert_eq!((anonymous.len(), lab.names("networks").len()), (2, 1));
     let image = lab.container("a").image;
     lab.ok(&["down", "-v", "--rmi", "local"]);

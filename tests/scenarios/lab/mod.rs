@@ -122,7 +122,8 @@ fn no_engine() -> Option<&'static str> {
     static FOUND: OnceLock<Option<String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
         let look = || {
-            engine::request("GET", "/_ping", "").map_err(|error| format!("no engine at {}: {error}", engine::host()))?;
+            engine::request("GET", "/_ping", "")
+                .map_err(|error| format!("no engine at {}: {error}", engine::host()))?;
             let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/base-images");
             let made = Command::new(script).arg("busybox").output().map_err(|error| error.to_string())?;
             if made.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&made.stderr).into_owned()) }
