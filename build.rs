@@ -18,7 +18,9 @@ const SOURCES: [&str; 4] = ["build.rs", "src/agent/program", "src/agent/protocol
 
 fn main() {
     println!("cargo::rerun-if-env-changed=HOB_REQUIRE_AGENT");
-    SOURCES.iter().for_each(|source| println!("cargo::rerun-if-changed={source}"));
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={source}");
+    }
     println!("cargo::rustc-check-cfg=cfg(hob_agent)");
     let id = match build_id() {
         Ok(id) => id,

@@ -46,14 +46,25 @@ fn main() {
             "--profile" => options.profiles.extend(args.next()),
             "--env-file" => options.env_files.extend(args.next().map(PathBuf::from)),
             "--project-directory" => options.project_directory = args.next().map(PathBuf::from),
+            "-p" => options.project_name = args.next(),
             "-f" => options.files.extend(args.next().map(PathBuf::from)),
             "-q" => quiet = true,
+            "--no-interpolate" => options.no_interpolate = true,
+            "--explain" => options.explain = args.next(),
             _ => {}
         }
     }
     let loaded = load(&Disk, &options);
     for diagnostic in &loaded.diagnostics {
         eprint!("{diagnostic}");
+    }
+    if let Some(model) = loaded.model {
+        println!("{}", serde_json::to_string(&model).unwrap());
+        return;
+    }
+    if let Some(explanation) = loaded.explanation {
+        println!("{}", serde_json::to_string_pretty(&explanation).unwrap());
+        return;
     }
     match loaded.project {
         Some(project) if !quiet => println!("{}", serde_json::to_string(&json(&project)).unwrap()),

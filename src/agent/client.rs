@@ -354,16 +354,12 @@ impl AgentClient {
     fn register(&self, id: u32) -> Result<Answers<'_>, AgentError> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut routes = lock(&self.shared.routes);
-        match routes.as_mut() {
-            Some(routes) => {
-                routes.insert(id, sender);
-                Ok(Answers { id, receiver, shared: &self.shared })
-            }
-            None => {
-                drop(routes);
-                Err(self.shared.error())
-            }
+        if let Some(routes) = routes.as_mut() {
+            routes.insert(id, sender);
+            return Ok(Answers { id, receiver, shared: &self.shared });
         }
+        drop(routes);
+        Err(self.shared.error())
     }
 
     async fn send(&self, frames: impl FnOnce(u32) -> Vec<Vec<u8>>) -> Result<Answers<'_>, AgentError> {

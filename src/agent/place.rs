@@ -28,7 +28,7 @@ pub enum Why {
     MountTaken(String),
 }
 
-/// Init systems that refuse to run unless they are process 1 (s6-overlay, systemd, OpenRC, BusyBox).
+/// Init systems that refuse to run unless they are process 1 (s6-overlay, systemd, `OpenRC`, `BusyBox`).
 const FIRST_ONLY: [&str; 8] = [
     "/init",
     "/sbin/init",

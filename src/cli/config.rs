@@ -7,8 +7,8 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::sources::message;
 use crate::event::Event;
-use crate::manifest::{self, LoadOptions, Severity};
-use crate::model::{Graph, Project, ServiceName};
+use crate::manifest::{self, Explanation, LoadOptions, Severity};
+use crate::model::{Graph, Location, Project, ServiceName};
 use crate::plan::{Labels, Wanted, container_spec};
 
 /// Checks and prints.
@@ -29,6 +29,22 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
             _ => Event::Warning(message),
         });
     }
+    if let (Some(path), false) = (&args.explain, errors) {
+        let Some(explanation) = &loaded.explanation else {
+            return Err(Failure::new(Exit::Manifest, format!("the manifest has no {path}")).into());
+        };
+        let text = match args.format {
+            ConfigFormat::Json => serde_json::to_string_pretty(explanation)?,
+            ConfigFormat::Yaml => explained(explanation),
+        };
+        context.sink.emit(Event::Output { text });
+        return Ok(Exit::Ok);
+    }
+    if let (Some(model), false) = (&loaded.model, errors)
+        && args.no_interpolate
+    {
+        return print(context, args, as_text(model, args.format)?);
+    }
     let Some(mut project) = loaded.project.filter(|_| !errors) else {
         let located = loaded.diagnostics.iter().any(|d| d.location.is_some());
         return Ok(if located { Exit::Manifest } else { Exit::NoManifest });
@@ -48,6 +64,14 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
         }
         None => manifest::to_yaml(&project),
     };
+    print(context, args, text)
+}
+
+/// Writes the result to standard output or to a file.
+fn print(context: &Context, args: &ConfigArgs, text: String) -> anyhow::Result<Exit> {
+    if args.quiet {
+        return Ok(Exit::Ok);
+    }
     match &args.output {
         Some(path) => {
             let path = context.working_dir.join(path);
@@ -57,6 +81,13 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
         None => context.sink.emit(Event::Output { text }),
     }
     Ok(Exit::Ok)
+}
+
+fn as_text(model: &serde_json::Value, format: ConfigFormat) -> anyhow::Result<String> {
+    Ok(match format {
+        ConfigFormat::Json => serde_json::to_string_pretty(model)?,
+        ConfigFormat::Yaml => serde_yaml::to_string(model)?,
+    })
 }
 
 fn listed(context: &Context, project: &Project, list: &ConfigList) -> Result<String, Failure> {
@@ -82,7 +113,8 @@ fn listed(context: &Context, project: &Project, list: &ConfigList) -> Result<Str
             };
             wanted.into_iter().filter_map(|name| project.services.get(name)).map(|s| hash(project, s)).collect()
         }
-        ConfigList::Explain(path) => vec![explained(project, path)?],
+        // Answered from the load itself.
+        ConfigList::Explain(_) => Vec::new(),
     };
     if matches!(list, ConfigList::Images) {
         lines.sort();
@@ -97,16 +129,19 @@ fn hash(project: &Project, service: &crate::model::Service) -> String {
     format!("{} {}", service.name, Labels::of(service, &spec, &[], "").hash())
 }
 
-/// Where a value came from.
-fn explained(project: &Project, path: &str) -> Result<String, Failure> {
-    let value = serde_json::to_value(project).unwrap_or_default();
-    let found = path.split('.').try_fold(&value, |value, part| match part.parse::<usize>() {
-        Ok(index) if value.is_array() => value.get(index),
-        _ => value.get(part),
-    });
-    let Some(found) = found else {
-        return Err(Failure::new(Exit::Manifest, format!("the manifest has no {path}")));
-    };
-    let place = project.locate(path).map_or_else(|| "set by hob".to_owned(), ToString::to_string);
-    Ok(format!("{path}: {found}\n  from {place}"))
+/// Where a value came from, what it overrode, and where its variables came from.
+fn explained(explanation: &Explanation) -> String {
+    let Explanation { path, value, location, template, variables, overrode } = explanation;
+    let place = |location: &Option<Location>| location.as_ref().map_or_else(|| "hob".to_owned(), ToString::to_string);
+    let mut text = format!("{path}: {value}\n  from {}", place(location));
+    if let Some(template) = template {
+        text.push_str(&format!("\n  written as {template}"));
+    }
+    for variable in variables {
+        text.push_str(&format!("\n  {} is {:?}, from {}", variable.name, variable.value, variable.origin));
+    }
+    for before in overrode {
+        text.push_str(&format!("\n  overrode {}, from {}", before.value, place(&before.location)));
+    }
+    text
 }

@@ -19,7 +19,6 @@ use crate::host::paths::Paths;
 use crate::host::{DiskTree, env};
 use crate::manifest::LoadOptions;
 use crate::model::{Observed, ObservedContainer, Project, ServiceName};
-use crate::plan::Wanted;
 
 /// What a command works with.
 pub struct Context {
@@ -73,6 +72,7 @@ impl Context {
             environment: self.environment.clone(),
             targets: targets.to_vec(),
             no_interpolate: false,
+            explain: None,
         }
     }
 
@@ -188,10 +188,6 @@ impl Stack {
         }
     }
 
-    /// Nothing is known of images and files: enough to stop and remove.
-    pub fn nothing_wanted() -> Wanted {
-        Wanted::default()
-    }
 }
 
 /// "did you mean" where a known name is near, else the known names.

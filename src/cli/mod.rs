@@ -110,7 +110,11 @@ async fn command(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Doctor(args) => doctor::run(context, &args).await,
         Command::Prune(args) => prune::run(context, &args).await,
         Command::Init(args) => init::run(&args, &context.working_dir, &*context.tree, &*context.sink),
-        Command::Schema(_) => Err(exit::Failure::new(Exit::Failed, "the schema is not part of this version").into()),
+        Command::Schema(_) => {
+            let text = serde_json::to_string_pretty(&crate::manifest::json_schema())?;
+            context.sink.emit(Event::Output { text });
+            Ok(Exit::Ok)
+        }
         Command::Completions(args) => {
             completions::run(&args, &*context.sink);
             Ok(Exit::Ok)

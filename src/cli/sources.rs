@@ -403,6 +403,8 @@ impl Measuring<'_> {
                 map: inputs.map.clone(),
                 tree: Arc::clone(&self.sources.tree),
                 dockerfile: inputs.dockerfile.as_ref().and_then(|source| source.relative.clone()),
+                mounts: service.volumes.iter().map(|mount| mount.target.trim_end_matches('/').to_owned()).collect(),
+                reload: service.reload.clone(),
             };
             self.wanted.watch.insert(name.clone(), Watch { effects: Arc::new(effects), folders });
         }
@@ -516,6 +518,16 @@ struct FromDockerfile {
     map: InputsMap,
     tree: Arc<DiskTree>,
     dockerfile: Option<String>,
+    /// Paths of the container that something is mounted over: what the image has there is not seen, and writing
+    /// there would write into a volume or into the user's own files.
+    mounts: Vec<String>,
+    reload: Option<Reload>,
+}
+
+impl FromDockerfile {
+    fn is_mounted(&self, path: &str) -> bool {
+        self.mounts.iter().any(|mount| path.strip_prefix(mount.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    }
 }
 
 impl Effects for FromDockerfile {
@@ -525,7 +537,11 @@ impl Effects for FromDockerfile {
         match self.map.effect(path, now.as_ref()) {
             inputs::Effect::Nothing { .. } => Effect::Nothing,
             inputs::Effect::Rebuild { why } => Effect::Rebuild { why: why.to_string() },
+            inputs::Effect::HotSync { targets } if targets.iter().all(|target| self.is_mounted(&target.path)) => {
+                self.reload.clone().map_or(Effect::Nothing, Effect::Reload)
+            }
             inputs::Effect::HotSync { targets } => {
+                let targets = targets.into_iter().filter(|target| !self.is_mounted(&target.path)).collect::<Vec<_>>();
                 let targets = targets.into_iter().map(|target| SyncTarget {
                     source: target.source,
                     path: target.path,

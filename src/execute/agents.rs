@@ -164,9 +164,9 @@ impl Agents {
     }
 
     /// Opens the stream to a container's agent, so that it is there when the first save comes.
-    pub fn connect(self: &Arc<Self>, container: &ContainerId) {
-        let (agents, container) = (Arc::clone(self), container.clone());
-        tokio::spawn(async move { drop(agents.client(&container).await) });
+    pub fn connect(self: &Arc<Self>, service: &Service, container: &ContainerId) {
+        let (agents, container, dropped) = (Arc::clone(self), container.clone(), drops_rights(service));
+        tokio::spawn(async move { drop(agents.client(&container, dropped).await) });
     }
 
     /// The container has ended or started again: its stream is of no use any more.
@@ -174,13 +174,13 @@ impl Agents {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(container);
     }
 
-    async fn client(&self, container: &ContainerId) -> Result<AgentClient, Failure> {
+    async fn client(&self, container: &ContainerId, dropped: bool) -> Result<AgentClient, Failure> {
         for _ in 0..2 {
             let slot = {
                 let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
                 Arc::clone(clients.entry(container.clone()).or_default())
             };
-            let client = slot.get_or_try_init(|| self.open(container)).await?.clone();
+            let client = slot.get_or_try_init(|| self.open(container, dropped)).await?.clone();
             if !client.is_closed() {
                 return Ok(client);
             }
@@ -189,11 +189,22 @@ impl Agents {
         Err(failed("the stream to the agent keeps ending".to_owned()))
     }
 
-    async fn open(&self, container: &ContainerId) -> Result<AgentClient, Failure> {
+    /// Opens a stream. Where the container has given up the rights to write for everybody, the stream's own process
+    /// asks for them; an engine in a container of its own cannot give them, and then only files fail.
+    async fn open(&self, container: &ContainerId, dropped: bool) -> Result<AgentClient, Failure> {
+        if dropped && let Ok(client) = self.open_as(container, true).await {
+            return Ok(client);
+        }
+        self.open_as(container, false).await
+    }
+
+    async fn open_as(&self, container: &ContainerId, privileged: bool) -> Result<AgentClient, Failure> {
         let spec = ExecSpec {
             command: agent::SERVE.map(str::to_owned).to_vec(),
             user: Some("0".to_owned()),
+            working_dir: Some("/".to_owned()),
             stdin: true,
+            privileged,
             ..ExecSpec::default()
         };
         let session = self.engine.exec(container, &spec).await.map_err(|error| Failure::of_engine(None, error))?;
@@ -214,7 +225,7 @@ impl Agents {
     ) -> Result<Synced, SyncError> {
         let items = sync_files::read(targets).map_err(SyncError::Rebuild)?;
         if hot.agent {
-            match self.client(hot.container).await {
+            match self.client(hot.container, drops_rights(hot.service)).await {
                 Ok(client) => return self.sync_by_agent(hot, &client, items, then, grace).await,
                 Err(failure) => {
                     let text = format!("the agent cannot be reached ({failure}); its container is rebuilt instead");
@@ -367,6 +378,12 @@ fn action(moved: bool, then: &Reload) -> String {
         (true, then) => format!("synced + {then}"),
         (false, then) => then.to_owned(),
     }
+}
+
+/// The capabilities that a process of root needs to write for everybody are among those that it gives up.
+fn drops_rights(service: &Service) -> bool {
+    let needed = ["ALL", "CHOWN", "FOWNER", "DAC_OVERRIDE"];
+    service.cap_drop.iter().any(|cap| needed.contains(&cap.to_ascii_uppercase().trim_start_matches("CAP_")))
 }
 
 fn mount(read_only: bool) -> Mount {

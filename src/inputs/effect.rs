@@ -156,7 +156,7 @@ pub enum RebuildReason {
     },
     /// It became something else: a folder where a file was, or the other way round.
     KindChanged,
-    /// A source, or a folder above one, is gone.
+    /// A source, a folder above one, or perhaps the last match of a pattern is gone; or it is the first match.
     SourceGone {
         /// The instruction.
         place: Place,
@@ -201,7 +201,7 @@ impl std::fmt::Display for RebuildReason {
             Self::Archive { place } => write!(f, "the ADD in line {} unpacks it", place.line),
             Self::Link { place } => write!(f, "line {} goes through a link", place.line),
             Self::KindChanged => f.write_str("it became a file, a folder or a link, which it was not before"),
-            Self::SourceGone { place } => write!(f, "line {} needs it, and it is gone", place.line),
+            Self::SourceGone { place } => write!(f, "line {} finds other sources with it than without it", place.line),
             Self::MayBeOverwritten { place } => write!(f, "line {} may overwrite what it becomes", place.line),
             Self::Uncovers { path } => write!(f, "without it, another file may take its place at {path}"),
             Self::ContextGone => f.write_str("the build context is gone"),

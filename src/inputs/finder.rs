@@ -87,6 +87,21 @@ impl Reader {
 }
 
 impl Finder {
+    /// Whether it matters what a folder holds.
+    pub fn walks(&self, folder: &str) -> bool {
+        match self {
+            Self::Path(path) => image::below(path, folder).is_some() || image::below(folder, path).is_some(),
+            Self::Link(path) => image::below(folder, path).is_some(),
+            Self::Parents { folder: path, .. } => {
+                image::below(path, folder).is_some() || image::below(folder, path).is_some()
+            }
+            Self::Glob { folder: path, parts } => {
+                let Some(rest) = image::below(path, folder) else { return image::below(folder, path).is_some() };
+                rest.split('/').filter(|name| !name.is_empty()).zip(parts).all(|(name, part)| part.matches(name))
+            }
+        }
+    }
+
     /// Whether this path must be a folder for something to be found.
     pub fn passes(&self, rel: &str) -> bool {
         match self {

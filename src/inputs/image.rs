@@ -8,7 +8,7 @@ use super::error;
 use super::finder::{Finder, Reader};
 use super::ignore::Ignore;
 use super::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
-use super::select::{Files, Selected, Selection};
+use super::select::{Files, Selected};
 use crate::model::EntryKind;
 
 /// The order of writes: position in the chain of stages, then number of the source.
@@ -65,7 +65,7 @@ pub(super) struct Image {
 }
 
 impl Image {
-    pub fn new(recipe: &Recipe, selection: &Selection) -> Self {
+    pub fn new(recipe: &Recipe, readers: &[Reader], files: &[Files]) -> Self {
         let mut image = Self {
             positions: vec![None; recipe.steps.len()],
             based: recipe.chain.first().is_none_or(|stage| !recipe.stages[*stage].scratch),
@@ -84,7 +84,7 @@ impl Image {
                     What::Run(_) | What::Folder(_) | What::Workdir(None) => {
                         image.unknown_from.get_or_insert(position);
                     }
-                    What::Copy(copy) => image.copy((index, step.place), position, copy, selection),
+                    What::Copy(copy) => image.copy((index, step.place), position, copy, readers, files),
                     What::Other => {}
                 }
                 position += 1;
@@ -104,7 +104,14 @@ impl Image {
         }
     }
 
-    fn copy(&mut self, (step, place): (usize, error::Place), position: usize, copy: &CopyStep, selection: &Selection) {
+    fn copy(
+        &mut self,
+        (step, place): (usize, error::Place),
+        position: usize,
+        copy: &CopyStep,
+        readers: &[Reader],
+        files: &[Files],
+    ) {
         let Ok(dest) = &copy.dest else {
             // It may write anywhere.
             let what = Writes::Opaque { dest: "/".to_owned() };
@@ -134,9 +141,9 @@ impl Image {
                     self.writers.push(Writer { order, place, what });
                 }
                 (Source::Path(_), Some(context)) => {
-                    let readers = selection.readers.iter().filter(|r| r.step == step && r.source == number);
+                    let readers = readers.iter().filter(|r| r.step == step && r.source == number);
                     for reader in readers {
-                        self.reader((order, place), reader, &selection.files[context], dest, &exclude);
+                        self.reader((order, place), reader, &files[context], dest, &exclude);
                     }
                 }
                 _ => {
@@ -253,9 +260,14 @@ impl Image {
         self.folders.iter().any(|(_, folder)| folder == path)
     }
 
-    /// Whether something other than the step at a position makes a folder of a path.
-    pub fn others_make_folder(&self, position: usize, path: &str) -> bool {
-        self.folders.iter().any(|(at, folder)| *at != position && folder == path)
+    /// Whether a path is a folder before the step at a position runs.
+    pub fn earlier_makes_folder(&self, position: usize, path: &str) -> bool {
+        self.folders.iter().any(|(at, folder)| (*at < position || folder == "/") && folder == path)
+    }
+
+    /// Whether a source made anything when the image was modelled.
+    pub fn made_something(&self, order: Order) -> bool {
+        self.writers.iter().any(|writer| writer.order == order)
     }
 
     /// Whether some destination is below a path.

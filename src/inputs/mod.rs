@@ -14,6 +14,7 @@
 //! and owners, which the builder does not take from the context, nor extended attributes and hard links.
 
 mod context;
+mod decide;
 pub mod dockerfile;
 mod effect;
 mod error;

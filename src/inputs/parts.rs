@@ -153,7 +153,11 @@ fn settings(request: &BuildRequest<'_>, add: &mut impl FnMut(String, Digest)) {
         }
     };
     set("build.target", serde_json::json!(build.target));
-    set("build.platforms", serde_json::json!(request.platforms()));
+    let mut platforms = request.platforms();
+    if platforms.is_empty() {
+        platforms.push(request.platform.to_owned());
+    }
+    set("platform", serde_json::json!(platforms));
     let mut labels: Vec<_> = build.labels.iter().collect();
     labels.sort();
     set("build.labels", serde_json::json!(labels));

@@ -161,7 +161,7 @@ pub fn read(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<BuildInpu
     let secrets = parts::secrets(tree, request, &recipe)?;
     let parts = parts::parts(request, &recipe, loaded.source.as_ref(), &contexts, &secrets);
     let digest = parts::digest(&parts);
-    let map = InputsMap::new(&recipe, &views, selection, path.as_deref(), &candidates, &secrets);
+    let map = InputsMap::new(recipe.clone(), &views, selection, path.as_deref(), &candidates, &secrets);
     let unpinned = parts::unpinned(request, &recipe);
     let mut contexts = contexts.into_iter();
     let context = contexts.next().filter(|_| !remote);

@@ -267,3 +267,13 @@ impl Step {
         }
     }
 }
+
+impl Source {
+    /// The path, of a source that is one.
+    pub fn path(&self) -> Option<String> {
+        match self {
+            Self::Path(path) => Some(path.clone()),
+            Self::Remote(_) | Self::Document(_) => None,
+        }
+    }
+}

@@ -8,7 +8,8 @@ use crate::model::{Build, Project, ServiceName};
 /// What an image that a build starts from brings along.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BaseImage {
-    /// Its id: what makes it another image.
+    /// Its id: what makes it another image. Empty where the image was looked for and is nowhere: it is then taken to
+    /// have no `ONBUILD` and no environment, and is named among what is not pinned.
     pub id: String,
     /// Its working folder; none or empty for `/`.
     pub working_dir: Option<String>,

@@ -129,7 +129,7 @@ impl Selector<'_, '_> {
             // A folder that is not there yet may come.
             let folder = resolved.path.unwrap_or(start);
             // Without it the build fails, even where nothing in it matches.
-            if !folder.is_empty() {
+            if !folder.is_empty() && self.is_there(context, &folder)? {
                 self.take_entry(context, &folder);
             }
             let mut found = Vec::new();

@@ -8,20 +8,22 @@ use super::report::Report;
 use super::yaml::{Map, Node, Value};
 use crate::model::{ByteSize, Interval};
 
-/// Checks a document that is merged but still in short forms.
-pub fn check(node: &Node, object: &'static Object, report: &mut Report) {
-    Checker { report }.object(node, object, "");
+/// Checks a document that is merged but still in short forms. `templates` says that variables were not put in, so that
+/// a text with a dollar sign may become anything.
+pub fn check(node: &Node, object: &'static Object, templates: bool, report: &mut Report) {
+    Checker { report, templates }.object(node, object, "");
 }
 
 /// Whether a value has a shape; says nothing where it does not.
 pub fn fits(node: &Node, shape: &Shape) -> bool {
     let mut report = Report::default();
-    Checker { report: &mut report }.shape(node, shape, "");
+    Checker { report: &mut report, templates: false }.shape(node, shape, "");
     report.errors() == 0
 }
 
 struct Checker<'a> {
     report: &'a mut Report,
+    templates: bool,
 }
 
 impl Checker<'_> {
@@ -73,6 +75,9 @@ impl Checker<'_> {
             self.mismatch(node, shape, path);
             return;
         }
+        if self.templates && node.as_str().is_some_and(|text| text.contains('$')) {
+            return;
+        }
         let problem = match (scalar.check, &node.value) {
             (Check::OneOf(words), Value::Str(text)) if !words.contains(&text.as_str()) => {
                 let message = format!("{path} cannot be {text:?}: expected {}", alternatives(words));
@@ -92,22 +97,20 @@ impl Checker<'_> {
                     format!("{path} cannot be {number}: expected {least} to {most}")
                 })
             }
-            (Check::Duration, Value::Str(text)) if !text.contains('$') => {
+            (Check::Duration, Value::Str(text)) => {
                 text.parse::<Interval>().err().map(|error| format!("{path}: {error}"))
             }
             (Check::Size, Value::Str(text)) if text.starts_with('-') => {
                 Some(format!("{path} cannot be the text {text:?}: a negative number is written without quotes"))
             }
-            (Check::Size, Value::Str(text)) if !text.contains('$') => {
-                text.parse::<ByteSize>().err().map(|error| format!("{path}: {error}"))
-            }
+            (Check::Size, Value::Str(text)) => text.parse::<ByteSize>().err().map(|error| format!("{path}: {error}")),
             (Check::Size, Value::Float(_)) => {
                 let message = format!("{path} is ignored: a bare number must be whole");
                 let help = format!("write a unit and quotes, such as \"{}m\"", self.written(node));
                 self.report.warn(Code::Suspicious, node.span, message, Some(help));
                 None
             }
-            (Check::Octal, Value::Str(text)) if !text.contains('$') && u32::from_str_radix(text, 8).is_err() => {
+            (Check::Octal, Value::Str(text)) if u32::from_str_radix(text, 8).is_err() => {
                 Some(format!("{path} cannot be {text:?}: expected permissions in octal such as \"0440\""))
             }
             (Check::ContainerName, Value::Str(text)) if !is_container_name(text) => Some(format!(
@@ -259,16 +262,14 @@ pub fn is_name(name: &str) -> bool {
 
 /// As strict as Compose: two characters of a name must stand side by side somewhere.
 fn is_container_name(text: &str) -> bool {
-    text.contains('$')
-        || text.as_bytes().windows(2).any(|pair| {
-            pair[0].is_ascii_alphanumeric() && (pair[1].is_ascii_alphanumeric() || b"_.-".contains(&pair[1]))
-        })
+    text.as_bytes()
+        .windows(2)
+        .any(|pair| pair[0].is_ascii_alphanumeric() && (pair[1].is_ascii_alphanumeric() || b"_.-".contains(&pair[1])))
 }
 
 fn is_pull_policy(text: &str) -> bool {
     const WORDS: [&str; 8] = ["always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly"];
-    text.contains('$')
-        || WORDS.iter().any(|word| text.contains(word))
+    WORDS.iter().any(|word| text.contains(word))
         || text.split("every_").skip(1).any(|age| {
             let digits = age.bytes().take_while(u8::is_ascii_digit).count();
             digits > 0 && age.as_bytes().get(digits).is_some_and(|unit| b"wdhms".contains(unit))
@@ -330,6 +331,6 @@ fn collect(shape: &Shape, parts: &mut Vec<String>) {
 /// Checks one entry of `include`, which is used before the whole manifest is checked.
 pub fn check_include(node: &Node, report: &mut Report) {
     if let Some(items) = super::language::MANIFEST.key("include").and_then(|key| key.shape.items()) {
-        Checker { report }.shape(node, items, "include");
+        Checker { report, templates: false }.shape(node, items, "include");
     }
 }

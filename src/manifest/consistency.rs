@@ -1,16 +1,17 @@
-//! Holds the parts of a manifest against each other: names that nothing defines, values that exclude each other,
-//! services that wait for each other.
+//! Holds the parts of a manifest against each other: values that exclude each other, services that wait for each
+//! other, resources without a source.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diagnostic::{Code, closest};
+use super::diagnostic::Code;
+use super::references;
 use super::report::Report;
 use super::yaml::{Map, Node, Span, Value};
 use crate::model::ByteSize;
 
 /// Everything, for a manifest that is complete.
 pub fn check(manifest: &Map, on: &[String], report: &mut Report) {
-    references(manifest, on, report);
+    references::check(manifest, on, report);
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return };
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     for name in on {
@@ -26,129 +27,6 @@ pub fn check(manifest: &Map, on: &[String], report: &mut Report) {
     }
     resources(manifest, report);
     cycles(services, on, report);
-}
-
-/// Names that must be defined somewhere.
-pub fn references(manifest: &Map, on: &[String], report: &mut Report) {
-    let empty = Map::new();
-    let section = |name: &str| manifest.get(name).and_then(Node::as_map).unwrap_or(&empty);
-    let services = section("services");
-    let known = |section: &Map| section.keys().cloned().collect::<BTreeSet<String>>();
-    let networks = known(section("networks"));
-    for name in on {
-        let Some(service) = services.get(name) else { continue };
-        let mut refer = Refer { service: name, report };
-        let names = |key: &str| {
-            let map = service.get(key).and_then(Node::as_map).into_iter().flatten();
-            map.map(|(name, node)| (name.clone(), node.key_or_span())).collect::<Vec<_>>()
-        };
-        let sources = |list: Option<&Node>| {
-            let list = list.and_then(Node::as_list).into_iter().flatten();
-            list.filter_map(|node| {
-                let source = node.get("source").unwrap_or(node);
-                Some((source.as_str()?.to_owned(), source.span))
-            })
-            .collect::<Vec<_>>()
-        };
-        let joined = names("networks").into_iter().filter(|(network, _)| network != "default").collect();
-        refer.all("network", joined, &networks);
-        refer.all("model", names("models"), &known(section("models")));
-        refer.all("secret", sources(service.get("secrets")), &known(section("secrets")));
-        let build_secrets = service.get("build").and_then(|build| build.get("secrets"));
-        refer.all("secret", sources(build_secrets), &known(section("secrets")));
-        refer.all("config", sources(service.get("configs")), &known(section("configs")));
-        let volumes = service.get("volumes").and_then(Node::as_list).into_iter().flatten();
-        let volumes = volumes
-            .filter(|mount| mount.get("type").and_then(Node::as_str) == Some("volume"))
-            .filter_map(|mount| mount.get("source"))
-            .filter_map(|source| Some((source.as_str().filter(|text| !text.is_empty())?.to_owned(), source.span)))
-            .collect();
-        refer.all("volume", volumes, &known(section("volumes")));
-        refer.services(service, services, on);
-        refer.contexts(service, services, on);
-    }
-}
-
-struct Refer<'a> {
-    service: &'a str,
-    report: &'a mut Report,
-}
-
-impl Refer<'_> {
-    fn all(&mut self, kind: &str, uses: Vec<(String, Span)>, known: &BTreeSet<String>) {
-        for (name, span) in uses {
-            if known.contains(&name) {
-                continue;
-            }
-            let message = format!("services.{} uses the {kind} {name}, which is not defined", self.service);
-            let help = match closest(&name, known.iter().map(String::as_str)) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("define it at the top level: `{kind}s: {{{name}: …}}`"),
-            };
-            self.report.error_help(Code::Undefined, span, message, help);
-        }
-    }
-
-    /// Other services as build contexts.
-    fn contexts(&mut self, service: &Node, services: &Map, on: &[String]) {
-        let contexts = service.get("build").and_then(|build| build.get("additional_contexts")).and_then(Node::as_map);
-        for node in contexts.into_iter().flat_map(|map| map.values()) {
-            let Some(other) = node.as_str().and_then(|text| text.strip_prefix("service:")) else { continue };
-            let problem = match services.get(other).filter(|_| on.iter().any(|on| on == other)) {
-                None => "is not defined",
-                Some(other) if other.get("build").is_none() => "has no `build`",
-                Some(_) => continue,
-            };
-            let message = format!("services.{}: the service {other}, a context of its build, {problem}", self.service);
-            self.report.error(Code::Undefined, node.span, message);
-        }
-    }
-
-    fn services(&mut self, service: &Node, services: &Map, on: &[String]) {
-        let depends_on = service.get("depends_on").and_then(Node::as_map).into_iter().flatten();
-        let mut uses: Vec<(String, Span, bool)> = depends_on
-            .map(|(name, node)| {
-                let required = node.get("required").is_none_or(|node| node.value != Value::Bool(false));
-                (name.clone(), node.key_or_span(), required)
-            })
-            .collect();
-        for key in ["network_mode", "ipc", "pid", "uts", "cgroup"] {
-            let Some(node) = service.get(key) else { continue };
-            if let Some(name) = node.as_str().and_then(|text| text.strip_prefix("service:"))
-                && !uses.iter().any(|(known, ..)| known == name)
-            {
-                uses.push((name.to_owned(), node.span, true));
-            }
-        }
-        for (name, span, required) in uses {
-            if on.contains(&name) || !required && services.contains_key(&name) {
-                continue;
-            }
-            let (message, help) = if let Some(other) = services.get(&name) {
-                let profiles: Vec<&str> = other
-                    .get("profiles")
-                    .and_then(Node::as_list)
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Node::as_str)
-                    .collect();
-                (
-                    format!("services.{} depends on {name}, whose profiles are not active", self.service),
-                    format!(
-                        "activate one with `--profile {}`, or write `required: false`",
-                        profiles.first().copied().unwrap_or_default()
-                    ),
-                )
-            } else {
-                let help = match closest(&name, services.keys().map(String::as_str)) {
-                    Some(known) => format!("did you mean `{known}`?"),
-                    None => "define it under `services:`".to_owned(),
-                };
-                (format!("services.{} depends on {name}, which is not defined", self.service), help)
-            };
-            self.report.error_help(Code::Undefined, span, message, help);
-        }
-    }
 }
 
 struct Service<'a> {

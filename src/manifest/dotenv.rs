@@ -9,7 +9,16 @@ use super::interpolate::{Lookup, TemplateError, Uses, substitute};
 use super::yaml::VariableOrigin;
 
 /// The variables of a file, in order.
-pub type Variables = IndexMap<String, String>;
+pub type Variables = IndexMap<String, Variable>;
+
+/// A variable of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its value.
+    pub value: String,
+    /// The line that sets it, from one.
+    pub line: u32,
+}
 
 /// What is wrong with an env file, and in which line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,10 +45,10 @@ struct Inner<'a> {
 impl Lookup for Inner<'_> {
     fn lookup(&self, name: &str) -> Option<(&str, VariableOrigin)> {
         self.outer.lookup(name).or_else(|| {
-            self.above
-                .get(name)
-                .or_else(|| self.before.get(name))
-                .map(|value| (value.as_str(), VariableOrigin::File(self.file.to_path_buf())))
+            self.above.get(name).or_else(|| self.before.get(name)).map(|variable| {
+                let origin = VariableOrigin::File(self.file.to_path_buf(), variable.line);
+                (variable.value.as_str(), origin)
+            })
         })
     }
 }
@@ -95,7 +104,8 @@ pub fn parse_raw(text: &str, outer: &dyn Lookup) -> Result<Variables, EnvError> 
             });
         }
         if let Some(value) = value {
-            variables.insert(key.to_owned(), value);
+            let line = u32::try_from(number + 1).unwrap_or(u32::MAX);
+            variables.insert(key.to_owned(), Variable { value, line });
         }
     }
     Ok(variables)
@@ -120,12 +130,15 @@ impl<'a> Reader<'a> {
         &self.text[self.at..]
     }
 
+    fn line(&self, at: usize) -> u32 {
+        u32::try_from(self.text[..at].matches('\n').count() + 1).unwrap_or(u32::MAX)
+    }
+
     fn error(&self, at: usize, message: String, help: &str) -> EnvError {
         let before = &self.text[..at];
-        let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         EnvError {
-            line: u32::try_from(line).unwrap_or(u32::MAX),
+            line: self.line(at),
             column: u32::try_from(column).unwrap_or(u32::MAX),
             message,
             help: Some(help.to_owned()),
@@ -176,7 +189,7 @@ impl<'a> Reader<'a> {
         let Some((offset, separator)) = end else {
             // A last line without `=` and without an end: Compose takes all of it for the value of no name.
             let value = self.value(variables)?;
-            variables.insert(String::new(), value);
+            variables.insert(String::new(), Variable { value, line: self.line(start) });
             return Ok(());
         };
         let key = self.rest()[..offset].trim_end();
@@ -192,7 +205,7 @@ impl<'a> Reader<'a> {
             Some(self.value(variables)?)
         };
         if let Some(value) = value {
-            variables.insert(key.to_owned(), value);
+            variables.insert(key.to_owned(), Variable { value, line: self.line(start) });
         }
         Ok(())
     }
@@ -238,10 +251,10 @@ impl<'a> Reader<'a> {
             };
             self.error(at, error.to_string(), help)
         })?;
-        let line = self.text[..at].matches('\n').count() + 1;
+        let line = self.line(at);
         for used in uses {
             if used.origin == VariableOrigin::Unset {
-                self.unset.push((used.name, u32::try_from(line).unwrap_or(u32::MAX)));
+                self.unset.push((used.name, line));
             }
         }
         Ok(result)
@@ -299,7 +312,10 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<(String, String)>, EnvError> {
         let outer: BTreeMap<String, String> = [("OUT".to_owned(), "out".to_owned())].into();
-        Ok(parse(text, Path::new("/.env"), Variables::new(), &outer, &mut Vec::new())?.into_iter().collect())
+        Ok(parse(text, Path::new("/.env"), Variables::new(), &outer, &mut Vec::new())?
+            .into_iter()
+            .map(|(k, v)| (k, v.value))
+            .collect())
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::diagnostic::Code;
 use super::dotenv;
 use super::interpolate::Lookup;
 use super::report::Report;
-use super::yaml::{Span, VariableOrigin};
+use super::yaml::{FileId, Span, VariableOrigin};
 use crate::model::FileTree;
 
 /// Variables with where they were set. The shell wins over hob's own, and those over files; of several files the
@@ -19,7 +19,21 @@ use crate::model::FileTree;
 pub struct Environment {
     shell: Arc<BTreeMap<String, String>>,
     own: BTreeMap<String, String>,
-    files: IndexMap<String, (String, PathBuf)>,
+    files: IndexMap<String, Setting>,
+}
+
+/// A variable that a file sets.
+#[derive(Clone, Debug)]
+struct Setting {
+    value: String,
+    file: PathBuf,
+    line: u32,
+}
+
+impl Setting {
+    fn origin(&self) -> VariableOrigin {
+        VariableOrigin::File(self.file.clone(), self.line)
+    }
 }
 
 impl Lookup for Environment {
@@ -30,7 +44,7 @@ impl Lookup for Environment {
         if let Some(value) = self.shell.get(name) {
             return Some((value, VariableOrigin::Shell));
         }
-        self.files.get(name).map(|(value, file)| (value.as_str(), VariableOrigin::File(file.clone())))
+        self.files.get(name).map(|setting| (setting.value.as_str(), setting.origin()))
     }
 }
 
@@ -56,7 +70,7 @@ impl Environment {
     }
 
     /// Adds what is not there yet.
-    fn extend(&mut self, variables: IndexMap<String, (String, PathBuf)>) {
+    fn extend(&mut self, variables: IndexMap<String, Setting>) {
         for (name, value) in variables {
             self.files.entry(name).or_insert(value);
         }
@@ -64,13 +78,13 @@ impl Environment {
 
     /// Reads `.env` files and adds what is not there yet; of several files the last one wins.
     pub fn add_files(&mut self, files: &[PathBuf], tree: &dyn FileTree, report: &mut Report, read: &mut Vec<PathBuf>) {
-        let mut found: IndexMap<String, (String, PathBuf)> = IndexMap::new();
+        let mut found: IndexMap<String, Setting> = IndexMap::new();
         for file in files {
             let outer = Layered { first: self, second: &found };
             let env_file = EnvFile { path: file, ..EnvFile::default() };
-            if let Some(variables) = read_file(env_file, &outer, tree, report, read) {
-                for (name, value) in variables {
-                    found.insert(name, (value, file.clone()));
+            if let Some((_, variables)) = read_file(env_file, &outer, tree, report, read) {
+                for (name, variable) in variables {
+                    found.insert(name, Setting { value: variable.value, file: file.clone(), line: variable.line });
                 }
             }
         }
@@ -80,7 +94,7 @@ impl Environment {
     /// Every variable, sorted: what `config --environment` prints.
     pub fn all(&self) -> BTreeMap<String, String> {
         let mut all: BTreeMap<String, String> =
-            self.files.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect();
+            self.files.iter().map(|(name, setting)| (name.clone(), setting.value.clone())).collect();
         all.extend(self.shell.iter().map(|(name, value)| (name.clone(), value.clone())));
         all.extend(self.own.iter().map(|(name, value)| (name.clone(), value.clone())));
         all
@@ -90,14 +104,14 @@ impl Environment {
 /// First the one, then what several files have said so far.
 struct Layered<'a> {
     first: &'a Environment,
-    second: &'a IndexMap<String, (String, PathBuf)>,
+    second: &'a IndexMap<String, Setting>,
 }
 
 impl Lookup for Layered<'_> {
     fn lookup(&self, name: &str) -> Option<(&str, VariableOrigin)> {
         self.first
             .lookup(name)
-            .or_else(|| self.second.get(name).map(|(value, file)| (value.as_str(), VariableOrigin::File(file.clone()))))
+            .or_else(|| self.second.get(name).map(|setting| (setting.value.as_str(), setting.origin())))
     }
 }
 
@@ -126,7 +140,7 @@ pub fn read_file(
     tree: &dyn FileTree,
     report: &mut Report,
     read: &mut Vec<PathBuf>,
-) -> Option<dotenv::Variables> {
+) -> Option<(FileId, dotenv::Variables)> {
     let EnvFile { path: file, format, before, from } = env_file;
     if !read.iter().any(|known| known == file) {
         read.push(file.to_path_buf());
@@ -157,7 +171,7 @@ pub fn read_file(
         report.warn(Code::UnsetVariable, span, message, Some("write `$$` for a plain dollar sign".to_owned()));
     }
     match result {
-        Ok(variables) => Some(variables),
+        Ok(variables) => Some((id, variables)),
         Err(error) => {
             let span = Span { file: id, line: error.line, column: error.column, length: 1 };
             report.push(super::diagnostic::Severity::Error, Code::EnvFile, span, error.message, error.help);

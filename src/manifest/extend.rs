@@ -113,14 +113,14 @@ fn reference(extends: &Node, name: &str, loader: &mut Loader<'_>) -> Option<Refe
             let span = map.get("service").map_or(extends.span, |node| node.span);
             let file = match map.get("file") {
                 Some(node) if node.is_null() => None,
-                Some(node) => match node.as_str() {
-                    Some(file) => Some((file.to_owned(), node.span)),
-                    None => {
+                Some(node) => {
+                    let Some(file) = node.as_str() else {
                         let message = format!("services.{name}.extends.file must be a string, found {}", node.kind());
                         loader.report.error(Code::Type, node.span, message);
                         return None;
-                    }
-                },
+                    };
+                    Some((file.to_owned(), node.span))
+                }
                 None => None,
             };
             Some((target.to_owned(), span, file))
@@ -170,7 +170,7 @@ fn from_file(
     }
     let dir = path.parent().unwrap_or_else(|| Path::new("/")).to_path_buf();
     let Value::Map(mut map) = merged.value else { return None };
-    forms::canonical(&mut map, &mut loader.report);
+    forms::canonical(&mut map, loader.options.no_interpolate, &mut loader.report);
     let home = loader.options.environment.get("HOME").map(String::as_str);
     Base { dir: &dir, home }.resolve(&mut map);
     let Some(services) = map.get_mut("services").and_then(Node::as_map_mut) else {

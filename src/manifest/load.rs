@@ -1,18 +1,20 @@
 //! One load from end to end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::diagnostic::{Code, Diagnostic, Severity};
 use super::discover::{Found, discover};
 use super::environment::{Environment, reason};
+use super::explain::Explanation;
+use super::interpolate::Lookup;
 use super::language::MANIFEST;
 use super::paths::Base;
 use super::report::Report;
 use super::values::Values;
 use super::yaml::{Map, Node, Span, Value};
-use super::{LoadOptions, check, extend, forms, include, merge, normalize, project, unique, yaml};
+use super::{LoadOptions, check, extend, forms, include, lower, merge, normalize, project, unique, yaml};
 use crate::model::{FileTree, Project};
 
 /// The deepest chain of includes.
@@ -29,6 +31,14 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// The env files that were looked at.
     pub env_files: Vec<PathBuf>,
+    /// Every variable that the manifest may use: `config --environment`.
+    pub environment: BTreeMap<String, String>,
+    /// All profiles that services have, sorted: `config --profiles`.
+    pub profiles: Vec<String>,
+    /// What [`LoadOptions::explain`] asked for.
+    pub explanation: Option<Explanation>,
+    /// The merged manifest before variables are put in, for [`LoadOptions::no_interpolate`].
+    pub model: Option<serde_json::Value>,
 }
 
 impl Loaded {
@@ -42,13 +52,14 @@ impl Loaded {
 pub fn load(tree: &dyn FileTree, options: &LoadOptions) -> Loaded {
     let mut loader = Loader::new(tree, options);
     let project = loader.run();
-    let Loader { report, files, env_files, .. } = loader;
+    let Loader { report, files, env_files, environment, profiles, explanation, model, .. } = loader;
     let project = project.filter(|_| report.errors() == 0).map(|project| Project {
         files: files.clone(),
         env_files: env_files.clone(),
         ..project
     });
-    Loaded { project, diagnostics: report.diagnostics, files, env_files }
+    let diagnostics = report.diagnostics;
+    Loaded { project, diagnostics, files, env_files, environment, profiles, explanation, model }
 }
 
 /// Where one manifest of a load lives: the main one, or an included one.
@@ -70,6 +81,10 @@ pub struct Loader<'a> {
     pub files: Vec<PathBuf>,
     pub env_files: Vec<PathBuf>,
     pub unset: Vec<(String, Span)>,
+    pub explanation: Option<Explanation>,
+    environment: BTreeMap<String, String>,
+    profiles: Vec<String>,
+    model: Option<serde_json::Value>,
     documents: HashMap<PathBuf, Rc<Vec<Node>>>,
 }
 
@@ -82,6 +97,10 @@ impl<'a> Loader<'a> {
             files: Vec::new(),
             env_files: Vec::new(),
             unset: Vec::new(),
+            explanation: None,
+            environment: BTreeMap::new(),
+            profiles: Vec::new(),
+            model: None,
             documents: HashMap::new(),
         }
     }
@@ -91,6 +110,7 @@ impl<'a> Loader<'a> {
             discover(self.tree, self.options, &mut self.report, &mut self.env_files)?;
         let name = self.project_name(&files, &dir, &environment);
         environment.set("COMPOSE_PROJECT_NAME", &name);
+        self.environment = environment.all();
         let place = Place { dir: dir.clone(), environment: Rc::new(environment), chain: Vec::new() };
         let mut manifest = self.model(&files, &place);
         self.warn_unset();
@@ -99,12 +119,19 @@ impl<'a> Loader<'a> {
             let span = Span::default();
             self.report.error_help(Code::Empty, span, message, "run `hob init` to write one");
         }
+        self.profiles = profiles(&manifest);
+        if self.options.no_interpolate {
+            normalize::normalize(&mut manifest, &name, None);
+            manifest.insert("name".to_owned(), Node::text(name, Span::default()));
+            self.model = (self.report.errors() == 0).then(|| lower::model(&manifest));
+            return None;
+        }
         if self.report.errors() > 0 {
             // What follows would only complain about what is half there.
             project::look_anyway(&manifest, &place.environment, self);
             return None;
         }
-        normalize::normalize(&mut manifest, &name, &*place.environment);
+        normalize::normalize(&mut manifest, &name, Some(&*place.environment));
         project::build(manifest, &name, &place, self)
     }
 
@@ -170,7 +197,9 @@ impl<'a> Loader<'a> {
             }
         }
         let Value::Map(mut map) = model.value else { return Map::new() };
-        forms::finish(&mut map, &mut self.report);
+        if !self.options.no_interpolate {
+            forms::finish(&mut map, &mut self.report);
+        }
         normalize::defaults(&mut map);
         let home = self.options.environment.get("HOME").map(String::as_str);
         Base { dir: &place.dir, home }.resolve(&mut map);
@@ -201,14 +230,14 @@ impl<'a> Loader<'a> {
         *model = merge::merge(base, document, &MANIFEST, &mut self.report);
         merge::settle(model);
         unique::unique(model, &MANIFEST, &mut self.report);
-        check::check(model, &MANIFEST, &mut self.report);
+        check::check(model, &MANIFEST, self.options.no_interpolate, &mut self.report);
         if let Some(version) = model.as_map_mut().and_then(|map| map.shift_remove("version")) {
             let message = "`version` is obsolete and ignored".to_owned();
             let help = Some("remove the line".to_owned());
             self.report.push(Severity::Note, Code::Obsolete, version.key_or_span(), message, help);
         }
         if let Some(map) = model.as_map_mut() {
-            forms::canonical(map, &mut self.report);
+            forms::canonical(map, self.options.no_interpolate, &mut self.report);
         }
         unique::unique(model, &MANIFEST, &mut self.report);
     }
@@ -231,7 +260,7 @@ impl<'a> Loader<'a> {
             for node in documents.iter().filter_map(|document| document.get("name")) {
                 let mut node = node.clone();
                 let mut values = Values {
-                    lookup: Some(environment),
+                    lookup: (!self.options.no_interpolate).then_some(environment as &dyn Lookup),
                     report: &mut self.report,
                     unset: &mut self.unset,
                     path: String::new(),
@@ -271,6 +300,17 @@ impl<'a> Loader<'a> {
             self.report.error_help(Code::ProjectName, span, message, format!("use {:?}", normalized(name)));
         }
     }
+}
+
+/// The profiles that services have.
+fn profiles(manifest: &Map) -> Vec<String> {
+    let services = manifest.get("services").and_then(Node::as_map).into_iter().flat_map(|map| map.values());
+    let names: BTreeSet<String> = services
+        .filter_map(|service| service.get("profiles")?.as_list())
+        .flatten()
+        .filter_map(|node| node.as_str().map(ToOwned::to_owned))
+        .collect();
+    names.into_iter().collect()
 }
 
 /// A text as a project name: in lower case, without what a name may not have.

@@ -36,6 +36,13 @@ fn float(value: f64) -> Json {
     Number::from_f64(value).map_or(Json::Null, Json::Number)
 }
 
+/// A whole manifest as it stands, sorted: what `config --no-interpolate` prints.
+pub fn model(map: &Map) -> Json {
+    let mut value = Json::Object(map.iter().map(|(key, node)| (key.clone(), plain(node))).collect());
+    value.sort_all_objects();
+    value
+}
+
 /// A whole manifest in long forms, with the types of the model.
 pub fn manifest(map: &Map) -> Json {
     object(map, &MANIFEST)

@@ -63,7 +63,7 @@ impl Merger<'_> {
                 Node { value: lower, ..over }
             }
             (lower, upper) => {
-                let trail = overrode(&lower, base.span, base.trail.as_deref(), over.trail.as_deref());
+                let trail = Some(overrode(&lower, base.span, base.trail.as_deref(), over.trail.as_deref()));
                 Node { value: upper, span: over.span, key: over.key, mark: over.mark, trail }
             }
         }
@@ -99,7 +99,7 @@ impl Merger<'_> {
         match key.merge {
             Merge::Default => self.nodes(base, over, shape, path),
             Merge::Replace => {
-                let trail = overrode(&base.value, base.span, base.trail.as_deref(), over.trail.as_deref());
+                let trail = Some(overrode(&base.value, base.span, base.trail.as_deref(), over.trail.as_deref()));
                 Node { trail, ..over }
             }
             Merge::Sequence => {
@@ -169,18 +169,13 @@ impl Merger<'_> {
 }
 
 /// The trail of a scalar that replaces another.
-fn overrode(
-    value: &Value,
-    span: super::yaml::Span,
-    lower: Option<&Trail>,
-    upper: Option<&Trail>,
-) -> Option<Arc<Trail>> {
+fn overrode(value: &Value, span: super::yaml::Span, lower: Option<&Trail>, upper: Option<&Trail>) -> Arc<Trail> {
     let mut trail = upper.cloned().unwrap_or_default();
     trail.overrode.push((describe(value), span));
     if let Some(lower) = lower {
         trail.overrode.extend(lower.overrode.iter().cloned());
     }
-    Some(Arc::new(trail))
+    Arc::new(trail)
 }
 
 fn describe(value: &Value) -> String {

@@ -17,8 +17,11 @@ mod diagnostic;
 mod discover;
 mod dotenv;
 mod environment;
+mod explain;
 mod extend;
 mod forms;
+#[doc(hidden)]
+pub mod fuzzing;
 mod include;
 mod interpolate;
 mod language;
@@ -28,7 +31,10 @@ mod merge;
 mod normalize;
 mod paths;
 mod project;
+mod references;
 mod report;
+mod schema;
+mod service_files;
 mod source;
 mod suspicious;
 mod unique;
@@ -43,7 +49,9 @@ use std::path::PathBuf;
 
 pub use canonical::{json, yaml as to_yaml};
 pub use diagnostic::{Code, Diagnostic, Part, Severity};
+pub use explain::{Explanation, Overridden, Variable};
 pub use load::{Loaded, load};
+pub use schema::json_schema;
 
 /// What to load and how.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +72,8 @@ pub struct LoadOptions {
     pub environment: BTreeMap<String, String>,
     /// Services that the user named: their profiles become active.
     pub targets: Vec<String>,
-    /// `--no-interpolate`: leave variables as they are written.
+    /// `--no-interpolate`: leave variables as they are written. There is no project then, only [`Loaded::model`].
     pub no_interpolate: bool,
+    /// `config --explain`: a dotted path to explain, such as `services.api.environment.LOG_LEVEL`.
+    pub explain: Option<String>,
 }

@@ -51,8 +51,8 @@ fn default(node: &mut Node, key: &str, value: &str) {
     }
 }
 
-/// What is done once, to the whole manifest.
-pub fn normalize(manifest: &mut Map, project: &str, values: &dyn Lookup) {
+/// What is done once, to the whole manifest. Without `values`, variables without a value stay so.
+pub fn normalize(manifest: &mut Map, project: &str, values: Option<&dyn Lookup>) {
     if let Some(services) = manifest.get_mut("services").and_then(Node::as_map_mut) {
         for service in services.values_mut() {
             let span = service.key_or_span();
@@ -65,7 +65,7 @@ pub fn normalize(manifest: &mut Map, project: &str, values: &dyn Lookup) {
     names(manifest, project);
 }
 
-fn normalize_service(service: &mut Map, span: Span, values: &dyn Lookup) {
+fn normalize_service(service: &mut Map, span: Span, values: Option<&dyn Lookup>) {
     if let Some(policy) = service.get_mut("pull_policy")
         && policy.as_str() == Some("if_not_present")
     {
@@ -76,11 +76,11 @@ fn normalize_service(service: &mut Map, span: Span, values: &dyn Lookup) {
         if !inline {
             default(build, "dockerfile", "Dockerfile");
         }
-        if let Some(args) = build.as_map_mut().and_then(|map| map.get_mut("args")) {
+        if let (Some(args), Some(values)) = (build.as_map_mut().and_then(|map| map.get_mut("args")), values) {
             inherit(args, values, false);
         }
     }
-    if let Some(environment) = service.get_mut("environment") {
+    if let (Some(environment), Some(values)) = (service.get_mut("environment"), values) {
         inherit(environment, values, true);
     }
     if let Some(volumes) = service.get_mut("volumes") {

@@ -1,23 +1,21 @@
 //! A normalised tree to the [`Project`]: profiles are chosen, env files read, what nothing uses is left out.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Code, closest};
-use super::environment::{EnvFile, Environment, read_file};
-use super::interpolate::Lookup;
+use super::environment::Environment;
 use super::load::{Loader, Place};
-use super::yaml::{Map, Node, Span, Value, VariableOrigin};
-use super::{consistency, lower, suspicious};
+use super::yaml::{Map, Node, Span};
+use super::{consistency, explain, lower, references, service_files, suspicious};
 use crate::model::{Project, ProjectName, Service, ServiceName};
 
 /// What can still be said about a manifest that has errors already.
 pub fn look_anyway(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) {
     let active = active_profiles(manifest, environment, loader);
-    consistency::references(manifest, &enabled(manifest, &active), &mut loader.report);
+    references::check(manifest, &enabled(manifest, &active), &mut loader.report);
 }
 
 /// Makes the project.
@@ -29,10 +27,13 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
     for service in &on {
         let node = manifest.get_mut("services").and_then(Node::as_map_mut).and_then(|map| map.get_mut(service));
         if let Some(map) = node.and_then(Node::as_map_mut) {
-            env_files(service, map, &place.environment, loader);
-            label_files(service, map, &place.environment, loader);
+            service_files::env_files(service, map, &place.environment, loader);
+            service_files::label_files(service, map, &place.environment, loader);
             replicas(map);
         }
+    }
+    if let Some(path) = loader.options.explain.clone() {
+        explain_path(&manifest, &path, loader);
     }
     if loader.report.errors() > 0 {
         return None;
@@ -58,6 +59,21 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
     Some(project)
 }
 
+fn explain_path(manifest: &Map, path: &str, loader: &mut Loader<'_>) {
+    loader.explanation = explain::explain(manifest, path, &loader.report.sources);
+    if loader.explanation.is_none() {
+        let known = explain::keys_at(manifest, path);
+        let message = format!("there is no value at {path}");
+        match closest(path, known.iter().map(String::as_str)) {
+            Some(known) => {
+                let help = format!("did you mean `{known}`?");
+                loader.report.error_help(Code::Undefined, Span::default(), message, help);
+            }
+            None => loader.report.error(Code::Undefined, Span::default(), message),
+        }
+    }
+}
+
 /// The active profiles: those that are asked for, and those of the services that the user named.
 fn active_profiles(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) -> BTreeSet<String> {
     let mut profiles: BTreeSet<String> = loader.options.profiles.iter().cloned().collect();
@@ -67,23 +83,19 @@ fn active_profiles(manifest: &Map, environment: &Environment, loader: &mut Loade
     }
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return profiles };
     for target in &loader.options.targets {
-        match services.get(target) {
-            Some(service) => {
-                let on = own_profiles(service).next().is_none() || own_profiles(service).any(|p| profiles.contains(p));
-                if !on {
-                    profiles.extend(own_profiles(service).map(ToOwned::to_owned));
-                }
+        if let Some(service) = services.get(target) {
+            let on = own_profiles(service).next().is_none() || own_profiles(service).any(|p| profiles.contains(p));
+            if !on {
+                profiles.extend(own_profiles(service).map(ToOwned::to_owned));
             }
-            None => {
-                let message = format!("there is no service {target}");
-                let known = closest(target, services.keys().map(String::as_str));
-                let help = match known {
-                    Some(known) => format!("did you mean `{known}`?"),
-                    None => format!("the services are {}", services.keys().cloned().collect::<Vec<_>>().join(", ")),
-                };
-                loader.report.error_help(Code::Undefined, Span::default(), message, help);
-            }
+            continue;
         }
+        let message = format!("there is no service {target}");
+        let help = match closest(target, services.keys().map(String::as_str)) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("the services are {}", services.keys().cloned().collect::<Vec<_>>().join(", ")),
+        };
+        loader.report.error_help(Code::Undefined, Span::default(), message, help);
     }
     profiles
 }
@@ -146,100 +158,6 @@ fn section<T: DeserializeOwned>(section: &str, node: &Node, loader: &mut Loader<
         }
     }
     out
-}
-
-/// Variables inside an env file: the project's, then the service's own.
-struct Outer<'a> {
-    environment: &'a Environment,
-    own: &'a [(String, String)],
-}
-
-impl Lookup for Outer<'_> {
-    fn lookup(&self, name: &str) -> Option<(&str, VariableOrigin)> {
-        self.environment.lookup(name).or_else(|| {
-            let (_, value) = self.own.iter().find(|(own, _)| own == name)?;
-            Some((value, VariableOrigin::Manifest))
-        })
-    }
-}
-
-/// Merges the content of a service's env files under its `environment`.
-fn env_files(service: &str, map: &mut Map, environment: &Environment, loader: &mut Loader<'_>) {
-    let Some(files) = map.shift_remove("env_file") else { return };
-    let span = files.key_or_span();
-    let own: Vec<(String, String)> = map
-        .get("environment")
-        .and_then(Node::as_map)
-        .into_iter()
-        .flatten()
-        .filter(|(_, node)| !node.is_null())
-        .filter_map(|(name, node)| Some((name.clone(), node.to_text()?)))
-        .collect();
-    let mut found: IndexMap<String, (String, PathBuf)> = IndexMap::new();
-    for file in files.as_list().unwrap_or_default() {
-        let Some(path) = file.get("path").and_then(Node::as_str) else { continue };
-        let place = file.get("path").map_or(file.span, |node| node.span);
-        let path = Path::new(path);
-        let required = file.get("required").is_none_or(|node| node.value != Value::Bool(false));
-        if !super::discover::is_file(loader.tree, path) {
-            if !loader.env_files.iter().any(|known| known == path) {
-                loader.env_files.push(path.to_path_buf());
-            }
-            if required {
-                let message =
-                    format!("services.{service}: cannot read the env file {}: there is no such file", path.display());
-                let help = "make it, or write `{path: …, required: false}`";
-                loader.report.error_help(Code::EnvFile, place, message, help);
-            }
-            continue;
-        }
-        let outer = Outer { environment, own: &own };
-        let before = found.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect();
-        let env_file = EnvFile { path, format: file.get("format").and_then(Node::as_str), before, from: place };
-        let variables = read_file(env_file, &outer, loader.tree, &mut loader.report, &mut loader.env_files);
-        for (name, value) in variables.into_iter().flatten() {
-            found.insert(name, (value, path.to_path_buf()));
-        }
-    }
-    if found.is_empty() {
-        return;
-    }
-    let mut all: Map = found.into_iter().map(|(name, (value, _))| (name, Node::text(value, span))).collect();
-    let own = map.entry("environment".to_owned()).or_insert_with(|| Node::new(Value::Map(Map::new()), span));
-    if let Value::Map(own) = &mut own.value {
-        for (name, node) in std::mem::take(own) {
-            all.insert(name, node);
-        }
-        *own = all;
-    } else {
-        own.value = Value::Map(all);
-    }
-}
-
-/// Merges the content of a service's label files under its `labels`.
-fn label_files(service: &str, map: &mut Map, environment: &Environment, loader: &mut Loader<'_>) {
-    let Some(files) = map.get("label_file").and_then(Node::as_list) else { return };
-    let mut all = Map::new();
-    for file in files.to_vec() {
-        let Some(path) = file.as_str().map(Path::new) else { continue };
-        let label_file = EnvFile { path, from: file.span, ..EnvFile::default() };
-        let variables = read_file(label_file, environment, loader.tree, &mut loader.report, &mut loader.env_files);
-        let Some(variables) = variables else {
-            let message = format!("services.{service}: its label file {} is of no use", path.display());
-            loader.report.error(Code::EnvFile, file.span, message);
-            continue;
-        };
-        all.extend(variables.into_iter().map(|(name, value)| (name, Node::text(value, file.span))));
-    }
-    let span = map.get("label_file").map_or_else(Span::default, Node::key_or_span);
-    let own = map.entry("labels".to_owned()).or_insert_with(|| Node::new(Value::Map(Map::new()), span));
-    if let Value::Map(own) = &mut own.value {
-        for (name, node) in std::mem::take(own) {
-            all.insert(name, node);
-        }
-        *own = all;
-    }
-    map.shift_remove("label_file");
 }
 
 /// `scale` is said once more under `deploy`, if there is one.

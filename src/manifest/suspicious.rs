@@ -14,6 +14,34 @@ pub fn look(manifest: &Map, on: &[String], report: &mut Report) {
         let Some(service) = services.get(name) else { continue };
         health(name, service, services, report);
         published(name, service, &mut ports, report);
+        appended(name, service, report);
+    }
+}
+
+/// A later file that publishes a port of the container again adds to the earlier one, and does not replace it.
+fn appended(name: &str, service: &Node, report: &mut Report) {
+    let mut first: HashMap<String, Span> = HashMap::new();
+    for port in service.get("ports").and_then(Node::as_list).into_iter().flatten() {
+        let text = |key: &str| port.get(key).and_then(Node::to_text).unwrap_or_default();
+        if text("published").is_empty() {
+            continue;
+        }
+        let key = format!("{}/{}", text("target"), text("protocol"));
+        match first.get(&key) {
+            Some(earlier) if earlier.file != port.span.file && text("host_ip").is_empty() => {
+                let message = format!(
+                    "services.{name}: this adds to the ports of an earlier file, which publishes port {} of the \
+                     container too",
+                    text("target")
+                );
+                let help = "to replace the earlier ports, write `ports: !override`";
+                report.warn(Code::Suspicious, port.span, message, Some(help.to_owned()));
+            }
+            Some(_) => {}
+            None => {
+                first.insert(key, port.span);
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Makes lists unique: an item that is the same as an earlier one takes the earlier one's place.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::diagnostic::Code;
 use super::forms::volume;
@@ -49,13 +50,15 @@ fn keep_last(items: Vec<Node>, rule: Unique, report: &mut Report) -> Vec<Node> {
     let mut kept: Vec<Node> = Vec::with_capacity(items.len());
     for item in items {
         match index(&item, rule) {
-            Ok(Some(key)) => match places.get(&key) {
-                Some(&at) => kept[at] = item,
-                None => {
+            Ok(Some(key)) => {
+                if let Some(&at) = places.get(&key) {
+                    let lower = std::mem::replace(&mut kept[at], item);
+                    overrode(&mut kept[at], &lower);
+                } else {
                     places.insert(key, kept.len());
                     kept.push(item);
                 }
-            },
+            }
             Ok(None) => kept.push(item),
             Err(message) => {
                 report.error(Code::Value, item.span, message);
@@ -66,6 +69,18 @@ fn keep_last(items: Vec<Node>, rule: Unique, report: &mut Report) -> Vec<Node> {
     kept
 }
 
+/// Notes what an item took the place of.
+fn overrode(item: &mut Node, lower: &Node) {
+    if item.span == lower.span {
+        return;
+    }
+    let mut trail = item.trail.as_deref().cloned().unwrap_or_default();
+    let text = lower.to_text().unwrap_or_else(|| lower.kind().to_owned());
+    trail.overrode.push((text, lower.span));
+    trail.overrode.extend(lower.trail.iter().flat_map(|trail| trail.overrode.iter().cloned()));
+    item.trail = Some(Arc::new(trail));
+}
+
 /// What makes an item itself; `None` for an item of the wrong kind, which the check complains about.
 fn index(item: &Node, rule: Unique) -> Result<Option<String>, String> {
     let field = |name: &str| item.get(name).and_then(Node::to_text);
@@ -73,9 +88,8 @@ fn index(item: &Node, rule: Unique) -> Result<Option<String>, String> {
     Ok(match rule {
         Unique::No => None,
         Unique::Key => item.as_str().map(|text| text.split_once('=').map_or(text, |(key, _)| key).to_owned()),
-        Unique::Text => item.to_text(),
         Unique::EnvFile if is_map => field("path"),
-        Unique::EnvFile => item.to_text(),
+        Unique::Text | Unique::EnvFile => item.to_text(),
         Unique::Device if is_map => match field("target") {
             Some(target) => Some(target),
             None => return Err("a device needs a `target`".to_owned()),

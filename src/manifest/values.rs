@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::Code;
+use super::diagnostic::{Code, Severity};
 use super::interpolate::{Lookup, TemplateError, Uses, substitute};
 use super::language::{Cast, Object, Shape};
 use super::report::Report;
-use super::yaml::{Node, Span, Trail, Value, VariableOrigin};
+use super::yaml::{Mark, Node, Span, Trail, Value, VariableOrigin};
 
 /// What the pass needs.
 pub struct Values<'a> {
@@ -48,7 +48,8 @@ impl Values<'_> {
                     }
                 }
             }
-            Value::Str(_) => self.string(node, shape),
+            // What is reset has no value that could be wrong.
+            Value::Str(_) if node.mark != Mark::Reset => self.string(node, shape),
             _ => {}
         }
     }
@@ -76,27 +77,23 @@ impl Values<'_> {
             Cast::Int => (text.parse::<i64>().ok().map(|n| Value::Int(n.into())), "a whole number", Value::Int(0)),
             Cast::Float => (text.parse::<f64>().ok().map(Value::Float), "a number", Value::Int(0)),
         };
-        match value {
-            Some(value) => node.value = value,
-            None => {
-                let message = if text.is_empty() {
-                    format!("{} must be {expected}, and is empty", self.path)
-                } else {
-                    format!("{} must be {expected}, found {text:?}", self.path)
-                };
-                let help = node
-                    .trail
-                    .as_ref()
-                    .and_then(|trail| trail.variables.iter().find(|used| used.origin == VariableOrigin::Unset))
-                    .map(|used| format!("{} is not set: set it, or give a default: ${{{0}:-…}}", used.name));
-                match help {
-                    Some(help) => self.report.error_help(Code::Type, node.span, message, help),
-                    None => self.report.error(Code::Type, node.span, message),
-                }
-                // Something of the right type, so that no later pass complains again.
-                node.value = instead;
-            }
+        if let Some(value) = value {
+            node.value = value;
+            return;
         }
+        let message = if text.is_empty() {
+            format!("{} must be {expected}, and is empty", self.path)
+        } else {
+            format!("{} must be {expected}, found {text:?}", self.path)
+        };
+        let help = node
+            .trail
+            .as_ref()
+            .and_then(|trail| trail.variables.iter().find(|used| used.origin == VariableOrigin::Unset))
+            .map(|used| format!("{} is not set: set it, or give a default: ${{{0}:-…}}", used.name));
+        self.report.push(Severity::Error, Code::Type, node.span, message, help);
+        // Something of the right type, so that no later pass complains again.
+        node.value = instead;
     }
 
     fn substitute(&mut self, node: &mut Node) {

@@ -102,6 +102,7 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
         order.iter().filter(|name| scope.contains(name)).filter_map(|name| input.project.services.get(name)).collect();
 
     let mut up = Up::new(input, options);
+    up.errors.extend(services.iter().filter_map(|service| not_yet(service)));
     up.images(&services);
     match resources(&mut up.plan, input.project, &services, input.observed) {
         Ok(resources) => up.resources = resources,
@@ -150,6 +151,23 @@ pub fn images(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanErr
     let planned = |name: &ServiceName| up.images.contains_key(name);
     up.plan.unchanged = services.iter().map(|s| s.name.clone()).filter(|name| !planned(name)).collect();
     if up.errors.is_empty() { Ok(up.plan) } else { Err(up.errors) }
+}
+
+/// hob's keys that this version reads and does not carry out: a service that needs one is not started without it.
+fn not_yet(service: &Service) -> Option<PlanError> {
+    let key = match service {
+        Service { process: Some(_), .. } => "process",
+        Service { probe: Some(_), .. } => "probe",
+        Service { provider: Some(_), .. } => "provider",
+        Service { prepare, .. } if !prepare.is_empty() => "prepare",
+        _ => return None,
+    };
+    Some(PlanError {
+        service: Some(service.name.clone()),
+        path: format!("services.{}.{key}", service.name),
+        text: format!("`{key}` is part of the language, and this version of hob does not carry it out yet"),
+        hint: format!("remove `{key}`, or leave the service out (`hob up` with the names of the others)"),
+    })
 }
 
 fn external_error(missing: MissingExternal) -> PlanError {
@@ -544,7 +562,9 @@ impl<'a> Up<'a> {
         if until == Until::Running {
             return done.started.clone();
         }
-        if let Some(step) = done.waits.get(&until) {
+        // One that is healthy is ready too.
+        let met_by = if until == Until::Ready { [Until::Ready, Until::Healthy] } else { [until, until] };
+        if let Some(step) = met_by.iter().find_map(|until| done.waits.get(until)) {
             return vec![*step];
         }
         let met = done.untouched.iter().all(|state| match (until, state) {

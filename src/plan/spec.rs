@@ -29,7 +29,40 @@ pub fn container_spec(
     spec.labels.insert(CONFIG_HASH.to_owned(), config.hash());
     spec.labels.insert(CONFIG.to_owned(), config.to_label());
     inherit(&mut spec.mounts, inherited);
+    resolve(project, &mut spec.service);
     spec
+}
+
+/// Other services by the names of their containers: namespaces, mounts and links.
+fn resolve(project: &Project, service: &mut Service) {
+    let container = |name: &str| project.services.get(name).map(|other| other.container_name(&project.name, 1));
+    for mode in [&mut service.network_mode, &mut service.ipc, &mut service.pid].into_iter().flatten() {
+        if let Some(name) = mode.strip_prefix("service:").and_then(container) {
+            *mode = format!("container:{name}");
+        }
+    }
+    for from in &mut service.volumes_from {
+        let (name, mode) = from.split_once(':').unwrap_or((from, ""));
+        if name == "container" {
+            *from = mode.to_owned();
+        } else if let Some(name) = container(name) {
+            *from = if mode.is_empty() { name } else { format!("{name}:{mode}") };
+        }
+    }
+    let mut links = Vec::new();
+    for link in &service.links {
+        let (name, alias) = link.split_once(':').unwrap_or((link, link));
+        match container(name) {
+            Some(target) => {
+                links.push(format!("{target}:{alias}"));
+                links.push(format!("{target}:{name}"));
+                links.push(format!("{target}:{target}"));
+            }
+            None => links.push(link.clone()),
+        }
+    }
+    links.dedup();
+    service.links = links;
 }
 
 /// Mounts with the engine's names of volumes; secrets and configs from files of the host become read-only binds.

@@ -164,16 +164,14 @@ impl Shell {
                 self.restarts.push(answer);
                 Input::Restart(stop)
             }
-            Request::Stop(stop, answer) => match self.machine.exit() {
-                Some(exit) => {
+            Request::Stop(stop, answer) => {
+                if let Some(exit) = self.machine.exit() {
                     let _ = answer.send(exit);
-                    Input::Stop(stop)
-                }
-                None => {
+                } else {
                     self.stops.push(answer);
-                    Input::Stop(stop)
                 }
-            },
+                Input::Stop(stop)
+            }
             Request::Signal(signal) => Input::Forward(signal),
         }
     }
@@ -194,8 +192,12 @@ impl Shell {
                 }
                 Step::End(exit) => {
                     // Whoever waits is told first: it may be the one who takes the events.
-                    self.restarts.drain(..).for_each(|answer| drop(answer.send(None)));
-                    self.stops.drain(..).for_each(|answer| drop(answer.send(exit)));
+                    for answer in self.restarts.drain(..) {
+                        let _ = answer.send(None);
+                    }
+                    for answer in self.stops.drain(..) {
+                        let _ = answer.send(exit);
+                    }
                     let _ = self.events.send(Event::Ended(exit)).await;
                     return;
                 }
@@ -223,7 +225,9 @@ impl Shell {
                     self.readers.spawn(lines(err, Stream::Stderr, self.events.clone()));
                 }
                 self.child = Some(child);
-                self.restarts.drain(..).for_each(|answer| drop(answer.send(Some(pid))));
+                for answer in self.restarts.drain(..) {
+                    let _ = answer.send(Some(pid));
+                }
                 let _ = self.events.send(Event::Started(pid)).await;
                 Input::Started(pid)
             }

@@ -8,7 +8,7 @@ use hob::agent::{AgentClient, Meta, Op};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-const GRACE: Duration = Duration::from_secs(600);
+const GRACE: Duration = Duration::from_mins(10);
 
 /// Runs the `docker` command and gives what it printed, or its error.
 async fn docker(arguments: &[&str]) -> Result<String, String> {
@@ -76,9 +76,9 @@ impl Engine {
     }
 
     /// A stream to the agent of a container.
-    async fn client(&self, container: &str) -> (AgentClient, Child) {
+    async fn client(&self, container: &str, flags: &[&str]) -> (AgentClient, Child) {
         let mut exec = Command::new("docker");
-        exec.args(["exec", "-i", "-u", "0", "-w", "/", container, "/.hob/agent", "serve"]);
+        exec.args(["exec", "-i", "-u", "0", "-w", "/"]).args(flags).args([container, "/.hob/agent", "serve"]);
         exec.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = exec.spawn().unwrap();
         let (reader, writer) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
@@ -149,7 +149,7 @@ async fn files_and_restarts_reach_every_kind_of_container() {
     let script = "[ -e /srv/new/file ] && cat /srv/new/file; exec sleep 600";
     for (number, (flags, writable)) in ways.iter().enumerate() {
         let name = engine.run(number, true, flags, "busybox", &["sh", "-c", script]).await;
-        let (client, _exec) = engine.client(&name).await;
+        let (client, _exec) = engine.client(&name, &[]).await;
         let meta = Meta { mode: 0o644, uid: 0, gid: 0, mtime: None };
         let write = Op::Write { path: b"file".to_vec(), meta, data: b"synced\n".to_vec(), last: true };
         let applied = client.apply(vec![Op::Target(b"/srv/new".to_vec()), write]).await.unwrap();
@@ -188,7 +188,7 @@ async fn an_image_with_nothing_in_it_can_have_the_agent() {
     docker(&["import", "-c", "USER 1000", &archive.display().to_string(), &image]).await.unwrap();
     engine.made(&["image", "rm", &image]);
     let name = engine.run(0, true, &["--read-only"], &image, &["/busybox", "sleep", "600"]).await;
-    let (client, _exec) = engine.client(&name).await;
+    let (client, _exec) = engine.client(&name, &[]).await;
     assert!(client.restart(15, GRACE).await.unwrap().old.is_some());
     // A failing start says what the engine would have said, in the log.
     let name = engine.run(1, true, &[], &image, &["no-such", "sleep"]).await;
@@ -196,13 +196,34 @@ async fn an_image_with_nothing_in_it_can_have_the_agent() {
 }
 
 #[tokio::test]
+async fn without_capabilities_owners_take_a_privileged_exec() {
+    let Some(engine) = Engine::new("caps").await else { return };
+    let name = engine.run(0, true, &["-u", "1000", "--cap-drop", "ALL"], "busybox", &["sleep", "600"]).await;
+    let meta = Meta { mode: 0o600, uid: 1000, gid: 1000, mtime: None };
+    let write = Op::Write { path: b"file".to_vec(), meta, data: b"x".to_vec(), last: true };
+    let ops = vec![Op::Target(b"/srv/new".to_vec()), write];
+    let (client, _exec) = engine.client(&name, &[]).await;
+    let errors = client.apply(ops.clone()).await.unwrap().errors;
+    assert_eq!(String::from_utf8_lossy(&errors[0].message), "cannot write: operation not permitted");
+    // An engine that has not all capabilities itself cannot give them: a container in a container, this machine's own.
+    if let Err(why) = docker(&["exec", "--privileged", &name, "true"]).await {
+        eprintln!("skipped: this engine cannot make a privileged exec: {}", why.trim());
+        return;
+    }
+    let (client, _exec) = engine.client(&name, &["--privileged"]).await;
+    assert_eq!(client.apply(ops).await.unwrap().errors, []);
+    let found = docker(&["exec", &name, "stat", "-c", "%u:%g %a", "/srv/new/file"]).await.unwrap();
+    assert_eq!(found.trim(), "1000:1000 600");
+}
+
+#[tokio::test]
 async fn an_exec_that_is_killed_takes_its_process_with_it_and_nothing_else() {
     let Some(engine) = Engine::new("killed").await else { return };
     let name = engine.run(0, true, &[], "busybox", &["sleep", "600"]).await;
-    let (client, mut exec) = engine.client(&name).await;
+    let (client, mut exec) = engine.client(&name, &[]).await;
     let before = client.status().await.unwrap().pid;
     exec.start_kill().unwrap();
     client.closed().await;
-    let (client, _exec) = engine.client(&name).await;
+    let (client, _exec) = engine.client(&name, &[]).await;
     assert_eq!(client.status().await.unwrap().pid, before);
 }

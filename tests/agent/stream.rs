@@ -154,6 +154,8 @@ async fn a_command_runs_in_the_containers_surroundings_and_its_output_comes_as_i
     assert_eq!(String::from_utf8(out).unwrap(), format!("out value {}\n", folder.path().display()));
     assert_eq!(err, b"err\n");
     let command = |argv: &[&str]| Command { argv: argv.iter().map(|&s| s.to_owned()).collect(), ..Command::default() };
+    let long = "x".repeat(200_000);
+    assert!(matches!(client.exec(command(&[&long]), |_, _| {}).await, Err(AgentError::Failed { errno: 7, .. })));
     let error = client.exec(command(&["no-such"]), |_, _| {}).await.unwrap_err();
     assert_eq!(error.to_string(), "exec: \"no-such\": executable file not found in $PATH");
     let mut size = 0;

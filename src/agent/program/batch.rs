@@ -83,7 +83,7 @@ impl Batch {
         if !matches!(op, Op::Append { .. })
             && let Some(unfinished) = self.open.take()
         {
-            self.drop_staged(unfinished.place);
+            drop_staged(unfinished.place);
         }
         match op {
             Op::Target(path) => self.target(path),
@@ -104,7 +104,7 @@ impl Batch {
     /// The last step was taken.
     pub fn finish(mut self) -> Answer {
         if let Some(unfinished) = self.open.take() {
-            self.drop_staged(unfinished.place);
+            drop_staged(unfinished.place);
         }
         self.take_effect();
         let errors = core::mem::take(&mut self.errors);
@@ -150,7 +150,7 @@ impl Batch {
             open.file = None;
             let place = open.place.take();
             let path = place.as_ref().map(|place| place.path.clone()).unwrap_or_default();
-            self.drop_staged(place);
+            drop_staged(place);
             self.fail_at(path, error, "write");
         }
         if last
@@ -263,12 +263,6 @@ impl Batch {
         self.turning.clear();
     }
 
-    fn drop_staged(&mut self, place: Option<Pending>) {
-        if let Some(Pending { folder, what: What::Place { staged }, .. }) = place {
-            let _ = sys::unlinkat(folder.raw(), &staged, false);
-        }
-    }
-
     fn full(&self, path: &[u8]) -> Vec<u8> {
         let mut full = self.target.as_ref().map(|(target, _)| target.clone()).unwrap_or_default();
         if full.last() != Some(&b'/') && !full.is_empty() {
@@ -284,8 +278,9 @@ impl Batch {
     }
 
     fn fail_at(&mut self, path: Vec<u8>, error: Errno, step: &str) {
+        let mut path = path;
         if self.errors.len() < MAX_ERRORS {
-            let path = path.get(..path.len().min(512)).unwrap_or_default().to_vec();
+            path.truncate(512);
             let message = format!("cannot {step}: {}", error.text()).into_bytes();
             self.errors.push(PathError { path, errno: error.0.unsigned_abs(), message });
         }
@@ -295,10 +290,16 @@ impl Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         let open = self.open.take().and_then(|open| open.place);
-        self.drop_staged(open);
+        drop_staged(open);
         for step in core::mem::take(&mut self.pending) {
-            self.drop_staged(Some(step));
+            drop_staged(Some(step));
         }
+    }
+}
+
+fn drop_staged(place: Option<Pending>) {
+    if let Some(Pending { folder, what: What::Place { staged }, .. }) = place {
+        let _ = sys::unlinkat(folder.raw(), &staged, false);
     }
 }
 

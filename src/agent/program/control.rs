@@ -38,10 +38,20 @@ pub fn connect() -> Result<(Fd, u32)> {
 }
 
 /// Whether a process runs the file that this process runs: only then may it be a supervisor that is not PID 1.
+///
+/// A supervisor of another user (`user:` with `init: true` or a shared `pid`) may not be looked at so closely without
+/// CAP_SYS_PTRACE. Then its command line must be ours. A process could give itself that, but not the socket's name:
+/// the supervisor takes it before it starts anything, and holds it for as long as the container lives.
 fn is_same_program(pid: i32) -> bool {
     let theirs = sys::stat(alloc::format!("/proc/{pid}/exe").as_bytes());
-    let ours = sys::stat(b"/proc/self/exe");
-    matches!((theirs, ours), (Ok(a), Ok(b)) if a.inode == b.inode && a.device == b.device)
+    match (theirs, sys::stat(b"/proc/self/exe")) {
+        (Ok(a), Ok(b)) => a.inode == b.inode && a.device == b.device,
+        (Err(Errno::ACCES | Errno::PERM), _) => {
+            let line = sys::read_file(alloc::format!("/proc/{pid}/cmdline").as_bytes(), 4096);
+            line.is_ok_and(|line| line.starts_with(b"/.hob/agent\0run\0"))
+        }
+        _ => false,
+    }
 }
 
 /// The next connection of root in this container; everybody else's is closed.

@@ -3,6 +3,13 @@
 //! by `super`, so that both ways of compiling it work.
 #![allow(dead_code, unused_imports, reason = "in a test build nobody calls the program's entry points")]
 #![allow(unsafe_code, reason = "system calls")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "registers and structures of the kernel have the widths that they have"
+)]
+#![allow(clippy::many_single_char_names, reason = "bytes of a number, and the letters of the standard")]
 
 mod batch;
 mod control;

@@ -28,13 +28,12 @@ fn find(name: &[u8], passwd: impl Fn() -> Vec<u8>, group: impl Fn() -> Vec<u8>) 
         (id(2).ok_or("its line in /etc/passwd has no uid")?, id(3).ok_or("its line in /etc/passwd has no gid")?)
     };
     if let Some(name) = group_name.filter(|name| !name.is_empty()) {
-        gid = match number(name) {
-            Some(gid) => gid,
-            None => {
-                let group = group();
-                let fields = record(&group, name).ok_or("there is no such group in /etc/group")?;
-                fields.get(2).and_then(|field| number(field)).ok_or("its line in /etc/group has no gid")?
-            }
+        gid = if let Some(gid) = number(name) {
+            gid
+        } else {
+            let group = group();
+            let fields = record(&group, name).ok_or("there is no such group in /etc/group")?;
+            fields.get(2).and_then(|field| number(field)).ok_or("its line in /etc/group has no gid")?
         };
     }
     Ok((uid, gid))

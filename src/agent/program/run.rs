@@ -20,6 +20,12 @@ use super::sys::{self, Ended, Errno, Fd, Incoming, Mask, POLLIN, PollFd, SIGCHLD
 /// Streams at once: one hob, and some that are about to end.
 const MAX_STREAMS: usize = 16;
 
+/// How often and how long (microseconds) listening is tried again. The kernel gives the number of a mount namespace
+/// away a moment before it gives up the sockets of the last process in it, so a new container can meet the name of one
+/// that has just ended, where they share a network namespace.
+const LISTEN_TRIES: u32 = 400;
+const LISTEN_PAUSE: u64 = 5_000;
+
 /// Supervises a command (`-- COMMAND…`, the strings with their NUL) and gives the exit code.
 pub fn run(arguments: &[Vec<u8>], environment: Vec<Vec<u8>>) -> u8 {
     let command = match arguments.split_first() {
@@ -49,6 +55,7 @@ pub fn run(arguments: &[Vec<u8>], environment: Vec<Vec<u8>>) -> u8 {
         terminal,
         settings,
         listener: control::listen().ok(),
+        listen_tries: 0,
         machine: Machine::default(),
         streams: Vec::new(),
         next_stream: 0,
@@ -94,6 +101,7 @@ struct Supervisor {
     terminal: Terminal,
     settings: Option<Termios>,
     listener: Option<Fd>,
+    listen_tries: u32,
     machine: Machine,
     streams: Vec<Stream>,
     next_stream: u32,
@@ -136,8 +144,7 @@ impl Supervisor {
             return code;
         }
         loop {
-            let now = sys::now();
-            let timeout = self.machine.deadline().map(|at| at.saturating_sub(now));
+            let timeout = self.timeout();
             let mut files = alloc::vec![PollFd::new(self.signals.raw(), POLLIN)];
             files.push(PollFd::new(self.listener.as_ref().map_or(-1, Fd::raw), POLLIN));
             files.extend(self.streams.iter().map(|stream| PollFd::new(stream.socket.raw(), POLLIN)));
@@ -170,6 +177,18 @@ impl Supervisor {
                 self.take_stream();
             }
         }
+    }
+
+    /// How long to wait for something to happen, at most.
+    fn timeout(&mut self) -> Option<u64> {
+        if self.listener.is_none() && self.listen_tries < LISTEN_TRIES {
+            self.listen_tries += 1;
+            self.listener = control::listen().ok();
+        }
+        let now = sys::now();
+        let deadline = self.machine.deadline().map(|at| at.saturating_sub(now));
+        let again = (self.listener.is_none() && self.listen_tries < LISTEN_TRIES).then_some(LISTEN_PAUSE);
+        deadline.into_iter().chain(again).min()
     }
 
     /// Hands what happened to the state machine, and does what it says until there is nothing more to do. `Some` is

@@ -168,7 +168,9 @@ impl Server {
                     return self.answer(id, &Answer::failed(Errno::PROTO.0, "another batch has not ended yet"));
                 }
                 let (_, batch) = self.batch.get_or_insert_with(|| (id, Batch::new()));
-                ops.into_iter().for_each(|op| batch.step(op));
+                for op in ops {
+                    batch.step(op);
+                }
                 if !more && let Some((_, batch)) = self.batch.take() {
                     let answer = batch.finish();
                     if matches!(&answer, Answer::Applied { errors, .. } if !errors.is_empty()) {
@@ -181,7 +183,7 @@ impl Server {
                 }
             }
             Request::Restart { .. } | Request::Signal { .. } | Request::Status => {
-                self.hand_over(kind, id, message, None)
+                self.hand_over(kind, id, message, None);
             }
             Request::Exec { .. } => self.exec(kind, id, message),
             Request::List { target, paths, recursive, digest } => {
@@ -244,17 +246,29 @@ impl Server {
         let (Ok(out), Ok(err)) = (sys::pipe(), sys::pipe()) else {
             return self.answer(id, &Answer::failed(24, "too many commands at once"));
         };
-        self.hand_over(kind, id, message, Some([out.1.raw(), err.1.raw()]));
+        if !self.hand_over(kind, id, message, Some([out.1.raw(), err.1.raw()])) {
+            return;
+        }
         let _ = sys::set_nonblocking(out.0.raw());
         let _ = sys::set_nonblocking(err.0.raw());
         self.execs.push(Exec { id, files: [Some(out.0), Some(err.0)], over: false });
     }
 
-    fn hand_over(&mut self, kind: u8, id: u32, message: &[u8], files: Option<[i32; 2]>) {
-        let Some(socket) = &self.supervisor else { return };
-        if let Err(error) = sys::send(socket.raw(), &control::packet(kind, id, message), files) {
+    /// Gives a request to the supervisor. Where that does not work the answer says so.
+    fn hand_over(&mut self, kind: u8, id: u32, message: &[u8], files: Option<[i32; 2]>) -> bool {
+        let packet = control::packet(kind, id, message);
+        if packet.len() > MAX_PACKET {
+            self.answer(id, &Answer::failed(Errno::TOOBIG.0, "the command and its environment are too long"));
+            return false;
+        }
+        let sent = match &self.supervisor {
+            Some(socket) => sys::send(socket.raw(), &packet, files),
+            None => Err(Errno::PIPE),
+        };
+        if let Err(error) = sent {
             self.answer(id, &Answer::failed(error.0, "the supervisor does not take the request"));
         }
+        sent.is_ok()
     }
 
     fn read_supervisor(&mut self) {

@@ -238,7 +238,9 @@ impl Answer {
             }
             Self::Entries { more, entries } => {
                 out.flag(*more).count(entries.len());
-                entries.iter().for_each(|entry| entry.encode(&mut out));
+                for entry in entries {
+                    entry.encode(&mut out);
+                }
             }
             Self::Owner { uid, gid } => {
                 out.u32(*uid).u32(*gid);

@@ -31,6 +31,9 @@ pub fn encode_frame(out: &mut Vec<u8>, kind: u8, id: u32, message: &[u8]) {
     out.extend_from_slice(message);
 }
 
+/// A whole frame: kind, id and message.
+pub type Frame<'a> = (u8, u32, &'a [u8]);
+
 /// Puts frames together from whatever pieces a stream comes in.
 #[derive(Debug, Default)]
 pub struct FrameReader {
@@ -53,7 +56,7 @@ impl FrameReader {
     }
 
     /// The next whole frame: kind, id and message.
-    pub fn next_frame(&mut self) -> Result<Option<(u8, u32, &[u8])>, FrameError> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         let rest = self.buffer.get(self.start..).unwrap_or_default();
         let Some((head, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
         let said = u32::from_le_bytes(*head);

@@ -14,7 +14,7 @@ mod tests;
 
 pub use answer::{Answer, Entry, EntryKind, PathError, Phase, StatusReport, refusal};
 pub use code::{DecodeError, Decoder, Encoder};
-pub use frame::{FrameError, FrameReader, encode_frame};
+pub use frame::{Frame, FrameError, FrameReader, encode_frame};
 pub use request::{Meta, Op, Request, encode_apply};
 
 /// Raised with every change that an older side would not understand.

@@ -156,7 +156,9 @@ impl Request {
             }
             Self::Apply { more, ops } => {
                 out.flag(*more);
-                ops.iter().for_each(|op| op.encode(&mut out));
+                for op in ops {
+                    op.encode(&mut out);
+                }
             }
             Self::Restart { signal, grace_ms, after } => {
                 out.u8(*signal).u32(*grace_ms).u32(*after);

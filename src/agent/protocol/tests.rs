@@ -151,7 +151,9 @@ proptest! {
         cuts in proptest::collection::vec(1..20usize, 1..20),
     ) {
         let mut stream = Vec::new();
-        frames.iter().for_each(|(kind, id, message)| encode_frame(&mut stream, *kind, *id, message));
+        for (kind, id, message) in &frames {
+            encode_frame(&mut stream, *kind, *id, message);
+        }
         let (mut reader, mut got, mut rest) = (FrameReader::default(), Vec::new(), &stream[..]);
         for cut in cuts.iter().cycle() {
             if rest.is_empty() {

@@ -198,8 +198,11 @@ impl Session {
 
     /// Opens the agent's stream ahead of the first save.
     pub(super) fn connect_agent(&self, service: &ServiceName, container: &ContainerId) {
-        if self.options.watch && self.is_hot(service) {
-            self.agents.connect(container);
+        if self.options.watch
+            && self.is_hot(service)
+            && let Some(service) = self.project.services.get(service)
+        {
+            self.agents.connect(service, container);
         }
     }
 

@@ -269,7 +269,7 @@ impl Step {
             Self::Arg { name, default } => format!("ARG {name}={default}"),
             Self::Env { name, value } => format!("ENV {name}={value}"),
             Self::Heredoc { dest, content } => format!("COPY <<EOT {dest}\n{content}EOT"),
-            Self::User => "USER app".to_owned(),
+            Self::User => "USER 0".to_owned(),
         }
     }
 }
@@ -370,13 +370,18 @@ fn is_dir(fs: &Fs, path: &str) -> bool {
 }
 
 struct Opts<'a> {
-    owner: &'a str,
+    /// None keeps the owner that a file has in its stage.
+    owner: Option<&'a str>,
     chmod: Option<u32>,
     exclude: Option<&'a str>,
     include: Option<&'a str>,
 }
 
 impl Opts<'_> {
+    fn made(&self) -> &str {
+        self.owner.unwrap_or("0")
+    }
+
     fn mode(&self, mode: u32) -> u32 {
         self.chmod.unwrap_or(mode)
     }
@@ -391,10 +396,7 @@ fn copy(image: &mut Image, step: &Step, source: &Fs) -> Result<(), String> {
     let dest = absolute(&image.workdir, &expand(dest));
     let sources: Vec<String> = sources.iter().map(|s| expand(s)).collect();
     let owner = chown.as_deref().unwrap_or("0");
-    let opts = Opts { owner, chmod: *chmod, exclude: exclude.as_deref(), include: None };
-    if sources.len() > 1 && !folder {
-        return Err("several sources need a folder".to_owned());
-    }
+    let opts = Opts { owner: chown.as_deref(), chmod: *chmod, exclude: exclude.as_deref(), include: None };
     for src in &sources {
         if *parents {
             let pattern = absolute("/", src);
@@ -440,10 +442,10 @@ fn one(
     opts: &Opts<'_>,
 ) -> Result<(), String> {
     let above = dest.rfind('/').map_or("/", |at| if at == 0 { "/" } else { &dest[..at] });
-    mkdirs(fs, if folder { dest } else { above }, opts.owner)?;
+    mkdirs(fs, if folder { dest } else { above }, opts.made())?;
     let mut to = resolve(fs, dest).ok_or("a loop of links")?;
     if is_dir(source, real) {
-        let to = mkdirs(fs, &to, opts.owner)?;
+        let to = mkdirs(fs, &to, opts.made())?;
         return copy_folder(fs, source, real, &to, "", opts);
     }
     if is_dir(fs, &to) {
@@ -457,7 +459,7 @@ fn copy_file(fs: &mut Fs, item: &Item, to: &str, opts: &Opts<'_>) -> Result<(), 
         Node::File(content, mode) => Node::File(content.clone(), opts.mode(*mode)),
         node => node.clone(),
     };
-    put(fs, to, node, opts.owner)
+    put(fs, to, node, opts.owner.unwrap_or(&item.owner))
 }
 
 /// Copies what is in a folder into a folder that exists.
@@ -486,7 +488,7 @@ fn copy_folder(fs: &mut Fs, source: &Fs, from: &str, to: &str, rel: &str, opts: 
                     Some(_) => return Err(format!("{target} is no folder")),
                 }
                 let node = Node::Dir(opts.mode(*mode));
-                fs.insert(target.clone(), Item { node, owner: opts.owner.to_owned() });
+                fs.insert(target.clone(), Item { node, owner: opts.owner.unwrap_or(&item.owner).to_owned() });
                 copy_folder(fs, source, path, &target, &full, opts)?;
             }
             _ => copy_file(fs, item, &target, opts)?,

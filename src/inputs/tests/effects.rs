@@ -81,9 +81,9 @@ fn files_of_the_final_stages_copies_are_synced() {
             ("Dockerfile", "rebuild: it is the Dockerfile"),
             (".dockerignore", "rebuild: it decides which files count"),
             ("Dockerfile.dockerignore", "rebuild: it decides which files count"),
-            ("-requirements.txt", "rebuild: line 4 needs it, and it is gone"),
-            ("-src", "rebuild: line 5 needs it, and it is gone"),
-            ("-conf/x.toml", "rebuild: line 6 needs it, and it is gone"),
+            ("-requirements.txt", "rebuild: line 4 finds other sources with it than without it"),
+            ("-src", "rebuild: line 5 finds other sources with it than without it"),
+            ("-conf/x.toml", "rebuild: line 6 finds other sources with it than without it"),
             ("src/a.py->deep/b.py", "rebuild: it became a file, a folder or a link, which it was not before"),
         ],
     );
@@ -293,5 +293,29 @@ fn instructions_that_read_a_path_are_named() {
     };
     assert_eq!(readers("a"), [(2, "COPY a /x/".to_owned(), true), (4, "COPY . /y/".to_owned(), false)]);
     assert_eq!(readers("b"), [(4, "COPY . /y/".to_owned(), false)]);
-    assert_eq!(inputs.map.instructions().len(), 2);
+    let rows: Vec<_> = inputs.map.instructions().iter().map(|i| (i.sources.clone(), i.dest.clone())).collect();
+    let row = |source: &str, dest: &str| (vec![source.to_owned()], Some(dest.to_owned()));
+    assert_eq!(rows, [row("a", "/x/"), row(".", "/y/")]);
+}
+
+#[test]
+fn archives_are_told_by_their_first_bytes() {
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    let mut old = vec![0; 512];
+    old[0] = b'a';
+    old[148..156].copy_from_slice(b"0000541\0");
+    for (content, expected) in [
+        (tar.as_slice(), true),
+        (old.as_slice(), true),
+        (&[0x1f, 0x8b, 8], true),
+        (b"BZh9", true),
+        (b"\xfd7zXZ\0", true),
+        (b"\x28\xb5\x2f\xfd", true),
+        (b"#!/bin/sh", false),
+        (&[0; 512], false),
+        (b"", false),
+    ] {
+        assert_eq!(super::super::is_archive(content), expected, "{:?}", &content[..content.len().min(8)]);
+    }
 }

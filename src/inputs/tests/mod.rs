@@ -1,4 +1,6 @@
 //! Tests of the room as a whole, on trees in memory.
+#![allow(clippy::pedantic, reason = "tests are plain")]
+#![allow(clippy::disallowed_methods, reason = "the number of cases comes from the environment")]
 
 mod builder;
 mod effects;

@@ -225,7 +225,7 @@ fn the_digest_follows_what_the_build_depends_on_and_nothing_else() {
     };
     let digest = base().digest();
     type Edit = (&'static str, fn(&mut Case));
-    let changes: [Edit; 13] = [
+    let changes: [Edit; 14] = [
         ("content", |c| c.tree.add("src/a=9")),
         ("mode", |c| c.tree.add("+src/a=1")),
         ("new file", |c| c.tree.add("src/new=1")),
@@ -243,6 +243,7 @@ fn the_digest_follows_what_the_build_depends_on_and_nothing_else() {
             c.project.secrets.get_mut("token").unwrap().content = Some("t".into());
         }),
         ("base image", |c| c.images.get_mut("base").unwrap().id = "other".into()),
+        ("platform", |c| c.build.platforms.push("linux/arm64".into())),
         ("label", |c| {
             c.build.labels.insert("a".into(), "b".into());
         }),

@@ -40,7 +40,7 @@ pub fn split(text: &str) -> Result<Words, String> {
             ('\\', Group::Single) => word.get_or_insert_default().push(c),
             ('\\', _) => escaped = true,
             (' ' | '\t' | '\r' | '\n', Group::None) => out.words.extend(word.take()),
-            ('"', Group::None | Group::Back) | ('\'', Group::None | Group::Back) if group == Group::None => {
+            ('"' | '\'', Group::None) => {
                 word.get_or_insert_default();
                 group = if c == '"' { Group::Double } else { Group::Single };
             }
@@ -57,8 +57,7 @@ pub fn split(text: &str) -> Result<Words, String> {
                 group = Group::Dollar;
                 word.push(c);
             }
-            ('(', Group::Dollar) => return Err("a parenthesis outside of quotes".to_owned()),
-            (')', Group::None) => return Err("a parenthesis outside of quotes".to_owned()),
+            ('(', Group::Dollar) | (')', Group::None) => return Err("a parenthesis outside of quotes".to_owned()),
             (')', Group::Dollar) => {
                 group = Group::None;
                 word.get_or_insert_default().push(c);

@@ -11,11 +11,11 @@ pub fn finish(name: &str, service: &mut Map, report: &mut Report) {
     for (key, node) in service.iter_mut() {
         match key.as_str() {
             "annotations" | "environment" | "labels" | "sysctls" => pairs(node),
-            "build" => build(node),
+            "build" => build(node, report),
             "dns_search" | "tmpfs" => strings(node),
             "deploy" => deploy(node),
             "develop" => develop(name, node, report),
-            "gpus" => each(node, options),
+            "gpus" => each(node, device_request),
             "volumes" => each(node, |mount| {
                 let options = mount.as_map_mut().and_then(|map| map.get_mut("volume")).and_then(Node::as_map_mut);
                 options.and_then(|map| map.get_mut("labels")).into_iter().for_each(pairs);
@@ -23,23 +23,23 @@ pub fn finish(name: &str, service: &mut Map, report: &mut Report) {
             "command" | "entrypoint" => words(name, key, node, report),
             "healthcheck" => health(node),
             "post_start" | "pre_stop" => {
-                if let Some(hooks) = node.as_list_mut() {
-                    hooks.iter_mut().for_each(|hook_node| hook(name, key, hook_node, report));
+                for hook_node in node.as_list_mut().into_iter().flatten() {
+                    hook(name, key, hook_node, report);
                 }
             }
-            "extra_hosts" => hosts(node),
+            "extra_hosts" => hosts(node, report),
             _ => {}
         }
     }
     hob::keys(name, service, report);
 }
 
-fn build(node: &mut Node) {
+fn build(node: &mut Node, report: &mut Report) {
     let Some(map) = node.as_map_mut() else { return };
     for (key, node) in map {
         match key.as_str() {
             "args" | "labels" => pairs(node),
-            "extra_hosts" => hosts(node),
+            "extra_hosts" => hosts(node, report),
             _ => {}
         }
     }
@@ -52,12 +52,27 @@ fn deploy(node: &mut Node) {
     }
     let reservations = map.get_mut("resources").and_then(Node::as_map_mut).and_then(|map| map.get_mut("reservations"));
     if let Some(devices) = reservations.and_then(Node::as_map_mut).and_then(|map| map.get_mut("devices")) {
-        each(devices, options);
+        each(devices, device_request);
     }
 }
 
-fn options(node: &mut Node) {
-    node.as_map_mut().and_then(|map| map.get_mut("options")).into_iter().for_each(pairs);
+fn device_request(node: &mut Node) {
+    let span = node.span;
+    let Some(map) = node.as_map_mut() else { return };
+    if let Some(options) = map.get_mut("options") {
+        pairs(options);
+    }
+    if let Some(count) = map.get_mut("count") {
+        if let Value::Str(text) = &count.value {
+            if text == "all" {
+                count.value = Value::Int(-1);
+            } else if let Ok(number) = text.parse::<i64>() {
+                count.value = Value::Int(number.into());
+            }
+        }
+    } else if !map.contains_key("device_ids") {
+        map.insert("count".to_owned(), Node::new(Value::Int(-1), span));
+    }
 }
 
 fn develop(service: &str, node: &mut Node, report: &mut Report) {
@@ -78,7 +93,7 @@ fn develop(service: &str, node: &mut Node, report: &mut Report) {
 }
 
 /// `/etc/hosts` lines as a list of `name=address`, sorted.
-fn hosts(node: &mut Node) {
+fn hosts(node: &mut Node, report: &mut Report) {
     let mut list = crate::manifest::merge::sequence(std::mem::take(node));
     for item in &mut list {
         let Value::Str(text) = &mut item.value else { continue };
@@ -86,6 +101,10 @@ fn hosts(node: &mut Node) {
             && let Some((host, address)) = text.split_once(':')
         {
             *text = format!("{}={}", host.trim(), address.trim());
+        }
+        if !text.contains('=') {
+            let message = format!("the host {text:?} has no address: expected `name:address`");
+            report.error(Code::Value, item.span, message);
         }
         if let Some((host, address)) = text.split_once('=') {
             let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

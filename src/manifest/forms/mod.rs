@@ -16,14 +16,12 @@ use super::report::Report;
 use super::yaml::{Map, Node, Span, Value};
 
 /// The first step: mounts, ports, references, dependencies and their like.
-pub fn canonical(manifest: &mut Map, report: &mut Report) {
+/// `templates` says that variables were not put in: ports that cannot be read then stay as they are.
+pub fn canonical(manifest: &mut Map, templates: bool, report: &mut Report) {
     if let Some(services) = manifest.get_mut("services").and_then(Node::as_map_mut) {
-        for (name, service) in services {
-            if service.is_null() {
-                continue;
-            }
+        for service in services.values_mut() {
             if let Some(map) = service.as_map_mut() {
-                service::canonical(map, report);
+                service::canonical(map, templates, report);
             }
         }
     }

@@ -7,21 +7,34 @@ use crate::manifest::report::Report;
 use crate::manifest::yaml::{Map, Node, Value};
 
 /// Brings one service to long forms, as far as merging needs them.
-pub fn canonical(service: &mut Map, report: &mut Report) {
+pub fn canonical(service: &mut Map, templates: bool, report: &mut Report) {
     for (key, node) in service.iter_mut() {
         match key.as_str() {
             "build" => build(node),
-            "depends_on" => *node = by_name(std::mem::take(node), true),
+            "depends_on" => depends_on(node),
             "networks" | "models" => *node = by_name(std::mem::take(node), false),
             "dns" | "label_file" => strings(node),
-            "deploy" => deploy(node),
             "devices" => each(node, device),
             "env_file" => env_file(node),
             "gpus" => gpus(node),
             "secrets" | "configs" => each(node, reference),
-            "ports" => ports(node, report),
+            "ports" => {
+                if !templates || readable(node) {
+                    ports(node, report);
+                }
+            }
             "volumes" => volumes(node, report),
             _ => {}
+        }
+    }
+}
+
+fn depends_on(node: &mut Node) {
+    *node = by_name(std::mem::take(node), true);
+    for dependency in node.as_map_mut().into_iter().flat_map(|map| map.values_mut()) {
+        let span = dependency.span;
+        if let Some(map) = dependency.as_map_mut() {
+            map.entry("required".to_owned()).or_insert_with(|| Node::new(Value::Bool(true), span));
         }
     }
 }
@@ -62,42 +75,12 @@ fn ssh(node: &mut Node) {
     node.value = Value::List(list);
 }
 
-fn deploy(node: &mut Node) {
-    let Some(map) = node.as_map_mut() else { return };
-    let devices = map
-        .get_mut("resources")
-        .and_then(Node::as_map_mut)
-        .and_then(|map| map.get_mut("reservations"))
-        .and_then(Node::as_map_mut)
-        .and_then(|map| map.get_mut("devices"));
-    if let Some(devices) = devices {
-        each(devices, device_request);
-    }
-}
-
-fn device_request(node: &mut Node) {
-    let span = node.span;
-    let Some(map) = node.as_map_mut() else { return };
-    if let Some(count) = map.get_mut("count") {
-        if let Value::Str(text) = &count.value {
-            if text == "all" {
-                count.value = Value::Int(-1);
-            } else if let Ok(number) = text.parse::<i64>() {
-                count.value = Value::Int(number.into());
-            }
-        }
-    } else if !map.contains_key("device_ids") {
-        map.insert("count".to_owned(), Node::new(Value::Int(-1), span));
-    }
-}
-
 fn gpus(node: &mut Node) {
     if node.as_str() == Some("all") {
         let mut map = Map::new();
         map.insert("count".to_owned(), Node::new(Value::Int(-1), node.span));
         node.value = Value::List(vec![Node::new(Value::Map(map), node.span)]);
     }
-    each(node, device_request);
 }
 
 fn device(node: &mut Node) {
@@ -128,6 +111,11 @@ fn reference(node: &mut Node) {
         let map = Map::from_iter([("source".to_owned(), Node::text(source.clone(), node.span))]);
         node.value = Value::Map(map);
     }
+}
+
+/// Whether every short port can be read.
+fn readable(node: &Node) -> bool {
+    node.as_list().into_iter().flatten().all(|item| item.as_str().is_none_or(|text| port::parse(text).is_ok()))
 }
 
 fn ports(node: &mut Node, report: &mut Report) {
@@ -179,7 +167,14 @@ fn volumes(node: &mut Node, report: &mut Report) {
     for item in list {
         let Some(text) = item.as_str() else { continue };
         match volume::parse(text) {
-            Ok(short) => *item = long_volume(short, item),
+            Ok(short) => {
+                if short.source.is_empty() && short.target.as_bytes().get(1) == Some(&b':') {
+                    let message = format!("{text:?} is taken for a path on a Windows drive");
+                    let help = "give the volume a name of two letters or more".to_owned();
+                    report.warn(Code::Suspicious, item.span, message, Some(help));
+                }
+                *item = long_volume(short, item);
+            }
             Err(message) => report.error(Code::Value, item.span, message),
         }
     }

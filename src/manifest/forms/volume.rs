@@ -35,7 +35,7 @@ pub fn parse(spec: &str) -> Result<ShortVolume, String> {
         return Ok(volume);
     }
     let parts = split(spec);
-    if parts.iter().any(|part| part.is_empty()) {
+    if parts.iter().any(String::is_empty) {
         return Err(format!("the volume {spec:?} has an empty part between its colons"));
     }
     match parts.as_slice() {

@@ -5,6 +5,7 @@ mod build;
 mod common;
 mod deploy;
 mod hob;
+mod mount;
 mod service;
 mod shape;
 mod top;

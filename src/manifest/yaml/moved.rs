@@ -29,8 +29,7 @@ impl Moved {
         match error.info() {
             "invalid indentation in quoted scalar" => {
                 // The error names the line that the quote opens in; the lines behind it are tried one by one.
-                let next = (line + 1..).find(|line| !self.0.contains_key(line))?;
-                (next <= text.lines().count()).then_some(next)
+                (line + 1..=text.lines().count()).find(|line| !self.0.contains_key(line))
             }
             // The scanner says this only inside brackets: elsewhere a line further left ends what is open.
             "invalid indentation" | "invalid indentation in flow construct" => {

@@ -92,8 +92,8 @@ pub struct VariableUse {
 pub enum VariableOrigin {
     /// The environment that hob was started with.
     Shell,
-    /// A `.env` file.
-    File(std::path::PathBuf),
+    /// A `.env` file or an env file, and the line in it.
+    File(std::path::PathBuf, u32),
     /// The default in the manifest.
     Default,
     /// The service's own `environment`.

@@ -139,12 +139,12 @@ impl<'a> Builder<'a> {
         match event {
             Event::Alias(id) => self.alias(id, at),
             Event::Scalar(text, style, anchor, tag) => {
-                let (mark, value) = self.scalar(text, style, tag.as_deref(), at);
+                let (mark, value) = Self::scalar(text, style, tag.as_deref());
                 let node = Node { value, span: at, mark, ..Node::default() };
                 Ok(self.anchored(anchor, node))
             }
             Event::SequenceStart(anchor, tag) => {
-                let mark = self.mark(tag.as_deref(), at);
+                let mark = mark(tag.as_deref());
                 let mut list = Vec::new();
                 loop {
                     let (event, span) = self.next()?;
@@ -157,7 +157,7 @@ impl<'a> Builder<'a> {
                 Ok(self.anchored(anchor, node))
             }
             Event::MappingStart(anchor, tag) => {
-                let mark = self.mark(tag.as_deref(), at);
+                let mark = mark(tag.as_deref());
                 let map = self.mapping(depth)?;
                 let node = Node { value: Value::Map(map), span: at, mark, ..Node::default() };
                 Ok(self.anchored(anchor, node))
@@ -268,21 +268,8 @@ impl<'a> Builder<'a> {
         Ok(node.clone())
     }
 
-    fn mark(&mut self, tag: Option<&Tag>, at: Span) -> Mark {
-        match tag {
-            Some(tag) if tag.handle == "!" && tag.suffix == "reset" => Mark::Reset,
-            Some(tag) if tag.handle == "!" && tag.suffix == "override" => Mark::Override,
-            Some(tag) if tag.handle == "!" && !tag.suffix.is_empty() => {
-                // Compose's YAML reader lets unknown local tags pass, so this is no error.
-                let _ = at;
-                Mark::None
-            }
-            _ => Mark::None,
-        }
-    }
-
-    fn scalar(&mut self, text: Cow<'a, str>, style: ScalarStyle, tag: Option<&Tag>, at: Span) -> (Mark, Value) {
-        let mark = self.mark(tag, at);
+    fn scalar(text: Cow<'a, str>, style: ScalarStyle, tag: Option<&Tag>) -> (Mark, Value) {
+        let mark = mark(tag);
         if let Some(tag) = tag.filter(|tag| tag.is_yaml_core_schema()) {
             let resolved = scalar::resolve(&text);
             let value = match (tag.suffix.as_str(), resolved) {
@@ -304,5 +291,14 @@ impl<'a> Builder<'a> {
             Value::Str(text.into_owned())
         };
         (mark, value)
+    }
+}
+
+/// What a tag asks of merging. Other tags of one's own are let pass, as Compose does.
+fn mark(tag: Option<&Tag>) -> Mark {
+    match tag {
+        Some(tag) if tag.handle == "!" && tag.suffix == "reset" => Mark::Reset,
+        Some(tag) if tag.handle == "!" && tag.suffix == "override" => Mark::Override,
+        _ => Mark::None,
     }
 }

@@ -9,7 +9,7 @@ pub fn map(size: usize) -> Option<*mut u8> {
     const PRIVATE_ANONYMOUS: usize = 0x22;
     // SAFETY: a new mapping touches nothing that exists.
     let address = unsafe { syscall(nr::MMAP, [0, size, READ_WRITE, PRIVATE_ANONYMOUS, fd(-1), 0]) };
-    address.ok().map(|address| core::ptr::with_exposed_provenance_mut(address))
+    address.ok().map(core::ptr::with_exposed_provenance_mut)
 }
 
 /// Gives pages back.

@@ -26,7 +26,7 @@ impl Errno {
     pub const PERM: Self = Self(1);
     pub const NOENT: Self = Self(2);
     pub const INTR: Self = Self(4);
-    pub const NOEXEC: Self = Self(8);
+    pub const TOOBIG: Self = Self(7);
     pub const AGAIN: Self = Self(11);
     pub const ACCES: Self = Self(13);
     pub const EXIST: Self = Self(17);
@@ -64,6 +64,8 @@ impl Errno {
             36 => "file name too long",
             39 => "directory not empty",
             40 => "is reached through a symbolic link, which is never followed",
+            98 => "address already in use",
+            111 => "connection refused",
             122 => "disk quota exceeded",
             _ => "system call failed",
         }

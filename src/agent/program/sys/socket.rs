@@ -114,26 +114,20 @@ pub fn peer(socket: &Fd) -> Result<Peer> {
 /// Sends one packet, with two files or none.
 pub fn send(socket: i32, packet: &[u8], files: Option<[i32; 2]>) -> Result<()> {
     let iov = IoVec { base: packet.as_ptr() as usize, length: packet.len() };
-    let mut control = Control::default();
-    let mut message = Message {
+    let control = files.map(|files| Control { length: 24, level: SOL_SOCKET as i32, kind: SCM_RIGHTS, files });
+    let message = Message {
         name: 0,
         name_length: 0,
         iov: (&raw const iov) as usize,
         iov_length: 1,
-        control: 0,
-        control_length: 0,
+        control: control.as_ref().map_or(0, |control| core::ptr::from_ref(control) as usize),
+        control_length: control.as_ref().map_or(0, size_of_val),
         flags: 0,
     };
-    if let Some(files) = files {
-        control = Control { length: 24, level: SOL_SOCKET as i32, kind: SCM_RIGHTS, files };
-        message.control = (&raw const control) as usize;
-        message.control_length = size_of::<Control>();
-    }
     let sent = retry(|| {
         // SAFETY: the message points to values that live through the call.
         unsafe { syscall(nr::SENDMSG, [fd(socket), (&raw const message) as usize, MSG_NOSIGNAL, 0, 0, 0]) }
     });
-    drop(control);
     sent.map(drop)
 }
 

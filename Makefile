@@ -1,0 +1,42 @@
+# hob's own commands. `make demo` shows it, `make test` tests it; both do all the set-up that they need.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint deny engines ci install clean
+
+HOB := target/release/hob
+ENGINES := ../shared/engines/with
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Build hob and run the shop: live on a terminal, a tour that ends without one
+	@scripts/engine
+	cargo build --release --locked
+	@scripts/base-images debian
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(HOB) up; else HOB=$(HOB) exec scripts/tour; fi
+
+test: ## All tests, on the engine that answers
+	@scripts/engine
+	@scripts/base-images
+	HOB_TEST_ENGINE=1 cargo test --locked
+
+lint: ## Format, clippy
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+deny: ## Licences, duplicates and sources of the dependencies
+	scripts/deny
+
+engines: ## The tests that need an engine, on the newer ones where they can be had
+	@if [ -x $(ENGINES) ] && [ "$$(id -u)" = 0 ]; then \
+	  $(ENGINES) --containerd-images scripts/base-images && \
+	  HOB_TEST_ENGINE=1 $(ENGINES) --containerd-images cargo test --locked --test engine --test scenarios --test agent; \
+	else echo "no second engine here: skipped"; fi
+
+ci: lint deny test engines ## What CI runs
+
+install: ## Install hob for this user
+	cargo install --locked --path .
+
+clean: ## Remove what was built
+	cargo clean

@@ -1,0 +1,170 @@
+//! What people are told.
+
+use super::*;
+
+#[test]
+fn a_misspelt_key_is_shown_with_its_line() {
+    let text = complaints(&[("devenv.yaml", "services:\n  api:\n    image: x\n    enviroment:\n      A: 1\n")]);
+    assert_eq!(
+        text,
+        "\
+error: unknown key `enviroment` in services.api: a service has no such key
+ --> /p/devenv.yaml:4:5
+  |
+4 |     enviroment:
+  |     ^^^^^^^^^^
+  = help: did you mean `environment`?
+
+"
+    );
+}
+
+/// A manifest and what must be said about it: (text, place).
+#[test]
+fn all_problems_are_told_in_one_run() {
+    let text = "\
+services:
+  api:
+    image: x
+    user: 1000
+    read_only: maybe
+    ports: [\"a:b\"]
+    depends_on: [dbb]
+    networks: [backend]
+    healthcheck: {interval: 5}
+  db:
+    imagee: postgres
+networks:
+  back-end:
+";
+    let said = complaints(&[("devenv.yaml", text)]);
+    for (message, place) in [
+        ("services.api.user must be a string, found an integer (1000)", ":4:11"),
+        ("services.api.read_only must be `true` or `false`, found \"maybe\"", ":5:16"),
+        ("the port \"a:b\" has a container port that is no number", ":6:13"),
+        ("services.api depends on dbb, which is not defined", ":7:18"),
+        ("services.api uses the network backend, which is not defined", ":8:16"),
+        ("services.api.healthcheck.interval must be a duration in a string", ":9:29"),
+        ("unknown key `imagee` in services.db", ":11:5"),
+        ("did you mean `db`?", ""),
+        ("did you mean `back-end`?", ""),
+        ("did you mean `image`?", ""),
+    ] {
+        assert!(said.contains(message) && said.contains(place), "{message}{place} in:\n{said}");
+    }
+}
+
+#[test]
+fn manifests_that_are_none() {
+    for (files, message) in [
+        (&[][..], "no manifest found"),
+        (&[("devenv.yaml", "")], "the manifest is empty"),
+        (&[("devenv.yaml", "# only a comment\n")], "the manifest is empty"),
+        (&[("devenv.yaml", "- a\n")], "must be a mapping with `services:` at its top level, found a list"),
+        (&[("devenv.yaml", "services: [a]\n")], "services must be a mapping, found a list"),
+        (&[("devenv.yaml", "services: {a: {image: \"x}}\n")], "not valid YAML"),
+        (&[("devenv.yaml", "services:\n  a:\n    image: x\n   b: y\n")], "not valid YAML"),
+        (&[("devenv.yaml", "services: {a: {}}\n")], "services.a has neither an image nor a build"),
+        (&[("devenv.yaml", "services: {a: {image: x, image: y}}\n")], "the key \"image\" is written twice"),
+        (&[("devenv.yaml", "services: {a: *b}\n")], "unknown anchor"),
+        (
+            &[("devenv.yaml", "services: {a: {image: x, depends_on: [b]}, b: {image: y, depends_on: [a]}}\n")],
+            "services wait for each other: a → b → a",
+        ),
+        (
+            &[("devenv.yaml", "services: {a: {extends: b}, b: {extends: a}}\n")],
+            "services extend each other in a circle: a → b → a",
+        ),
+        (
+            &[("devenv.yaml", "include: [b.yaml]\n"), ("b.yaml", "include: [devenv.yaml]\n")],
+            "manifests include each other in a circle",
+        ),
+        (
+            &[("devenv.yaml", "include: [no.yaml]\nservices: {a: {image: x}}\n")],
+            "cannot include /p/no.yaml: there is no such file",
+        ),
+        (
+            &[("devenv.yaml", "services: {a: {image: x, env_file: no.env}}\n")],
+            "cannot read the env file /p/no.env: there is no such file",
+        ),
+        (&[("devenv.yaml", "services: {a: {image: x}}\n"), (".env", "A=1\n!\n")], "/p/.env:2:1"),
+        (
+            &[("devenv.yaml", "services: {a: {image: \"${TAG:?say which}\"}}\n")],
+            "the variable TAG is required and not set: say which",
+        ),
+        (
+            &[("devenv.yaml", "services: {a: {image: x, volumes: [\"data:/d\"]}}\n")],
+            "services.a uses the volume data, which is not defined",
+        ),
+        (
+            &[("devenv.yaml", "services: {a: {image: x, depends_on: [b]}, b: {image: y, profiles: [q]}}\n")],
+            "activate one with `--profile q`",
+        ),
+        (&[("devenv.yaml", "services: {a: {image: x, reload: restrat}}\n")], "did you mean `restart`?"),
+    ] {
+        let said = complaints(files);
+        assert!(said.contains(message), "{message:?} in:\n{said}");
+        assert!(run(files, |_| {}).project.is_none(), "{message}");
+    }
+}
+
+#[test]
+fn what_is_legal_and_surely_wrong_is_a_warning() {
+    for (files, message) in [
+        (
+            &[(
+                "devenv.yaml",
+                "services: {a: {image: x, depends_on: {b: {condition: service_healthy}}}, b: {image: y}}",
+            )][..],
+            "b has no `healthcheck` here",
+        ),
+        (&[("devenv.yaml", "services: {a: {image: \"x:$TAG\"}}")], "the variable TAG is not set and has no default"),
+        (
+            &[("devenv.yaml", "services: {a: {image: x, ports: [\"80:80\"]}, b: {image: y, ports: [\"80:81\"]}}")],
+            "both publish port 80 of the host",
+        ),
+        (
+            &[
+                ("compose.yaml", "services: {a: {image: x, ports: [\"80:80\"]}}"),
+                ("compose.override.yaml", "services: {a: {ports: [\"8080:80\"]}}"),
+            ],
+            "adds to the ports of an earlier file",
+        ),
+        (
+            &[("devenv.yaml", "services: {a: {image: x, command: \"a && b\"}}")],
+            "no shell runs this, so it ends before `&& b`",
+        ),
+        (&[("devenv.yaml", "version: \"3\"\nservices: {a: {image: x}}")], "`version` is obsolete"),
+    ] {
+        let loaded = run(files, |_| {});
+        let said: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        assert!(said.contains(message), "{message:?} in:\n{said}");
+        assert!(loaded.project.is_some(), "{said}");
+    }
+}
+
+#[test]
+fn diagnostics_are_json_for_editors() {
+    let loaded = run(&[("devenv.yaml", "services:\n  a: {imag: x}\n")], |_| {});
+    let json = serde_json::to_value(&loaded.diagnostics).unwrap();
+    assert_eq!(json[0]["severity"], "error");
+    assert_eq!(json[0]["code"], "unknown-key");
+    assert_eq!(
+        (json[0]["line"].as_u64(), json[0]["column"].as_u64(), json[0]["length"].as_u64()),
+        (Some(2), Some(7), Some(4))
+    );
+}
+
+#[test]
+fn bombs_are_refused() {
+    let mut bomb = String::from("x0: &x0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n");
+    for level in 1..9 {
+        let before = level - 1;
+        bomb.push_str(&format!(
+            "x{level}: &x{level} [*x{before}, *x{before}, *x{before}, *x{before}, *x{before}, *x{before}, *x{before}]\n"
+        ));
+    }
+    assert!(complaints(&[("devenv.yaml", &bomb)]).contains("expand to too many values"));
+    let deep = format!("x-a: {}{}\n", "[".repeat(200), "]".repeat(200));
+    assert!(complaints(&[("devenv.yaml", &deep)]).contains("levels deep"));
+}
