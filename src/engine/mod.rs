@@ -82,6 +82,10 @@ pub trait Engine: Send + Sync {
     async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>>;
     /// Puts a tar archive's content into a folder of a container, running or not.
     async fn upload(&self, id: &ContainerId, folder: &str, tar: Bytes) -> Result<()>;
+    /// The size of a file in a container, running or not; `None` where it is not there, or the engine cannot say.
+    async fn file_size(&self, _id: &ContainerId, _path: &str) -> Result<Option<u64>> {
+        Ok(None)
+    }
     /// Attaches to a container's standard streams before it is started.
     async fn attach(&self, id: &ContainerId) -> Result<Session>;
     /// Sets the size of a container's terminal in character cells.

@@ -91,20 +91,30 @@ impl Agents {
             spec.labels.insert(labels::AGENT.to_owned(), labels::NO_AGENT.to_owned());
             return Ok(spec);
         };
-        self.filled.get_or_try_init(|| self.fill(&spec.image)).await?;
+        let name = agent::volume_name();
+        let marks = IndexMap::from([(labels::AGENT.to_owned(), agent::BUILD_ID.to_owned())]);
+        self.engine.create_volume(&VolumeSpec { name, labels: marks, ..VolumeSpec::default() }).await?;
         spec.entrypoint = Some(wrapped.entrypoint);
         spec.command = Some(wrapped.cmd);
         spec.mounts.push(mount(true));
         Ok(spec)
     }
 
+    /// Makes sure that the agent is in its volume, once a container that was made by a wrapped spec is there. Not
+    /// before: while no container has the volume, `down -v` of another project may remove it.
+    pub async fn provide(&self, spec: &ContainerSpec) -> Result<(), EngineError> {
+        if spec.entrypoint.as_ref().and_then(|words| words.first()).is_none_or(|word| word != agent::PATH) {
+            return Ok(());
+        }
+        self.filled.get_or_try_init(|| self.fill(&spec.image)).await.map(drop)
+    }
+
     /// Fills the volume that carries the agent, through a container that is never started. The image does not
-    /// matter; that of the service is there.
+    /// matter; that of the service is there. A volume that is full stays as it is: containers of other projects may
+    /// run the program, or start it at this very moment.
     async fn fill(&self, image: &str) -> Result<(), EngineError> {
         let Some(binary) = agent::binary() else { return Ok(()) };
         let name = agent::volume_name();
-        let marks = IndexMap::from([(labels::AGENT.to_owned(), agent::BUILD_ID.to_owned())]);
-        self.engine.create_volume(&VolumeSpec { name: name.clone(), labels: marks, ..VolumeSpec::default() }).await?;
         let spec = ContainerSpec {
             name: format!("{name}-fill"),
             image: image.to_owned(),
@@ -115,10 +125,17 @@ impl Agents {
             ..ContainerSpec::default()
         };
         let id = self.filler(&spec).await?;
-        let tar = sync_files::archive(&[("agent".to_owned(), Item::File { content: binary.to_vec(), mode: 0o755 })]);
-        let uploaded = self.engine.upload(&id, agent::MOUNT, tar.into()).await;
+        let filled = self.upload(&id, binary).await;
         self.engine.remove_container(&id, false).await?;
-        uploaded
+        filled
+    }
+
+    async fn upload(&self, filler: &ContainerId, binary: &[u8]) -> Result<(), EngineError> {
+        if self.engine.file_size(filler, agent::PATH).await? == u64::try_from(binary.len()).ok() {
+            return Ok(());
+        }
+        let tar = sync_files::archive(&[("agent".to_owned(), Item::File { content: binary.to_vec(), mode: 0o755 })]);
+        self.engine.upload(filler, agent::MOUNT, tar.into()).await
     }
 
     /// Another hob may fill the same volume at this moment, or have been killed while it did.

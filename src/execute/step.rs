@@ -65,7 +65,13 @@ impl Executor {
     async fn create(&self, create: &Create) -> Result<(), EngineError> {
         if create.agent {
             let spec = self.agents.wrap(&create.spec).await?;
-            return self.engine.create_container(&spec).await.map(drop);
+            let id = self.engine.create_container(&spec).await?;
+            let provided = self.agents.provide(&spec).await;
+            if provided.is_err() {
+                // Without the agent it could never start; that it cannot be removed either says nothing new.
+                let _ = self.engine.remove_container(&id, true).await;
+            }
+            return provided;
         }
         self.agents.note(&create.spec.service.name, false);
         self.engine.create_container(&create.spec).await.map(drop)

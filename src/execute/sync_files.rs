@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
@@ -41,12 +42,19 @@ pub enum Item {
     },
 }
 
-/// Reads all targets. What is gone by now is removed from the container.
+/// Reads all targets. What is gone by now is removed from the container. Removals come first, the deepest before those
+/// above them, since a folder is removed only when it is empty; the rest stays in its order.
 ///
 /// # Errors
 /// Why it cannot be synced and must be rebuilt.
 pub fn read(targets: &[SyncTarget]) -> Result<Vec<(SyncTarget, Item)>, String> {
-    targets.iter().map(|target| Ok((target.clone(), read_one(target)?))).collect()
+    let read = targets.iter().map(|target| Ok((target.clone(), read_one(target)?)));
+    let mut items = read.collect::<Result<Vec<_>, String>>()?;
+    items.sort_by_key(|(target, item)| match item {
+        Item::Gone { .. } => (false, Reverse(target.path.matches('/').count())),
+        _ => (true, Reverse(0)),
+    });
+    Ok(items)
 }
 
 fn read_one(target: &SyncTarget) -> Result<Item, String> {

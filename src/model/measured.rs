@@ -1,6 +1,6 @@
 //! What measuring a build gives: the digest that names its image, and what a change of a file asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,12 +39,15 @@ impl fmt::Debug for Watch {
 impl Measured {
     /// The names of parts that are not the same in another measure of the same build.
     pub fn differing<'a>(&'a self, before: &'a [(String, Digest)]) -> Vec<&'a str> {
-        let now = self.parts.iter().filter(|part| !before.contains(part)).map(|(name, _)| name.as_str());
-        let gone = before
-            .iter()
-            .filter(|(name, _)| !self.parts.iter().any(|(other, _)| other == name))
-            .map(|(name, _)| name.as_str());
-        now.chain(gone).collect()
+        // A context may have tens of thousands of files.
+        let index = |parts: &'a [(String, Digest)]| -> HashMap<&'a str, &'a Digest> {
+            parts.iter().map(|(name, digest)| (name.as_str(), digest)).collect()
+        };
+        let (then, now) = (index(before), index(&self.parts));
+        let names = |parts: &'a [(String, Digest)]| parts.iter().map(|(name, _)| name.as_str());
+        let changed = names(&self.parts).filter(|name| then.get(name) != now.get(name));
+        let gone = names(before).filter(|name| !now.contains_key(name));
+        changed.chain(gone).collect()
     }
 }
 

@@ -1,8 +1,10 @@
 //! Whether a container is what it should be, and if not, why.
 
-use super::labels::{AGENT, CONFIG, INPUTS, NO_AGENT};
+use std::path::Path;
+
+use super::labels::{AGENT, CONFIG, CONFIG_FILES, INPUTS, NO_AGENT};
 use super::{Input, Labels, Part, Reason, WantedImage, container_spec};
-use crate::model::{Digest, ObservedContainer, Service};
+use crate::model::{Digest, ObservedContainer, Project, Service};
 
 /// A container that is there, and why it is not what it should be.
 pub struct Existing<'a> {
@@ -49,6 +51,20 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         }
     }
     None
+}
+
+/// Whether a container was made from other manifest files than these. Two manifests of one folder share its name as
+/// their project's, and what the neighbour made is no orphan.
+pub fn is_neighbour(project: &Project, container: &ObservedContainer) -> bool {
+    let files = container.labels.get(CONFIG_FILES).map(String::as_str).unwrap_or_default();
+    !files.is_empty() && !files.split(',').any(|file| project.files.iter().any(|own| own == Path::new(file)))
+}
+
+/// What is said where `--remove-orphans` leaves a neighbour's containers.
+pub fn neighbours_stay(containers: &[&ObservedContainer]) -> String {
+    let names: Vec<&str> = containers.iter().map(|c| c.name.as_str()).collect();
+    let files = containers.first().and_then(|c| c.labels.get(CONFIG_FILES)).map(String::as_str).unwrap_or_default();
+    format!("containers of another manifest with this project's name ({files}) stay: {}", names.join(", "))
 }
 
 /// The digest of what a container holds: by hot sync, or as it was made.

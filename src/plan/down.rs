@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::containers::{is_neighbour, neighbours_stay};
 use super::op::StepId;
 use super::{Op, Plan, Reason};
 use crate::model::{Graph, Observed, ObservedContainer, Project, ServiceName};
@@ -91,7 +92,7 @@ pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Pl
     let chosen: Vec<&ObservedContainer> = mine
         .into_iter()
         .filter(|c| all || options.services.contains(&c.service))
-        .chain(orphans.iter().copied().filter(|_| all && options.remove_orphans))
+        .chain(orphans.iter().copied().filter(|c| all && options.remove_orphans && !is_neighbour(project, c)))
         .collect();
     let stopped = stops(&mut plan, project, chosen.iter().copied(), options.grace, "down");
     let mut removed = Vec::new();
@@ -105,8 +106,12 @@ pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Pl
     }
     let left: Vec<&ObservedContainer> =
         orphans.into_iter().filter(|c| !chosen.iter().any(|chosen| chosen.id == c.id)).collect();
-    if !left.is_empty() {
-        let names: Vec<&str> = left.iter().map(|c| c.name.as_str()).collect();
+    let (neighbours, orphans): (Vec<_>, Vec<_>) = left.iter().copied().partition(|c| is_neighbour(project, c));
+    if options.remove_orphans && !neighbours.is_empty() {
+        plan.notes.push(neighbours_stay(&neighbours));
+    }
+    if !orphans.is_empty() {
+        let names: Vec<&str> = orphans.iter().map(|c| c.name.as_str()).collect();
         plan.notes.push(format!(
             "containers of services that are not in the manifest stay: {}; --remove-orphans removes them",
             names.join(", ")
@@ -149,10 +154,13 @@ fn images(plan: &mut Plan, project: &Project, observed: &Observed, which: Images
         names.push((name, service.name.clone()));
     }
     let mut seen = std::collections::BTreeSet::new();
+    let mut last = None;
     for (image, service) in names {
         let known = observed.images.contains_key(&image) || image.starts_with(super::wanted::BY_DIGEST);
         if known && seen.insert(image.clone()) {
-            plan.push(Op::RemoveImage { image }, Some(&service), Reason::Asked("down --rmi"), after.to_vec());
+            // One after another: of two names of one image that go at once, an engine finds one no more.
+            let after = after.iter().copied().chain(last).collect();
+            last = Some(plan.push(Op::RemoveImage { image }, Some(&service), Reason::Asked("down --rmi"), after));
         }
     }
 }

@@ -23,6 +23,8 @@ pub const CONFIG_HASH: &str = "com.docker.compose.config-hash";
 pub const NETWORK: &str = "com.docker.compose.network";
 /// `com.docker.compose.volume`: the volume's key.
 pub const VOLUME: &str = "com.docker.compose.volume";
+/// `com.docker.compose.project.config_files`: the manifest files, with commas between them.
+pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
 /// hob's: short digests of the configuration, key by key, as JSON.
 pub const CONFIG: &str = "io.hob.config";
 /// hob's: digest of what the build of the container's image read.
@@ -164,7 +166,7 @@ pub fn container_labels(
     add(NUMBER, number.to_string());
     add(ONEOFF, if oneoff { "True" } else { "False" }.to_owned());
     add("com.docker.compose.project.working_dir", project.working_dir.display().to_string());
-    add("com.docker.compose.project.config_files", files.join(","));
+    add(CONFIG_FILES, files.join(","));
     add("com.docker.compose.depends_on", depends.join(","));
     if let Some(image) = wanted.images.get(&service.name) {
         if let Some(digest) = image.digest() {

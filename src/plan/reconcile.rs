@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::containers::{Existing, assess};
+use super::containers::{Existing, assess, is_neighbour, neighbours_stay};
 use super::labels::WHY;
 use super::networks::{MissingExternal, Resources, resources};
 use super::op::{Create, StepId, Until};
@@ -621,8 +621,12 @@ impl<'a> Up<'a> {
         let is_orphan = |c: &&ObservedContainer| {
             !c.oneoff && !project.services.contains_key(&c.service) && !project.disabled.contains_key(&c.service)
         };
-        let orphans: Vec<&ObservedContainer> = self.input.observed.containers.iter().filter(is_orphan).collect();
+        let (neighbours, orphans): (Vec<_>, Vec<_>) =
+            self.input.observed.containers.iter().filter(is_orphan).partition(|c| is_neighbour(project, c));
         if self.options.remove_orphans {
+            if !neighbours.is_empty() {
+                self.plan.notes.push(neighbours_stay(&neighbours));
+            }
             for orphan in orphans {
                 self.remove(orphan, None, &Reason::Orphan, Vec::new());
             }

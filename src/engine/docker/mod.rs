@@ -229,6 +229,9 @@ impl Engine for Docker {
     async fn upload(&self, id: &ContainerId, folder: &str, tar: Bytes) -> Result<()> {
         self.upload(id, folder, tar).await
     }
+    async fn file_size(&self, id: &ContainerId, path: &str) -> Result<Option<u64>> {
+        self.file_size(id, path).await
+    }
     async fn attach(&self, id: &ContainerId) -> Result<Session> {
         self.attach(id).await
     }

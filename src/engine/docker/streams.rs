@@ -5,7 +5,8 @@ use bollard::errors::Error as BollardError;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
 use bollard::query_parameters::{
-    AttachContainerOptions, LogsOptions, ResizeContainerTTYOptions, ResizeExecOptions, UploadToContainerOptions,
+    AttachContainerOptions, ContainerArchiveInfoOptions, LogsOptions, ResizeContainerTTYOptions, ResizeExecOptions,
+    UploadToContainerOptions,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -47,6 +48,17 @@ impl Docker {
             .upload_to_container(id.as_str(), Some(options), bollard::body_full(tar))
             .await
             .map_err(|error| self.error(error))
+    }
+
+    pub(super) async fn file_size(&self, id: &ContainerId, path: &str) -> Result<Option<u64>> {
+        let options = ContainerArchiveInfoOptions { path: path.to_owned() };
+        match self.api.get_container_archive_info(id.as_str(), Some(options)).await {
+            Ok(found) => Ok(u64::try_from(found.size).ok()),
+            Err(error) => match self.error(error) {
+                gone if gone.kind == ErrorKind::NotFound => Ok(None),
+                other => Err(other),
+            },
+        }
     }
 
     pub(super) async fn attach(&self, id: &ContainerId) -> Result<Session> {

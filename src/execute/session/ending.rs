@@ -6,7 +6,7 @@ use super::{EndOn, Finished, Session};
 use crate::engine::Query;
 use crate::event::{Event, Request};
 use crate::execute::{Failure, RunOptions};
-use crate::model::{ContainerId, ObservedContainer, Project, Service, ServiceName};
+use crate::model::{Condition, ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
 use crate::plan;
 
 /// Why a session ended.
@@ -88,7 +88,7 @@ impl Session {
             };
             let kills = running.iter().map(|id| engine.kill(id, "SIGKILL"));
             futures_util::future::join_all(kills).await;
-            Finished::Stopped(Vec::new())
+            Finished::Stopped(Vec::new(), None)
         });
     }
 
@@ -122,17 +122,25 @@ impl Session {
             let query = Query { project: project.name.to_string(), ..Query::default() };
             let observed = match engine.observe(&query).await {
                 Ok(observed) => observed,
-                Err(error) => return Finished::Stopped(vec![Failure::of_engine(None, error)]),
+                Err(error) => return Finished::Stopped(vec![Failure::of_engine(None, error)], None),
             };
             let plan = plan::stop(&project, &observed, &scope, grace, "stop");
             let run = RunOptions { keep_going: true, ..RunOptions::default() };
-            Finished::Stopped(executor.run(&project, &plan, &run).await.failures)
+            let failures = executor.run(&project, &plan, &run).await.failures;
+            Finished::Stopped(failures, engine.observe(&query).await.ok())
         });
     }
 
-    pub(super) fn stopped(&mut self, failures: Vec<Failure>) {
+    pub(super) fn stopped(&mut self, failures: Vec<Failure>, after: Option<&Observed>) {
         for failure in &failures {
             self.sink.emit(Event::Error(failure.message.clone()));
+        }
+        // It may be the stop that ended the service whose code counts, and its event may still be under way.
+        if let (Some(from), Some(after)) = (&self.options.exit_code_from, after)
+            && let Some(ContainerState::Exited(code)) = after.of_service(from).next().map(|c| c.state)
+            && let Some(exit) = self.stopping.as_mut().and_then(|stopping| stopping.exit.as_mut())
+        {
+            *exit = code;
         }
         if let Some(stopping) = &mut self.stopping {
             stopping.done = true;
@@ -172,14 +180,17 @@ impl Session {
         self.options.attach != super::Attach::None
     }
 
-    /// Whether a service's exit ends the session.
+    /// Whether a service's exit ends the session. A job that others wait for is to end.
     fn ends(&self, service: &ServiceName, code: i64) -> bool {
-        let ends = match self.options.end_on {
-            EndOn::AllExited => false,
-            EndOn::AnyExit => true,
-            EndOn::AnyFailure => code != 0,
+        let awaited = |other: &Service| {
+            other.depends_on.get(service).is_some_and(|dependency| dependency.condition == Condition::Completed)
         };
-        ends && self.options.exit_code_from.as_ref().is_none_or(|awaited| awaited == service)
+        let job = code == 0 && self.project.services.values().any(awaited);
+        match self.options.end_on {
+            EndOn::AllExited => false,
+            EndOn::AnyExit => !job || self.options.exit_code_from.as_ref() == Some(service),
+            EndOn::AnyFailure => code != 0,
+        }
     }
 
     fn say_all_exited(&mut self) {

@@ -23,7 +23,7 @@ use super::agents::Agents;
 use super::{Executor, Failure, LogOptions, Logs, RunOptions, Sources};
 use crate::engine::{BoxStream, Engine, EngineEvent};
 use crate::event::{Event, Message, Request, Sink};
-use crate::model::{ContainerId, Digest, Project, ServiceName};
+use crate::model::{ContainerId, Digest, Observed, Project, ServiceName};
 use crate::plan::{UpOptions, Wanted};
 
 use apply::{Applied, Viewed};
@@ -88,7 +88,7 @@ enum Finished {
     Applied(Box<Applied>),
     Reloaded(Box<Reload>),
     Read(Result<Box<super::Loaded>, Vec<Message>>),
-    Stopped(Vec<Failure>),
+    Stopped(Vec<Failure>, Option<Observed>),
     EngineBack(BoxStream<crate::engine::Result<EngineEvent>>),
 }
 
@@ -229,7 +229,7 @@ impl Session {
                     text: "the manifest has errors; the stack goes on as it was, and a save tries again".to_owned(),
                 });
             }
-            Finished::Stopped(failures) => self.stopped(failures),
+            Finished::Stopped(failures, after) => self.stopped(failures, after.as_ref()),
             Finished::EngineBack(_) => {}
         }
     }

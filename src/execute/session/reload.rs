@@ -142,7 +142,7 @@ impl Session {
 }
 
 impl Job {
-    async fn run(self) -> Reload {
+    async fn run(mut self) -> Reload {
         let mut reload = Reload {
             service: self.service.name.clone(),
             dirty: self.dirty.clone(),
@@ -172,12 +172,13 @@ impl Job {
     }
 
     /// Measures, decides and does. The text is the reason; the result what was done, `None` for nothing.
-    async fn act(&self, reload: &mut Reload, timings: &mut Timings) -> (String, Result<Option<String>, Failure>) {
+    async fn act(&mut self, reload: &mut Reload, timings: &mut Timings) -> (String, Result<Option<String>, Failure>) {
         let measured = match self.measure().await {
             Ok(measured) => measured,
             Err(failure) => return (String::new(), Err(failure)),
         };
         let same = measured.inputs == self.inputs && !self.unsure;
+        let besides = self.take_in(&measured);
         let effects: Vec<(PathBuf, Effect)> =
             self.dirty.iter().map(|path| (path.clone(), self.watch.effects.effect(path))).collect();
         let by_rule = effects.iter().any(|(_, effect)| is_rule(effect));
@@ -192,6 +193,7 @@ impl Job {
             writable: !self.service.read_only,
         };
         let decision = match self.asked.clone() {
+            None if besides.is_some() => Decision::Rebuild { why: besides.unwrap_or_default() },
             Some(Then::Rebuild) => Decision::Rebuild { why: "it was asked for".to_owned() },
             // There is nothing to restart: the plan of a rebuild starts it.
             Some(_) if !state.running => Decision::Rebuild { why: "it was asked for and does not run".to_owned() },
@@ -231,6 +233,25 @@ impl Job {
                 Err(Failure { cause: crate::execute::Cause::Manifest, message })
             }
         }
+    }
+
+    /// The measure may have seen changes whose events are still under way. They are part of it, and when their events
+    /// come nothing will differ any more: so they are acted upon now. The text is the reason for a build, where
+    /// something differs that is not a file.
+    fn take_in(&mut self, measured: &Measure) -> Option<String> {
+        // Rules of the manifest say alone what a change does, and act on every event.
+        if self.service.develop.as_ref().is_some_and(|develop| !develop.watch.is_empty()) {
+            return None;
+        }
+        let (Some(before), Some(now)) = (&self.inputs, &measured.inputs) else { return None };
+        let mut besides = None;
+        for part in now.differing(&before.parts) {
+            match file_of(part, &self.project, &self.service) {
+                Some(path) => drop(self.dirty.insert(path)),
+                None => besides = besides.or_else(|| Some(format!("{part} changed"))),
+            }
+        }
+        besides
     }
 
     fn measure_of(&self, wanted: &Wanted) -> Measure {
@@ -325,6 +346,19 @@ impl Job {
 /// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.
 fn is_rule(effect: &Effect) -> bool {
     matches!(effect, Effect::Reload(_) | Effect::Sync { then: Some(_), .. })
+}
+
+/// The file that a part of a measure is: `file src/app.py`, `file app.py of context lib`.
+fn file_of(part: &str, project: &Project, service: &Service) -> Option<PathBuf> {
+    let (build, path) = (service.build.as_ref()?, part.strip_prefix("file ")?);
+    let named = path.rsplit_once(" of context ");
+    let named = named.and_then(|(path, name)| Some((build.additional_contexts.get(name)?, path)));
+    let (folder, path) = match (named, &build.context) {
+        (Some((folder, path)), _) => (folder.as_str(), path),
+        (None, Some(folder)) => (folder.as_str(), path),
+        (None, None) => ("", path),
+    };
+    Some(project.working_dir.join(folder).join(path))
 }
 
 fn first(failures: Vec<Failure>) -> Failure {

@@ -1,0 +1,18 @@
+//! hob as a person uses it: the real program, in a folder, on a real engine.
+//!
+//! Where no engine answers they are skipped with one line; `HOB_TEST_ENGINE=1` makes that a failure. `DOCKER_HOST` says
+//! which engine.
+
+#![allow(clippy::disallowed_methods, clippy::missing_panics_doc, reason = "tests do what the pure rooms may not")]
+
+mod lab;
+
+mod bad;
+mod commands;
+mod depends;
+mod foreground;
+mod recover;
+mod safety;
+mod terminal;
+mod up;
+mod watch;

@@ -1,0 +1,362 @@
+//! A save goes live: by sync and restart in place where that is enough, by a rebuild of just that service else.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::lab::{Lab, Session, idle, lab, until};
+
+/// A service with a step that is run from `steps`, and files of `app` that are only copied.
+const DOCKERFILE: &str = "COPY steps /steps
+RUN sh /steps/check && cat /steps/text >/built
+COPY app /app
+CMD [\"sh\", \"/app/run\"]
+";
+
+fn hot(lab: &Lab, name: &str) -> String {
+    lab.dockerfile(&format!("{name}/Dockerfile"), DOCKERFILE);
+    lab.write(&format!("{name}/steps/check"), "true\n");
+    lab.write(&format!("{name}/steps/text"), &format!("{name} built one\n"));
+    lab.write(&format!("{name}/app/text"), &format!("{name} text one\n"));
+    lab.write(&format!("{name}/app/run"), "cat /built /app/text; exec sleep 3600\n");
+    format!("  {name}:\n    build: ./{name}\n    network_mode: none\n")
+}
+
+/// `up` in the foreground with everything ready and watched.
+fn watched(lab: &Lab) -> Session {
+    let session = lab.start(&["--progress", "json", "up"]);
+    session.event(0, "watching", |_| true);
+    session
+}
+
+/// Id and time of start: the same where nothing was done to a container.
+fn identity(lab: &Lab, service: &str) -> (Value, Value) {
+    let found = lab.inspect(service);
+    (found["Id"].clone(), found["State"]["StartedAt"].clone())
+}
+
+#[test]
+fn an_edit_of_a_copied_file_is_synced_and_restarts_only_that_service_in_place() {
+    let lab = lab!();
+    lab.manifest(&format!("services:\n{}{}", hot(&lab, "api"), hot(&lab, "web")));
+    let session = watched(&lab);
+    session.log(0, "api", "api text one");
+    session.log(0, "web", "web text one");
+    let (api, web) = (identity(&lab, "api"), identity(&lab, "web"));
+
+    let from = session.mark();
+    lab.write("api/app/text", "api text two\n");
+    session.log(from, "api", "api text two");
+    let event = session.reloaded(from, "api");
+    assert_eq!(event["action"], "synced + restarted", "{event}");
+    assert_eq!(event["files"], serde_json::json!(["api/app/text"]));
+    assert_eq!(identity(&lab, "api"), api, "the container itself goes on");
+    assert_eq!(lab.exec("api", "cat /app/text"), "api text two");
+
+    // New, deleted, a folder, a script with its mode, a link.
+    let from = session.mark();
+    lab.write("api/app/sub/new", "new\n");
+    session.reloaded(from, "api");
+    until(|| {
+        let found = lab.exec("api", "cat /app/sub/new 2>&1 || true");
+        if found == "new" { Ok(()) } else { Err(found) }
+    });
+    let from = session.mark();
+    fs::remove_dir_all(lab.dir.join("api/app/sub")).unwrap();
+    session.reloaded(from, "api");
+    until(|| {
+        let found = lab.exec("api", "ls /app");
+        if found == "run\ntext" { Ok(()) } else { Err(found) }
+    });
+    assert_eq!(identity(&lab, "api"), api);
+
+    // What nobody reads, and a save that changes nothing: the next real save is the first that is answered.
+    let from = session.mark();
+    lab.write("api/unread", "x\n");
+    lab.write("api/app/text", "api text two\n");
+    lab.write("web/app/text", "web text two\n");
+    session.reloaded(from, "web");
+    session.log(from, "web", "web text two");
+    let answered: Vec<Value> =
+        session.events().into_iter().filter(|e| e["type"] == "reloaded" && e["service"] == "api").collect();
+    assert_eq!(answered.iter().filter(|e| e["files"].to_string().contains("unread")).count(), 0, "{answered:?}");
+    let boots = |service: &str, text: &str| {
+        session.events().iter().filter(|e| e["type"] == "log" && e["service"] == service && e["line"] == text).count()
+    };
+    assert_eq!(boots("web", "web text one"), 1, "web was left alone until its own save");
+    assert_eq!(identity(&lab, "web"), web);
+    session.interrupt();
+
+    // What was synced is in the image of the next start.
+    lab.ok(&["up", "-d"]);
+    assert_eq!(lab.exec("api", "cat /app/text; ls /app"), "api text two\nrun\ntext");
+}
+
+#[test]
+fn an_edit_before_a_run_rebuilds_only_that_service_and_a_failed_build_waits_for_the_next_save() {
+    let lab = lab!();
+    lab.manifest(&format!("services:\n{}{}", hot(&lab, "api"), hot(&lab, "web")));
+    let session = watched(&lab);
+    session.log(0, "api", "api text one");
+    session.log(0, "web", "web text one");
+    let (api, web) = (identity(&lab, "api"), identity(&lab, "web"));
+
+    let from = session.mark();
+    lab.write("api/steps/text", "api built two\n");
+    session.log(from, "api", "api built two");
+    let event = session.reloaded(from, "api");
+    assert_eq!(event["action"], "rebuilt + recreated", "{event}");
+    assert!(event["reason"].as_str().unwrap().contains("RUN"), "{event}");
+    let second = identity(&lab, "api");
+    assert_ne!(second.0, api.0);
+    assert_eq!(identity(&lab, "web"), web);
+
+    let from = session.mark();
+    lab.write("api/steps/check", "echo the check fails; exit 9\n");
+    let event = session.reloaded(from, "api");
+    assert!(event["error"].to_string().contains("the check fails"), "{event}");
+    assert_eq!(identity(&lab, "api"), second, "the old container goes on");
+    assert_eq!(lab.container("api").state, "running");
+
+    // A save of another file while the build is broken, then the mend: both go live.
+    lab.write("api/app/text", "api text three\n");
+    let from = session.mark();
+    lab.write("api/steps/check", "true # mended\n");
+    session.log(from, "api", "api text three");
+    assert_eq!(lab.exec("api", "cat /app/text /built"), "api text three\napi built two");
+    session.interrupt();
+}
+
+#[test]
+fn an_edit_of_the_manifest_plans_again() {
+    let lab = lab!();
+    let hot = hot(&lab, "b");
+    let manifest = |mode: &str| format!("services:\n{}    environment: {{MODE: {mode}}}\n{hot}", idle("a"));
+    lab.manifest(&manifest("one"));
+    let session = watched(&lab);
+    session.log(0, "b", "b text one");
+    let (a, b) = (lab.id("a"), identity(&lab, "b"));
+    lab.manifest(&manifest("two"));
+    until(|| {
+        let found = lab.containers().into_iter().find(|c| c.service == "a" && c.id != a && c.state == "running");
+        found.map(drop).ok_or_else(|| format!("{:?}", lab.containers()))
+    });
+    session.event(0, "step-started", |e| e["service"] == "a" && e["reason"] == "environment changed");
+    assert_eq!(identity(&lab, "b"), b);
+
+    let from = session.mark();
+    lab.manifest("services:\n  a:\n    imagee: busybox\n");
+    let error = session.event(from, "error", |_| true);
+    assert!(error["text"].as_str().unwrap().contains("imagee"), "{error}");
+    assert_eq!((&error["location"]["line"], &error["location"]["column"]), (&3.into(), &5.into()), "{error}");
+    session.says(from, "the stack goes on as it was");
+    // It does go on: a save is still answered.
+    let from = session.mark();
+    lab.write("b/app/text", "b text two\n");
+    session.log(from, "b", "b text two");
+    assert_eq!(identity(&lab, "b"), b);
+
+    // Mended, with a new service.
+    lab.manifest(&format!("{}{}", manifest("two"), idle("c")));
+    until(|| if lab.states().contains(&"c running".to_owned()) { Ok(()) } else { Err(format!("{:?}", lab.states())) });
+    assert_eq!(identity(&lab, "b"), b);
+    session.interrupt();
+}
+
+#[test]
+fn develop_watch_rules_win() {
+    let lab = lab!();
+    lab.dockerfile("Dockerfile", "COPY . /src\nCMD [\"sh\", \"/src/run\"]\n");
+    lab.write("run", "echo boot; exec sleep 3600\n");
+    for name in ["sync", "both", "exec", "restart", "build"] {
+        lab.write(&format!("{name}/f"), "one\n");
+    }
+    lab.manifest(
+        "services:
+  a:
+    build: .
+    network_mode: none
+    develop:
+      watch:
+        - {action: sync, path: sync, target: /sync}
+        - {action: sync+restart, path: both, target: /both}
+        - {action: sync+exec, path: exec, target: /exec, exec: {command: [sh, -c, cp /exec/f /proof]}}
+        - {action: restart, path: restart}
+        - {action: rebuild, path: build, ignore: [ignored]}
+",
+    );
+    let session = watched(&lab);
+    session.log(0, "a", "boot");
+    let boots = || session.events().iter().filter(|e| e["type"] == "log" && e["line"] == "boot").count();
+    let first = identity(&lab, "a");
+    let reads = |path: &str, want: &str| {
+        until(|| {
+            let found = lab.exec("a", &format!("cat {path} 2>&1 || true"));
+            if found == want { Ok(()) } else { Err(found) }
+        });
+    };
+    lab.write("build/ignored", "x\n");
+    lab.write("sync/f", "two\n");
+    reads("/sync/f", "two");
+    lab.write("exec/f", "two\n");
+    reads("/proof", "two");
+    assert_eq!(boots(), 1);
+    assert_eq!(identity(&lab, "a"), first);
+
+    let from = session.mark();
+    lab.write("both/f", "two\n");
+    session.log(from, "a", "boot");
+    reads("/both/f", "two");
+    let from = session.mark();
+    lab.write("restart/f", "two\n");
+    session.log(from, "a", "boot");
+    assert_eq!(identity(&lab, "a").0, first.0, "restarted, not recreated");
+    let from = session.mark();
+    lab.write("build/f", "two\n");
+    session.log(from, "a", "boot");
+    assert_ne!(identity(&lab, "a").0, first.0, "rebuilt");
+    reads("/src/build/f", "two");
+    session.interrupt();
+}
+
+#[test]
+fn reload_says_what_follows_a_sync() {
+    let lab = lab!();
+    lab.dockerfile("Dockerfile", "COPY run text /\nCMD [\"sh\", \"/run\"]\n");
+    lab.write("text", "one\n");
+    lab.write("run", "trap 'echo signalled; cat /text' HUP\necho boot; cat /text; while :; do sleep 0.05; done\n");
+    let service =
+        |name: &str, reload: &str| format!("  {name}:\n    build: .\n    network_mode: none\n    reload: {reload}\n");
+    lab.manifest(&format!(
+        "services:\n{}{}{}{}{}",
+        service("none", "none"),
+        service("signal", "{signal: SIGHUP}"),
+        service("exec", "{exec: [sh, -c, cp /text /proof]}"),
+        service("container", "container"),
+        service("rebuild", "rebuild"),
+    ));
+    let session = watched(&lab);
+    for name in ["none", "signal", "exec", "container", "rebuild"] {
+        session.log(0, name, "one");
+    }
+    let first = |name: &str| identity(&lab, name);
+    let before = ["none", "signal", "exec", "container", "rebuild"].map(first);
+    let from = session.mark();
+    lab.write("text", "two\n");
+    let actions =
+        ["none", "signal", "exec", "container", "rebuild"].map(|name| session.reloaded(from, name)["action"].clone());
+    assert_eq!(
+        actions,
+        ["synced", "synced + signalled", "synced + command run", "synced + container restarted", "rebuilt + recreated"]
+    );
+    session.log(from, "signal", "two");
+    session.log(from, "container", "two");
+    session.log(from, "rebuild", "two");
+    assert_eq!(lab.exec("none", "cat /text"), "two");
+    assert_eq!(lab.exec("exec", "cat /proof"), "two");
+    let after = ["none", "signal", "exec", "container", "rebuild"].map(first);
+    assert_eq!(before[..3], after[..3], "nothing was started again");
+    assert_eq!(before[3].0, after[3].0);
+    assert_ne!(before[3].1, after[3].1);
+    assert_ne!(before[4].0, after[4].0);
+    let boots = session.events().iter().filter(|e| e["type"] == "log" && e["line"] == "boot").count();
+    assert_eq!(boots, 7, "five starts, one restart, one recreation");
+    session.interrupt();
+}
+
+#[test]
+fn a_job_that_has_completed_is_not_run_again_by_a_save() {
+    let lab = lab!();
+    lab.dockerfile("job/Dockerfile", "COPY text /\nCMD [\"cat\", \"/text\"]\n");
+    lab.write("job/text", "migrated\n");
+    lab.manifest(&format!(
+        "services:\n  job:\n    build: job\n    network_mode: none\n{}    depends_on:\n      job: {{condition: \
+         service_completed_successfully}}\n",
+        hot(&lab, "api")
+    ));
+    let session = watched(&lab);
+    session.log(0, "api", "api text one");
+    let job = identity(&lab, "job");
+    let from = session.mark();
+    lab.write("job/text", "migrated again\n");
+    let event = session.reloaded(from, "job");
+    assert!(event["reason"].as_str().unwrap().contains("completed"), "{event}");
+    let from = session.mark();
+    lab.write("api/app/text", "api text two\n");
+    session.log(from, "api", "api text two");
+    assert_eq!(identity(&lab, "job"), job);
+    session.interrupt();
+    lab.ok(&["up", "-d"]);
+    assert_ne!(identity(&lab, "job").0, job.0, "the next up runs what changed");
+    lab.ok(&["logs", "job"]).says(&["migrated again"]);
+}
+
+#[test]
+fn a_bind_mount_with_a_reload_restarts_on_a_change() {
+    let lab = lab!();
+    lab.write("conf/text", "one\n");
+    for key in ["reload", "x-reload"] {
+        lab.manifest(&format!(
+            "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    stop_signal: SIGKILL\n    \
+             command: sh -c 'cat /conf/text; exec sleep 3600'\n    volumes: [\"./conf:/conf:ro\"]\n    {key}: restart\n"
+        ));
+        lab.write("conf/text", "one\n");
+        let session = watched(&lab);
+        session.log(0, "a", "one");
+        let id = lab.id("a");
+        lab.write("conf/text", "two\n");
+        session.log(0, "a", "two");
+        assert_eq!(lab.id("a"), id);
+        session.interrupt();
+    }
+}
+
+#[test]
+fn hob_watch_leaves_the_services_running() {
+    let lab = lab!();
+    lab.manifest(&format!("services:\n{}", hot(&lab, "a")));
+    let session = lab.start(&["--progress", "json", "watch"]);
+    session.event(0, "watching", |_| true);
+    let id = lab.id("a");
+    let logs = |text: &str| {
+        until(|| {
+            let out = lab.ok(&["logs", "a"]).out;
+            if out.contains(text) { Ok(()) } else { Err(out) }
+        });
+    };
+    logs("a text one");
+    let from = session.mark();
+    lab.write("a/app/text", "a text two\n");
+    assert_eq!(session.reloaded(from, "a")["action"], "synced + restarted");
+    assert!(!session.events().iter().any(|e| e["type"] == "log"), "no logs: {}", session.text());
+    session.interrupt();
+    assert_eq!((lab.id("a"), lab.states()), (id, vec!["a running".to_owned()]));
+    logs("a text two");
+    lab.ok(&["down"]);
+    let session = lab.start(&["--progress", "json", "watch", "--no-up"]);
+    session.event(0, "watching", |_| true);
+    assert_eq!(lab.states(), [""; 0]);
+    session.interrupt();
+}
+
+#[test]
+fn many_saves_at_once_end_with_the_last_of_each() {
+    let lab = lab!();
+    lab.manifest(&format!("services:\n{}", hot(&lab, "a")));
+    let session = watched(&lab);
+    session.log(0, "a", "a text one");
+    let id = lab.id("a");
+    for round in 0..30 {
+        for file in 0..10 {
+            lab.write(&format!("a/app/many/{file}"), &format!("{round}\n"));
+        }
+    }
+    lab.write("a/app/text", "a text last\n");
+    session.log(0, "a", "a text last");
+    until(|| {
+        let found = lab.exec("a", "cat /app/many/* | sort | uniq -c | tr -s ' '");
+        if found.trim() == "10 29" { Ok(()) } else { Err(found) }
+    });
+    assert_eq!(lab.id("a"), id);
+    session.interrupt();
+}
