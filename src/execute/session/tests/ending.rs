@@ -100,7 +100,8 @@ async fn an_exit_ends_the_session_where_it_should() {
         (EndOn::AnyExit, None, 0, Some(0)),
         (EndOn::AnyExit, None, 4, Some(4)),
         (EndOn::AnyExit, Some("api"), 4, Some(4)),
-        (EndOn::AnyExit, Some("db"), 4, None),
+        // All stop at the first exit, and the code is that of the service named: here that of its stop.
+        (EndOn::AnyExit, Some("db"), 4, Some(0)),
         (EndOn::AnyFailure, None, 4, Some(4)),
         (EndOn::AnyFailure, None, 0, None),
         (EndOn::AllExited, None, 4, None),
