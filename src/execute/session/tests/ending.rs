@@ -65,7 +65,23 @@ async fn a_stop_during_the_start_begins_nothing_more() {
     let journal = rig.engine.journal();
     assert!(!journal.contains(&"start api".to_owned()), "{journal:?}");
     assert_eq!(rig.engine.state_of("db"), Some(ContainerState::Exited(0)), "what ran is stopped");
-    assert_eq!(rig.events.count(|e| matches!(e, Event::Error(_))), 0);
+    let said = |e: &Event| matches!(e, Event::Error(_) | Event::Ready { .. } | Event::Watching { .. });
+    assert_eq!(rig.events.count(said), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_the_engine_is_still_asked_is_heard() {
+    let rig = pair();
+    let mut hold = rig.engine.hold("observe");
+    let running = start(rig, options());
+    hold.reached().await;
+    running.request(Request::Stop).await;
+    running.wait(0, "the stop", |e| matches!(e, Event::Stopping { .. })).await;
+    hold.release();
+    let (rig, end) = running.end().await;
+    assert!(matches!(end, End::Stopped { killed: false }), "{end:?}");
+    assert_eq!(rig.engine.journal(), [] as [&str; 0], "nothing was made, and nothing was to be stopped");
+    assert_eq!(rig.events.count(ready), 0);
 }
 
 #[tokio::test(start_paused = true)]
