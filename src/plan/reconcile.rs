@@ -188,6 +188,8 @@ fn external_error(missing: MissingExternal) -> PlanError {
 struct Done {
     /// Names of its containers once the plan is carried out.
     containers: Vec<String>,
+    /// Steps that remove other containers with the number of the one that is planned.
+    cleared: Vec<StepId>,
     /// Steps after which its containers exist.
     created: Vec<StepId>,
     /// Steps after which it runs.
@@ -404,9 +406,10 @@ impl<'a> Up<'a> {
             existing.sort_by_key(|e| (e.differs.is_some(), !e.container.state.is_running()));
             let mut existing = existing.into_iter();
             let best = existing.next();
-            for other in existing {
-                self.remove(other.container, Some(&service.name), &Reason::Duplicate, Vec::new());
-            }
+            // One of them may have the name that the one that stays is to get.
+            done.cleared = existing
+                .map(|other| self.remove(other.container, Some(&service.name), &Reason::Duplicate, Vec::new()))
+                .collect();
             self.container(service, number, best, &mut done);
         }
         for container in numbers.into_values().flatten() {
@@ -439,7 +442,7 @@ impl<'a> Up<'a> {
                     |name: &String| service.networks.keys().any(|key| self.input.project.network_name(key) == *name);
                 let stale = self.resources.stale.keys().find(|name| joins(name));
                 let reason = stale.map_or(Reason::NoContainer, |network| Reason::Network(network.clone()));
-                let created = self.create(service, number, None, reason);
+                let created = self.create(service, number, None, reason, &done.cleared);
                 done.created.push(created);
                 done.touched = true;
                 self.start(service, &name, Reason::NoContainer, vec![created], done);
@@ -450,7 +453,7 @@ impl<'a> Up<'a> {
             Some(Existing { container, differs: None }) => {
                 if container.name != name {
                     let op = Op::Rename { container: container.name.clone(), name: name.clone() };
-                    let renamed = self.plan.push(op, Some(&service.name), Reason::Replaces, Vec::new());
+                    let renamed = self.plan.push(op, Some(&service.name), Reason::Replaces, done.cleared.clone());
                     done.created.push(renamed);
                 }
                 self.keep(service, container, &name, done);
@@ -495,7 +498,14 @@ impl<'a> Up<'a> {
             .any(|other| other.depends_on.get(service).is_some_and(|d| d.condition == Condition::Completed))
     }
 
-    fn create(&mut self, service: &Service, number: u32, old: Option<&ObservedContainer>, reason: Reason) -> StepId {
+    fn create(
+        &mut self,
+        service: &Service,
+        number: u32,
+        old: Option<&ObservedContainer>,
+        reason: Reason,
+        cleared: &[StepId],
+    ) -> StepId {
         let inherited = match old {
             Some(old) if !self.options.renew_anon_volumes => old.volumes.clone(),
             _ => IndexMap::new(),
@@ -505,6 +515,7 @@ impl<'a> Up<'a> {
             spec.name = format!("{}_{}", old.id.short(), spec.name);
         }
         let mut after: Vec<StepId> = self.images.get(&service.name).copied().into_iter().collect();
+        after.extend(cleared);
         after.extend(spec.networks.keys().filter_map(|network| self.resources.networks.get(network)));
         let volumes = spec.mounts.iter().filter_map(|mount| mount.source.as_ref());
         after.extend(volumes.filter_map(|volume| self.resources.volumes.get(volume)));
@@ -520,7 +531,7 @@ impl<'a> Up<'a> {
     /// The new container is made while the old one runs, which is stopped when all that it waits for is there.
     fn replace(&mut self, service: &Service, number: u32, old: &ObservedContainer, reason: Reason, done: &mut Done) {
         let name = service.container_name(&self.input.project.name, number);
-        let created = self.create(service, number, Some(old), reason);
+        let created = self.create(service, number, Some(old), reason, &done.cleared);
         let mut after = vec![created];
         if !self.options.no_start {
             after.extend(self.gates(service));

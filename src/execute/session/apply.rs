@@ -101,18 +101,21 @@ impl Session {
                 self.connect_agent(&container.service, &container.id);
             }
         }
-        for failure in &applied.outcome.failures {
-            self.sink.emit(Event::Error(failure.message.clone()));
-        }
         self.watching.incomplete = !applied.outcome.is_success();
         if applied.outcome.is_success() {
             if first && self.options.apply {
                 self.ready(&applied.after);
             }
         } else if !(self.options.stay && self.options.watch) && first && self.stopping.is_none() {
+            // Told by whoever ends the program with them.
             self.failed = applied.outcome.failures;
             return;
-        } else if self.stopping.is_none() {
+        } else {
+            for failure in &applied.outcome.failures {
+                self.sink.emit(Event::Error(failure.message.clone()));
+            }
+        }
+        if !applied.outcome.is_success() && self.stopping.is_none() {
             self.sink.emit(Event::Notice { text: "waiting for a change that mends it".to_owned() });
         }
         self.up = true;
