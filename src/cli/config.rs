@@ -13,7 +13,11 @@ use crate::plan::{Labels, Wanted, container_spec};
 
 /// Checks and prints.
 pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
-    let options = LoadOptions { no_interpolate: args.no_interpolate, ..context.load_options(&args.services_named) };
+    let options = LoadOptions {
+        no_interpolate: args.no_interpolate,
+        explain: args.explain.clone(),
+        ..context.load_options(&args.services_named)
+    };
     let loaded = manifest::load(&*context.tree, &options);
     let errors = loaded.diagnostics.iter().any(|d| d.severity == Severity::Error);
     if args.format == ConfigFormat::Json && errors {

@@ -1,9 +1,8 @@
-//! The agents in hot containers: how the program gets there, the streams to them, and what is asked of them. Where a
-//! container has none, files go through the engine's archive API and the container restarts.
+//! The agents in hot containers: how the program gets there, which containers carry it, and the streams to them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use indexmap::IndexMap;
@@ -12,62 +11,38 @@ use tokio_util::io::StreamReader;
 
 use super::Failure;
 use super::sync_files::{self, Item};
-use crate::agent::{self, AgentClient, Command, Op, Then};
+use crate::agent::{self, AgentClient};
 use crate::engine::{Channel, Engine, EngineError, ErrorKind, ExecSpec};
 use crate::event::{Event, Message, Sink};
 use crate::model::{
-    ContainerId, ContainerSpec, Mount, MountType, ObservedImage, Reload, Service, SyncTarget, VolumeSpec,
+    ContainerId, ContainerSpec, Mount, MountType, ObservedContainer, ObservedImage, Service, ServiceName, VolumeSpec,
 };
 use crate::plan::labels;
-use crate::supervise::linux_signal;
-
-/// A container that is to be synced.
-pub struct Hot<'a> {
-    /// Its service.
-    pub service: &'a Service,
-    /// The container.
-    pub container: &'a ContainerId,
-    /// It runs its command under the agent.
-    pub agent: bool,
-    /// Its image's name.
-    pub image: String,
-}
-
-/// Why a sync was not done.
-#[derive(Debug)]
-pub enum SyncError {
-    /// It cannot be: a rebuild gives the same result.
-    Rebuild(String),
-    /// It could be and failed.
-    Failed(Failure),
-}
-
-/// What was done.
-#[derive(Clone, Debug, Default)]
-pub struct Synced {
-    /// `synced`, `synced + restarted`, …
-    pub action: String,
-    /// Until the files were in place, microseconds.
-    pub synced_us: u64,
-    /// From then until the reload was done, microseconds.
-    pub reloaded_us: u64,
-}
 
 type Slot = Arc<OnceCell<AgentClient>>;
 
 /// The agents of a project's containers.
 pub struct Agents {
-    engine: Arc<dyn Engine>,
-    sink: Arc<dyn Sink>,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) sink: Arc<dyn Sink>,
     filled: OnceCell<()>,
     clients: Mutex<HashMap<ContainerId, Slot>>,
-    images: Mutex<IndexMap<String, ObservedImage>>,
+    pub(super) images: Mutex<IndexMap<String, ObservedImage>>,
+    /// Whether a service's newest container carries the agent.
+    carried: Mutex<HashMap<ServiceName, bool>>,
 }
 
 impl Agents {
     /// No stream is open yet.
     pub fn new(engine: Arc<dyn Engine>, sink: Arc<dyn Sink>) -> Self {
-        Self { engine, sink, filled: OnceCell::new(), clients: Mutex::default(), images: Mutex::default() }
+        Self {
+            engine,
+            sink,
+            filled: OnceCell::new(),
+            clients: Mutex::default(),
+            images: Mutex::default(),
+            carried: Mutex::default(),
+        }
     }
 
     /// Keeps what the engine said about images, for measures between two observations.
@@ -79,6 +54,22 @@ impl Agents {
     /// What the engine last said about images.
     pub fn images(&self) -> IndexMap<String, ObservedImage> {
         self.images.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes whether the containers of a service carry the agent: what should be and what could be are not the same.
+    pub fn note(&self, service: &ServiceName, carries: bool) {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).insert(service.clone(), carries);
+    }
+
+    /// Notes it of a container that is there.
+    pub fn saw(&self, container: &ObservedContainer) {
+        let label = container.labels.get(labels::AGENT);
+        self.note(&container.service, label.is_some_and(|build| build == agent::BUILD_ID));
+    }
+
+    /// Whether the containers of a service carry the agent.
+    pub fn carries(&self, service: &ServiceName) -> bool {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).get(service).is_some_and(|carries| *carries)
     }
 
     /// Puts the agent in front of a container's command. Where that cannot be, the container is made without, its
@@ -95,6 +86,7 @@ impl Agents {
                 None
             }
         };
+        self.note(&spec.service.name, wrapped.is_some());
         let Some(wrapped) = wrapped else {
             spec.labels.insert(labels::AGENT.to_owned(), labels::NO_AGENT.to_owned());
             return Ok(spec);
@@ -165,8 +157,8 @@ impl Agents {
 
     /// Opens the stream to a container's agent, so that it is there when the first save comes.
     pub fn connect(self: &Arc<Self>, service: &Service, container: &ContainerId) {
-        let (agents, container, dropped) = (Arc::clone(self), container.clone(), drops_rights(service));
-        tokio::spawn(async move { drop(agents.client(&container, dropped).await) });
+        let (agents, service, container) = (Arc::clone(self), service.clone(), container.clone());
+        tokio::spawn(async move { drop(agents.client(&service, &container).await) });
     }
 
     /// The container has ended or started again: its stream is of no use any more.
@@ -174,7 +166,8 @@ impl Agents {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(container);
     }
 
-    async fn client(&self, container: &ContainerId, dropped: bool) -> Result<AgentClient, Failure> {
+    pub(super) async fn client(&self, service: &Service, container: &ContainerId) -> Result<AgentClient, Failure> {
+        let dropped = drops_rights(service);
         for _ in 0..2 {
             let slot = {
                 let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -214,170 +207,6 @@ impl Agents {
             .map(|chunk| chunk.map_err(std::io::Error::other));
         AgentClient::connect(StreamReader::new(bytes.boxed()), session.input).await.map_err(|e| failed(e.to_string()))
     }
-
-    /// Puts files into a container and does what follows.
-    pub async fn sync(
-        &self,
-        hot: &Hot<'_>,
-        targets: &[SyncTarget],
-        then: &Reload,
-        grace: Option<Duration>,
-    ) -> Result<Synced, SyncError> {
-        let items = sync_files::read(targets).map_err(SyncError::Rebuild)?;
-        if hot.agent {
-            match self.client(hot.container, drops_rights(hot.service)).await {
-                Ok(client) => return self.sync_by_agent(hot, &client, items, then, grace).await,
-                Err(failure) => {
-                    let text = format!("the agent cannot be reached ({failure}); its container is rebuilt instead");
-                    self.sink.emit(Event::Warning(Message::new(text).service(&hot.service.name)));
-                    return Err(SyncError::Rebuild("the agent cannot be reached".to_owned()));
-                }
-            }
-        }
-        self.sync_by_engine(hot, &items, then, grace).await
-    }
-
-    async fn sync_by_agent(
-        &self,
-        hot: &Hot<'_>,
-        client: &AgentClient,
-        items: Vec<(SyncTarget, Item)>,
-        then: &Reload,
-        grace: Option<Duration>,
-    ) -> Result<Synced, SyncError> {
-        let began = Instant::now();
-        let mut owners = HashMap::new();
-        for (target, _) in &items {
-            if let Some(owner) = &target.owner
-                && !owners.contains_key(owner)
-            {
-                let found = client.owner(owner).await.map_err(|e| SyncError::Rebuild(e.to_string()))?;
-                owners.insert(owner.clone(), found);
-            }
-        }
-        let moved = !items.is_empty();
-        let ops = sync_files::ops(items, &owners);
-        let follow = self.follow(hot, then, grace)?;
-        let (applied, restarted) = match follow {
-            Some(then) => {
-                let (applied, outcome) = client.apply_then(ops, then).await.map_err(agent_failed)?;
-                let restarted = match outcome {
-                    agent::ThenOutcome::Restarted(restarted) => Some(restarted.started),
-                    _ => None,
-                };
-                (applied, restarted)
-            }
-            None if ops.is_empty() => (agent::Applied { done: 0, took: Duration::ZERO, errors: Vec::new() }, None),
-            None => (client.apply(ops).await.map_err(agent_failed)?, None),
-        };
-        if let Some(error) = applied.errors.first() {
-            let path = String::from_utf8_lossy(&error.path).into_owned();
-            let why = String::from_utf8_lossy(&error.message).into_owned();
-            return Err(SyncError::Rebuild(format!("{path}: {why}")));
-        }
-        let total = micros(began.elapsed());
-        let restarted_us = restarted.map_or(0, micros).min(total);
-        let mut synced = Synced { action: String::new(), synced_us: total - restarted_us, reloaded_us: restarted_us };
-        let after = Instant::now();
-        match then {
-            Reload::Exec(argv) => {
-                let command = Command { argv: argv.clone(), ..Command::default() };
-                let mut output = Vec::new();
-                let done = client.exec(command, |_, bytes| output.extend_from_slice(bytes)).await;
-                let code = done.map_err(agent_failed)?.code;
-                if code != 0 {
-                    let text = format!("`{}` exited with {code}", argv.join(" "));
-                    let lines = String::from_utf8_lossy(&output).lines().map(str::to_owned).collect::<Vec<_>>();
-                    let message = Message::new(text).service(&hot.service.name).detail(lines);
-                    return Err(SyncError::Failed(Failure { cause: super::Cause::Engine, message }));
-                }
-                synced.reloaded_us = micros(after.elapsed());
-            }
-            Reload::Container => {
-                self.engine.restart(hot.container, grace).await.map_err(|e| engine_failed(hot.service, e))?;
-                synced.reloaded_us = micros(after.elapsed());
-            }
-            _ => {}
-        }
-        synced.action = action(moved, then);
-        Ok(synced)
-    }
-
-    /// What the agent does right after the files are in place.
-    fn follow(&self, hot: &Hot<'_>, then: &Reload, grace: Option<Duration>) -> Result<Option<Then>, SyncError> {
-        let signal = |text: &str| {
-            linux_signal(text).ok_or_else(|| {
-                let text = format!("{text:?} is not a signal; a name such as SIGHUP was expected");
-                SyncError::Failed(Failure { cause: super::Cause::Manifest, message: Message::new(text) })
-            })
-        };
-        Ok(match then {
-            Reload::Restart => {
-                let own = hot.service.stop_grace_period.map(|grace| grace.0);
-                let grace = grace.or(own).unwrap_or(Duration::from_secs(10));
-                Some(Then::Restart { signal: signal(&self.stop_signal(hot))?, grace })
-            }
-            Reload::Signal(name) => Some(Then::Signal(signal(name)?)),
-            _ => None,
-        })
-    }
-
-    /// The manifest's stop signal, else the image's, else SIGTERM.
-    fn stop_signal(&self, hot: &Hot<'_>) -> String {
-        let of_image = || {
-            let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-            images.get(&hot.image).and_then(|image| image.stop_signal.clone())
-        };
-        hot.service.stop_signal.clone().or_else(of_image).unwrap_or_else(|| "SIGTERM".to_owned())
-    }
-
-    async fn sync_by_engine(
-        &self,
-        hot: &Hot<'_>,
-        items: &[(SyncTarget, Item)],
-        then: &Reload,
-        grace: Option<Duration>,
-    ) -> Result<Synced, SyncError> {
-        let began = Instant::now();
-        if items.iter().any(|(target, item)| matches!(item, Item::Gone { .. }) || target.owner.is_some()) {
-            return Err(SyncError::Rebuild("only the agent can delete files or give them an owner".to_owned()));
-        }
-        if !items.is_empty() {
-            let entries: Vec<(String, Item)> =
-                items.iter().map(|(t, item)| (t.path.trim_start_matches('/').to_owned(), item.clone())).collect();
-            let tar = sync_files::archive(&entries);
-            self.engine.upload(hot.container, "/", tar.into()).await.map_err(|e| engine_failed(hot.service, e))?;
-        }
-        let synced_us = micros(began.elapsed());
-        let done = match then {
-            Reload::None => Ok(()),
-            Reload::Signal(name) => self.engine.kill(hot.container, name).await,
-            Reload::Exec(argv) => {
-                let spec = ExecSpec { command: argv.clone(), detach: true, ..ExecSpec::default() };
-                self.engine.exec(hot.container, &spec).await.map(drop)
-            }
-            Reload::Restart | Reload::Container | Reload::Rebuild => self.engine.restart(hot.container, grace).await,
-        };
-        done.map_err(|e| engine_failed(hot.service, e))?;
-        let then = if *then == Reload::Restart { &Reload::Container } else { then };
-        let reloaded_us = micros(began.elapsed()) - synced_us;
-        Ok(Synced { action: action(!items.is_empty(), then), synced_us, reloaded_us })
-    }
-}
-
-fn action(moved: bool, then: &Reload) -> String {
-    let then = match then {
-        Reload::None | Reload::Rebuild => "",
-        Reload::Restart => "restarted",
-        Reload::Container => "container restarted",
-        Reload::Signal(_) => "signalled",
-        Reload::Exec(_) => "command run",
-    };
-    match (moved, then) {
-        (true, "") => "synced".to_owned(),
-        (true, then) => format!("synced + {then}"),
-        (false, then) => then.to_owned(),
-    }
 }
 
 /// The capabilities that a process of root needs to write for everybody are among those that it gives up.
@@ -399,18 +228,3 @@ fn mount(read_only: bool) -> Mount {
 fn failed(text: String) -> Failure {
     Failure { cause: super::Cause::Engine, message: Message::new(text) }
 }
-
-fn agent_failed(error: agent::AgentError) -> SyncError {
-    SyncError::Rebuild(error.to_string())
-}
-
-fn engine_failed(service: &Service, error: EngineError) -> SyncError {
-    SyncError::Failed(Failure::of_engine(Some(&service.name), error))
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Keeps `Op` in one place of this room: what a batch consists of.
-pub(super) type Batch = Vec<Op>;

@@ -41,11 +41,13 @@ impl Executor {
     ) -> Result<(), Failure> {
         let Some(first) = services.first().cloned() else { return Ok(()) };
         let lock = self.builds.of(image);
-        let Ok(_turn) = lock.try_lock() else {
-            // Another job builds the very same image: when it is done, only the names are left to do.
-            let _turn = lock.lock().await;
-            return self.name(image, names, &first).await;
-        };
+        let waited = lock.try_lock().is_err();
+        let _turn = lock.lock().await;
+        // Another job has built the very same image: only the names are left to do. Where that build failed or was
+        // given up, this one is done as if it had never been.
+        if waited && self.name(image, names, &first).await? {
+            return Ok(());
+        }
         let _core = self.builds.cores.acquire().await;
         let spec = {
             let (sources, project, first) = (Arc::clone(&self.sources), Arc::clone(project), first.clone());
@@ -63,16 +65,16 @@ impl Executor {
         })
     }
 
-    async fn name(&self, image: &str, names: &[String], service: &ServiceName) -> Result<(), Failure> {
-        if let Ok(None) = self.engine.image(image).await {
-            let text = format!("the build of {image} by another service failed");
-            let message = Message::new(text).service(service);
-            return Err(Failure { cause: Cause::Build, message });
+    /// Gives an image its names; false where it is not there.
+    async fn name(&self, image: &str, names: &[String], service: &ServiceName) -> Result<bool, Failure> {
+        let failure = |error| Failure::of_engine(Some(service), error);
+        if self.engine.image(image).await.map_err(failure)?.is_none() {
+            return Ok(false);
         }
         for name in names {
-            self.engine.tag(image, name).await.map_err(|error| Failure::of_engine(Some(service), error))?;
+            self.engine.tag(image, name).await.map_err(failure)?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 

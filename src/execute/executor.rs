@@ -38,7 +38,7 @@ pub struct Outcome {
     pub done: usize,
     /// Services that have a step that failed or was skipped.
     pub incomplete: Vec<ServiceName>,
-    /// It was cancelled.
+    /// It was cancelled before it was done.
     pub cancelled: bool,
 }
 
@@ -148,7 +148,8 @@ impl Executor {
                 None => states[id] = State::Waiting,
             }
         }
-        outcome.cancelled = options.cancel.is_cancelled();
+        // A request to end that comes after the last step has nothing left to end.
+        outcome.cancelled = options.cancel.is_cancelled() && states.contains(&State::Waiting);
         for (id, state) in states.iter().enumerate() {
             if matches!(state, State::Done) {
                 continue;

@@ -11,7 +11,12 @@ mod observe;
 pub mod session;
 mod sources;
 mod step;
+mod sync;
 mod sync_files;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 pub use executor::{Executor, Outcome, RunOptions};

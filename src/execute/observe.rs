@@ -92,6 +92,7 @@ pub async fn settle(
     // A chain of bases is as long as the chain of services at most.
     for _ in 0..=project.services.len() {
         let view = observe(&*executor.engine, &executor.sources, project, services).await?;
+        executor.agents.remember_images(&view.observed.images);
         if view.wanted.bases.is_empty() {
             return Ok(view);
         }
@@ -105,7 +106,9 @@ pub async fn settle(
             return Err(outcome.failures);
         }
     }
-    observe(&*executor.engine, &executor.sources, project, services).await
+    let view = observe(&*executor.engine, &executor.sources, project, services).await?;
+    executor.agents.remember_images(&view.observed.images);
+    Ok(view)
 }
 
 /// What the planner refuses, with its place in the manifest.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::executor::{Executor, RunOptions};
-use super::{Cause, Failure, lines};
+use super::wait::Wait;
+use super::{Failure, lines};
 use crate::engine::{Engine, EngineError, ErrorKind, LogQuery};
-use crate::event::{Event, Message};
+use crate::event::Event;
 use crate::host::ports::Protocol;
 use crate::model::{ContainerId, Project, ServiceName};
 use crate::plan::{Create, Op, Step, StepId};
@@ -53,23 +54,9 @@ impl Executor {
                 let held = |why: String| {
                     self.sink.emit(Event::StepHeld { step: id, service: step.service.clone(), why });
                 };
-                let wait = super::wait::wait(engine, step.service.as_ref(), containers, *until, &held);
-                return match options.wait_timeout {
-                    None => wait.await,
-                    Some(limit) => tokio::time::timeout(limit, wait).await.unwrap_or_else(|_| {
-                        Err(Failure {
-                            cause: Cause::Unhealthy,
-                            message: Message {
-                                service: step.service.clone(),
-                                ..Message::new(format!(
-                                    "{} was not ready within {} s",
-                                    containers.join(", "),
-                                    limit.as_secs()
-                                ))
-                            },
-                        })
-                    }),
-                };
+                let (service, until) = (step.service.as_ref(), *until);
+                let wait = Wait { service, containers, until, limit: options.wait_timeout };
+                return wait.run(engine, &held).await;
             }
         };
         result.map_err(|error| Failure::of_engine(step.service.as_ref(), error))
@@ -86,6 +73,7 @@ impl Executor {
             }
             return provided;
         }
+        self.agents.note(&create.spec.service.name, false);
         self.engine.create_container(&create.spec).await.map(drop)
     }
 

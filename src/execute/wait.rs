@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use super::step::tail;
 use super::{Cause, Failure};
@@ -15,41 +16,51 @@ use crate::plan::Until;
 /// The first and the longest pause between two looks.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
-/// Waits until all containers of a service are what is asked for.
-pub async fn wait(
-    engine: &dyn Engine,
-    service: Option<&ServiceName>,
-    containers: &[String],
-    until: Until,
-    held: &(dyn Fn(String) + Sync),
-) -> Result<(), Failure> {
-    try_join_all(containers.iter().map(|name| wait_one(engine, service, name, until, held))).await.map(drop)
+/// What is waited for.
+pub struct Wait<'a> {
+    /// The service, for messages.
+    pub service: Option<&'a ServiceName>,
+    /// Names of its containers.
+    pub containers: &'a [String],
+    /// What they must become.
+    pub until: Until,
+    /// For how long at most.
+    pub limit: Option<Duration>,
 }
 
-async fn wait_one(
-    engine: &dyn Engine,
-    service: Option<&ServiceName>,
-    name: &str,
-    until: Until,
-    held: &(dyn Fn(String) + Sync),
-) -> Result<(), Failure> {
-    let id = ContainerId::new(name);
-    let mut pause = PAUSE.0;
-    let mut last = String::new();
-    loop {
-        let container = engine.inspect(&id).await.map_err(|error| Failure::of_engine(service, error))?;
-        match judge(container.as_ref(), until) {
-            Verdict::Met => return Ok(()),
-            Verdict::Never(why) => return Err(failure(engine, service, name, why).await),
-            Verdict::NotYet(why) => {
-                if why != last {
-                    held(format!("{} {why}", service.map_or(name, |s| s.as_str())));
-                    last = why;
+impl Wait<'_> {
+    /// Waits until all containers of the service are what is asked for.
+    pub async fn run(&self, engine: &dyn Engine, held: &(dyn Fn(String) + Sync)) -> Result<(), Failure> {
+        try_join_all(self.containers.iter().map(|name| self.one(engine, name, held))).await.map(drop)
+    }
+
+    async fn one(&self, engine: &dyn Engine, name: &str, held: &(dyn Fn(String) + Sync)) -> Result<(), Failure> {
+        let id = ContainerId::new(name);
+        let subject = self.service.map_or(name, |s| s.as_str());
+        let began = Instant::now();
+        let mut pause = PAUSE.0;
+        let mut last = String::new();
+        loop {
+            let container = engine.inspect(&id).await.map_err(|error| Failure::of_engine(self.service, error))?;
+            match judge(container.as_ref(), self.until) {
+                Verdict::Met => return Ok(()),
+                Verdict::Never(why) => return Err(failure(engine, self.service, name, why).await),
+                Verdict::NotYet(why) => {
+                    if why != last {
+                        held(format!("{subject} {why}"));
+                        last = why;
+                    }
                 }
             }
+            if let Some(limit) = self.limit
+                && began.elapsed() >= limit
+            {
+                let why = format!("was not ready within {} s: it {last}", limit.as_secs());
+                return Err(failure(engine, self.service, name, why).await);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE.1);
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE.1);
     }
 }
 

@@ -122,6 +122,7 @@ impl Origins {
 /// `external`: the resource exists already and is never made or removed by hob.
 pub type External = bool;
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(value: &bool) -> bool {
     !value
 }

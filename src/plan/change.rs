@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_batch_is_decided_as_a_whole() {
         let service = Service::default();
-        let cases: [(&str, Vec<(PathBuf, Effect)>, Running, &str); 8] = [
+        let cases = [
             ("nobody reads it", vec![("/x".into(), Effect::Nothing)], UP, "nothing"),
             ("all can be synced", vec![sync("/a", None), sync("/b", None)], UP, "sync 2 Restart"),
             ("one needs a build", vec![sync("/a", None), rebuild("/b")], UP, "rebuild"),

@@ -188,8 +188,6 @@ fn external_error(missing: MissingExternal) -> PlanError {
 struct Done {
     /// Names of its containers once the plan is carried out.
     containers: Vec<String>,
-    /// Steps that remove other containers with the number of the one that is planned.
-    cleared: Vec<StepId>,
     /// Steps after which its containers exist.
     created: Vec<StepId>,
     /// Steps after which it runs.
@@ -406,11 +404,11 @@ impl<'a> Up<'a> {
             existing.sort_by_key(|e| (e.differs.is_some(), !e.container.state.is_running()));
             let mut existing = existing.into_iter();
             let best = existing.next();
-            // One of them may have the name that the one that stays is to get.
-            done.cleared = existing
+            // What takes a name, a port or a volume of theirs comes after them.
+            let gone = existing
                 .map(|other| self.remove(other.container, Some(&service.name), &Reason::Duplicate, Vec::new()))
                 .collect();
-            self.container(service, number, best, &mut done);
+            self.container(service, number, best, gone, &mut done);
         }
         for container in numbers.into_values().flatten() {
             self.remove(container, Some(&service.name), &Reason::Scale(replicas), Vec::new());
@@ -433,7 +431,15 @@ impl<'a> Up<'a> {
         Existing { container, differs }
     }
 
-    fn container(&mut self, service: &Service, number: u32, existing: Option<Existing<'_>>, done: &mut Done) {
+    /// One container of a service; `gone` are the removals of others that had its number.
+    fn container(
+        &mut self,
+        service: &Service,
+        number: u32,
+        existing: Option<Existing<'_>>,
+        gone: Vec<StepId>,
+        done: &mut Done,
+    ) {
         let name = service.container_name(&self.input.project.name, number);
         done.containers.push(name.clone());
         match existing {
@@ -442,18 +448,20 @@ impl<'a> Up<'a> {
                     |name: &String| service.networks.keys().any(|key| self.input.project.network_name(key) == *name);
                 let stale = self.resources.stale.keys().find(|name| joins(name));
                 let reason = stale.map_or(Reason::NoContainer, |network| Reason::Network(network.clone()));
-                let created = self.create(service, number, None, reason, &done.cleared);
+                let created = self.create(service, number, None, gone, reason);
                 done.created.push(created);
                 done.touched = true;
                 self.start(service, &name, Reason::NoContainer, vec![created], done);
             }
             Some(Existing { container, differs: Some(reason) }) => {
-                self.replace(service, number, container, reason, done);
+                self.replace(service, number, container, gone, reason, done);
             }
             Some(Existing { container, differs: None }) => {
-                if container.name != name {
+                if container.name == name {
+                    done.created.extend(gone);
+                } else {
                     let op = Op::Rename { container: container.name.clone(), name: name.clone() };
-                    let renamed = self.plan.push(op, Some(&service.name), Reason::Replaces, done.cleared.clone());
+                    let renamed = self.plan.push(op, Some(&service.name), Reason::Replaces, gone);
                     done.created.push(renamed);
                 }
                 self.keep(service, container, &name, done);
@@ -503,8 +511,8 @@ impl<'a> Up<'a> {
         service: &Service,
         number: u32,
         old: Option<&ObservedContainer>,
+        mut after: Vec<StepId>,
         reason: Reason,
-        cleared: &[StepId],
     ) -> StepId {
         let inherited = match old {
             Some(old) if !self.options.renew_anon_volumes => old.volumes.clone(),
@@ -514,8 +522,7 @@ impl<'a> Up<'a> {
         if let Some(old) = old.filter(|old| old.name == spec.name) {
             spec.name = format!("{}_{}", old.id.short(), spec.name);
         }
-        let mut after: Vec<StepId> = self.images.get(&service.name).copied().into_iter().collect();
-        after.extend(cleared);
+        after.extend(self.images.get(&service.name));
         after.extend(spec.networks.keys().filter_map(|network| self.resources.networks.get(network)));
         let volumes = spec.mounts.iter().filter_map(|mount| mount.source.as_ref());
         after.extend(volumes.filter_map(|volume| self.resources.volumes.get(volume)));
@@ -529,9 +536,17 @@ impl<'a> Up<'a> {
     }
 
     /// The new container is made while the old one runs, which is stopped when all that it waits for is there.
-    fn replace(&mut self, service: &Service, number: u32, old: &ObservedContainer, reason: Reason, done: &mut Done) {
+    fn replace(
+        &mut self,
+        service: &Service,
+        number: u32,
+        old: &ObservedContainer,
+        gone: Vec<StepId>,
+        reason: Reason,
+        done: &mut Done,
+    ) {
         let name = service.container_name(&self.input.project.name, number);
-        let created = self.create(service, number, Some(old), reason, &done.cleared);
+        let created = self.create(service, number, Some(old), gone, reason);
         let mut after = vec![created];
         if !self.options.no_start {
             after.extend(self.gates(service));

@@ -147,7 +147,7 @@ impl World {
                     self.container(container).state = ContainerState::Running;
                 }
                 Op::Stop { container, .. } | Op::Kill { container, .. } => {
-                    self.container(container).state = ContainerState::Exited(137)
+                    self.container(container).state = ContainerState::Exited(137);
                 }
                 Op::Remove { container, .. } => self.observed.containers.retain(|c| c.name != *container),
                 Op::Wait { containers, until } => {
@@ -359,7 +359,7 @@ fn an_interrupted_recreation_is_put_right() {
     assert_snapshot!(world.settle(), @r#"
     1. stop container s-a-1, because another container of the service has its number
     2. remove container s-a-1, because another container of the service has its number [after 1]
-    3. rename container 000000000001_s-a-1 to s-a-1, because it takes the place of the old one
+    3. rename container 000000000001_s-a-1 to s-a-1, because it takes the place of the old one [after 2]
     4. start container s-a-1, because it was never started [after 3]
     "#);
     assert_eq!(world.observed.containers.len(), 1);
@@ -513,6 +513,28 @@ fn stop_start_and_restart_keep_the_order() {
     let stopped = stop(&world.project, &world.observed, &["web".into()], None, "stop");
     world.apply(&stopped);
     assert_snapshot!(start(&world.project, &world.observed, &["web".into()]), @"1. start container shop-web-1, because start was asked for");
+}
+
+/// A recreation was interrupted before the old one was stopped, and then the manifest changed once more.
+#[test]
+fn what_is_left_of_an_interrupted_recreation_is_out_of_the_way_first() {
+    let mut world = shop();
+    world.settle();
+    world.service("web").command = Some(vec!["one".into()]);
+    let mut plan = world.up();
+    plan.steps.truncate(1);
+    world.apply(&plan);
+    world.service("web").command = Some(vec!["two".into()]);
+    let plan = world.settle();
+    for step in &plan.steps {
+        if let Op::Create(create) = &step.op {
+            let removed = plan
+                .steps
+                .iter()
+                .position(|s| matches!(&s.op, Op::Remove { container, .. } if *container == create.spec.name));
+            assert!(removed.is_some_and(|removed| step.after.contains(&removed)), "the name is taken:\n{plan}");
+        }
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub fn sink(options: &Options) -> Arc<dyn Sink> {
 
 fn renderer(settings: &options::Settings, streams: Streams) -> Box<dyn Render> {
     match settings.kind {
-        Kind::Tty => Box::new(tty::Tty::new(settings, streams, tty::Area::stderr())),
+        Kind::Tty => Box::new(tty::Tty::new(settings, streams, tty::Bars::stderr(settings.utf8))),
         Kind::Plain => Box::new(plain::Plain::new(settings, streams)),
         Kind::Json => Box::new(json::Json::new(streams)),
         Kind::Quiet => Box::new(quiet::Quiet::new(settings, streams)),

@@ -178,7 +178,10 @@ fn a_service_is_stopped_started_restarted_killed_and_removed() {
     assert_eq!(lab.started("a"), a);
     assert_ne!(lab.started("b"), b);
     lab.ok(&["kill", "-s", "SIGKILL", "c"]);
-    assert_eq!(lab.states(), ["a running", "b running", "c exited"]);
+    until(|| {
+        let states = lab.states();
+        if states == ["a running", "b running", "c exited"] { Ok(()) } else { Err(format!("{states:?}")) }
+    });
     assert_eq!(lab.inspect("c")["State"]["ExitCode"], 137);
     lab.ok(&["rm", "-f"]);
     assert_eq!(lab.states(), ["a running", "b running"]);

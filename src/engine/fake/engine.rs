@@ -181,14 +181,18 @@ impl Engine for FakeEngine {
 
     async fn stop(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
         self.call(&format!("stop {}", self.subject(id)), true).await?;
-        self.halt(id, grace).await;
+        if let Ok(id) = self.id(id) {
+            self.halt(&id, grace).await;
+        }
         Ok(())
     }
 
     async fn kill(&self, id: &ContainerId, signal: &str) -> Result<()> {
         self.call(&format!("kill {} {signal}", self.subject(id)), true).await?;
         if matches!(signal, "SIGKILL" | "KILL" | "9") {
-            self.state().end(id, 137);
+            if let Ok(id) = self.id(id) {
+                self.state().end(&id, 137);
+            }
             self.changed();
         }
         Ok(())
@@ -196,16 +200,18 @@ impl Engine for FakeEngine {
 
     async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
         self.call(&format!("restart {}", self.subject(id)), true).await?;
-        self.halt(id, grace).await;
-        self.launch(&self.id(id)?)
+        let id = self.id(id)?;
+        self.halt(&id, grace).await;
+        self.launch(&id)
     }
 
     async fn remove_container(&self, id: &ContainerId, volumes: bool) -> Result<()> {
         self.call(&format!("remove {}", self.subject(id)), true).await?;
+        let Ok(id) = self.id(id) else { return Ok(()) };
         let mut state = self.state();
-        state.end(id, 137);
-        state.tell(id, Action::Destroy);
-        let removed = state.containers.shift_remove(id);
+        state.end(&id, 137);
+        state.tell(&id, Action::Destroy);
+        let removed = state.containers.shift_remove(&id);
         if let Some(container) = removed.filter(|_| volumes) {
             let anonymous = container.spec.mounts.iter().filter(|mount| mount.source.is_none());
             for mount in anonymous {
@@ -221,12 +227,13 @@ impl Engine for FakeEngine {
 
     async fn rename(&self, id: &ContainerId, name: &str) -> Result<()> {
         self.call(&format!("rename {} {name}", self.subject(id)), true).await?;
+        let id = self.id(id)?;
         let mut state = self.state();
         if state.containers.values().any(|container| container.seen.name == name) {
             let message = format!("Conflict. The container name \"/{name}\" is already in use.");
             return Err(EngineError::new(ErrorKind::Conflict, message));
         }
-        let container = state.containers.get_mut(id).ok_or_else(|| no_such(id))?;
+        let container = state.containers.get_mut(&id).ok_or_else(|| no_such(&id))?;
         name.clone_into(&mut container.seen.name);
         Ok(())
     }

@@ -1,23 +1,37 @@
-//! The whole plan: made and carried out beside the loop.
+//! The whole plan: made and carried out beside the loop, in two jobs with the watch set between them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::{Finished, Session};
+use super::url::url;
+use super::{Finished, Session, now};
+use crate::engine::Query;
 use crate::event::Event;
 use crate::execute::executor::millis;
-use crate::execute::observe::{observe, plan_failures, settle};
-use crate::execute::{Outcome, View};
-use crate::model::{Graph, Observed, Port, ServiceName};
-use crate::plan;
+use crate::execute::logs::end;
+use crate::execute::observe::{blocking, observe, plan_failures, settle};
+use crate::execute::{Executor, Failure, Outcome, RunOptions, View};
+use crate::model::{ContainerId, Digest, Graph, Observed, Project, ServiceName};
+use crate::plan::{self, UpOptions};
+
+/// What a plan is to be made from.
+pub struct Viewed {
+    view: Result<View, Vec<Failure>>,
+    /// When the engine was asked.
+    taken: Instant,
+    /// Where the logs of containers end that were there before the session.
+    ends: HashMap<ContainerId, String>,
+}
 
 /// How an apply ended.
 pub struct Applied {
     /// What it was made from; `None` where that could not be found out.
-    pub view: Option<View>,
-    /// What is there afterwards.
-    pub after: Observed,
+    view: Option<View>,
+    /// What is there afterwards, and when the engine was asked; `None` where it did not answer.
+    after: Option<(Observed, Instant)>,
     /// How the plan ended.
-    pub outcome: Outcome,
+    outcome: Outcome,
 }
 
 impl Session {
@@ -43,9 +57,23 @@ impl Session {
         self.applying = true;
         // What has changed until now is part of the measure that is about to be taken.
         self.watching.forget_dirty();
-        let (engine, sources) = (Arc::clone(&self.engine), Arc::clone(&self.sources));
-        let (executor, project) = (self.executor.clone(), Arc::clone(&self.project));
-        let (scope, synced) = (self.scope(), self.synced.clone());
+        let looking = self.looking();
+        let first = !self.up && self.attached();
+        let engine = Arc::clone(&self.engine);
+        self.jobs.spawn(async move {
+            let taken = now();
+            let view = looking.view().await;
+            let mut ends = HashMap::new();
+            if let (true, Ok(view)) = (first, &view) {
+                for container in view.observed.containers.iter().filter(|c| !c.oneoff) {
+                    ends.extend(end(&*engine, &container.id).await.map(|end| (container.id.clone(), end)));
+                }
+            }
+            Finished::Viewed(Box::new(Viewed { view, taken, ends }))
+        });
+    }
+
+    fn looking(&self) -> Looking {
         let mut options = self.options.up.clone();
         if self.up {
             // What a flag forces is forced once.
@@ -55,67 +83,82 @@ impl Session {
         }
         let mut run = self.options.run.clone();
         run.cancel = self.cancel.child_token();
-        let apply = self.options.apply || self.up;
+        Looking {
+            executor: self.executor.clone(),
+            project: Arc::clone(&self.project),
+            scope: self.scope(),
+            options,
+            run,
+            apply: self.options.apply || self.up,
+        }
+    }
+
+    /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
+    pub(super) fn viewed(&mut self, viewed: Viewed) {
+        let Viewed { view, taken, ends } = viewed;
+        let view = match view {
+            Ok(view) => view,
+            Err(failures) => {
+                let outcome = Outcome { failures, ..Outcome::default() };
+                self.applied(Applied { view: None, after: None, outcome });
+                return;
+            }
+        };
+        self.wanted = Arc::clone(&view.wanted);
+        if !self.up {
+            self.containers.observe(&view.observed, taken, &self.scope());
+            self.containers.ends = ends;
+            self.follow_running();
+        }
+        let more = self.watch_services();
+        let (looking, synced) = (self.looking(), self.synced.clone());
         self.jobs.spawn(async move {
-            let view = if apply {
-                settle(&executor, &project, &scope, &options, &run).await
-            } else {
-                observe(&*engine, &sources, &project, &scope).await
-            };
-            let view = match view {
-                Ok(view) => view,
+            // What changed between the measure and the watch was not told.
+            let again = more && looking.is_outdated(&view).await;
+            let view = if again { looking.view().await } else { Ok(view) };
+            Finished::Applied(Box::new(match view {
+                Ok(view) => looking.carry_out(view, taken, &synced).await,
                 Err(failures) => {
                     let outcome = Outcome { failures, ..Outcome::default() };
-                    return Finished::Applied(Box::new(Applied { view: None, after: Observed::default(), outcome }));
+                    Applied { view: None, after: None, outcome }
                 }
-            };
-            if !apply {
-                let after = view.observed.clone();
-                return Finished::Applied(Box::new(Applied { view: Some(view), after, outcome: Outcome::default() }));
-            }
-            let outcome = match plan::up(view.input(&synced), &options) {
-                Ok(plan) => executor.run(&project, &plan, &run).await,
-                Err(errors) => Outcome { failures: plan_failures(&project, errors), ..Outcome::default() },
-            };
-            let after = match executor.engine.observe(&query(&project)).await {
-                Ok(after) => after,
-                Err(_) => view.observed.clone(),
-            };
-            Finished::Applied(Box::new(Applied { view: Some(view), after, outcome }))
+            }))
         });
     }
 
     pub(super) fn applied(&mut self, applied: Applied) {
         self.applying = false;
+        let Applied { view, after, outcome } = applied;
         let first = !self.up;
-        if let Some(view) = applied.view {
-            if first {
-                self.containers.mark_old(&view.observed);
-            }
-            self.wanted = Arc::clone(&view.wanted);
-            self.agents.remember_images(&view.observed.images);
-            self.containers.observe(&applied.after);
+        if let Some(view) = view {
+            self.wanted = view.wanted;
             self.watch_services();
-            self.follow_running();
-            for container in applied.after.containers.iter().filter(|c| c.state.is_running() && !c.oneoff) {
-                self.connect_agent(&container.service, &container.id);
-            }
         }
-        self.watching.incomplete = !applied.outcome.is_success();
-        if applied.outcome.is_success() {
+        if let Some((after, taken)) = &after {
+            self.containers.observe(after, *taken, &self.scope());
+            for container in after.containers.iter().filter(|c| !c.oneoff) {
+                self.agents.saw(container);
+                if container.state.is_running() {
+                    self.connect_agent(&container.service, &container.id);
+                }
+            }
+            self.follow_running();
+        }
+        self.watching.incomplete = !outcome.is_success();
+        if outcome.is_success() {
             if first && self.options.apply {
-                self.ready(&applied.after);
+                self.ready(&after.map(|(after, _)| after).unwrap_or_default());
             }
         } else if !(self.options.stay && self.options.watch) && first && self.stopping.is_none() {
             // Told by whoever ends the program with them.
-            self.failed = applied.outcome.failures;
+            self.failed = outcome.failures;
             return;
         } else {
-            for failure in &applied.outcome.failures {
+            for failure in &outcome.failures {
                 self.sink.emit(Event::Error(failure.message.clone()));
             }
         }
-        if !applied.outcome.is_success() && self.stopping.is_none() {
+        if !outcome.is_success() && self.stopping.is_none() {
             self.sink.emit(Event::Notice { text: "waiting for a change that mends it".to_owned() });
         }
         self.up = true;
@@ -131,36 +174,57 @@ impl Session {
             }
         }
         let services = self.scope().len();
-        self.sink.emit(Event::Ready { services, took_ms: millis(self.began.elapsed()) });
+        self.sink.emit(Event::Ready { services, took_ms: millis(now() - self.began) });
     }
 }
 
-fn query(project: &crate::model::Project) -> crate::engine::Query {
-    crate::engine::Query { project: project.name.to_string(), ..crate::engine::Query::default() }
+/// Everything that a job takes with it to look and to carry out.
+struct Looking {
+    executor: Executor,
+    project: Arc<Project>,
+    scope: Vec<ServiceName>,
+    options: UpOptions,
+    run: RunOptions,
+    apply: bool,
 }
 
-/// Where a published port answers. Ports of well-known services that do not speak HTTP are shown as an address.
-pub fn url(port: &Port, service: &ServiceName, observed: &Observed) -> Option<String> {
-    let target = u16::try_from(port.target).ok()?;
-    if port.protocol.as_deref() == Some("udp") {
-        return None;
-    }
-    let published = observed
-        .of_service(service)
-        .flat_map(|c| &c.ports)
-        .find(|p| p.container_port == target && p.host_port != 0 && p.protocol == "tcp")?;
-    let host = match published.host_ip.as_str() {
-        "" | "0.0.0.0" | "::" | "127.0.0.1" | "::1" => "localhost",
-        other => other,
-    };
-    let address = format!("{host}:{}", published.host_port);
-    let scheme = match (port.app_protocol.as_deref(), target) {
-        (Some(scheme), _) => scheme,
-        (None, 443 | 8443) => "https",
-        (None, 22 | 25 | 53 | 1433 | 1521 | 1883 | 3306 | 4222 | 5432 | 5672 | 6379 | 9092 | 11211 | 27017) => {
-            return Some(address);
+impl Looking {
+    async fn view(&self) -> Result<View, Vec<Failure>> {
+        let Self { executor, project, scope, .. } = self;
+        if self.apply {
+            return settle(executor, project, scope, &self.options, &self.run).await;
         }
-        (None, _) => "http",
-    };
-    Some(format!("{scheme}://{address}"))
+        let view = observe(&*executor.engine, &executor.sources, project, scope).await?;
+        executor.agents.remember_images(&view.observed.images);
+        Ok(view)
+    }
+
+    /// Whether the files are not those of the view any more. A measure that fails is said by the next view.
+    async fn is_outdated(&self, view: &View) -> bool {
+        let (sources, project, scope) =
+            (Arc::clone(&self.executor.sources), Arc::clone(&self.project), self.scope.clone());
+        let images = view.observed.images.clone();
+        let now = blocking(move || sources.measure(&project, &scope, &images)).await;
+        now.is_ok_and(|now| {
+            now.images.iter().any(|(name, image)| {
+                image.digest() != view.wanted.images.get(name).and_then(crate::plan::WantedImage::digest)
+            })
+        })
+    }
+
+    async fn carry_out(&self, view: View, taken: Instant, synced: &HashMap<ContainerId, Digest>) -> Applied {
+        let Self { executor, project, .. } = self;
+        if !self.apply {
+            let after = Some((view.observed.clone(), taken));
+            return Applied { view: Some(view), after, outcome: Outcome::default() };
+        }
+        let outcome = match plan::up(view.input(synced), &self.options) {
+            Ok(plan) => executor.run(project, &plan, &self.run).await,
+            Err(errors) => Outcome { failures: plan_failures(project, errors), ..Outcome::default() },
+        };
+        let taken = now();
+        let query = Query { project: project.name.to_string(), ..Query::default() };
+        let after = executor.engine.observe(&query).await.ok().map(|after| (after, taken));
+        Applied { view: Some(view), after, outcome }
+    }
 }

@@ -1,12 +1,13 @@
 //! The containers of the project as the engine's events tell of them: who runs, and who has ended.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
 
-use super::{Attach, EndOn, Session};
+use super::{Attach, Session, now};
 use crate::engine::{Action, EngineEvent, LogQuery};
 use crate::event::Event;
 use crate::execute::Follow;
-use crate::model::{Condition, ContainerId, Health, Observed, Service, ServiceName};
+use crate::model::{ContainerId, ContainerState, Health, Observed, Service, ServiceName};
 
 /// One container.
 #[derive(Clone, Debug)]
@@ -21,19 +22,23 @@ pub struct Tracked {
     pub running: bool,
     /// Its last exit code.
     pub exit: Option<i64>,
+    /// When it was first heard of.
+    since: Instant,
+    /// When its state was last heard of.
+    changed: Instant,
 }
 
-/// All of them, by id.
+/// The containers of the session's services, by id.
 #[derive(Debug, Default)]
 pub struct Containers {
     all: BTreeMap<ContainerId, Tracked>,
-    /// There before the session: only what they write from now on is shown.
-    old: HashSet<ContainerId>,
+    /// Removed; an observation that was taken before does not bring them back.
+    gone: HashSet<ContainerId>,
+    /// Where the logs end of containers that were there before the session: only what comes after is shown.
+    pub ends: HashMap<ContainerId, String>,
     followed: HashSet<ContainerId>,
-    /// What the engine's events last said: whether it runs, and how it ended. An observation may be older than they.
-    heard: HashMap<ContainerId, (bool, Option<i64>)>,
-    /// The last container of any service that exited in a way that ends the session.
-    pub ended_by: Option<(ServiceName, i64)>,
+    /// Exits that may end the session, unless a job stopped the container to replace or restart it.
+    died: Vec<(ContainerId, i64)>,
     /// Some container was seen running.
     pub any_started: bool,
 }
@@ -55,36 +60,52 @@ impl Containers {
         self.all.values().filter(|c| c.service.as_str() == service).find_map(|c| c.exit)
     }
 
+    /// Containers that exited by themselves since the last call, with their codes: those that are still there and
+    /// were not started again. To be asked when no job runs.
+    pub fn take_ended(&mut self) -> Vec<(ServiceName, i64)> {
+        let died = std::mem::take(&mut self.died);
+        let ended = |(id, code): (ContainerId, i64)| {
+            let container = self.all.get(&id).filter(|c| !c.running)?;
+            Some((container.service.clone(), code))
+        };
+        died.into_iter().filter_map(ended).collect()
+    }
+
     /// Forgets all: the engine is gone and they will be observed again.
     pub fn clear(&mut self) {
         self.all.clear();
         self.followed.clear();
-        self.heard.clear();
+        self.died.clear();
     }
 
-    /// Takes over what was observed.
-    pub fn observe(&mut self, observed: &Observed) {
-        self.all = observed
-            .containers
-            .iter()
-            .filter(|c| !c.oneoff)
-            .map(|c| {
-                let exit = match c.state {
-                    crate::model::ContainerState::Exited(code) => Some(code),
+    /// Takes over what was observed of the services in scope. The engine was asked at `taken`; what an event told
+    /// since then is newer, or will be corrected by an event that is still to come.
+    pub fn observe(&mut self, observed: &Observed, taken: Instant, scope: &[ServiceName]) {
+        let mut before = std::mem::take(&mut self.all);
+        for container in &observed.containers {
+            if container.oneoff || !scope.contains(&container.service) || self.gone.contains(&container.id) {
+                continue;
+            }
+            let known = before.remove(&container.id);
+            let mut tracked = Tracked {
+                service: container.service.clone(),
+                number: container.number,
+                name: container.name.clone(),
+                running: container.state.is_running(),
+                exit: match container.state {
+                    ContainerState::Exited(code) => Some(code),
                     _ => None,
-                };
-                let (running, exit) = self.heard.get(&c.id).copied().unwrap_or((c.state.is_running(), exit));
-                let tracked =
-                    Tracked { service: c.service.clone(), number: c.number, name: c.name.clone(), running, exit };
-                (c.id.clone(), tracked)
-            })
-            .collect();
+                },
+                since: known.as_ref().map_or(taken, |known| known.since),
+                changed: taken,
+            };
+            if let Some(newer) = known.filter(|known| known.changed > taken) {
+                (tracked.running, tracked.exit, tracked.changed) = (newer.running, newer.exit, newer.changed);
+            }
+            self.all.insert(container.id.clone(), tracked);
+        }
+        self.all.extend(before.into_iter().filter(|(_, known)| known.since > taken));
         self.any_started |= self.any_running();
-    }
-
-    /// Marks what is there before the session does anything.
-    pub fn mark_old(&mut self, observed: &Observed) {
-        self.old.extend(observed.containers.iter().map(|c| c.id.clone()));
     }
 }
 
@@ -105,14 +126,15 @@ impl Session {
             return;
         }
         self.containers.followed.insert(id.clone());
-        let since = self.containers.old.contains(id).then(|| unix_now(self.began));
-        self.logs.follow(Follow {
+        let after = self.containers.ends.remove(id);
+        let follow = Follow {
             container: id.clone(),
-            name: tracked.name.clone(),
-            service: tracked.service.clone(),
+            name: tracked.name,
+            service: tracked.service,
             number: tracked.number,
-            query: LogQuery { follow: true, since, ..LogQuery::default() },
-        });
+            query: LogQuery { follow: true, ..LogQuery::default() },
+        };
+        self.logs.follow_after(follow, after);
     }
 
     /// Follows all that run and are not followed yet.
@@ -130,7 +152,8 @@ impl Session {
     }
 
     pub(super) fn engine_event(&mut self, event: &EngineEvent) {
-        if event.oneoff || !self.project.services.contains_key(&event.service) {
+        let known = self.project.services.contains_key(&event.service) && self.in_scope(&event.service);
+        if event.oneoff || !known {
             return;
         }
         let project = &self.project;
@@ -144,23 +167,25 @@ impl Session {
             name: name(),
             running: false,
             exit: None,
+            since: now(),
+            changed: now(),
         });
+        tracked.changed = now();
         let state = match &event.action {
             Action::Start => {
                 tracked.running = true;
-                self.containers.heard.insert(event.container.clone(), (true, tracked.exit));
                 self.containers.any_started = true;
                 "running".to_owned()
             }
             Action::Die(code) => {
                 tracked.running = false;
                 tracked.exit = Some(*code);
-                self.containers.heard.insert(event.container.clone(), (false, Some(*code)));
                 format!("exited ({code})")
             }
             Action::Destroy => {
                 self.containers.all.remove(&event.container);
-                self.containers.heard.remove(&event.container);
+                self.containers.gone.insert(event.container.clone());
+                self.containers.ends.remove(&event.container);
                 self.synced.remove(&event.container);
                 return;
             }
@@ -178,19 +203,7 @@ impl Session {
             }
             Action::Die(code) => {
                 self.agents.forget(&event.container);
-                // A job that others wait for is to end.
-                let job = code == 0
-                    && self.project.services.values().any(|other| {
-                        other.depends_on.get(&event.service).is_some_and(|d| d.condition == Condition::Completed)
-                    });
-                let ends = match self.options.end_on {
-                    EndOn::AllExited => false,
-                    EndOn::AnyExit => !job || self.options.exit_code_from.as_ref() == Some(&event.service),
-                    EndOn::AnyFailure => code != 0,
-                };
-                if ends && self.containers.ended_by.is_none() && self.stopping.is_none() {
-                    self.containers.ended_by = Some((event.service.clone(), code));
-                }
+                self.containers.died.push((event.container.clone(), code));
             }
             _ => {}
         }
@@ -207,12 +220,6 @@ impl Session {
     }
 
     pub(super) fn is_hot(&self, service: &ServiceName) -> bool {
-        self.wanted.has_agent(service)
+        self.agents.carries(service)
     }
-}
-
-/// The Unix time in seconds at which the session began.
-fn unix_now(began: std::time::Instant) -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.saturating_sub(began.elapsed()).as_secs()).unwrap_or(0)
 }

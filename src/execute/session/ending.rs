@@ -6,8 +6,8 @@ use super::{EndOn, Finished, Session};
 use crate::engine::Query;
 use crate::event::{Event, Request};
 use crate::execute::{Failure, RunOptions};
-use crate::model::{ContainerId, ContainerState, Observed, ServiceName};
-use crate::plan::{self, UpOptions};
+use crate::model::{Condition, ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
+use crate::plan;
 
 /// Why a session ended.
 #[derive(Debug)]
@@ -74,11 +74,18 @@ impl Session {
             return;
         }
         stopping.begun = true;
-        let engine = Arc::clone(&self.engine);
-        let scope = self.scope();
-        let running: Vec<ContainerId> =
+        let (engine, scope, project) = (Arc::clone(&self.engine), self.scope(), self.project.name.to_string());
+        let known: Vec<ContainerId> =
             scope.iter().flat_map(|service| self.containers.running(service)).map(|(id, _)| id).collect();
         self.jobs.spawn(async move {
+            // What a step started a moment ago may not be known yet.
+            let running = match engine.observe(&Query { project, ..Query::default() }).await {
+                Ok(observed) => {
+                    let mine = |c: &ObservedContainer| !c.oneoff && c.state.is_running() && scope.contains(&c.service);
+                    observed.containers.into_iter().filter(mine).map(|c| c.id).collect()
+                }
+                Err(_) => known,
+            };
             let kills = running.iter().map(|id| engine.kill(id, "SIGKILL"));
             futures_util::future::join_all(kills).await;
             Finished::Stopped(Vec::new(), None)
@@ -146,20 +153,22 @@ impl Session {
         if !self.failed.is_empty() {
             return Some(End::Failed(std::mem::take(&mut self.failed)));
         }
-        if let Some((service, code)) = self.containers.ended_by.take() {
-            self.stop(&format!("{service} has exited"), Some(code));
-            return self.stopping_next();
+        if !self.applying && !self.watching.is_busy() {
+            let counts = self.containers.take_ended().into_iter().find(|(service, code)| self.ends(service, *code));
+            if let Some((service, code)) = counts {
+                self.stop(&format!("{service} has exited"), Some(code));
+                return self.stopping_next();
+            }
         }
-        let idle = self.up && !self.applying && !self.again && !self.reread && !self.watching.is_busy();
+        let idle = self.up && !self.lost && !self.applying && !self.again && !self.reread && !self.watching.is_busy();
         let all_exited = self.containers.any_started && !self.containers.any_running();
         if idle && all_exited && self.attached() {
             if self.options.watch && !self.watching.is_empty() && self.options.end_on == EndOn::AllExited {
                 self.say_all_exited();
                 return None;
             }
-            let code = self.scope().iter().find_map(|s| self.containers.exit_code(s).filter(|code| *code != 0));
             let from = self.options.exit_code_from.as_ref().and_then(|s| self.containers.exit_code(s));
-            return Some(End::Exited(from.or(code.filter(|_| self.options.exit_code_from.is_some())).unwrap_or(0)));
+            return Some(End::Exited(from.unwrap_or(0)));
         }
         if idle && !self.attached() && !self.options.watch {
             return Some(End::Exited(0));
@@ -167,26 +176,42 @@ impl Session {
         None
     }
 
-    fn attached(&self) -> bool {
+    pub(super) fn attached(&self) -> bool {
         self.options.attach != super::Attach::None
+    }
+
+    /// Whether a service's exit ends the session. A job that others wait for is to end.
+    fn ends(&self, service: &ServiceName, code: i64) -> bool {
+        let awaited = |other: &Service| {
+            other.depends_on.get(service).is_some_and(|dependency| dependency.condition == Condition::Completed)
+        };
+        let job = code == 0 && self.project.services.values().any(awaited);
+        match self.options.end_on {
+            EndOn::AllExited => false,
+            EndOn::AnyExit => !job || self.options.exit_code_from.as_ref() == Some(service),
+            EndOn::AnyFailure => code != 0,
+        }
     }
 
     fn say_all_exited(&mut self) {
         if !std::mem::replace(&mut self.said_exited, true) {
-            let text = "all services have exited; a save starts them again, Ctrl-C ends the session".to_owned();
+            let text =
+                "all services have exited; a save starts those again that failed, Ctrl-C ends the session".to_owned();
             self.sink.emit(Event::Notice { text });
         }
     }
 }
 
-/// The options of the plan that one service's rebuild makes: the service, and those that are to be restarted with it.
-pub fn rebuild_options(
-    project: &crate::model::Project,
-    service: &ServiceName,
-    grace: Option<std::time::Duration>,
-) -> UpOptions {
-    let mut services = vec![service.clone()];
-    let restarts = |s: &&crate::model::Service| s.depends_on.get(service).is_some_and(|d| d.restart);
-    services.extend(project.services.values().filter(restarts).map(|s| s.name.clone()));
-    UpOptions { services, no_deps: true, grace, ..UpOptions::default() }
+/// Services that are restarted with another one, directly or through each other.
+pub fn restarted_with(project: &Project, service: &ServiceName) -> Vec<ServiceName> {
+    let mut found = vec![service.clone()];
+    let mut next = 0;
+    while let Some(of) = found.get(next).cloned() {
+        let restarts = |s: &&Service| s.depends_on.get(&of).is_some_and(|d| d.restart) && !found.contains(&s.name);
+        let more: Vec<ServiceName> = project.services.values().filter(restarts).map(|s| s.name.clone()).collect();
+        found.extend(more);
+        next += 1;
+    }
+    found.remove(0);
+    found
 }

@@ -5,6 +5,9 @@ mod apply;
 mod containers;
 mod ending;
 mod reload;
+#[cfg(test)]
+mod tests;
+mod url;
 mod watching;
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,11 +23,10 @@ use super::agents::Agents;
 use super::{Executor, Failure, LogOptions, Logs, RunOptions, Sources};
 use crate::engine::{BoxStream, Engine, EngineEvent};
 use crate::event::{Event, Message, Request, Sink};
-use crate::host::watch::{Batch, Changes};
 use crate::model::{ContainerId, Digest, Observed, Project, ServiceName};
 use crate::plan::{UpOptions, Wanted};
 
-use apply::Applied;
+use apply::{Applied, Viewed};
 use containers::Containers;
 use reload::Reload;
 use watching::Watching;
@@ -82,6 +84,7 @@ pub enum EndOn {
 
 /// What a job hands back to the loop.
 enum Finished {
+    Viewed(Box<Viewed>),
     Applied(Box<Applied>),
     Reloaded(Box<Reload>),
     Read(Result<Box<super::Loaded>, Vec<Message>>),
@@ -112,6 +115,8 @@ pub struct Session {
     reread: bool,
     /// The whole plan must be made again when the jobs that run are done.
     again: bool,
+    /// The engine does not answer: nothing begins until it is back.
+    lost: bool,
     /// The first apply has ended.
     up: bool,
     stopping: Option<ending::Stopping>,
@@ -140,10 +145,11 @@ impl Session {
             watching: Watching::default(),
             logs,
             jobs: JoinSet::new(),
-            began: Instant::now(),
+            began: now(),
             applying: false,
             reread: false,
             again: false,
+            lost: false,
             up: false,
             stopping: None,
             failed: Vec::new(),
@@ -168,9 +174,9 @@ impl Session {
         let end = loop {
             let deadline = self.watching.deadline();
             tokio::select! {
+                // What the engine tells of a job is known before the job's own end.
+                biased;
                 Some(request) = requests.recv() => self.request(request),
-                batch = saved(&mut saves) => self.watching.push(batch, &*self.sink),
-                () = until(deadline) => self.quiet(),
                 event = events.next() => match event {
                     Some(Ok(event)) => self.engine_event(&event),
                     _ => {
@@ -178,10 +184,13 @@ impl Session {
                         self.engine_lost();
                     }
                 },
+                Some(batch) = saves.next() => self.watching.push(batch, &*self.sink),
+                () = until(deadline) => self.quiet(),
                 Some(job) = self.jobs.join_next() => match job {
                     Ok(Finished::EngineBack(back)) => {
                         events = back;
                         self.sink.emit(Event::Notice { text: "the engine is back".to_owned() });
+                        self.lost = false;
                         self.again = true;
                     }
                     Ok(finished) => self.finished(finished),
@@ -200,6 +209,7 @@ impl Session {
 
     fn finished(&mut self, finished: Finished) {
         match finished {
+            Finished::Viewed(viewed) => self.viewed(*viewed),
             Finished::Applied(applied) => self.applied(*applied),
             Finished::Reloaded(reload) => self.reloaded(*reload),
             Finished::Read(Ok(loaded)) => {
@@ -229,18 +239,22 @@ impl Session {
         if self.stopping.is_some() {
             return self.stopping_next();
         }
-        if !self.applying && (self.reread || self.again) {
+        if self.lost {
+            return None;
+        }
+        if self.reread || self.again {
             // A build that runs is for a manifest that is no longer; its service is planned again anyway.
             self.watching.cancel_builds();
-            if !self.watching.is_busy() {
+            if !self.applying && !self.watching.is_busy() {
                 if self.reread {
                     self.read();
                 } else {
                     self.apply();
                 }
             }
+        } else {
+            self.start_reloads();
         }
-        self.start_reloads();
         self.ended()
     }
 
@@ -256,6 +270,7 @@ impl Session {
     fn engine_lost(&mut self) {
         let message = Message::new("the engine went away").hint("hob waits for it; Ctrl-C ends the session");
         self.sink.emit(Event::Error(message));
+        self.lost = true;
         self.containers.clear();
         let (engine, project) = (Arc::clone(&self.engine), self.project.name.clone());
         self.jobs.spawn(async move {
@@ -271,15 +286,9 @@ impl Session {
     }
 }
 
-/// The next batch of changes; never comes where nothing is watched.
-async fn saved(saves: &mut Option<Changes>) -> Batch {
-    match saves {
-        Some(changes) => match changes.recv().await {
-            Some(batch) => batch,
-            None => std::future::pending().await,
-        },
-        None => std::future::pending().await,
-    }
+/// The time by tokio's clock, which tests can pause.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// Sleeps until a moment; forever without one.

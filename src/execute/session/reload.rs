@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::ending::rebuild_options;
-use super::{Finished, Session};
+use super::ending::restarted_with;
+use super::{Finished, Session, now};
 use crate::event::{Event, Message, Reloaded, Timings};
-use crate::execute::agents::{Hot, SyncError};
 use crate::execute::observe::{blocking, plan_failures, settle};
+use crate::execute::sync::{Hot, SyncError};
 use crate::execute::{Executor, Failure, RunOptions};
 use crate::model::{
     ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName, SyncTarget, Watch,
 };
-use crate::plan::{self, Decision, Running, Wanted, WantedImage, decide};
+use crate::plan::{self, Decision, Recreate, Running, UpOptions, Wanted, WantedImage, decide};
 
 /// How a service's job ended.
 pub struct Reload {
@@ -26,8 +26,8 @@ pub struct Reload {
     noticed: Instant,
     /// What was measured, where it succeeded.
     measured: Option<Measure>,
-    /// What the containers hold now.
-    synced: Vec<(ContainerId, Digest)>,
+    /// What the containers hold now, or that they hold a part of it.
+    synced: HashMap<ContainerId, Digest>,
     /// For the person; `None` where nothing was to be done or the job was superseded.
     report: Option<Reloaded>,
     superseded: bool,
@@ -53,6 +53,8 @@ struct Job {
     noticed: Instant,
     quiet: Instant,
     completed: bool,
+    /// A job before this one ended halfway.
+    unsure: bool,
     hot: bool,
     synced: HashMap<ContainerId, Digest>,
     grace: Option<Duration>,
@@ -65,14 +67,22 @@ impl Session {
         if self.applying || !self.up {
             return;
         }
+        let project = Arc::clone(&self.project);
+        let together = |a: &ServiceName, b: &ServiceName| restarted_with(&project, a).contains(b);
         for name in self.watching.startable() {
+            // A rebuild restarts these too: two jobs must not work on one container.
+            let busy = self.watching.busy();
+            if busy.iter().any(|busy| together(busy, &name) || together(&name, busy)) {
+                continue;
+            }
             let Some(service) = self.project.services.get(&name).cloned() else { continue };
             let containers: Vec<ContainerId> = self.containers.running(&name).into_iter().map(|(id, _)| id).collect();
             let hot = self.is_hot(&name);
             let cancel = self.cancel.child_token();
             let Some(watched) = self.watching.get_mut(&name) else { continue };
             watched.job = Some(cancel.clone());
-            let now = Instant::now();
+            let unsure = std::mem::take(&mut watched.unsure);
+            let now = now();
             let job = Job {
                 executor: self.executor.clone(),
                 project: Arc::clone(&self.project),
@@ -83,7 +93,9 @@ impl Session {
                 asked: watched.asked.take(),
                 noticed: watched.noticed.take().unwrap_or(now),
                 quiet: watched.quiet.take().unwrap_or(now),
-                completed: containers.is_empty() && self.containers.exit_code(&name) == Some(0),
+                // A container that a job stopped and did not start again has completed nothing.
+                completed: !unsure && containers.is_empty() && self.containers.exit_code(&name) == Some(0),
+                unsure,
                 hot,
                 synced: self.synced.clone(),
                 containers,
@@ -102,10 +114,11 @@ impl Session {
         if failed {
             // What this job did not do is still to be done.
             watched.dirty.extend(reload.dirty);
+            watched.unsure = true;
         }
         if reload.superseded && !watched.dirty.is_empty() {
             watched.noticed.get_or_insert(reload.noticed);
-            watched.quiet.get_or_insert_with(Instant::now);
+            watched.quiet.get_or_insert_with(now);
         }
         if let Some(Measure { inputs, watch }) = reload.measured {
             let mut wanted = (*self.wanted).clone();
@@ -135,7 +148,7 @@ impl Job {
             dirty: self.dirty.clone(),
             noticed: self.noticed,
             measured: None,
-            synced: Vec::new(),
+            synced: HashMap::new(),
             report: None,
             superseded: false,
         };
@@ -164,7 +177,7 @@ impl Job {
             Ok(measured) => measured,
             Err(failure) => return (String::new(), Err(failure)),
         };
-        let same = measured.inputs == self.inputs;
+        let same = measured.inputs == self.inputs && !self.unsure;
         let besides = self.take_in(&measured);
         let effects: Vec<(PathBuf, Effect)> =
             self.dirty.iter().map(|path| (path.clone(), self.watch.effects.effect(path))).collect();
@@ -182,10 +195,12 @@ impl Job {
         let decision = match self.asked.clone() {
             None if besides.is_some() => Decision::Rebuild { why: besides.unwrap_or_default() },
             Some(Then::Rebuild) => Decision::Rebuild { why: "it was asked for".to_owned() },
+            // There is nothing to restart: the plan of a rebuild starts it.
+            Some(_) if !state.running => Decision::Rebuild { why: "it was asked for and does not run".to_owned() },
             Some(then) => Decision::Reload { reload: then, why: "it was asked for".to_owned() },
             None => decide(&self.service, state, &effects),
         };
-        timings.decided_us = micros(self.quiet.elapsed());
+        timings.decided_us = micros(now() - self.quiet);
         match decision {
             Decision::Nothing => {
                 reload.measured = Some(measured);
@@ -196,11 +211,13 @@ impl Job {
                 (hold.to_string(), Ok(Some("held".to_owned())))
             }
             Decision::Rebuild { why } => (why, self.rebuild(reload, measured, timings).await),
-            Decision::Reload { reload: then, why } => {
-                (why, self.sync(reload, measured, Vec::new(), &then, timings).await)
+            Decision::Reload { reload: then, mut why } => {
+                let result = self.sync(reload, measured, Vec::new(), &then, timings, &mut why).await;
+                (why, result)
             }
-            Decision::Sync { targets, reload: then, why } => {
-                (why, self.sync(reload, measured, targets, &then, timings).await)
+            Decision::Sync { targets, reload: then, mut why } => {
+                let result = self.sync(reload, measured, targets, &then, timings, &mut why).await;
+                (why, result)
             }
         }
     }
@@ -249,22 +266,29 @@ impl Job {
         targets: Vec<SyncTarget>,
         then: &Then,
         timings: &mut Timings,
+        why: &mut String,
     ) -> Result<Option<String>, Failure> {
         let mut action = String::new();
         for container in &self.containers {
             let image = self.project.image_name(&self.service);
             let hot = Hot { service: &self.service, container, agent: self.hot, image };
+            // Until all is there, it holds what no build gives.
+            reload.synced.insert(container.clone(), Digest::of(b"partly synced"));
             match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
                 Ok(done) => {
                     timings.synced_us = timings.synced_us.max(done.synced_us);
                     timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
                     action = done.action;
-                    if let Some(inputs) = &measured.inputs {
-                        reload.synced.push((container.clone(), inputs.digest.clone()));
-                    }
+                    match &measured.inputs {
+                        Some(inputs) => reload.synced.insert(container.clone(), inputs.digest.clone()),
+                        None => reload.synced.remove(container),
+                    };
                 }
                 // What cannot be synced is built: the result is the same, it only takes longer.
-                Err(SyncError::Rebuild(_)) => return self.rebuild(reload, measured, timings).await,
+                Err(SyncError::Rebuild(reason)) => {
+                    *why = format!("it cannot be synced: {reason}");
+                    return self.rebuild(reload, measured, timings).await;
+                }
                 Err(SyncError::Failed(failure)) => return Err(failure),
             }
         }
@@ -272,21 +296,33 @@ impl Job {
         Ok(Some(action))
     }
 
-    /// Builds the image and recreates the container, through a plan of just this service.
+    /// The plan of just this service, and of those that are to be restarted with it. Where a person asked for it,
+    /// nothing says that it is needed, and only this service is made anew.
+    fn rebuild_options(&self) -> UpOptions {
+        let mut options = UpOptions { no_deps: true, grace: self.grace, ..UpOptions::default() };
+        options.services.push(self.service.name.clone());
+        if self.asked == Some(Then::Rebuild) {
+            (options.rebuild, options.recreate) = (true, Recreate::Always);
+        } else {
+            options.services.extend(restarted_with(&self.project, &self.service.name));
+        }
+        options
+    }
+
+    /// Builds the image and recreates the container.
     async fn rebuild(
         &self,
         reload: &mut Reload,
         measured: Measure,
         timings: &mut Timings,
     ) -> Result<Option<String>, Failure> {
-        let began = Instant::now();
-        let options = rebuild_options(&self.project, &self.service.name, self.grace);
+        let began = now();
+        let options = self.rebuild_options();
         let run = RunOptions { cancel: self.cancel.clone(), ..RunOptions::default() };
         let view = settle(&self.executor, &self.project, &options.services, &options, &run).await;
         let view = view.map_err(first)?;
-        // What this service's own containers hold is what the save is to change.
         let mut synced = self.synced.clone();
-        synced.retain(|container, _| !self.containers.contains(container));
+        synced.extend(reload.synced.clone());
         let plan =
             plan::up(view.input(&synced), &options).map_err(|errors| first(plan_failures(&self.project, errors)))?;
         if plan.is_empty() {
@@ -294,7 +330,7 @@ impl Job {
             return Ok(None);
         }
         let outcome = self.executor.run(&self.project, &plan, &run).await;
-        timings.synced_us = micros(began.elapsed());
+        timings.synced_us = micros(now() - began);
         if let Some(failure) = outcome.failures.into_iter().next() {
             return Err(failure);
         }

@@ -1,32 +1,49 @@
 //! What is watched, and which services a burst of changes is about.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
+use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::Session;
+use super::{Session, now};
+use crate::engine::BoxStream;
 use crate::event::{Event, Message, Sink};
 use crate::execute::{Cause, Failure};
-use crate::host::watch::{Batch, ChangeKind, Changes, Watcher};
+use crate::host::watch::{Batch, ChangeKind, Changes, Coverage, Watcher};
 use crate::model::{Effect, Effects, Measured, Reload, ServiceName, Watch};
 use crate::plan::{Debouncer, Wanted, WantedImage};
+
+/// What is told which folders matter; the saves in them come over a channel.
+pub trait Folders: Send {
+    /// Watches exactly these folders from now on.
+    fn set(&mut self, folders: &BTreeSet<PathBuf>) -> Coverage;
+}
+
+impl Folders for Watcher {
+    fn set(&mut self, folders: &BTreeSet<PathBuf>) -> Coverage {
+        Self::set(self, folders)
+    }
+}
 
 /// Everything that the watch knows.
 #[derive(Default)]
 pub struct Watching {
-    watcher: Option<Watcher>,
+    watcher: Option<Box<dyn Folders>>,
+    /// Given by a test in place of the disk's watcher.
+    pub given: Option<(Box<dyn Folders>, BoxStream<Batch>)>,
     debounce: Debouncer,
-    services: HashMap<ServiceName, Watched>,
+    services: BTreeMap<ServiceName, Watched>,
+    /// Folders that were last set.
+    folders: BTreeSet<PathBuf>,
     /// Files whose change re-plans: manifests and what they include.
     manifest: BTreeSet<PathBuf>,
     /// Asked by the watcher for folders that are made while it runs.
     effects: Arc<RwLock<Vec<Arc<dyn Effects>>>>,
     /// The last apply failed: any change of a file that matters tries it again.
     pub incomplete: bool,
-    said: usize,
 }
 
 /// A watched service.
@@ -41,6 +58,8 @@ pub struct Watched {
     pub noticed: Option<Instant>,
     /// When the burst had ended.
     pub quiet: Option<Instant>,
+    /// A job ended halfway: what the containers hold is not known, and an equal measure says nothing.
+    pub unsure: bool,
     /// Asked for by a person, not by a save.
     pub asked: Option<Reload>,
     /// The job that runs, and how to end it if it is a build.
@@ -113,12 +132,13 @@ impl Watching {
 
     /// Services that have something to do and no job.
     pub fn startable(&self) -> Vec<ServiceName> {
-        let can = |w: &Watched| w.job.is_none() && w.quiet.is_some() && (!w.dirty.is_empty() || w.asked.is_some());
-        self.services
-            .iter()
-            .filter(|(_, w)| can(w) || w.job.is_none() && w.asked.is_some())
-            .map(|(s, _)| s.clone())
-            .collect()
+        let asks = |w: &Watched| w.asked.is_some() || w.quiet.is_some() && !w.dirty.is_empty();
+        self.services.iter().filter(|(_, w)| w.job.is_none() && asks(w)).map(|(s, _)| s.clone()).collect()
+    }
+
+    /// Services whose job runs.
+    pub fn busy(&self) -> Vec<ServiceName> {
+        self.services.iter().filter(|(_, w)| w.job.is_some()).map(|(s, _)| s.clone()).collect()
     }
 }
 
@@ -132,9 +152,14 @@ pub fn measured(wanted: &Wanted, service: &ServiceName) -> Option<Measured> {
 
 impl Session {
     /// Starts the watcher on the manifest's own files; services follow when they are measured.
-    pub(super) fn start_watching(&mut self) -> Result<Option<Changes>, Failure> {
+    pub(super) fn start_watching(&mut self) -> Result<BoxStream<Batch>, Failure> {
         if !self.options.watch {
-            return Ok(None);
+            return Ok(stream::pending().boxed());
+        }
+        if let Some((folders, saves)) = self.watching.given.take() {
+            self.watching.watcher = Some(folders);
+            self.set_folders();
+            return Ok(saves);
         }
         let effects = Arc::clone(&self.watching.effects);
         let wanted = move |path: &Path| {
@@ -146,15 +171,16 @@ impl Session {
             message: Message::new(format!("files cannot be watched: {error}"))
                 .hint("`--no-watch` brings the stack up without watching"),
         })?;
-        self.watching.watcher = Some(watcher);
+        self.watching.watcher = Some(Box::new(watcher));
         self.set_folders();
-        Ok(Some(saves))
+        let next = |mut saves: Changes| async move { Some((saves.recv().await?, saves)) };
+        Ok(stream::unfold(saves, next).boxed())
     }
 
-    /// Watches what the services of the last view read.
-    pub(super) fn watch_services(&mut self) {
+    /// Watches what the services of the last view read; true where that is more than before.
+    pub(super) fn watch_services(&mut self) -> bool {
         if !self.options.watch {
-            return;
+            return false;
         }
         let scope = self.scope();
         let wanted = Arc::clone(&self.wanted);
@@ -171,6 +197,7 @@ impl Session {
                         dirty: BTreeSet::new(),
                         noticed: None,
                         quiet: None,
+                        unsure: false,
                         asked: None,
                         job: None,
                     };
@@ -178,11 +205,11 @@ impl Session {
                 }
             }
         }
-        self.set_folders();
+        self.set_folders()
     }
 
-    /// Tells the watcher which folders matter now.
-    pub(super) fn set_folders(&mut self) {
+    /// Tells the watcher which folders matter now; true where there are some that did not before.
+    pub(super) fn set_folders(&mut self) -> bool {
         let files = self.project.files.iter().chain(&self.project.env_files);
         self.watching.manifest = files.cloned().collect();
         let mut folders: BTreeSet<PathBuf> =
@@ -194,12 +221,13 @@ impl Session {
         *effects = self.watching.services.values().map(|w| Arc::clone(&w.watch.effects)).collect();
         drop(effects);
         if let Some(watcher) = &mut self.watching.watcher {
-            let coverage = watcher.set(&folders);
-            self.watching.said = folders.len();
-            for notice in coverage.notices {
+            for notice in watcher.set(&folders).notices {
                 self.sink.emit(Event::Warning(Message::new(notice.to_string())));
             }
         }
+        let more = !folders.is_subset(&self.watching.folders);
+        self.watching.folders = folders;
+        more
     }
 
     /// Says once that saves are seen from now on.
@@ -211,34 +239,35 @@ impl Session {
         services.sort();
         if self.said_watching != services {
             self.said_watching.clone_from(&services);
-            self.sink.emit(Event::Watching { services, folders: self.watching.said });
+            self.sink.emit(Event::Watching { services, folders: self.watching.folders.len() });
         }
     }
 
     /// A burst is over: gives each service its part of it.
     pub(super) fn quiet(&mut self) {
-        let now = Instant::now();
+        let now = now();
         let Some(batch) = self.watching.debounce.poll(now) else { return };
         let rescan = batch.items.iter().any(|path| path == Path::new("/"));
         if rescan || batch.items.iter().any(|path| self.watching.manifest.contains(path)) {
             self.reread = true;
         }
+        let mut any = false;
         for watched in self.watching.services.values_mut() {
-            for path in &batch.items {
-                if rescan || watched.watch.effects.effect(path) != Effect::Nothing {
-                    watched.dirty.insert(path.to_path_buf());
-                }
+            let matters = |path: &&PathBuf| rescan || watched.watch.effects.effect(path) != Effect::Nothing;
+            let mine: Vec<PathBuf> = batch.items.iter().filter(matters).cloned().collect();
+            if mine.is_empty() {
+                continue;
             }
-            if !watched.dirty.is_empty() {
-                watched.noticed.get_or_insert(batch.first);
-                watched.quiet = Some(now);
-                // A build that runs is of what is no longer there.
-                if let Some(cancel) = &watched.job {
-                    cancel.cancel();
-                }
+            any = true;
+            watched.dirty.extend(mine);
+            watched.noticed.get_or_insert(batch.first);
+            watched.quiet = Some(now);
+            // A build that runs is of what is no longer there.
+            if let Some(cancel) = &watched.job {
+                cancel.cancel();
             }
         }
-        if self.watching.incomplete && self.watching.services.values().any(|w| !w.dirty.is_empty()) {
+        if self.watching.incomplete && any {
             self.again = true;
         }
     }

@@ -24,7 +24,8 @@ impl Screen {
             let (rows, columns) = screen.0.lock().unwrap().screen().size();
             (usize::from(rows), usize::from(columns))
         };
-        tty::Tty::new(&Settings { kind: Kind::Tty, out_tty: true, ..settings }, streams, tty::Area::new(size))
+        let bars = tty::Bars::new(settings.utf8, size);
+        tty::Tty::new(&Settings { kind: Kind::Tty, out_tty: true, ..settings }, streams, bars)
     }
 }
 

@@ -2,23 +2,20 @@
 
 use std::time::Duration;
 
-use console::truncate_str;
+use console::{measure_text_width, truncate_str};
 
 use crate::model::ServiceName;
 use crate::ui::clean::clean;
 use crate::ui::common::Common;
 use crate::ui::fields::{tenths, transfer};
-use crate::ui::live::{Build, Live, Pull};
+use crate::ui::live::{Build, Live};
 use crate::ui::palette::{DIM, WARNING, paint};
 use crate::ui::summary::{counted, names};
 
-use super::area::Size;
-
-const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-const ASCII_SPINNER: [&str; 4] = ["|", "/", "-", "\\"];
+use super::bars::{BAR, Line, SPINNER, Size};
 
 /// The area's lines, none as wide as the terminal, and fewer than it has rows.
-pub(super) fn lines(live: &Live, common: &mut Common, now: Duration, size: Size) -> Vec<String> {
+pub(super) fn lines(live: &Live, common: &mut Common, now: Duration, size: Size) -> Vec<Line> {
     let (rows, columns) = size;
     let mut lines = full(live, common, now, true);
     // The last lines that builds wrote are the first to go.
@@ -29,65 +26,95 @@ pub(super) fn lines(live: &Live, common: &mut Common, now: Duration, size: Size)
     if lines.len() > room {
         let more = lines.len() - (room - 1);
         lines.truncate(room - 1);
-        lines.push(format!("  and {more} more"));
+        lines.push(text(format!("  and {more} more")));
     }
     let tail = if common.settings.utf8 { "…" } else { "" };
-    let width = columns.saturating_sub(1).max(1);
-    lines.iter().map(|line| truncate_str(&line.replace('\t', " "), width, tail).into_owned()).collect()
+    lines.into_iter().map(|line| fitted(line, columns.saturating_sub(1), tail)).collect()
 }
 
-fn full(live: &Live, common: &mut Common, now: Duration, output: bool) -> Vec<String> {
+/// The line in no more than `width` columns. The first to go is the bar.
+fn fitted(line: Line, width: usize, tail: &str) -> Line {
+    let Line { spinner, text, progress, after } = line;
+    let width = if spinner { width.saturating_sub(SPINNER) } else { width }.max(1);
+    let (text, after) = (text.replace('\t', " "), after.replace('\t', " "));
+    if progress.is_some() && measure_text_width(&text) + BAR + measure_text_width(&after) <= width {
+        return Line { spinner, text, progress, after };
+    }
+    let text = truncate_str(&(text + &after), width, tail).into_owned();
+    Line { spinner, text, ..Line::default() }
+}
+
+fn full(live: &Live, common: &mut Common, now: Duration, output: bool) -> Vec<Line> {
     let color = common.settings.err_color;
-    let spinner = spinner(now, common.settings.utf8);
     let mut lines = Vec::new();
     for step in live.steps.values() {
         let column = common.column(step.service.as_ref());
         let time = since(step.since, now, color);
         let build = live.build_of(step);
-        let text = match &step.held {
+        let what = match &step.held {
             Some(why) => format!("{} {}", paint("waits:", WARNING, color), clean(why, false)),
             None => clean(&step.what, false).into_owned(),
         };
-        let more = match (build, live.pull_of(step)) {
-            (Some(build), _) => counts(build),
-            (None, Some(pull)) => bytes(pull),
-            (None, None) => String::new(),
-        };
-        lines.push(format!("{spinner} {column}  {text}{more}{time}"));
+        let what = format!("{column}  {what}");
+        lines.push(match (build, live.pull_of(step)) {
+            (Some(build), _) => spinning(format!("{what}{}{time}", counts(build))),
+            (None, Some(pull)) => transferring(true, &what, "", pull.current, pull.total, &time),
+            (None, None) => spinning(format!("{what}{time}")),
+        });
         if let Some(build) = build {
             steps(&mut lines, build, now, output, color);
         }
     }
     for (services, build) in live.other_builds() {
-        lines.push(heading(common, spinner, services, build));
+        lines.push(heading(common, services, build));
         steps(&mut lines, build, now, output, color);
     }
     for (image, pull) in live.other_pulls() {
-        let time = since(pull.since, now, color);
-        lines.push(format!("{spinner} pull {}{}{time}", clean(image, false), bytes(pull)));
+        let what = format!("pull {}", clean(image, false));
+        lines.push(transferring(true, &what, "", pull.current, pull.total, &since(pull.since, now, color)));
     }
     lines
 }
 
-fn heading(common: &mut Common, spinner: &str, services: &[ServiceName], build: &Build) -> String {
-    match services {
-        [service] => format!("{spinner} {}  build{}", common.column(Some(service)), counts(build)),
-        _ => format!("{spinner} build for {}{}", names(services), counts(build)),
+fn heading(common: &mut Common, services: &[ServiceName], build: &Build) -> Line {
+    spinning(match services {
+        [service] => format!("{}  build{}", common.column(Some(service)), counts(build)),
+        _ => format!("build for {}{}", names(services), counts(build)),
+    })
+}
+
+fn steps(lines: &mut Vec<Line>, build: &Build, now: Duration, output: bool, color: bool) {
+    for step in build.running.values() {
+        let name = format!("    {}", clean(&step.name, false));
+        let time = since(step.since, now, color);
+        lines.push(match &step.transfer {
+            Some((what, current, total)) => {
+                transferring(false, &name, &format!("{} ", clean(what, false)), *current, *total, &time)
+            }
+            None => text(name + &time),
+        });
+        if output && !step.last.is_empty() {
+            lines.push(text(format!("      {}", paint(&clean(&step.last, false), DIM, color))));
+        }
     }
 }
 
-fn steps(lines: &mut Vec<String>, build: &Build, now: Duration, output: bool, color: bool) {
-    for step in build.running.values() {
-        let transfer = step
-            .transfer
-            .as_ref()
-            .map(|(what, current, total)| format!("  {} {}", clean(what, false), transfer(*current, *total)));
-        let name = clean(&step.name, false);
-        lines.push(format!("    {name}{}{}", transfer.unwrap_or_default(), since(step.since, now, color)));
-        if output && !step.last.is_empty() {
-            lines.push(format!("      {}", paint(&clean(&step.last, false), DIM, color)));
-        }
+fn text(text: String) -> Line {
+    Line { text, ..Line::default() }
+}
+
+fn spinning(text: String) -> Line {
+    Line { spinner: true, text, ..Line::default() }
+}
+
+/// Something that is on its way: with a bar, if it is known how much there is.
+fn transferring(spinner: bool, name: &str, what: &str, current: u64, total: u64, time: &str) -> Line {
+    if current == 0 && total == 0 {
+        return Line { spinner, text: format!("{name}{time}"), ..Line::default() };
     }
+    let after = format!("{what}{}{time}", transfer(current, total));
+    let progress = (total > 0).then(|| (current.min(total), total));
+    Line { spinner, text: format!("{name}  "), progress, after }
 }
 
 /// What of a build is done.
@@ -98,21 +125,8 @@ fn counts(build: &Build) -> String {
     format!("  {} done, {} cached", counted(build.done, "step"), build.cached)
 }
 
-fn bytes(pull: &Pull) -> String {
-    if pull.current == 0 && pull.total == 0 {
-        String::new()
-    } else {
-        format!("  {}", transfer(pull.current, pull.total))
-    }
-}
-
 /// How long something has taken until now; nothing while it is too short to matter.
 fn since(since: Duration, now: Duration, color: bool) -> String {
     let took = now.saturating_sub(since);
     if took < Duration::from_millis(500) { String::new() } else { paint(&format!("  {}", tenths(took)), DIM, color) }
-}
-
-fn spinner(now: Duration, utf8: bool) -> &'static str {
-    let frame = usize::try_from(now.as_millis() / 100).unwrap_or_default();
-    if utf8 { SPINNER[frame % SPINNER.len()] } else { ASCII_SPINNER[frame % ASCII_SPINNER.len()] }
 }

@@ -1,10 +1,10 @@
 //! Live on a terminal: what is going on stands below everything that was said, is drawn anew as it changes, and is
 //! gone when nothing is going on.
 //!
-//! Not a progress bar library: those draw on one stream and print above on the same one, while here logs belong to
-//! standard output, come in floods, and one piece of text with the area before and after it must not flicker.
+//! `bars` draws with `indicatif` on standard error; logs belong to standard output. They come in floods, so the area is
+//! taken away and drawn again once for each batch, and not once for each line.
 
-mod area;
+mod bars;
 mod layout;
 
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::palette::{DIM, DONE, ERROR, paint};
 use super::streams::Streams;
 use super::summary::counted;
 
-pub(super) use area::Area;
+pub(super) use bars::Bars;
 
 /// Time between two drawings while something moves.
 const FRAME: Duration = Duration::from_millis(100);
@@ -31,7 +31,7 @@ const FRAME: Duration = Duration::from_millis(100);
 pub(super) struct Tty {
     common: Common,
     live: Live,
-    area: Area,
+    bars: Bars,
     drawn_at: Duration,
     /// The terminal is someone else's until the next event.
     released: bool,
@@ -40,9 +40,9 @@ pub(super) struct Tty {
 }
 
 impl Tty {
-    pub fn new(settings: &Settings, streams: Streams, area: Area) -> Self {
+    pub fn new(settings: &Settings, streams: Streams, bars: Bars) -> Self {
         let common = Common::new(settings, streams);
-        Self { common, live: Live::default(), area, drawn_at: Duration::ZERO, released: false, was_ready: false }
+        Self { common, live: Live::default(), bars, drawn_at: Duration::ZERO, released: false, was_ready: false }
     }
 
     fn sign(&self, sign: Sign) -> String {
@@ -76,15 +76,16 @@ impl Tty {
         let lines = if self.released || self.live.is_empty() {
             Vec::new()
         } else {
-            layout::lines(&self.live, &mut self.common, now, self.area.size())
+            layout::lines(&self.live, &mut self.common, now, self.bars.size())
         };
         // Results that go into a file do not touch the terminal.
         let written =
             if self.common.settings.out_tty { self.common.streams.waits() } else { self.common.streams.err_waits() };
-        if written || lines != self.area.lines() {
-            let erase = self.area.erase();
+        let frame = now.as_millis() / FRAME.as_millis();
+        if written || self.bars.differ(&lines, frame) {
+            let (erase, draw) = self.bars.draw(lines, frame);
             self.common.streams.err_first(&erase);
-            self.common.streams.err_text(&self.area.draw(lines));
+            self.common.streams.err_text(&draw);
         }
         self.common.streams.flush();
         self.drawn_at = now;

@@ -3,6 +3,10 @@
 //! Each container number of a service has a lane: a task that follows one container after another. Timestamps are
 //! always asked for, so that a lane knows where it was when the same container starts again.
 
+pub mod lines;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +15,8 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::engine::{Channel, Engine, LogQuery};
-use crate::event::{Event, LogStream, Sink};
+use crate::engine::{Channel, Engine, ErrorKind, LogQuery};
+use crate::event::{Event, LogStream, Message, Sink};
 use crate::model::{ContainerId, ServiceName};
 
 /// A container whose log is to be followed.
@@ -42,7 +46,7 @@ pub struct Logs {
     engine: Arc<dyn Engine>,
     sink: Arc<dyn Sink>,
     options: LogOptions,
-    lanes: HashMap<(ServiceName, u32), mpsc::UnboundedSender<Follow>>,
+    lanes: HashMap<(ServiceName, u32), mpsc::UnboundedSender<(Follow, Option<String>)>>,
     tasks: JoinSet<()>,
 }
 
@@ -55,15 +59,21 @@ impl Logs {
     /// Follows a container, after all that its lane was given before. A container that was followed before goes on
     /// where it ended.
     pub fn follow(&mut self, follow: Follow) {
+        self.follow_after(follow, None);
+    }
+
+    /// The same, without what it wrote until this moment of the engine, as [`end`] tells it.
+    pub fn follow_after(&mut self, follow: Follow, after: Option<String>) {
         let key = (follow.service.clone(), follow.number);
         let lane = self.lanes.entry(key).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
             let (engine, sink, options) = (Arc::clone(&self.engine), Arc::clone(&self.sink), self.options);
-            self.tasks.spawn(async move { Lane { engine, sink, options, last: HashMap::new() }.run(receiver).await });
+            let lane = Lane { engine, sink, options, last: HashMap::new(), said: false };
+            self.tasks.spawn(lane.run(receiver));
             sender
         });
         // A lane only ends when its sender is dropped.
-        let _ = lane.send(follow);
+        let _ = lane.send((follow, after));
     }
 
     /// Shows what is left of logs that have ended; a log that goes on is given up after `patience`.
@@ -79,29 +89,65 @@ impl Logs {
     }
 }
 
+/// The engine's time of the last line of a log; `None` where it is empty or cannot be read.
+pub async fn end(engine: &dyn Engine, container: &ContainerId) -> Option<String> {
+    let query = LogQuery { tail: Some(1), timestamps: true, ..LogQuery::default() };
+    let mut stream = engine.logs(container, &query).await.ok()?;
+    let mut splitter = lines::Splitter::default();
+    let mut last = None;
+    while let Some(Ok(chunk)) = stream.next().await {
+        last = splitter.push(&chunk.bytes).pop().or(last);
+    }
+    splitter.finish().or(last)?.time
+}
+
+/// How far a container's log was shown: the engine's time of the last line, and how many lines have that time.
+#[derive(Clone)]
+struct Mark {
+    time: String,
+    lines: usize,
+}
+
 struct Lane {
     engine: Arc<dyn Engine>,
     sink: Arc<dyn Sink>,
     options: LogOptions,
-    /// The engine's time of the last line shown, by container.
-    last: HashMap<ContainerId, String>,
+    last: HashMap<ContainerId, Mark>,
+    /// That a log cannot be read was said.
+    said: bool,
 }
 
 impl Lane {
-    async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<Follow>) {
-        while let Some(follow) = receiver.recv().await {
+    async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<(Follow, Option<String>)>) {
+        while let Some((follow, after)) = receiver.recv().await {
+            if let Some(time) = after {
+                let mark = Mark { time, lines: usize::MAX };
+                self.last.entry(follow.container.clone()).or_insert(mark);
+            }
             self.follow(&follow).await;
         }
     }
 
     async fn follow(&mut self, follow: &Follow) {
         let mut query = LogQuery { timestamps: true, ..follow.query.clone() };
-        let last = self.last.get(&follow.container).cloned();
-        if let Some(seconds) = last.as_deref().and_then(unix_seconds) {
+        let mut seen = self.last.get(&follow.container).cloned();
+        if let Some(seconds) = seen.as_ref().and_then(|mark| unix_seconds(&mark.time)) {
+            // The engine takes whole seconds: what comes again is left out line by line.
             query.since = Some(seconds);
             query.tail = None;
         }
-        let Ok(mut stream) = self.engine.logs(&follow.container, &query).await else { return };
+        let mut stream = match self.engine.logs(&follow.container, &query).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                // A container that is gone has been followed to its end, or another event tells of it.
+                let known = matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unreachable { .. } | ErrorKind::Lost);
+                if !known && !std::mem::replace(&mut self.said, true) {
+                    let text = format!("the log of {} cannot be read: {error}", follow.name);
+                    self.sink.emit(Event::Warning(Message::new(text).service(&follow.service)));
+                }
+                return;
+            }
+        };
         let mut splitters = [lines::Splitter::default(), lines::Splitter::default()];
         while let Some(Ok(chunk)) = stream.next().await {
             let (index, channel) = match chunk.channel {
@@ -109,28 +155,38 @@ impl Lane {
                 Channel::Err => (1, LogStream::Stderr),
             };
             for line in splitters[index].push(&chunk.bytes) {
-                self.show(follow, channel, line, last.as_deref());
+                self.show(follow, channel, line, &mut seen);
             }
         }
         for (splitter, channel) in splitters.into_iter().zip([LogStream::Stdout, LogStream::Stderr]) {
             if let Some(line) = splitter.finish() {
-                self.show(follow, channel, line, last.as_deref());
+                self.show(follow, channel, line, &mut seen);
             }
         }
     }
 
-    fn show(&mut self, follow: &Follow, stream: LogStream, line: lines::Line, seen: Option<&str>) {
-        if let (Some(time), Some(seen)) = (&line.time, seen)
-            && !is_later(time, seen)
+    /// Shows a line that was not shown before. `seen` counts down the lines of the last moment, which come again.
+    fn show(&mut self, follow: &Follow, stream: LogStream, line: lines::Line, seen: &mut Option<Mark>) {
+        if let (Some(time), Some(mark)) = (&line.time, seen)
+            && !is_later(time, &mark.time)
         {
-            return;
+            if is_later(&mark.time, time) {
+                return;
+            }
+            if mark.lines > 0 {
+                mark.lines -= 1;
+                return;
+            }
         }
         let text = match (&line.time, self.options.timestamps) {
             (Some(time), true) => format!("{time} {}", line.text),
             _ => line.text,
         };
         if let Some(time) = line.time {
-            self.last.insert(follow.container.clone(), time);
+            match self.last.get_mut(&follow.container) {
+                Some(mark) if mark.time == time => mark.lines = mark.lines.saturating_add(1),
+                _ => drop(self.last.insert(follow.container.clone(), Mark { time, lines: 1 })),
+            }
         }
         self.sink.emit(Event::Log {
             service: follow.service.clone(),
@@ -169,118 +225,4 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year_of_era = year - era * 400;
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-/// Bytes to lines.
-pub mod lines {
-    use futures_util::StreamExt;
-
-    use crate::engine::{BoxStream, Chunk, Result};
-
-    /// A line of a log with the engine's time.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct Line {
-        /// RFC 3339, where the log was asked for timestamps.
-        pub time: Option<String>,
-        /// The line without its end.
-        pub text: String,
-    }
-
-    /// Cuts one stream of bytes into lines. The engine cuts a line of more than 16 KiB into pieces and puts a
-    /// timestamp before each; they are joined again.
-    #[derive(Debug, Default)]
-    pub struct Splitter {
-        time: Option<String>,
-        rest: Vec<u8>,
-    }
-
-    impl Splitter {
-        /// Takes bytes and gives the lines that are complete.
-        pub fn push(&mut self, bytes: &[u8]) -> Vec<Line> {
-            let mut lines = Vec::new();
-            let mut bytes = bytes;
-            while !bytes.is_empty() {
-                if let Some((time, after)) = timestamp(bytes) {
-                    self.time.get_or_insert(time);
-                    bytes = after;
-                }
-                match bytes.iter().position(|b| *b == b'\n') {
-                    Some(end) => {
-                        self.rest.extend_from_slice(&bytes[..end]);
-                        bytes = &bytes[end + 1..];
-                        lines.push(self.take());
-                    }
-                    None => {
-                        self.rest.extend_from_slice(bytes);
-                        break;
-                    }
-                }
-            }
-            lines
-        }
-
-        /// What is left without a line end.
-        pub fn finish(mut self) -> Option<Line> {
-            (!self.rest.is_empty()).then(|| self.take())
-        }
-
-        fn take(&mut self) -> Line {
-            let rest = std::mem::take(&mut self.rest);
-            let text = String::from_utf8_lossy(&rest);
-            Line { time: self.time.take(), text: text.strip_suffix('\r').unwrap_or(&text).to_owned() }
-        }
-    }
-
-    /// A leading `2024-05-06T07:08:09.123456789Z ` and what follows it.
-    fn timestamp(bytes: &[u8]) -> Option<(String, &[u8])> {
-        let end = bytes.iter().take(40).position(|b| *b == b' ')?;
-        let word = std::str::from_utf8(&bytes[..end]).ok()?;
-        let shape = word.len() >= 20
-            && word.ends_with('Z')
-            && word.as_bytes()[4] == b'-'
-            && word.as_bytes()[10] == b'T'
-            && word.as_bytes()[13] == b':'
-            && word[..4].bytes().all(|b| b.is_ascii_digit());
-        shape.then(|| (word.to_owned(), &bytes[end + 1..]))
-    }
-
-    /// All lines of a log that was asked for without timestamps.
-    pub async fn collect(mut stream: BoxStream<Result<Chunk>>) -> Vec<String> {
-        let mut bytes = Vec::new();
-        while let Some(Ok(chunk)) = stream.next().await {
-            bytes.extend_from_slice(&chunk.bytes);
-        }
-        String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_cut_and_long_ones_joined() {
-        let mut splitter = lines::Splitter::default();
-        let first = splitter.push(b"2024-05-06T07:08:09.5Z one\n2024-05-06T07:08:10Z tw");
-        assert_eq!(first.len(), 1);
-        assert_eq!(first[0].text, "one");
-        assert_eq!(first[0].time.as_deref(), Some("2024-05-06T07:08:09.5Z"));
-        let second = splitter.push(b"2024-05-06T07:08:10.1Z o\r\n");
-        assert_eq!(second[0].text, "two", "a long line comes in pieces, each with a timestamp");
-        assert_eq!(splitter.finish(), None);
-    }
-
-    #[test]
-    fn times_compare_though_zeros_are_left_out() {
-        assert!(is_later("2024-05-06T07:08:09.5Z", "2024-05-06T07:08:09.49Z"));
-        assert!(!is_later("2024-05-06T07:08:09.5Z", "2024-05-06T07:08:09.500Z"));
-        assert!(is_later("2024-05-06T07:08:10Z", "2024-05-06T07:08:09.999999999Z"));
-    }
-
-    #[test]
-    fn unix_time_of_a_timestamp() {
-        assert_eq!(unix_seconds("1970-01-01T00:00:00Z"), Some(0));
-        assert_eq!(unix_seconds("2024-02-29T12:00:00.1Z"), Some(1_709_208_000));
-        assert_eq!(unix_seconds("nonsense"), None);
-    }
 }

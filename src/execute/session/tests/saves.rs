@@ -1,0 +1,295 @@
+//! What a save does, to whom, and in which order.
+
+use serde_json::json;
+
+use super::*;
+use crate::engine::ErrorKind;
+use crate::engine::fake::Script;
+use crate::event::Message;
+
+fn web() -> Rig {
+    rig(json!({"web": {"build": {"context": "/src/web"}}}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_agent_files_are_uploaded_and_the_container_restarts() {
+    let running = start(web(), options());
+    running.up().await;
+    let id = running.rig.engine.container("web").unwrap().id;
+    running.rig.engine.take_journal();
+    running.saved("/src/web/sync/main.py", "print(2)").await;
+    assert_eq!(running.rig.events.reloads(), ["web: synced + container restarted"]);
+    assert_eq!(running.rig.engine.file("web", "/app/sync/main.py").unwrap(), "print(2)");
+    assert_eq!(running.rig.engine.take_journal(), ["upload web /", "restart web"]);
+    assert_eq!(running.rig.engine.container("web").unwrap().id, id, "it is the same container");
+    // What was synced counts as built: a plan of all has nothing to do about it.
+    let at = running.rig.events.all().len();
+    running.touch(&["/m/devenv.yaml"]).await;
+    let plan = |e: &Event| matches!(e, Event::Plan { .. });
+    running.wait(at, "the plan", plan).await;
+    assert_eq!(running.rig.engine.container("web").unwrap().id, id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_says_what_follows() {
+    let running = start(web(), options());
+    running.up().await;
+    running.rig.engine.take_journal();
+    running.saved("/src/web/sync/exec/main.py", "1").await;
+    assert_eq!(running.rig.events.reloads(), ["web: synced + command run"]);
+    assert_eq!(running.rig.engine.take_journal(), ["upload web /", "exec web"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_synced_is_rebuilt_and_says_why() {
+    let running = start(web(), options());
+    running.up().await;
+    running.saved("/src/web/Makefile", "all:").await;
+    // Deleted: without the agent that takes a build.
+    running.rig.sources.files.lock().unwrap().insert("/src/web/sync/gone".into(), "was".into());
+    let at = running.rig.events.all().len();
+    running.touch(&["/src/web/sync/gone"]).await;
+    running.wait(at, "the answer", reloaded).await;
+    assert_eq!(running.rig.events.reloads(), ["web: rebuilt + recreated", "web: rebuilt + recreated"]);
+    let reasons: Vec<String> = running
+        .rig
+        .events
+        .all()
+        .into_iter()
+        .filter_map(|e| if let Event::Reloaded(r) = e { Some(r.reason) } else { None })
+        .collect();
+    assert_eq!(reasons[0], "RUN make (Dockerfile:2) may depend on it");
+    assert!(reasons[1].starts_with("it cannot be synced: only the agent can delete"), "{reasons:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_content_is_nothing() {
+    let running = start(web(), options());
+    running.up().await;
+    running.rig.engine.take_journal();
+    running.touch(&["/src/web/Dockerfile", "/nobody/reads/this"]).await;
+    // A save that counts, after the touch has been dealt with.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(running.rig.engine.journal(), [] as [&str; 0]);
+    running.saved("/src/web/sync/a", "1").await;
+    assert_eq!(running.rig.events.reloads(), ["web: synced + container restarted"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_save_during_a_build_supersedes_it() {
+    let running = start(web(), options());
+    running.up().await;
+    running.rig.engine.take_journal();
+    running.write("/src/web/main.c", "2");
+    let mut superseded = running.hold_build("web").await;
+    running.touch(&["/src/web/main.c"]).await;
+    superseded.reached().await;
+    let at = running.saved("/src/web/main.c", "3").await;
+    assert_eq!(running.rig.events.reloads(), ["web: rebuilt + recreated"], "only the newest is carried out");
+    let journal = running.rig.engine.take_journal();
+    assert_eq!(journal.iter().filter(|call| call.starts_with("build ")).count(), 2, "{journal:?}");
+    assert_eq!(journal.iter().filter(|call| *call == "create web").count(), 1, "{journal:?}");
+    let failed = |e: &Event| matches!(e, Event::StepFailed { .. } | Event::Error(_));
+    assert_eq!(running.rig.events.count(failed), 0, "what was superseded has not failed");
+    // Released too late: nobody waits for it.
+    superseded.release();
+    running.touch(&["/src/web/main.c"]).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(running.rig.events.all().len(), at);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_save_that_supersedes_a_half_done_recreation_puts_it_right() {
+    for held in ["create web", "stop web", "remove web", "start web"] {
+        let running = start(web(), options());
+        running.up().await;
+        let mut hold = running.rig.engine.hold(held);
+        running.save("/src/web/main.c", "2").await;
+        hold.reached().await;
+        // Back to what it was before: an equal measure must not be taken for nothing to do.
+        running.rig.sources.files.lock().unwrap().remove(std::path::Path::new("/src/web/main.c"));
+        let at = running.rig.events.all().len();
+        running.touch(&["/src/web/main.c"]).await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        hold.release();
+        running.wait(at, "an answer", reloaded).await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert!(running.rig.engine.is_running("web"), "{held}: {:?}", running.rig.events.reloads());
+        let wanted = running.rig.view().await.wanted.images["web"].digest().unwrap().to_string();
+        assert_eq!(running.inputs("web"), wanted, "{held}");
+        let (rig, _) = running.stop().await;
+        let observed = rig.view().await.observed;
+        assert_eq!(observed.containers.len(), 1, "{held}: nothing is left over");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_build_delays_nobody_else() {
+    let running = start(
+        rig(json!({
+            "slow": {"build": {"context": "/src/slow"}},
+            "quick": {"build": {"context": "/src/quick"}}
+        })),
+        options(),
+    );
+    running.up().await;
+    running.write("/src/slow/main.c", "2");
+    let mut hold = running.hold_build("slow").await;
+    running.touch(&["/src/slow/main.c"]).await;
+    hold.reached().await;
+    running.saved("/src/quick/sync/a", "1").await;
+    running.saved("/src/quick/main.c", "1").await;
+    assert_eq!(running.rig.events.reloads(), ["quick: synced + container restarted", "quick: rebuilt + recreated"]);
+    let at = running.rig.events.all().len();
+    hold.release();
+    running.wait(at, "the slow one", reloaded).await;
+    assert_eq!(running.rig.events.reloads()[2], "slow: rebuilt + recreated");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_build_keeps_its_dirty_set_and_waits_for_its_own_save() {
+    let running = start(
+        rig(json!({
+            "web": {"build": {"context": "/src/web"}},
+            "other": {"build": {"context": "/src/other"}}
+        })),
+        options(),
+    );
+    running.up().await;
+    let old = running.rig.engine.container("web").unwrap().id;
+    running.write("/src/web/main.c", "broken");
+    let plan = running.rig.plan().await;
+    let call = plan.steps.iter().find_map(|step| match &step.op {
+        crate::plan::Op::Build { image, .. } => Some(format!("build {image}")),
+        _ => None,
+    });
+    let kind = ErrorKind::Build { step: "RUN make".into(), output: "syntax error".into() };
+    running.rig.engine.fail_next(&call.unwrap(), kind);
+    let at = running.rig.events.all().len();
+    running.touch(&["/src/web/main.c"]).await;
+    running.wait(at, "the failure", reloaded).await;
+    assert!(running.rig.events.reloads()[0].starts_with("web: failed"), "{:?}", running.rig.events.reloads());
+    assert_eq!(running.rig.engine.container("web").unwrap().id, old, "the old one goes on");
+    // The save of another service is none of its business.
+    running.saved("/src/other/sync/a", "1").await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(running.rig.events.reloads().len(), 2, "{:?}", running.rig.events.reloads());
+    // A save that alone could be synced: what failed is still to be built.
+    let from = running.rig.events.all().len();
+    running.saved("/src/web/sync/a", "1").await;
+    assert_eq!(running.rig.events.reloads()[2], "web: rebuilt + recreated");
+    let files = running.rig.events.all().into_iter().skip(from).find_map(|e| match e {
+        Event::Reloaded(r) => Some(r.files.len()),
+        _ => None,
+    });
+    assert_eq!(files, Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_manifest_keeps_the_stack_and_a_mended_one_is_planned() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    let error = Message::new("services.web: unknown key `imaeg`");
+    running.rig.sources.errors.lock().unwrap().push(error);
+    running.touch(&["/m/devenv.yaml"]).await;
+    let at = running.wait(at, "the notice", notice("the manifest has errors")).await;
+    assert!(running.rig.engine.is_running("web"));
+    // The stack goes on being hot.
+    running.saved("/src/web/sync/a", "1").await;
+    running.rig.sources.errors.lock().unwrap().clear();
+    {
+        let mut project = running.rig.sources.project.lock().unwrap();
+        let project = project.as_mut().unwrap();
+        let mut new = crate::execute::testing::project(json!({"new": {"build": {"context": "/src/new"}}}));
+        let mut new = new.services.shift_remove("new").unwrap();
+        new.name = "new".into();
+        project.services.insert("new".into(), new);
+    }
+    running.touch(&["/m/devenv.yaml"]).await;
+    let both = |e: &Event| matches!(e, Event::Watching { services, .. } if services.len() == 2);
+    running.wait(at, "the watch of both", both).await;
+    assert!(running.rig.engine.is_running("new"));
+    assert_eq!(running.rig.engine.journal().iter().filter(|call| *call == "create web").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_changes_during_a_build_takes_its_place() {
+    let running = start(web(), options());
+    running.up().await;
+    running.write("/src/web/main.c", "2");
+    let mut hold = running.hold_build("web").await;
+    running.touch(&["/src/web/main.c"]).await;
+    hold.reached().await;
+    let at = running.rig.events.all().len();
+    running.touch(&["/m/devenv.yaml"]).await;
+    let started = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-web-1");
+    running.wait(at, "the new plan", started).await;
+    assert_eq!(running.rig.events.reloads(), [] as [&str; 0]);
+    let wanted = running.rig.view().await.wanted.images["web"].digest().unwrap().to_string();
+    assert_eq!(running.inputs("web"), wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completed_job_is_not_run_again_by_a_save() {
+    let rig = rig(json!({
+        "job": {"build": {"context": "/src/job"}},
+        "web": {"image": "web", "depends_on":
+            {"job": {"condition": "service_completed_successfully", "required": true}}}
+    }));
+    rig.engine.script("job", Script::job(0));
+    let running = start(rig, options());
+    running.up().await;
+    running.rig.engine.take_journal();
+    running.saved("/src/job/main.c", "2").await;
+    assert_eq!(running.rig.events.reloads(), ["job: held"]);
+    assert_eq!(running.rig.engine.journal(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_died_is_said_and_a_save_starts_it_again() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    running.rig.engine.exit("web", 1);
+    let died = |e: &Event| matches!(e, Event::State { state, container, .. } if state == "exited (1)" && container == "p-web-1");
+    running.wait(at, "the death", died).await;
+    running.saved("/src/web/sync/a", "fixed").await;
+    assert!(running.rig.engine.is_running("web"));
+    assert_eq!(running.rig.events.reloads(), ["web: rebuilt + recreated"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_is_asked_for_is_done_though_nothing_changed() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    let old = running.rig.engine.container("web").unwrap().id;
+    running.request(Request::Rebuild("web".into())).await;
+    running.wait(at, "the rebuild", reloaded).await;
+    assert_eq!(running.rig.events.reloads(), ["web: rebuilt + recreated"]);
+    assert_ne!(running.rig.engine.container("web").unwrap().id, old);
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_that_restart_together_have_one_job_at_a_time() {
+    let running = start(
+        rig(json!({
+            "api": {"build": {"context": "/src/api"}},
+            "web": {"build": {"context": "/src/web"}, "depends_on":
+                {"api": {"condition": "service_started", "required": true, "restart": true}}}
+        })),
+        options(),
+    );
+    let at = running.up().await;
+    running.write("/src/api/main.c", "2");
+    running.write("/src/web/main.c", "2");
+    let mut hold = running.hold_build("api").await;
+    running.touch(&["/src/api/main.c", "/src/web/main.c"]).await;
+    hold.reached().await;
+    hold.release();
+    running.wait(at, "the answer", reloaded).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let failed = |e: &Event| matches!(e, Event::StepFailed { .. } | Event::Error(_));
+    assert_eq!(running.rig.events.count(failed), 0);
+    let created = running.rig.engine.journal().into_iter().filter(|call| call == "create web").count();
+    assert_eq!(created, 2, "once by `up`, once by the save");
+    assert!(running.rig.plan().await.is_empty());
+}

@@ -1,0 +1,277 @@
+//! What tests of this room share: a project in memory, a sink that remembers, and both on the fake engine.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{Executor, Loaded, Outcome, RunOptions, Sources, View, settle};
+use crate::engine::fake::FakeEngine;
+use crate::engine::{BuildSpec, Engine};
+use crate::event::{Event, Message, Sink};
+use crate::model::{
+    Digest, Effect, Effects, Measured, ObservedImage, Project, Reload, ServiceName, SyncAction, SyncTarget, Watch,
+};
+use crate::plan::{self, Plan, UpOptions, Wanted, WantedImage};
+
+/// A sink that remembers, and that can be waited on.
+pub struct Events {
+    all: Mutex<Vec<Event>>,
+    count: watch::Sender<usize>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { all: Mutex::default(), count: watch::channel(0).0 }
+    }
+}
+
+impl Sink for Events {
+    fn emit(&self, event: Event) {
+        self.all.lock().unwrap().push(event);
+        self.count.send_modify(|count| *count += 1);
+    }
+}
+
+impl Events {
+    pub fn all(&self) -> Vec<Event> {
+        self.all.lock().unwrap().clone()
+    }
+
+    pub fn count(&self, matches: impl Fn(&Event) -> bool) -> usize {
+        self.all().iter().filter(|event| matches(event)).count()
+    }
+
+    /// Waits for the first event at or after `from` that matches, and gives the place after it.
+    pub async fn wait(&self, from: usize, what: &str, matches: impl Fn(&Event) -> bool) -> usize {
+        let mut count = self.count.subscribe();
+        let look = async {
+            loop {
+                count.borrow_and_update();
+                if let Some(at) = self.all().iter().skip(from).position(&matches) {
+                    return from + at + 1;
+                }
+                let _ = count.changed().await;
+            }
+        };
+        // Virtual time: it passes when nothing else can happen.
+        match tokio::time::timeout(std::time::Duration::from_secs(3600), look).await {
+            Ok(at) => at,
+            Err(_) => panic!("{what} never came; there was {:#?}", self.all()),
+        }
+    }
+
+    /// Lines of logs, as `service: line`.
+    pub fn logs(&self) -> Vec<String> {
+        let line = |event: Event| match event {
+            Event::Log { service, line, .. } => Some(format!("{service}: {line}")),
+            _ => None,
+        };
+        self.all().into_iter().filter_map(line).collect()
+    }
+
+    /// What saves did, as `service: action`, with the error's text.
+    pub fn reloads(&self) -> Vec<String> {
+        let line = |event: Event| match event {
+            Event::Reloaded(r) => Some(match r.error {
+                Some(error) => format!("{}: {} ({})", r.service, r.action, error.text),
+                None => format!("{}: {}", r.service, r.action),
+            }),
+            _ => None,
+        };
+        self.all().into_iter().filter_map(line).collect()
+    }
+
+    /// Texts of errors, warnings and notices.
+    pub fn texts(&self) -> Vec<String> {
+        let text = |event: Event| match event {
+            Event::Error(message) | Event::Warning(message) => Some(message.text),
+            Event::Notice { text } => Some(text),
+            _ => None,
+        };
+        self.all().into_iter().filter_map(text).collect()
+    }
+}
+
+/// The files of a fake project, by absolute path: `/src/web/…` is the context of service `web`. Files below `sync/`
+/// can be put into the container, all others ask for a build.
+#[derive(Default)]
+pub struct FakeSources {
+    pub project: Mutex<Option<Project>>,
+    pub errors: Mutex<Vec<Message>>,
+    pub files: Mutex<HashMap<PathBuf, String>>,
+    pub history: Mutex<HashMap<Digest, Vec<(String, Digest)>>>,
+    /// Services that are jobs or servers with the context of another one.
+    pub contexts: Mutex<HashMap<ServiceName, String>>,
+    /// Called at the beginning of each measure.
+    pub on_measure: Mutex<Option<Box<dyn FnMut(&FakeSources) + Send>>>,
+}
+
+impl FakeSources {
+    pub fn write(&self, path: &str, content: &str) {
+        self.files.lock().unwrap().insert(path.into(), content.into());
+    }
+
+    fn context(&self, service: &ServiceName) -> String {
+        let contexts = self.contexts.lock().unwrap();
+        contexts.get(service).cloned().unwrap_or_else(|| format!("/src/{service}"))
+    }
+
+    fn parts(&self, service: &ServiceName) -> Vec<(String, Digest)> {
+        let context = self.context(service);
+        let files = self.files.lock().unwrap();
+        let mut parts: Vec<(String, Digest)> = files
+            .iter()
+            .filter(|(path, _)| path.starts_with(&context))
+            .map(|(path, content)| (format!("file {}", path.display()), Digest::of(content.as_bytes())))
+            .collect();
+        parts.sort();
+        parts
+    }
+}
+
+struct ByFolder {
+    context: PathBuf,
+    disk: PathBuf,
+}
+
+impl Effects for ByFolder {
+    fn effect(&self, path: &Path) -> Effect {
+        let Ok(inside) = path.strip_prefix(&self.context) else { return Effect::Nothing };
+        if !inside.starts_with("sync") {
+            return Effect::Rebuild { why: "RUN make (Dockerfile:2) may depend on it".into() };
+        }
+        let target = SyncTarget {
+            source: self.disk.join(path.strip_prefix("/").unwrap()),
+            path: format!("/app/{}", inside.display()),
+            action: SyncAction::Put,
+            owner: None,
+            mode: None,
+            unpacks: false,
+            instruction: "COPY sync /app/sync (Dockerfile:3)".into(),
+        };
+        let then = inside.starts_with("sync/exec").then(|| Reload::Exec(vec!["true".into()]));
+        Effect::Sync { targets: vec![target], then }
+    }
+
+    fn wants_folder(&self, _: &Path) -> bool {
+        true
+    }
+}
+
+impl Sources for FakeSources {
+    fn load(&self) -> Result<Loaded, Vec<Message>> {
+        let errors = self.errors.lock().unwrap().clone();
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Loaded { project: self.project.lock().unwrap().clone().unwrap(), warnings: Vec::new() })
+    }
+
+    fn base_images(&self, _: &Project, _: &[ServiceName]) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn measure(
+        &self,
+        project: &Project,
+        services: &[ServiceName],
+        _: &IndexMap<String, ObservedImage>,
+    ) -> Result<Wanted, Vec<Message>> {
+        let mut wanted = Wanted::default();
+        for service in services.iter().filter_map(|name| project.services.get(name)) {
+            if service.build.is_none() {
+                let image = service.image.clone().unwrap();
+                wanted.images.insert(service.name.clone(), WantedImage::Named(image));
+                continue;
+            }
+            let parts = self.parts(&service.name);
+            let digest = Digest::of_json(&parts);
+            self.history.lock().unwrap().insert(digest.clone(), parts.clone());
+            let measured = Measured { digest, parts, fallback: None, base_images: Vec::new() };
+            wanted.images.insert(service.name.clone(), WantedImage::Built(measured));
+            let context = PathBuf::from(self.context(&service.name));
+            let folders = BTreeSet::from([context.clone()]);
+            let effects = Arc::new(ByFolder { context, disk: project.working_dir.clone() });
+            wanted.watch.insert(service.name.clone(), Watch { effects, folders });
+        }
+        // What is saved from here on is not in this measure.
+        let hook = self.on_measure.lock().unwrap().take();
+        if let Some(mut hook) = hook {
+            hook(self);
+        }
+        Ok(wanted)
+    }
+
+    fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Message> {
+        let build = project.services[service].build.clone().unwrap_or_default();
+        let parts = self.parts(service);
+        // The fake engine makes an image's id of the spec: it must say what is read.
+        let labels = parts.into_iter().map(|(name, digest)| (name, digest.to_string())).collect();
+        Ok(BuildSpec { build, labels, ..BuildSpec::default() })
+    }
+
+    fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {
+        let history = self.history.lock().unwrap();
+        digests.iter().filter_map(|d| Some((d.clone(), history.get(d)?.clone()))).collect()
+    }
+}
+
+/// A project from its canonical form.
+pub fn project(services: Value) -> Project {
+    let services = json!({ "name": "p", "services": services });
+    let mut project: Project = serde_json::from_value(services).unwrap();
+    for (name, service) in &mut project.services {
+        service.name = name.clone();
+    }
+    project
+}
+
+/// A fake engine with an executor on it.
+pub struct Rig {
+    pub engine: FakeEngine,
+    pub events: Arc<Events>,
+    pub sources: Arc<FakeSources>,
+    pub executor: Executor,
+    pub project: Arc<Project>,
+}
+
+impl Rig {
+    pub fn new(project: Project) -> Self {
+        let engine = FakeEngine::new();
+        for service in project.services.values() {
+            if let Some(image) = service.image.as_ref().filter(|_| service.build.is_none()) {
+                engine.add_image(image);
+            }
+        }
+        let (events, sources) = (Arc::new(Events::default()), Arc::new(FakeSources::default()));
+        for service in project.services.values().filter(|s| s.build.is_some()) {
+            sources.write(&format!("/src/{}/Dockerfile", service.name), "FROM scratch");
+        }
+        *sources.project.lock().unwrap() = Some(project.clone());
+        let dyn_engine: Arc<dyn Engine> = Arc::new(engine.clone());
+        let (sink, source): (Arc<dyn Sink>, Arc<dyn Sources>) = (events.clone(), sources.clone());
+        let executor = Executor::new(dyn_engine, sink, source);
+        Self { engine, events, sources, executor, project: Arc::new(project) }
+    }
+
+    pub async fn view(&self) -> View {
+        let services: Vec<ServiceName> = self.project.services.keys().cloned().collect();
+        let (options, run) = (UpOptions::default(), RunOptions::default());
+        settle(&self.executor, &self.project, &services, &options, &run).await.unwrap()
+    }
+
+    /// The plan of `up`.
+    pub async fn plan(&self) -> Plan {
+        plan::up(self.view().await.input(&HashMap::new()), &UpOptions::default()).unwrap()
+    }
+
+    /// Plans `up` and carries it out.
+    pub async fn up(&self, options: &RunOptions) -> Outcome {
+        let plan = self.plan().await;
+        self.executor.run(&self.project, &plan, options).await
+    }
+}
