@@ -5,7 +5,7 @@ use std::fs;
 use super::args::{ConfigArgs, ConfigFormat, ConfigList};
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::sources::message;
+use super::sources::{exit_of, message};
 use crate::event::Event;
 use crate::manifest::{self, Explanation, LoadOptions, Severity};
 use crate::model::{Graph, Location, Project, ServiceName};
@@ -13,14 +13,18 @@ use crate::plan::{Labels, Wanted, container_spec};
 
 /// Checks and prints.
 pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
-    let options = LoadOptions { no_interpolate: args.no_interpolate, ..context.load_options(&args.services_named) };
+    let options = LoadOptions {
+        no_interpolate: args.no_interpolate,
+        explain: args.explain.clone(),
+        ..context.load_options(&args.services_named)
+    };
     let loaded = manifest::load(&*context.tree, &options);
     let errors = loaded.diagnostics.iter().any(|d| d.severity == Severity::Error);
     if args.format == ConfigFormat::Json && errors {
         // For an editor's problem matcher or a CI annotation.
         let text = serde_json::to_string_pretty(&loaded.diagnostics)?;
         context.sink.emit(Event::Output { text });
-        return Ok(Exit::Manifest);
+        return Ok(exit_of(&loaded.diagnostics));
     }
     for diagnostic in &loaded.diagnostics {
         let message = message(diagnostic);
@@ -46,8 +50,7 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
         return print(context, args, as_text(model, args.format)?);
     }
     let Some(mut project) = loaded.project.filter(|_| !errors) else {
-        let located = loaded.diagnostics.iter().any(|d| d.location.is_some());
-        return Ok(if located { Exit::Manifest } else { Exit::NoManifest });
+        return Ok(exit_of(&loaded.diagnostics));
     };
     let named = context.named(&project, &args.services_named)?;
     if !named.is_empty() {

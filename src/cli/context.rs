@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::args::{GlobalArgs, KeyValue};
 use super::exit::{Exit, Failure};
 use super::history::History;
-use super::sources::{BuildOptions, DiskSources, load};
+use super::sources::{BuildOptions, DiskSources, load_or_exit};
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Surroundings};
 use crate::event::{Event, Sink};
@@ -78,8 +78,8 @@ impl Context {
 
     /// Loads the project, says its warnings, and checks that the services named are there.
     pub fn project(&self, targets: &[String]) -> anyhow::Result<Project> {
-        let loaded =
-            load(&*self.tree, &self.load_options(targets)).map_err(|messages| self.manifest_failure(messages))?;
+        let loaded = load_or_exit(&*self.tree, &self.load_options(targets));
+        let loaded = loaded.map_err(|(exit, messages)| self.manifest_failure(exit, messages))?;
         for warning in loaded.warnings {
             self.sink.emit(Event::Warning(warning));
         }
@@ -88,12 +88,11 @@ impl Context {
     }
 
     /// Emits all errors but the last, which becomes the command's failure.
-    fn manifest_failure(&self, mut messages: Vec<crate::event::Message>) -> anyhow::Error {
+    fn manifest_failure(&self, exit: Exit, mut messages: Vec<crate::event::Message>) -> anyhow::Error {
         let last = messages.pop().unwrap_or_default();
         for message in messages {
             self.sink.emit(Event::Error(message));
         }
-        let exit = if last.location.is_none() { Exit::NoManifest } else { Exit::Manifest };
         Failure { exit, message: Box::new(last) }.into()
     }
 

@@ -1,13 +1,14 @@
 //! `hob exec`, and what it shares with `hob run`: streams between a person and a program in a container.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::args::ExecArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use crate::engine::{Channel, Engine, ErrorKind, ExecSpec, Session};
+use crate::engine::{BoxStream, Channel, Chunk, Engine, EngineError, ErrorKind, ExecSpec, Result, Session};
+use crate::event::Event;
 use crate::host::terminal::{self, Input, RawMode, Target};
 use crate::model::{ContainerId, ServiceName};
 
@@ -29,15 +30,39 @@ pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
         privileged: args.privileged,
         detach: args.detach,
     };
-    let session = stack.engine.exec(&id, &spec).await.map_err(refused)?;
+    let mut session = stack.engine.exec(&id, &spec).await.map_err(refused)?;
     if args.detach {
         return Ok(Exit::Ok);
     }
+    let held = Arc::new(Mutex::new(None));
+    session.output = hold_refusal(session.output, Arc::clone(&held));
     let exec = session.id.clone();
     let sized = if tty { Some(Sized::Exec(exec.clone())) } else { None };
     interact(context, &stack.engine, session, sized, true).await?;
-    let code = stack.engine.exec_exit_code(&exec).await?;
-    Ok(Exit::command(code.unwrap_or(0)))
+    let code = stack.engine.exec_exit_code(&exec).await?.unwrap_or(0);
+    let text: Option<String> = held.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match text {
+        Some(text) if code == 126 || code == 127 => Err(refused(EngineError::new(ErrorKind::Refused, text.trim()))),
+        Some(text) => {
+            context.sink.emit(Event::Output { text });
+            Ok(Exit::command(code))
+        }
+        None => Ok(Exit::command(code)),
+    }
+}
+
+/// Engines before 25 report a command that cannot be run as its output (and with 126 where it is not even there). Such
+/// a first chunk is held back until the exit code tells whether it is the engine's.
+fn hold_refusal(output: BoxStream<Result<Chunk>>, held: Arc<Mutex<Option<String>>>) -> BoxStream<Result<Chunk>> {
+    let mut first = true;
+    let output = output.map_ok(move |mut chunk| {
+        if std::mem::take(&mut first) && chunk.bytes.starts_with(b"OCI runtime exec failed: ") {
+            let text = String::from_utf8_lossy(&std::mem::take(&mut chunk.bytes)).into_owned();
+            *held.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        }
+        chunk
+    });
+    output.boxed()
 }
 
 /// What the engine refuses to run, as docker's own commands report it.

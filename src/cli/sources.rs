@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::exit::Exit;
 use crate::engine::{BuildContext, BuildSecret, BuildSpec, ContextFile};
 use crate::event::Message;
 use crate::execute::{Loaded, Sources};
 use crate::host::DiskTree;
 use crate::inputs::{self, BaseImage, BuildInputs, BuildRequest, Ignore, Images, InputsError, InputsMap, Rules};
-use crate::manifest::{self, LoadOptions, Severity};
+use crate::manifest::{self, Code, LoadOptions, Severity};
 use crate::model::{
     Digest, Effect, Effects, FileTree, InjectedFile, Measured, MountType, ObservedImage, Project, Reload, Service,
     ServiceName, SyncAction, SyncTarget, Watch,
@@ -81,13 +82,28 @@ impl DiskSources {
 /// # Errors
 /// All errors of the manifest.
 pub fn load(tree: &dyn FileTree, options: &LoadOptions) -> Result<Loaded, Vec<Message>> {
+    load_or_exit(tree, options).map_err(|(_, messages)| messages)
+}
+
+/// How hob ends on a manifest that is wrong: files that are not there are told apart from what is wrong in them.
+pub fn exit_of(diagnostics: &[manifest::Diagnostic]) -> Exit {
+    let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    if errors.all(|error| matches!(error.code, Code::NoManifest | Code::Unreadable | Code::Foreign | Code::EnvFile)) {
+        Exit::NoManifest
+    } else {
+        Exit::Manifest
+    }
+}
+
+/// The same with how hob ends where it is wrong.
+pub fn load_or_exit(tree: &dyn FileTree, options: &LoadOptions) -> Result<Loaded, (Exit, Vec<Message>)> {
     let loaded = manifest::load(tree, options);
     let (errors, warnings): (Vec<_>, Vec<_>) =
         loaded.diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     let messages = |list: Vec<&manifest::Diagnostic>| list.into_iter().map(message).collect::<Vec<_>>();
     match loaded.project {
         Some(project) if errors.is_empty() => Ok(Loaded { project, warnings: messages(warnings) }),
-        _ => Err(messages(errors)),
+        _ => Err((exit_of(&loaded.diagnostics), messages(errors))),
     }
 }
 
@@ -526,7 +542,9 @@ struct FromDockerfile {
 
 impl FromDockerfile {
     fn is_mounted(&self, path: &str) -> bool {
-        self.mounts.iter().any(|mount| path.strip_prefix(mount.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        self.mounts
+            .iter()
+            .any(|mount| path.strip_prefix(mount.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     }
 }
 

@@ -8,8 +8,8 @@ use crate::lab::{Lab, Proxy, Rule, free_port, idle, lab};
 #[test]
 fn a_wrong_manifest_is_told_with_its_place_and_what_to_do() {
     let cases: &[(&str, &str, i32, &[&str])] = &[
-        ("empty", "", 15, &["devenv.yaml", "empty", "hob init"]),
-        ("only a comment", "# nothing\n", 15, &["devenv.yaml", "hob init"]),
+        ("empty", "", 15, &["the manifest is empty", "hob init"]),
+        ("only a comment", "# nothing\n", 15, &["hob init"]),
         ("not YAML", "services:\n  api: [unclosed\n", 15, &["devenv.yaml:"]),
         ("a tab", "services:\n\tapi:\n", 15, &["devenv.yaml:2:", "tab"]),
         ("a list", "- api\n- web\n", 15, &["devenv.yaml:1:1"]),
@@ -130,7 +130,10 @@ fn a_file_that_a_copy_names_and_is_not_there() {
     let lab = lab!();
     lab.dockerfile("Dockerfile", "COPY nothing-like-it /x\n");
     lab.manifest("services:\n  api:\n    build: .\n");
-    lab.ends(&["up", "-d"], 17).says(&["api", "nothing-like-it"]);
+    let done = lab.hob(&["up", "-d"]);
+    done.says(&["api", "nothing-like-it", "Dockerfile:3:1", "build context"]);
+    assert!([15, 17].contains(&done.code), "{done}");
+    assert_eq!(done.err.matches("error:").count(), 1, "told once: {done}");
 }
 
 #[test]
@@ -139,7 +142,7 @@ fn an_unknown_service_is_told_with_the_one_that_was_meant() {
     lab.manifest(&format!("services:\n{}", idle("backend")));
     for command in [&["up", "-d", "backand"][..], &["logs", "backand"], &["exec", "backand", "ls"], &["run", "backand"]]
     {
-        lab.ends(command, 15).says(&["no such service: backand", "did you mean backend?"]);
+        lab.ends(command, 15).says(&["no service backand", "did you mean", "backend"]);
     }
 }
 

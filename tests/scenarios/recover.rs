@@ -122,7 +122,7 @@ fn a_watching_session_survives_the_engine_and_comes_back() {
     let mut session = lab.start(&["--progress", "json", "up"]);
     session.event(0, "watching", |_| true);
     session.log(0, "a", "one");
-    let id = lab_id(&lab);
+    let id = lab.id("a");
     let from = session.mark();
     proxy.cut();
     session.event(from, "error", |e| e["text"].as_str().is_some_and(|text| text.contains("engine went away")));
@@ -130,17 +130,14 @@ fn a_watching_session_survives_the_engine_and_comes_back() {
     let from = session.mark();
     proxy.open();
     session.says(from, "the engine is back");
+    session.event(from, "plan", |_| true);
     let from = session.mark();
     lab.write("text", "two\n");
     session.log(from, "a", "two");
-    assert_eq!(lab_id(&lab), id, "still the same container");
+    assert_eq!(lab.id("a"), id, "still the same container");
     let ones = session.events().iter().filter(|e| e["type"] == "log" && e["line"] == "one").count();
     assert_eq!(ones, 1, "no line is shown again");
     session.interrupt();
-}
-
-fn lab_id(lab: &Lab) -> String {
-    lab.id("a")
 }
 
 #[test]

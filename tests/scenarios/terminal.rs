@@ -1,6 +1,6 @@
 //! hob on a terminal, and what may not get to one.
 
-use crate::lab::{idle, lab};
+use crate::lab::{idle, lab, until};
 
 #[test]
 fn exec_gives_the_command_a_terminal() {
@@ -13,7 +13,11 @@ fn exec_gives_the_command_a_terminal() {
     terminal.shows("40 120");
     terminal.shows("42");
     // Ctrl-C is the program's, not hob's.
-    terminal.types("sleep 3600\n");
+    terminal.types("sleep 7777\n");
+    until(|| {
+        let found = lab.exec("a", "ps | grep '[s]leep 7777' || true");
+        if found.is_empty() { Err(terminal.text()) } else { Ok(()) }
+    });
     terminal.types("\x03");
     terminal.types("echo still $((40 + 3)); exit 7\n");
     terminal.shows("still 43");
@@ -57,7 +61,7 @@ fn up_on_a_terminal_waits_for_a_mend_and_restores_the_terminal() {
 }
 
 /// Sets the title, clears the screen, moves the cursor, and writes with an 8-bit control character.
-const NASTY: &str = r"printf '\033]0;owned\007\033[2J\033[31mred\033[0m\033[1A\302\233;5mend\rover\033]52;c;aGk=\033\\\n'; exec sleep 3600";
+const NASTY: &str = r"printf '\033]0;owned\007\033[2J\033[31mred\033[0m\033[1A\302\2335mend\n\rover\033]52;c;aGk=\033\\\n'; exec sleep 3600";
 
 #[test]
 fn a_container_cannot_drive_the_terminal_through_its_log() {

@@ -120,6 +120,10 @@ pub(super) fn connection(error: &(dyn StdError + 'static), endpoint: &str) -> En
             }
         }
         text = error.to_string();
+        if text.contains("failed to lookup address") {
+            let kind = ErrorKind::Unreachable { endpoint: endpoint.to_owned() };
+            return EngineError::new(kind, format!("no container engine answers at {endpoint}: {text}"));
+        }
         source = error.source();
     }
     EngineError::new(ErrorKind::Lost, format!("the connection to the engine at {endpoint} broke: {text}"))

@@ -17,7 +17,7 @@ use crate::model::ContainerId;
 
 impl Docker {
     pub(super) fn logs(&self, id: &ContainerId, query: &LogQuery) -> BoxStream<Result<Chunk>> {
-        let seconds = |time: Option<i64>| time.and_then(|time| i32::try_from(time).ok()).unwrap_or_default();
+        let seconds = |time: Option<i64>| i32::try_from(time.unwrap_or_default()).unwrap_or(i32::MAX);
         let options = LogsOptions {
             follow: query.follow,
             stdout: true,

@@ -148,10 +148,10 @@ impl Session {
             }
             self.follow_running();
         }
-        for failure in &outcome.failures {
-            self.sink.emit(Event::Error(failure.message.clone()));
-        }
         if self.stopping.is_some() {
+            for failure in &outcome.failures {
+                self.sink.emit(Event::Error(failure.message.clone()));
+            }
             return;
         }
         self.watching.incomplete = !outcome.is_success();
@@ -160,9 +160,13 @@ impl Session {
                 self.ready(&after.map(|(after, _)| after).unwrap_or_default());
             }
         } else if first && !(self.options.stay && self.options.watch) {
+            // Told by whoever ends the program with them.
             self.failed = outcome.failures;
             return;
         } else {
+            for failure in &outcome.failures {
+                self.sink.emit(Event::Error(failure.message.clone()));
+            }
             self.sink.emit(Event::Notice { text: "waiting for a change that mends it".to_owned() });
         }
         self.up = true;
