@@ -49,7 +49,7 @@ impl Paths {
             .or_else(|| folder("XDG_CACHE_HOME").map(|path| path.join("hob")))
             .or_else(|| folder("HOME").map(|path| path.join(".cache/hob")))
             // Also looks into the user database, for a process without HOME.
-            .or_else(|| etcetera::home_dir().ok().map(|path| path.join(".cache/hob")))
+            .or_else(|| std::env::home_dir().map(|path| path.join(".cache/hob")))
             .ok_or(PathsError::NoHome)?;
         let runtime = folder("HOB_RUNTIME_DIR")
             // It may be left over from another user after `sudo`, or be gone in a container.
@@ -136,6 +136,7 @@ mod tests {
         let ours = temp.path();
         let home = Path::new("/home/me");
         let none = Path::new("");
+        #[allow(clippy::type_complexity, reason = "a table: environment, cache, runtime")]
         let table: &[(&[(&str, &Path)], &str, &str)] = &[
             (&[("HOME", home)], "/home/me/.cache/hob", "/home/me/.cache/hob/run"),
             (&[("HOME", home), ("XDG_CACHE_HOME", Path::new("/c"))], "/c/hob", "/c/hob/run"),

@@ -206,7 +206,7 @@ mod tests {
     /// Sets a file's times into the past, so that it is at rest.
     fn settle(path: &Path) {
         let file = File::options().write(true).open(path).unwrap();
-        file.set_modified(SystemTime::now() - std::time::Duration::from_secs(60)).unwrap();
+        file.set_modified(SystemTime::now() - std::time::Duration::from_mins(1)).unwrap();
     }
 
     #[test]

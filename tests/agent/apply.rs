@@ -312,7 +312,7 @@ fn sha256(content: &[u8]) -> [u8; 32] {
 #[tokio::test]
 async fn what_follows_a_batch_is_done_only_if_it_had_no_errors() {
     let Some(mut stage) = stage().await else { return };
-    let restart = Then::Restart { signal: 15, grace: Duration::from_secs(600) };
+    let restart = Then::Restart { signal: 15, grace: Duration::from_mins(10) };
     let before = stage.client.status().await.unwrap().pid;
     let (applied, outcome) = stage.client.apply_then(vec![stage.target(), write("../x", "")], restart).await.unwrap();
     assert_eq!((applied.errors.len(), outcome), (1, ThenOutcome::Skipped));

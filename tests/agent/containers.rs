@@ -7,7 +7,7 @@ use std::time::Duration;
 use hob::agent::{AgentClient, Meta, Op};
 use tokio::process::{Child, Command};
 
-const GRACE: Duration = Duration::from_secs(600);
+const GRACE: Duration = Duration::from_mins(10);
 
 /// Runs the `docker` command and gives what it printed, or its error.
 async fn docker(arguments: &[&str]) -> Result<String, String> {

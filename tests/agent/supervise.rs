@@ -9,7 +9,7 @@ use crate::harness::{Supervised, agent, can_isolate, exists, is_root};
 
 const TERM: u8 = 15;
 const USR1: u8 = 10;
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 #[tokio::test]
 async fn the_exit_code_and_the_words_are_those_of_the_engine() {

@@ -11,7 +11,7 @@ use std::path::Path;
 pub(super) fn without_events(path: &Path) -> Option<&'static str> {
     let kind = nix::sys::statfs::statfs(path).ok()?.filesystem_type().0;
     // Magic numbers are 32 bits wide; some C libraries sign-extend them.
-    name_of(kind as u64 & 0xffff_ffff)
+    name_of(kind.cast_unsigned() & 0xffff_ffff)
 }
 
 /// Elsewhere file systems are not told apart.

@@ -92,7 +92,7 @@ impl Reader for Events {
         let mut events = Vec::new();
         for _ in 0..READS {
             match self.inotify.read_events(&mut self.buffer) {
-                Ok(read) => events.extend(read.filter_map(translate)),
+                Ok(read) => events.extend(read.filter_map(|event| translate(&event))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return None,
@@ -121,7 +121,7 @@ fn wait(inotify: BorrowedFd<'_>, stop: &UnixStream) -> Option<()> {
     }
 }
 
-fn translate(event: inotify::Event<&std::ffi::OsStr>) -> Option<Raw> {
+fn translate(event: &inotify::Event<&std::ffi::OsStr>) -> Option<Raw> {
     let mask = event.mask;
     if mask.contains(EventMask::Q_OVERFLOW) {
         return Some(Raw::Overflow);

@@ -62,7 +62,7 @@ impl fmt::Display for Notice {
                 )
             }
             Self::NoWatcher { error, limit_reached, limit, every } => {
-                write!(out, "changes cannot be watched ({error}), so folders are looked at every {every:?} instead.",)?;
+                write!(out, "changes cannot be watched ({error}), so folders are looked at every {every:?} instead.")?;
                 if *limit_reached {
                     write!(
                         out,
