@@ -6,7 +6,9 @@ use super::{EndOn, Finished, Session};
 use crate::engine::Query;
 use crate::event::{Event, Request};
 use crate::execute::{Failure, RunOptions};
-use crate::model::{Condition, ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
+use crate::model::{
+    Condition, ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName,
+};
 use crate::plan;
 
 /// Why a session ended.
