@@ -162,7 +162,8 @@ impl Session {
                 return self.stopping_next();
             }
         }
-        let idle = self.up && !self.lost && !self.applying && !self.again && !self.reread && !self.watching.is_busy();
+        let done = self.up && !self.applying && !self.again && !self.reread && !self.watching.is_busy();
+        let idle = done && !self.lost;
         let all_exited = self.containers.any_started && !self.containers.any_running();
         if idle && all_exited && self.attached() {
             if self.options.watch && !self.watching.is_empty() && self.options.end_on == EndOn::AllExited {
@@ -172,7 +173,7 @@ impl Session {
             let from = self.options.exit_code_from.as_ref().and_then(|s| self.containers.exit_code(s));
             return Some(End::Exited(from.unwrap_or(0)));
         }
-        if idle && !self.attached() && !self.options.watch {
+        if done && !self.attached() && !self.options.watch {
             return Some(End::Exited(0));
         }
         None
