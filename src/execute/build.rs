@@ -57,12 +57,30 @@ impl Executor {
         spec.tags = std::iter::once(image.to_owned()).chain(names.iter().cloned()).collect();
         let progress = Progress::new(services.to_vec(), Arc::clone(&self.sink));
         let built = self.engine.build(&spec, &move |news| progress.take(news)).await;
-        built.map(drop).map_err(|error| {
+        if let Err(error) = built {
             let mut failure = Failure::of_engine(Some(&first), error);
             let place = project.locate(&format!("services.{first}.build"));
             failure.message.location = failure.message.location.or_else(|| place.cloned());
-            failure
-        })
+            return Err(failure);
+        }
+        if !names.is_empty() && self.has_changed(project, &first, image).await {
+            // The builder may have read some of it before the change and some after: the image is used, and the next
+            // plan builds it again, but nobody else may take it for what was measured.
+            let removed = self.engine.remove_image(image).await;
+            return removed.map_err(|error| Failure::of_engine(Some(&first), error));
+        }
+        Ok(())
+    }
+
+    /// Whether what a build reads is not what its image is named by any more.
+    async fn has_changed(&self, project: &Arc<Project>, service: &ServiceName, image: &str) -> bool {
+        let (sources, project, service) = (Arc::clone(&self.sources), Arc::clone(project), service.clone());
+        let images = self.agents.images();
+        let now = blocking(move || {
+            let wanted = sources.measure(&project, std::slice::from_ref(&service), &images).ok()?;
+            wanted.images.get(&service)?.by_digest()
+        });
+        now.await.is_some_and(|now| now != image)
     }
 
     /// Gives an image its names; false where it is not there.

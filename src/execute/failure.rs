@@ -33,6 +33,7 @@ pub enum Cause {
 
 impl Failure {
     /// An engine's error, with the advice that goes with its kind.
+    #[allow(clippy::needless_pass_by_value, reason = "for `map_err`, which hands it over")]
     pub fn of_engine(service: Option<&ServiceName>, error: EngineError) -> Self {
         let mut message = Message { service: service.cloned(), ..Message::new(error.message.clone()) };
         let cause = match &error.kind {

@@ -40,6 +40,7 @@ pub enum SyncError {
 }
 
 /// What was done.
+#[allow(clippy::struct_field_names, reason = "when it was synced, and when reloaded")]
 #[derive(Clone, Debug, Default)]
 pub struct Synced {
     /// `synced`, `synced + restarted`, …
@@ -216,6 +217,7 @@ fn action(moved: bool, then: &Reload) -> String {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for `map_err`, which hands it over")]
 fn agent_failed(error: agent::AgentError) -> SyncError {
     SyncError::Rebuild(error.to_string())
 }

@@ -58,10 +58,8 @@ impl Events {
             }
         };
         // Virtual time: it passes when nothing else can happen.
-        match tokio::time::timeout(std::time::Duration::from_secs(3600), look).await {
-            Ok(at) => at,
-            Err(_) => panic!("{what} never came; there was {:#?}", self.all()),
-        }
+        let found = tokio::time::timeout(std::time::Duration::from_hours(1), look).await;
+        found.unwrap_or_else(|_| panic!("{what} never came; there was {:#?}", self.all()))
     }
 
     /// Lines of logs, as `service: line`.
@@ -96,6 +94,9 @@ impl Events {
     }
 }
 
+/// What happens once when something is measured.
+pub type Hook = Box<dyn FnMut(&FakeSources) + Send>;
+
 /// The files of a fake project, by absolute path: `/src/web/…` is the context of service `web`. Files below `sync/`
 /// can be put into the container, all others ask for a build.
 #[derive(Default)]
@@ -106,8 +107,8 @@ pub struct FakeSources {
     pub history: Mutex<HashMap<Digest, Vec<(String, Digest)>>>,
     /// Services that are jobs or servers with the context of another one.
     pub contexts: Mutex<HashMap<ServiceName, String>>,
-    /// Called at the beginning of each measure.
-    pub on_measure: Mutex<Option<Box<dyn FnMut(&FakeSources) + Send>>>,
+    /// Called once, after the next measure was taken.
+    pub on_measure: Mutex<Option<Hook>>,
 }
 
 impl FakeSources {
@@ -221,6 +222,7 @@ impl Sources for FakeSources {
 }
 
 /// A project from its canonical form.
+#[allow(clippy::needless_pass_by_value, reason = "for `json!` at the call")]
 pub fn project(services: Value) -> Project {
     let services = json!({ "name": "p", "services": services });
     let mut project: Project = serde_json::from_value(services).unwrap();

@@ -30,17 +30,17 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         return Some(Reason::Agent);
     }
     match input.wanted.images.get(&service.name) {
-        Some(image @ (WantedImage::Built(_) | WantedImage::Remote { .. })) => {
-            if content(input, container).as_ref() != image.digest() {
-                return Some(Reason::Inputs(changed_parts(input, service, container).unwrap_or_default()));
-            }
+        Some(image @ (WantedImage::Built(_) | WantedImage::Remote { .. }))
+            if content(input, container).as_ref() != image.digest() =>
+        {
+            return Some(Reason::Inputs(changed_parts(input, service, container).unwrap_or_default()));
         }
-        Some(WantedImage::Named(name)) => {
-            if input.observed.images.get(name).is_some_and(|image| image.id != container.image) {
-                return Some(Reason::Image);
-            }
+        Some(WantedImage::Named(name))
+            if input.observed.images.get(name).is_some_and(|image| image.id != container.image) =>
+        {
+            return Some(Reason::Image);
         }
-        None => {}
+        _ => {}
     }
     for network in spec.networks.keys() {
         let Some(there) = input.observed.networks.get(network) else { continue };

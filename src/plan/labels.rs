@@ -168,10 +168,8 @@ pub fn container_labels(
     add("com.docker.compose.project.working_dir", project.working_dir.display().to_string());
     add(CONFIG_FILES, files.join(","));
     add("com.docker.compose.depends_on", depends.join(","));
-    if let Some(image) = wanted.images.get(&service.name) {
-        if let Some(digest) = image.digest() {
-            add(INPUTS, digest.as_str().to_owned());
-        }
+    if let Some(digest) = wanted.images.get(&service.name).and_then(super::WantedImage::digest) {
+        add(INPUTS, digest.as_str().to_owned());
     }
     if let (true, Some(agent)) = (wanted.has_agent(&service.name), &wanted.agent) {
         add(AGENT, agent.clone());

@@ -143,7 +143,7 @@ impl fmt::Display for Op {
             Self::RemoveVolume { name } => write!(f, "remove volume {name}"),
             Self::Pull { image, .. } => write!(f, "pull {image}"),
             Self::Build { services, .. } => {
-                let names: Vec<&str> = services.iter().map(|s| s.as_str()).collect();
+                let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
                 write!(f, "build {}", names.join(", "))
             }
             Self::Tag { image, name } => write!(f, "tag {image} as {name}"),
@@ -222,7 +222,7 @@ impl fmt::Display for Plan {
             writeln!(f)?;
         }
         if !self.unchanged.is_empty() {
-            let names: Vec<&str> = self.unchanged.iter().map(|s| s.as_str()).collect();
+            let names: Vec<&str> = self.unchanged.iter().map(ServiceName::as_str).collect();
             writeln!(f, "unchanged: {}", names.join(", "))?;
         }
         for note in &self.notes {

@@ -189,13 +189,10 @@ impl State {
         for port in wanted {
             let protocol = port.protocol.clone().unwrap_or_else(|| "tcp".to_owned());
             let first = port.published.as_deref().and_then(|range| range.split('-').next());
-            let host_port = match first.and_then(|first| first.parse().ok()) {
-                Some(port) => port,
-                None => {
-                    self.made += 1;
-                    32_768 + u16::try_from(self.made % 16_000).unwrap_or_default()
-                }
-            };
+            let host_port = first.and_then(|first| first.parse().ok()).unwrap_or_else(|| {
+                self.made += 1;
+                32_768 + u16::try_from(self.made % 16_000).unwrap_or_default()
+            });
             if self.holder(host_port, &protocol, Some(id)).is_some() {
                 return Err(EngineError::new(
                     ErrorKind::PortTaken { port: host_port },

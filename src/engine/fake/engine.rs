@@ -31,9 +31,8 @@ impl Engine for FakeEngine {
         self.call("observe", false).await?;
         let state = self.state();
         let own = |labels: &indexmap::IndexMap<String, String>| labels.get(PROJECT) == Some(&query.project);
-        let mut observed = Observed::default();
-        observed.containers =
-            state.containers.values().filter(|c| own(&c.seen.labels)).map(|c| c.seen.clone()).collect();
+        let containers = state.containers.values().filter(|c| own(&c.seen.labels)).map(|c| c.seen.clone()).collect();
+        let mut observed = Observed { containers, ..Observed::default() };
         observed.containers.sort_by(|a, b| (&a.service, a.oneoff, a.number).cmp(&(&b.service, b.oneoff, b.number)));
         for (name, network) in &state.networks {
             if own(&network.labels) || query.networks.contains(name) {

@@ -47,6 +47,7 @@ impl Script {
     }
 
     /// The same with lines in its log.
+    #[must_use]
     pub fn logging(mut self, lines: &[&str]) -> Self {
         self.logs = lines.iter().map(|line| (*line).to_owned()).collect();
         self

@@ -63,7 +63,7 @@ async fn jobs_end_and_slow_ones_are_killed() {
     engine.script("job", Script { exits: Some((Duration::from_secs(3), 4)), ..Script::default() });
     let job = run(&engine, &spec("job", 1)).await;
     assert_eq!(engine.wait(&job).await.unwrap(), 4);
-    engine.script("slow", Script { stops_in: Duration::from_secs(60), ..Script::default() });
+    engine.script("slow", Script { stops_in: Duration::from_mins(1), ..Script::default() });
     let slow = run(&engine, &spec("slow", 2)).await;
     engine.stop(&slow, Some(Duration::from_secs(1))).await.unwrap();
     assert_eq!(engine.state_of("slow#2"), Some(ContainerState::Exited(137)));

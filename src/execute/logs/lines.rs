@@ -39,17 +39,13 @@ impl Splitter {
                 self.time.get_or_insert(time);
                 bytes = after;
             }
-            match bytes.iter().position(|b| *b == b'\n') {
-                Some(end) => {
-                    self.rest.extend_from_slice(&bytes[..end]);
-                    bytes = &bytes[end + 1..];
-                    lines.push(self.take());
-                }
-                None => {
-                    self.rest.extend_from_slice(bytes);
-                    break;
-                }
-            }
+            let Some(end) = bytes.iter().position(|b| *b == b'\n') else {
+                self.rest.extend_from_slice(bytes);
+                break;
+            };
+            self.rest.extend_from_slice(&bytes[..end]);
+            bytes = &bytes[end + 1..];
+            lines.push(self.take());
         }
         lines
     }

@@ -41,12 +41,15 @@ pub struct LogOptions {
     pub timestamps: bool,
 }
 
+/// A container with the engine's time up to which its log is left out.
+type Next = (Follow, Option<String>);
+
 /// Follows the logs of a project's containers.
 pub struct Logs {
     engine: Arc<dyn Engine>,
     sink: Arc<dyn Sink>,
     options: LogOptions,
-    lanes: HashMap<(ServiceName, u32), mpsc::UnboundedSender<(Follow, Option<String>)>>,
+    lanes: HashMap<(ServiceName, u32), mpsc::UnboundedSender<Next>>,
     tasks: JoinSet<()>,
 }
 
@@ -118,7 +121,7 @@ struct Lane {
 }
 
 impl Lane {
-    async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<(Follow, Option<String>)>) {
+    async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<Next>) {
         while let Some((follow, after)) = receiver.recv().await {
             if let Some(time) = after {
                 let mark = Mark { time, lines: usize::MAX };

@@ -110,6 +110,8 @@ async fn a_restart_loses_no_line_and_shows_none_twice() {
         rig.follow_after(&id, None);
         rig.engine.log("web", Channel::Err, &format!("work {run}"));
         rig.engine.exit("web", 1);
+        let work = format!("work {run}");
+        rig.events.wait(0, &work, |e| matches!(e, Event::Log { line, .. } if *line == work)).await;
     }
     tokio::time::advance(Duration::from_millis(1)).await;
     rig.engine.start(&id).await.unwrap();

@@ -34,6 +34,14 @@ pub struct Applied {
     outcome: Outcome,
 }
 
+impl Applied {
+    /// Nothing was planned; without a failure because it was cancelled.
+    fn without_view(failures: Vec<Failure>) -> Self {
+        let outcome = Outcome { cancelled: failures.is_empty(), failures, ..Outcome::default() };
+        Self { view: None, after: None, outcome }
+    }
+}
+
 impl Session {
     /// The services that this session is about: those asked for and what they need.
     pub(super) fn scope(&self) -> Vec<ServiceName> {
@@ -99,8 +107,7 @@ impl Session {
         let view = match view {
             Ok(view) => view,
             Err(failures) => {
-                let outcome = Outcome { failures, ..Outcome::default() };
-                self.applied(Applied { view: None, after: None, outcome });
+                self.applied(Applied::without_view(failures));
                 return;
             }
         };
@@ -118,10 +125,7 @@ impl Session {
             let view = if again { looking.view().await } else { Ok(view) };
             Finished::Applied(Box::new(match view {
                 Ok(view) => looking.carry_out(view, taken, &synced).await,
-                Err(failures) => {
-                    let outcome = Outcome { failures, ..Outcome::default() };
-                    Applied { view: None, after: None, outcome }
-                }
+                Err(failures) => Applied::without_view(failures),
             }))
         });
     }
@@ -144,12 +148,18 @@ impl Session {
             }
             self.follow_running();
         }
+        if self.stopping.is_some() {
+            for failure in &outcome.failures {
+                self.sink.emit(Event::Error(failure.message.clone()));
+            }
+            return;
+        }
         self.watching.incomplete = !outcome.is_success();
         if outcome.is_success() {
             if first && self.options.apply {
                 self.ready(&after.map(|(after, _)| after).unwrap_or_default());
             }
-        } else if !(self.options.stay && self.options.watch) && first && self.stopping.is_none() {
+        } else if first && !(self.options.stay && self.options.watch) {
             // Told by whoever ends the program with them.
             self.failed = outcome.failures;
             return;
@@ -157,8 +167,6 @@ impl Session {
             for failure in &outcome.failures {
                 self.sink.emit(Event::Error(failure.message.clone()));
             }
-        }
-        if !outcome.is_success() && self.stopping.is_none() {
             self.sink.emit(Event::Notice { text: "waiting for a change that mends it".to_owned() });
         }
         self.up = true;

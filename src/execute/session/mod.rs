@@ -177,9 +177,10 @@ impl Session {
                 // What the engine tells of a job is known before the job's own end.
                 biased;
                 Some(request) = requests.recv() => self.request(request),
-                event = events.next() => match event {
-                    Some(Ok(event)) => self.engine_event(&event),
-                    _ => {
+                event = events.next() => {
+                    if let Some(Ok(event)) = event {
+                        self.engine_event(&event);
+                    } else {
                         events = futures_util::stream::pending().boxed();
                         self.engine_lost();
                     }

@@ -1,4 +1,5 @@
 //! The session on the fake engine, with saves that a test tells of itself. Time is virtual.
+#![allow(clippy::disallowed_methods, reason = "a test writes what is synced")]
 
 mod ending;
 mod saves;
@@ -125,7 +126,7 @@ impl Running {
     }
 
     async fn end(self) -> (Rig, End) {
-        let limit = std::time::Duration::from_secs(3600);
+        let limit = std::time::Duration::from_hours(1);
         let end = tokio::time::timeout(limit, self.session).await.expect("the session goes on").unwrap();
         (self.rig, end)
     }

@@ -188,21 +188,20 @@ impl Session {
         for service in scope {
             let Some(watch) = wanted.watch.get(&service).cloned() else { continue };
             let inputs = measured(&wanted, &service);
-            match self.watching.services.get_mut(&service) {
-                Some(watched) => (watched.watch, watched.inputs) = (watch, inputs),
-                None => {
-                    let watched = Watched {
-                        watch,
-                        inputs,
-                        dirty: BTreeSet::new(),
-                        noticed: None,
-                        quiet: None,
-                        unsure: false,
-                        asked: None,
-                        job: None,
-                    };
-                    self.watching.services.insert(service, watched);
-                }
+            if let Some(watched) = self.watching.services.get_mut(&service) {
+                (watched.watch, watched.inputs) = (watch, inputs);
+            } else {
+                let watched = Watched {
+                    watch,
+                    inputs,
+                    dirty: BTreeSet::new(),
+                    noticed: None,
+                    quiet: None,
+                    unsure: false,
+                    asked: None,
+                    job: None,
+                };
+                self.watching.services.insert(service, watched);
             }
         }
         self.set_folders()

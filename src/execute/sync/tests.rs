@@ -1,4 +1,5 @@
 //! Syncs without an agent, and what happens where one should be and is not.
+#![allow(clippy::disallowed_methods, reason = "a test writes what is synced")]
 
 use std::sync::Arc;
 

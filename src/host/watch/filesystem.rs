@@ -15,7 +15,7 @@ pub(super) fn without_events(path: &Path) -> Option<&'static str> {
     name_of(magic)
 }
 
-/// Elsewhere every folder is polled anyway.
+/// Elsewhere file systems are not told apart.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn without_events(_path: &Path) -> Option<&'static str> {
     None

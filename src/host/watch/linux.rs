@@ -1,9 +1,7 @@
 //! inotify: the Linux watcher.
 //!
-//! Used directly and not through `notify`, for four things that matter here: `notify` subscribes to every `open` of
-//! every file, so that each build or `grep` fills the queue with news of no change; it knows one path per inode, so
-//! that a folder and a symbolic link to it cannot both be watched; it talks to its thread once per folder; and it
-//! walks all watches whenever one is dropped.
+//! Used directly and not through `notify` 8, which subscribes to every `open` of every file: see `docs/dependencies.md`
+//! for what that costs. It also knows one path per inode and talks to its thread once per folder.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,7 +13,7 @@ use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::source::{Raw, Refused, Register, Token, What};
+use super::source::{Raw, Reader, Reading, Refused, Register, Token, What};
 
 /// Only what tells of a change. Opening and reading are not asked for, so they cannot cause one, and cost nothing.
 fn mask() -> WatchMask {
@@ -41,22 +39,26 @@ const BUFFER: usize = 64 * 1024;
 const READS: usize = 16;
 
 /// The registering side.
-pub(super) struct Registrar {
+struct Registrar {
     watches: Watches,
     descriptors: std::collections::HashMap<Token, WatchDescriptor>,
 }
 
-/// The reading side; lives on the watcher's thread.
-pub(super) struct Reader {
+/// The reading side.
+struct Events {
     inotify: Inotify,
     buffer: Vec<u8>,
+    /// Becomes readable when its other end is closed.
+    stop: UnixStream,
 }
 
 /// Makes a watcher.
-pub(super) fn start() -> io::Result<(Registrar, Reader)> {
+pub(super) fn start() -> io::Result<(Box<dyn Register>, Reading)> {
     let inotify = Inotify::init()?;
     let registrar = Registrar { watches: inotify.watches(), descriptors: std::collections::HashMap::new() };
-    Ok((registrar, Reader { inotify, buffer: vec![0; BUFFER] }))
+    let (alive, stop) = UnixStream::pair()?;
+    let reader = Box::new(Events { inotify, buffer: vec![0; BUFFER], stop });
+    Ok((Box::new(registrar), Reading { reader, alive: Box::new(alive) }))
 }
 
 impl Register for Registrar {
@@ -83,10 +85,9 @@ impl Register for Registrar {
     }
 }
 
-impl Reader {
-    /// Waits for events and reads them; `None` once the other end of `stop` is closed.
-    pub(super) fn next(&mut self, stop: &UnixStream) -> Option<(Instant, Vec<Raw>)> {
-        wait(self.inotify.as_fd(), stop)?;
+impl Reader for Events {
+    fn next(&mut self) -> Option<(Instant, Vec<Raw>)> {
+        wait(self.inotify.as_fd(), &self.stop)?;
         let at = Instant::now();
         let mut events = Vec::new();
         for _ in 0..READS {

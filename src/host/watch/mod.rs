@@ -25,14 +25,16 @@ mod linux;
 mod mailbox;
 mod notice;
 mod poll;
+#[cfg(any(test, not(target_os = "linux")))]
+mod portable;
 mod source;
 mod state;
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,7 +45,7 @@ pub use notice::Notice;
 pub use state::{Coverage, Wanted};
 
 use mailbox::mailbox;
-use source::Register;
+use source::{Reading, Register};
 use state::State;
 
 /// How often polled folders are looked at, if that does not take too long. Only a fallback needs it: a person waits
@@ -53,8 +55,8 @@ const POLL_EVERY: Duration = Duration::from_secs(1);
 /// A running watcher. Dropping it ends its threads and closes the channel.
 pub struct Watcher {
     shared: Arc<Shared>,
-    /// The reading thread ends when this is closed.
-    _alive: UnixStream,
+    /// The reading thread ends when this is dropped.
+    _alive: Option<Box<dyn Any + Send>>,
 }
 
 /// What the watcher, its reader and its poller share.
@@ -92,13 +94,11 @@ impl Watcher {
             state.notify(no_watcher(error, every));
         }
         let shared = Arc::new(Shared { state: Mutex::new(state), woken: Condvar::new() });
-        let (alive, stop) = UnixStream::pair()?;
-
-        #[cfg(target_os = "linux")]
-        if let Some(mut reader) = opened.reader {
-            let (shared, teller) = (shared.clone(), teller.clone());
+        let mut alive = None;
+        if let Some(reading) = opened.reading {
+            let (shared, teller, mut reader) = (shared.clone(), teller.clone(), reading.reader);
             std::thread::Builder::new().name("hob-watch".into()).spawn(move || {
-                while let Some((at, events)) = reader.next(&stop) {
+                while let Some((at, events)) = reader.next() {
                     let mut out = change::Gathered::default();
                     let (notices, polls) = {
                         let mut state = shared.lock();
@@ -112,9 +112,8 @@ impl Watcher {
                     teller.tell(at, out, notices);
                 }
             })?;
+            alive = Some(reading.alive);
         }
-        #[cfg(not(target_os = "linux"))]
-        drop(stop);
 
         let poller = shared.clone();
         std::thread::Builder::new().name("hob-poll".into()).spawn(move || poll::run(&poller, &teller))?;
@@ -148,26 +147,27 @@ impl Drop for Watcher {
 /// A source of events, as far as there is one.
 struct Opened {
     register: Box<dyn Register>,
-    #[cfg(target_os = "linux")]
-    reader: Option<linux::Reader>,
+    reading: Option<Reading>,
     error: Option<io::Error>,
 }
 
-#[cfg(target_os = "linux")]
 fn open() -> Opened {
-    match linux::start() {
-        Ok((register, reader)) => Opened { register: Box::new(register), reader: Some(reader), error: None },
-        Err(error) => Opened { register: Box::new(source::Unsupported), reader: None, error: Some(error) },
-    }
+    #[cfg(target_os = "linux")]
+    let started = linux::start();
+    #[cfg(not(target_os = "linux"))]
+    let started = portable::start(notify::RecursiveMode::Recursive);
+    opened(started)
 }
 
-#[cfg(not(target_os = "linux"))]
-fn open() -> Opened {
-    Opened { register: Box::new(source::Unsupported), error: None }
+fn opened(started: io::Result<(Box<dyn Register>, Reading)>) -> Opened {
+    match started {
+        Ok((register, reading)) => Opened { register, reading: Some(reading), error: None },
+        Err(error) => Opened { register: Box::new(source::Unsupported), reading: None, error: Some(error) },
+    }
 }
 
 fn no_watcher(error: &io::Error, every: Duration) -> Notice {
     // inotify_init says EMFILE for the limit per user, and for that of open files per process alike.
-    let limit_reached = error.raw_os_error() == Some(nix::libc::EMFILE);
+    let limit_reached = cfg!(target_os = "linux") && error.raw_os_error() == Some(nix::libc::EMFILE);
     Notice::NoWatcher { error: error.to_string(), limit_reached, limit: notice::limit("max_user_instances"), every }
 }

@@ -2,9 +2,11 @@
 //!
 //! [`Register`] is a trait so that tests can hand the watcher a system that refuses.
 
+use std::any::Any;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 /// Names a watch. Two paths that lead to the same folder share one.
 pub(super) type Token = i32;
@@ -15,6 +17,19 @@ pub(super) trait Register: Send {
     fn add(&mut self, folder: &Path) -> Result<Token, Refused>;
     /// Takes a watch away. One that the system has already dropped is no error.
     fn remove(&mut self, token: Token);
+}
+
+/// Waits for what the system says; lives on the watcher's thread.
+pub(super) trait Reader: Send {
+    /// What was said, and when the first of it; `None` once [`Reading::alive`] is dropped or the system is silent for
+    /// good.
+    fn next(&mut self) -> Option<(Instant, Vec<Raw>)>;
+}
+
+/// A reader, and what keeps it waiting.
+pub(super) struct Reading {
+    pub(super) reader: Box<dyn Reader>,
+    pub(super) alive: Box<dyn Any + Send>,
 }
 
 /// Why a folder could not be watched.
@@ -54,7 +69,7 @@ pub(super) enum What {
     Vanished,
 }
 
-/// Where the system has no watcher: every folder is polled.
+/// Where there is no watcher to be had: every folder is polled.
 pub(super) struct Unsupported;
 
 impl Register for Unsupported {

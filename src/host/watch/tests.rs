@@ -1,6 +1,7 @@
 //! The watcher on real folders. Tests wait for what must be told and never for time to pass; that something is not
 //! told is shown by a later change that is, since changes come in order.
 
+mod by_notify;
 mod edits;
 mod fallback;
 mod random;
@@ -8,6 +9,7 @@ mod trees;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +19,24 @@ use super::*;
 /// Long enough for the slowest machine; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a scene is watched with.
+trait Backend {
+    fn open() -> Opened;
+}
+
+/// What this system has.
+struct Native;
+
+impl Backend for Native {
+    fn open() -> Opened {
+        open()
+    }
+}
+
+type Scene = SceneOf<Native>;
+
 /// A folder, a watcher, and everything that was told so far.
-struct Scene {
+struct SceneOf<B> {
     root: PathBuf,
     watcher: Watcher,
     batches: Changes,
@@ -26,11 +44,12 @@ struct Scene {
     notices: Vec<Notice>,
     sentinels: usize,
     _temp: tempfile::TempDir,
+    _backend: PhantomData<B>,
 }
 
-impl Scene {
+impl<B: Backend> SceneOf<B> {
     fn new() -> Self {
-        Self::with(Duration::from_millis(20), open)
+        Self::with(Duration::from_millis(20), B::open)
     }
 
     /// Everything is wanted but `node_modules`.
@@ -39,7 +58,8 @@ impl Scene {
         let root = temp.path().canonicalize().unwrap();
         let wanted: Wanted = Arc::new(|path: &Path| !path.ends_with("node_modules"));
         let (watcher, batches) = Watcher::with(wanted, every, open).unwrap();
-        Self { root, watcher, batches, told: Vec::new(), notices: Vec::new(), sentinels: 0, _temp: temp }
+        let (told, notices) = (Vec::new(), Vec::new());
+        Self { root, watcher, batches, told, notices, sentinels: 0, _temp: temp, _backend: PhantomData }
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -102,8 +102,8 @@ fn hosts(node: &mut Node, report: &mut Report) {
         {
             *text = format!("{}={}", host.trim(), address.trim());
         }
-        if !text.contains('=') {
-            let message = format!("the host {text:?} has no address: expected `name:address`");
+        if text.split_once('=').is_none_or(|(host, _)| host.is_empty()) {
+            let message = format!("{text:?} is no line for /etc/hosts: expected `name:address`");
             report.error(Code::Value, item.span, message);
         }
         if let Some((host, address)) = text.split_once('=') {

@@ -65,7 +65,23 @@ async fn a_stop_during_the_start_begins_nothing_more() {
     let journal = rig.engine.journal();
     assert!(!journal.contains(&"start api".to_owned()), "{journal:?}");
     assert_eq!(rig.engine.state_of("db"), Some(ContainerState::Exited(0)), "what ran is stopped");
-    assert_eq!(rig.events.count(|e| matches!(e, Event::Error(_))), 0);
+    let said = |e: &Event| matches!(e, Event::Error(_) | Event::Ready { .. } | Event::Watching { .. });
+    assert_eq!(rig.events.count(said), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_the_engine_is_still_asked_is_heard() {
+    let rig = pair();
+    let mut hold = rig.engine.hold("observe");
+    let running = start(rig, options());
+    hold.reached().await;
+    running.request(Request::Stop).await;
+    running.wait(0, "the stop", |e| matches!(e, Event::Stopping { .. })).await;
+    hold.release();
+    let (rig, end) = running.end().await;
+    assert!(matches!(end, End::Stopped { killed: false }), "{end:?}");
+    assert_eq!(rig.engine.journal(), [] as [&str; 0], "nothing was made, and nothing was to be stopped");
+    assert_eq!(rig.events.count(ready), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +116,8 @@ async fn an_exit_ends_the_session_where_it_should() {
         (EndOn::AnyExit, None, 0, Some(0)),
         (EndOn::AnyExit, None, 4, Some(4)),
         (EndOn::AnyExit, Some("api"), 4, Some(4)),
-        (EndOn::AnyExit, Some("db"), 4, None),
+        // All stop at the first exit, and the code is that of the service named: here that of its stop.
+        (EndOn::AnyExit, Some("db"), 4, Some(0)),
         (EndOn::AnyFailure, None, 4, Some(4)),
         (EndOn::AnyFailure, None, 0, None),
         (EndOn::AllExited, None, 4, None),

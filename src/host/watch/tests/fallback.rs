@@ -84,7 +84,7 @@ async fn a_watch_that_becomes_free_is_used() {
 async fn without_a_watcher_everything_is_polled() {
     let refused = || Opened {
         register: Box::new(Unsupported),
-        reader: None,
+        reading: None,
         error: Some(io::Error::from_raw_os_error(nix::libc::EMFILE)),
     };
     let mut scene = Scene::with(OFTEN, refused);

@@ -55,7 +55,7 @@ async fn check(before: Vec<Op>, during: Vec<Op>, polled: bool) {
     let mut scene = if polled {
         Scene::with(Duration::from_millis(1), || Opened {
             register: Box::new(super::source::Unsupported),
-            reader: None,
+            reading: None,
             error: None,
         })
     } else {

@@ -47,6 +47,9 @@ async fn what_was_found_stays_watched_and_what_is_dropped_does_not() {
     scene.expect_write("kept/found/file").await;
     assert!(!scene.tells("dropped/file"), "{:?}", scene.told);
 
+    // The rest of the news of these writes.
+    scene.catch_up("kept/found").await;
+
     // The caller has taken it over, so now it is the caller's to drop.
     assert_eq!(scene.set(&["kept", "kept/found"]).watched, 2);
     assert_eq!(scene.set(&["kept"]).watched, 1);
@@ -166,6 +169,8 @@ async fn a_link_and_its_target_are_both_told_of() {
     scene.write("real/app.py", "x");
     scene.expect_write("real/app.py").await;
     scene.expect_write("link/app.py").await;
+
+    scene.catch_up("real").await;
 
     // Dropping one leaves the other.
     scene.set(&["link"]);
