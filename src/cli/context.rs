@@ -186,7 +186,6 @@ impl Stack {
                 .hint(format!("start it with `hob up -d {service}`"))),
         }
     }
-
 }
 
 /// "did you mean" where a known name is near, else the known names.

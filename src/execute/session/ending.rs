@@ -6,7 +6,9 @@ use super::{EndOn, Finished, Session};
 use crate::engine::Query;
 use crate::event::{Event, Request};
 use crate::execute::{Failure, RunOptions};
-use crate::model::{Condition, ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
+use crate::model::{
+    Condition, ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName,
+};
 use crate::plan;
 
 /// Why a session ended.
@@ -160,7 +162,8 @@ impl Session {
                 return self.stopping_next();
             }
         }
-        let idle = self.up && !self.lost && !self.applying && !self.again && !self.reread && !self.watching.is_busy();
+        let done = self.up && !self.applying && !self.again && !self.reread && !self.watching.is_busy();
+        let idle = done && !self.lost;
         let all_exited = self.containers.any_started && !self.containers.any_running();
         if idle && all_exited && self.attached() {
             if self.options.watch && !self.watching.is_empty() && self.options.end_on == EndOn::AllExited {
@@ -170,7 +173,7 @@ impl Session {
             let from = self.options.exit_code_from.as_ref().and_then(|s| self.containers.exit_code(s));
             return Some(End::Exited(from.unwrap_or(0)));
         }
-        if idle && !self.attached() && !self.options.watch {
+        if done && !self.attached() && !self.options.watch {
             return Some(End::Exited(0));
         }
         None

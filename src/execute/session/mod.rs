@@ -241,7 +241,8 @@ impl Session {
             return self.stopping_next();
         }
         if self.lost {
-            return None;
+            // Nothing begins, but a start that has failed ends a session that does not wait for better times.
+            return self.ended();
         }
         if self.reread || self.again {
             // A build that runs is for a manifest that is no longer; its service is planned again anyway.

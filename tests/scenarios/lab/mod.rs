@@ -10,11 +10,12 @@ mod session;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -25,7 +26,7 @@ pub use pty::Terminal;
 pub use session::Session;
 
 /// After so long something that should happen is taken not to.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that is waited for.
 pub const POLL: Duration = Duration::from_millis(20);
 
@@ -299,23 +300,34 @@ impl Lab {
 pub fn run(mut command: Command, input: &str) -> Done {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it can be started");
+    let (out, err) = (gather(child.stdout.take().unwrap()), gather(child.stderr.take().unwrap()));
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
     // A program that does not read its input is none the worse for it.
-    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let pid = child.id();
-    std::thread::spawn(move || sender.send(child.wait_with_output()));
-    match receiver.recv_timeout(PATIENCE) {
-        Ok(output) => {
-            let output = output.unwrap();
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            Done { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+    std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let deadline = Instant::now() + PATIENCE;
+    let code = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status.code().unwrap_or(-1),
+            None if Instant::now() > deadline => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let done = Done { code: -1, out: out.join().unwrap(), err: err.join().unwrap() };
+                panic!("{:?} does not end: {done}", command.get_args().collect::<Vec<_>>());
+            }
+            None => std::thread::sleep(POLL),
         }
-        Err(_) => {
-            let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-            panic!("{command:?} does not end");
-        }
-    }
+    };
+    Done { code, out: out.join().unwrap(), err: err.join().unwrap() }
+}
+
+/// All that comes from a stream, until it ends.
+fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 impl Drop for Lab {
