@@ -5,6 +5,7 @@
 //! The agent has hob's own architecture. Where it cannot be built (another system than Linux, an architecture that it
 //! has no system calls for, a compiler that fails) hob is built without it and says so when it would need it; with
 //! `HOB_REQUIRE_AGENT=1` that is an error.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a build script")]
 
 use std::collections::hash_map::DefaultHasher;
 use std::env;

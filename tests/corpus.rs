@@ -4,6 +4,7 @@
 //!
 //! Two models are equal if they differ only in the order of keys, in absolute paths outside of the project, in numbers
 //! written differently (1 and 1.0), and in what is empty or null where nothing means the same; `same` has the rules.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -62,10 +63,8 @@ fn read_json(path: &Path) -> Option<Value> {
 /// The text of a path, where the corpus and the home folder are replaced by their names.
 fn portable(value: &mut Value, projects: &str, home: &str) {
     match value {
-        Value::String(text) => {
-            if text.contains(projects) || text.contains(home) {
-                *text = text.replace(projects, "${CORPUS}").replace(home, "${HOME}");
-            }
+        Value::String(text) if (text.contains(projects) || text.contains(home)) => {
+            *text = text.replace(projects, "${CORPUS}").replace(home, "${HOME}");
         }
         Value::Array(list) => list.iter_mut().for_each(|value| portable(value, projects, home)),
         Value::Object(map) => map.values_mut().for_each(|value| portable(value, projects, home)),

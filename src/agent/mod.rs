@@ -8,6 +8,8 @@
 //! `docs/agent-protocol.md` tells the whole story. Invariant: an agent of another build is refused, never spoken with;
 //! the build id names the volume that carries the binary, so that a new hob never meets an old agent by surprise.
 
+#![allow(clippy::disallowed_methods, reason = "an effectful room: it embeds the agent")]
+
 mod client;
 mod place;
 #[cfg(all(test, target_os = "linux"))]

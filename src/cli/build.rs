@@ -13,7 +13,7 @@ use crate::plan::{self, Op, Plan, UpOptions};
 pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
     let options = BuildOptions { args: context.variables(&args.build_args), pull: args.pull, no_cache: args.no_cache };
     let stack = context.stack_with(&args.services, Vec::new(), options).await?;
-    let named = context.named(&stack.project, &args.services)?;
+    let named = super::context::named(&stack.project, &args.services)?;
     let chosen: Vec<ServiceName> = scope(&stack, &named, !args.with_dependencies)
         .into_iter()
         .filter(|name| stack.project.services.get(name).is_some_and(|service| service.build.is_some()))
@@ -32,7 +32,7 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
 /// Pulls images.
 pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let named = context.named(&stack.project, &args.services)?;
+    let named = super::context::named(&stack.project, &args.services)?;
     let chosen = scope(&stack, &named, !args.include_deps);
     let policy = if args.policy == Some(PullPolicyArg::Missing) { "missing" } else { "always" };
     let mut query = crate::engine::Query { project: stack.project.name.to_string(), ..Default::default() };

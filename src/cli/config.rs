@@ -52,7 +52,7 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
     let Some(mut project) = loaded.project.filter(|_| !errors) else {
         return Ok(exit_of(&loaded.diagnostics));
     };
-    let named = context.named(&project, &args.services_named)?;
+    let named = super::context::named(&project, &args.services_named)?;
     if !named.is_empty() {
         let keep = Graph::of(&project).closure(named);
         project.services.retain(|name, _| keep.contains(name));

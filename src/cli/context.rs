@@ -83,7 +83,7 @@ impl Context {
         for warning in loaded.warnings {
             self.sink.emit(Event::Warning(warning));
         }
-        self.named(&loaded.project, targets)?;
+        named(&loaded.project, targets)?;
         Ok(loaded.project)
     }
 
@@ -94,20 +94,6 @@ impl Context {
             self.sink.emit(Event::Error(message));
         }
         Failure { exit, message: Box::new(last) }.into()
-    }
-
-    /// The services named must be there.
-    pub fn named(&self, project: &Project, names: &[String]) -> Result<Vec<ServiceName>, Failure> {
-        let mut services = Vec::new();
-        for name in names {
-            if !project.services.contains_key(name.as_str()) {
-                let known: Vec<&str> = project.services.keys().map(ServiceName::as_str).collect();
-                let failure = Failure::new(Exit::Manifest, format!("no such service: {name}"));
-                return Err(failure.hint(suggestion(name, &known)));
-            }
-            services.push(ServiceName::new(name));
-        }
-        Ok(services)
     }
 
     /// Connects to the engine.
@@ -129,7 +115,7 @@ impl Context {
     ) -> anyhow::Result<Stack> {
         let project = self.project(targets)?;
         for (service, _) in &scale {
-            self.named(&project, &[service.to_string()])?;
+            named(&project, &[service.to_string()])?;
         }
         let engine = self.engine().await?;
         let history = History::new(self.paths.projects().ok());
@@ -166,26 +152,6 @@ impl Stack {
         let query = crate::engine::Query { project: self.project.name.to_string(), ..Default::default() };
         Ok(self.engine.observe(&query).await?)
     }
-
-    /// The container of a service with a number; the first running one without.
-    pub fn container<'a>(
-        &self,
-        observed: &'a Observed,
-        service: &'a ServiceName,
-        index: Option<u32>,
-    ) -> Result<&'a ObservedContainer, Failure> {
-        let mut all: Vec<&ObservedContainer> = observed.of_service(service).collect();
-        all.sort_by_key(|c| c.number);
-        let found = match index {
-            Some(number) => all.iter().find(|c| c.number == number).copied(),
-            None => all.iter().find(|c| c.state.is_running()).or(all.first()).copied(),
-        };
-        match found {
-            Some(container) if container.state.is_running() => Ok(container),
-            _ => Err(Failure::new(Exit::Failed, format!("service {service} is not running"))
-                .hint(format!("start it with `hob up -d {service}`"))),
-        }
-    }
 }
 
 /// "did you mean" where a known name is near, else the known names.
@@ -195,5 +161,38 @@ pub fn suggestion(name: &str, known: &[&str]) -> String {
         Some(near) if strsim::jaro_winkler(name, near) > 0.8 => format!("did you mean {near}?"),
         Some(_) => format!("the manifest has {}", known.join(", ")),
         None => "the manifest has no services".to_owned(),
+    }
+}
+
+/// The services named must be there.
+pub fn named(project: &Project, names: &[String]) -> Result<Vec<ServiceName>, Failure> {
+    let mut services = Vec::new();
+    for name in names {
+        if !project.services.contains_key(name.as_str()) {
+            let known: Vec<&str> = project.services.keys().map(ServiceName::as_str).collect();
+            let failure = Failure::new(Exit::Manifest, format!("no such service: {name}"));
+            return Err(failure.hint(suggestion(name, &known)));
+        }
+        services.push(ServiceName::new(name));
+    }
+    Ok(services)
+}
+
+/// The container of a service with a number; the first running one without.
+pub fn container<'a>(
+    observed: &'a Observed,
+    service: &'a ServiceName,
+    index: Option<u32>,
+) -> Result<&'a ObservedContainer, Failure> {
+    let mut all: Vec<&ObservedContainer> = observed.of_service(service).collect();
+    all.sort_by_key(|c| c.number);
+    let found = match index {
+        Some(number) => all.iter().find(|c| c.number == number).copied(),
+        None => all.iter().find(|c| c.state.is_running()).or(all.first()).copied(),
+    };
+    match found {
+        Some(container) if container.state.is_running() => Ok(container),
+        _ => Err(Failure::new(Exit::Failed, format!("service {service} is not running"))
+            .hint(format!("start it with `hob up -d {service}`"))),
     }
 }

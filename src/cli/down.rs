@@ -29,7 +29,7 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         Some(RemoveImages::All) => Images::All,
     };
     let options = DownOptions {
-        services: context.named(&stack.project, &args.services)?,
+        services: super::context::named(&stack.project, &args.services)?,
         volumes: args.volumes,
         images,
         remove_orphans: args.remove_orphans,
@@ -57,7 +57,7 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
 /// `hob stop`.
 pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let services = context.named(&stack.project, &args.services)?;
+    let services = super::context::named(&stack.project, &args.services)?;
     let observed = stack.observe().await?;
     let plan = plan::stop(&stack.project, &observed, &services, seconds(args.timeout), "stop");
     carry_out(context, &stack, &plan).await
@@ -66,7 +66,7 @@ pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
 /// `hob start`.
 pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let services = context.named(&stack.project, &args.services)?;
+    let services = super::context::named(&stack.project, &args.services)?;
     let observed = stack.observe().await?;
     let plan = plan::start(&stack.project, &observed, &services);
     carry_out(context, &stack, &plan).await
@@ -75,7 +75,7 @@ pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> 
 /// `hob restart`.
 pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let mut services = context.named(&stack.project, &args.services)?;
+    let mut services = super::context::named(&stack.project, &args.services)?;
     if !args.no_deps && !services.is_empty() {
         let asked = services.clone();
         let restarts = |s: &&crate::model::Service| {
@@ -91,7 +91,7 @@ pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Ex
 /// `hob kill`.
 pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let services = context.named(&stack.project, &args.services)?;
+    let services = super::context::named(&stack.project, &args.services)?;
     let observed = stack.observe().await?;
     let mut plan = Plan::default();
     for container in chosen(&observed.containers, &services).filter(|c| c.state.is_running()) {
@@ -104,7 +104,7 @@ pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
 /// `hob rm`.
 pub async fn rm(context: &Context, args: &RmArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let services = context.named(&stack.project, &args.services)?;
+    let services = super::context::named(&stack.project, &args.services)?;
     let observed = stack.observe().await?;
     let mut plan = Plan::default();
     for container in chosen(&observed.containers, &services) {

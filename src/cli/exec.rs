@@ -17,7 +17,7 @@ pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&[args.service().to_owned()]).await?;
     let observed = stack.observe().await?;
     let service = ServiceName::new(args.service());
-    let id = stack.container(&observed, &service, args.index)?.id.clone();
+    let id = super::context::container(&observed, &service, args.index)?.id.clone();
     let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     let variables = context.variables(&args.env).into_iter();
     let spec = ExecSpec {

@@ -39,7 +39,7 @@ impl History {
             }
         }
         if any {
-            self.prune(folder);
+            prune(folder);
         }
     }
 
@@ -69,18 +69,18 @@ impl History {
         let _ = fs::create_dir_all(folder).and_then(|()| write_atomically(&file, salt.as_bytes()));
         salt
     }
+}
 
-    fn prune(&self, folder: &Path) {
-        let Ok(entries) = fs::read_dir(folder) else { return };
-        let mut files: Vec<(std::time::SystemTime, PathBuf)> = entries
-            .filter_map(Result::ok)
-            .filter(|entry| entry.path().extension().is_some_and(|e| e == "json"))
-            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-            .collect();
-        files.sort();
-        for (_, file) in files.iter().rev().skip(KEPT) {
-            let _ = fs::remove_file(file);
-        }
+fn prune(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut files: Vec<(std::time::SystemTime, PathBuf)> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().extension().is_some_and(|e| e == "json"))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    files.sort();
+    for (_, file) in files.iter().rev().skip(KEPT) {
+        let _ = fs::remove_file(file);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::host::signals::Signals;
 /// Shows logs.
 pub async fn run(context: &Context, args: &LogsArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let services = context.named(&stack.project, &args.services)?;
+    let services = super::context::named(&stack.project, &args.services)?;
     let query = LogQuery {
         follow: args.follow,
         tail: args.tail.0,

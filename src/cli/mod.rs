@@ -1,6 +1,8 @@
 //! The command line: arguments, wiring, one file per command, and failure to exit code. The only room that knows all
 //! others.
 
+#![allow(clippy::disallowed_methods, reason = "an effectful room: it wires the rooms to the machine")]
+
 pub mod args;
 mod build;
 mod completions;

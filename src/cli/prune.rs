@@ -19,11 +19,11 @@ pub async fn run(context: &Context, args: &PruneArgs) -> anyhow::Result<Exit> {
             continue;
         }
         let name = image.tags.first().cloned().unwrap_or_else(|| image.id.to_string());
-        if !args.dry_run {
-            if let Err(error) = engine.remove_image(&name).await {
-                text.push_str(&format!("{name} stays: {error}\n"));
-                continue;
-            }
+        if !args.dry_run
+            && let Err(error) = engine.remove_image(&name).await
+        {
+            text.push_str(&format!("{name} stays: {error}\n"));
+            continue;
         }
         count += 1;
         bytes += image.size;

@@ -11,7 +11,7 @@ use crate::model::{ContainerState, Observed, ObservedContainer, Published};
 /// Lists containers.
 pub async fn run(context: &Context, args: &PsArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let services = context.named(&stack.project, &args.services)?;
+    let services = super::context::named(&stack.project, &args.services)?;
     let Observed { mut containers, .. } = stack.observe().await?;
     let mut words: Vec<String> = args.status.iter().map(|s| word(*s).to_owned()).collect();
     if let Some(filter) = &args.filter {

@@ -184,27 +184,24 @@ impl Sources for DiskSources {
             secrets: build_secrets(&*self.tree, project, definition, &self.environment)?,
             ..BuildSpec::default()
         };
-        match read.as_deref() {
-            Some(BuildInputs { context: Some(context), dockerfile, additional, digest, .. }) => {
-                spec.context = BuildContext::Files(files(context));
-                match dockerfile {
-                    Some(source) => {
-                        spec.dockerfile = source.relative.clone().unwrap_or_else(|| "Dockerfile".to_owned());
-                        spec.dockerfile_text = Some(source.text.clone());
-                    }
-                    None => spec.dockerfile = build.dockerfile.clone().unwrap_or_default(),
+        if let Some(BuildInputs { context: Some(context), dockerfile, additional, digest, .. }) = read.as_deref() {
+            spec.context = BuildContext::Files(files(context));
+            match dockerfile {
+                Some(source) => {
+                    spec.dockerfile = source.relative.clone().unwrap_or_else(|| "Dockerfile".to_owned());
+                    spec.dockerfile_text = Some(source.text.clone());
                 }
-                for context in additional {
-                    let Some(name) = &context.name else { continue };
-                    spec.contexts.insert(name.clone(), BuildContext::Files(files(context)));
-                }
-                spec.labels.insert(crate::plan::labels::INPUTS.to_owned(), digest.as_str().to_owned());
+                None => spec.dockerfile = build.dockerfile.clone().unwrap_or_default(),
             }
-            _ => {
-                spec.context = BuildContext::Remote(build.context.clone().unwrap_or_default());
-                spec.dockerfile = build.dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
-                spec.dockerfile_text.clone_from(&build.dockerfile_inline);
+            for context in additional {
+                let Some(name) = &context.name else { continue };
+                spec.contexts.insert(name.clone(), BuildContext::Files(files(context)));
             }
+            spec.labels.insert(crate::plan::labels::INPUTS.to_owned(), digest.as_str().to_owned());
+        } else {
+            spec.context = BuildContext::Remote(build.context.clone().unwrap_or_default());
+            spec.dockerfile = build.dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
+            spec.dockerfile_text.clone_from(&build.dockerfile_inline);
         }
         for target in build.additional_contexts.values_mut() {
             if let Some(other) = target.strip_prefix("service:").and_then(|other| project.services.get(other)) {
@@ -381,19 +378,16 @@ impl Measuring<'_> {
         let built = self.images.get(image).filter(|observed| {
             observed.labels.get(crate::plan::labels::INPUTS).is_some_and(|label| *label == digest.as_str())
         });
-        match built {
-            Some(observed) => {
-                let base = base(observed, Some(&digest));
-                images.insert(image.to_owned(), base.clone()) != Some(base)
+        if let Some(observed) = built {
+            let base = base(observed, Some(&digest));
+            images.insert(image.to_owned(), base.clone()) != Some(base)
+        } else {
+            let base = Base::Service { base: owner.clone(), service: service.name.clone() };
+            if !self.wanted.bases.contains(&base) {
+                self.wanted.bases.push(base);
             }
-            None => {
-                let base = Base::Service { base: owner.clone(), service: service.name.clone() };
-                if !self.wanted.bases.contains(&base) {
-                    self.wanted.bases.push(base);
-                }
-                images.remove(image);
-                false
-            }
+            images.remove(image);
+            false
         }
     }
 
@@ -441,7 +435,7 @@ impl Measuring<'_> {
         if let Some(reload) = &service.reload {
             for mount in service.volumes.iter().filter(|mount| mount.r#type == MountType::Bind) {
                 if let Some(source) = &mount.source {
-                    rules.bind(tree, source, reload.clone());
+                    rules.bind(tree, source, reload);
                 }
             }
         }

@@ -34,7 +34,7 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
     let foreground = args.foreground();
     let attach = if foreground { attach(context, &stack, args)? } else { Attach::None };
     let exit_code_from = match &args.exit_code_from {
-        Some(name) => context.named(&stack.project, std::slice::from_ref(name))?.pop(),
+        Some(name) => super::context::named(&stack.project, std::slice::from_ref(name))?.pop(),
         None => None,
     };
     let session = SessionOptions {
@@ -62,7 +62,7 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
 pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let lock = context.lock(&stack, "watch")?;
-    let services = context.named(&stack.project, &args.services)?;
+    let services = super::context::named(&stack.project, &args.services)?;
     let session = SessionOptions {
         up: UpOptions { services, ..UpOptions::default() },
         apply: !args.no_up,
@@ -75,14 +75,14 @@ pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> 
     exit
 }
 
-fn up_options(context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOptions, Failure> {
+fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOptions, Failure> {
     let recreate = match (args.force_recreate, args.no_recreate) {
         (true, _) => Recreate::Always,
         (false, true) => Recreate::Never,
         _ => Recreate::Changed,
     };
     Ok(UpOptions {
-        services: context.named(&stack.project, &args.services)?,
+        services: super::context::named(&stack.project, &args.services)?,
         no_deps: args.no_deps,
         recreate,
         no_start: args.no_start,
@@ -105,15 +105,15 @@ pub fn pull_policy(when: PullWhen) -> &'static str {
     }
 }
 
-fn attach(context: &Context, stack: &Stack, args: &UpArgs) -> Result<Attach, Failure> {
-    let silent = context.named(&stack.project, &args.no_attach)?;
+fn attach(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<Attach, Failure> {
+    let silent = super::context::named(&stack.project, &args.no_attach)?;
     if !args.attach.is_empty() {
-        return Ok(Attach::Only(context.named(&stack.project, &args.attach)?.into_iter().collect()));
+        return Ok(Attach::Only(super::context::named(&stack.project, &args.attach)?.into_iter().collect()));
     }
     if args.services.is_empty() || args.attach_dependencies {
         return Ok(Attach::AllBut(silent.into_iter().collect()));
     }
-    let asked = context.named(&stack.project, &args.services)?;
+    let asked = super::context::named(&stack.project, &args.services)?;
     Ok(Attach::Only(asked.into_iter().filter(|service| !silent.contains(service)).collect()))
 }
 

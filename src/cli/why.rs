@@ -18,7 +18,7 @@ use crate::plan::{self, UpOptions, labels};
 pub async fn why(context: &Context, args: &WhyArgs) -> anyhow::Result<Exit> {
     let named: Vec<String> = args.service.iter().cloned().collect();
     let stack = context.stack(&named).await?;
-    let services = context.named(&stack.project, &named)?;
+    let services = super::context::named(&stack.project, &named)?;
     let all = scope(&stack, &services, true);
     let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
     let view = view.map_err(|failures| context.failures(failures))?;
@@ -105,7 +105,7 @@ fn of_file(view: &View, services: &[ServiceName], path: &Path) -> (String, Value
 /// Shows, for each service, what a change of each path does.
 pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let services = context.named(&stack.project, &args.services)?;
+    let services = super::context::named(&stack.project, &args.services)?;
     let all = scope(&stack, &services, true);
     let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
     let view = view.map_err(|failures| context.failures(failures))?;

@@ -2,6 +2,7 @@
 //! which order and why is all in the plan. The session is one select loop over requests, saves, the engine's events
 //! and finished jobs.
 
+#![allow(clippy::disallowed_methods, reason = "an effectful room: it carries plans out")]
 #![allow(clippy::result_large_err, reason = "a failure is made once and carries all that a person is told")]
 
 mod agents;

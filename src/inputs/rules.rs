@@ -52,7 +52,7 @@ impl Rules {
     }
 
     /// A bind mount whose service says what is to follow a change: the container sees the files already.
-    pub fn bind(&mut self, tree: &dyn FileTree, source: &str, reload: Reload) {
+    pub fn bind(&mut self, tree: &dyn FileTree, source: &str, reload: &Reload) {
         let rule = WatchRule { path: source.to_owned(), action: WatchAction::Restart, ..WatchRule::default() };
         let mut bound = Self::new(tree, &[rule], None).rules;
         for rule in &mut bound {

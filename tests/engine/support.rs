@@ -12,7 +12,7 @@ use hob::model::{ContainerId, ContainerSpec, Observed, Service};
 use indexmap::IndexMap;
 
 /// Every test has this long; a real engine that hangs must not hang the suite.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// Runs a test's body with a lab, and cleans up whatever becomes of it.
 macro_rules! with_engine {

@@ -209,7 +209,7 @@ fn build_builds_what_is_not_there_and_shows_a_failure_whole() {
     for args in [&["build"][..], &["build", "-q"], &["up", "-d"]] {
         let done = lab.ends(args, 17);
         done.says(&["output 1\n", "output 3", "to stderr", "exit 6", "devenv.yaml:3:"]);
-        assert!(done.err.contains("a") && done.err.contains("RUN for i in"), "{done}");
+        assert!(done.err.contains('a') && done.err.contains("RUN for i in"), "{done}");
     }
     lab.dockerfile("a/Dockerfile", "RUNN echo\n");
     let done = lab.hob(&["build"]);

@@ -2,8 +2,13 @@
 //!
 //! Where no engine answers they are skipped with one line; `HOB_TEST_ENGINE=1` makes that a failure. `DOCKER_HOST` says
 //! which engine.
-
-#![allow(clippy::disallowed_methods, clippy::missing_panics_doc, reason = "tests do what the pure rooms may not")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    reason = "tests"
+)]
 
 mod lab;
 

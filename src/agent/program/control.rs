@@ -40,7 +40,7 @@ pub fn connect() -> Result<(Fd, u32)> {
 /// Whether a process runs the file that this process runs: only then may it be a supervisor that is not PID 1.
 ///
 /// A supervisor of another user (`user:` with `init: true` or a shared `pid`) may not be looked at so closely without
-/// CAP_SYS_PTRACE. Then its command line must be ours. A process could give itself that, but not the socket's name:
+/// `CAP_SYS_PTRACE`. Then its command line must be ours. A process could give itself that, but not the socket's name:
 /// the supervisor takes it before it starts anything, and holds it for as long as the container lives.
 fn is_same_program(pid: i32) -> bool {
     let theirs = sys::stat(alloc::format!("/proc/{pid}/exe").as_bytes());

@@ -129,7 +129,7 @@ impl Session {
             let plan = plan::stop(&project, &observed, &scope, grace, "stop");
             let run = RunOptions { keep_going: true, ..RunOptions::default() };
             let failures = executor.run(&project, &plan, &run).await.failures;
-            Finished::Stopped(failures, engine.observe(&query).await.ok())
+            Finished::Stopped(failures, engine.observe(&query).await.ok().map(Box::new))
         });
     }
 

@@ -88,7 +88,7 @@ enum Finished {
     Applied(Box<Applied>),
     Reloaded(Box<Reload>),
     Read(Result<Box<super::Loaded>, Vec<Message>>),
-    Stopped(Vec<Failure>, Option<Observed>),
+    Stopped(Vec<Failure>, Option<Box<Observed>>),
     EngineBack(BoxStream<crate::engine::Result<EngineEvent>>),
 }
 
@@ -230,7 +230,7 @@ impl Session {
                     text: "the manifest has errors; the stack goes on as it was, and a save tries again".to_owned(),
                 });
             }
-            Finished::Stopped(failures, after) => self.stopped(failures, after.as_ref()),
+            Finished::Stopped(failures, after) => self.stopped(failures, after.as_deref()),
             Finished::EngineBack(_) => {}
         }
     }

@@ -145,6 +145,9 @@ async fn the_agents_volume_is_filled_once_by_a_container_that_goes_again() {
     rig.engine.fail_next("create ", ErrorKind::Conflict);
     let (one, two) = tokio::join!(agents.wrap(&spec), agents.wrap(&spec));
     let (one, two) = (one.unwrap(), two.unwrap());
+    let (first, second) = tokio::join!(agents.provide(&one), agents.provide(&two));
+    first.unwrap();
+    second.unwrap();
     let (filled, again) = tokio::join!(agents.provide(&one), agents.provide(&two));
     filled.and(again).unwrap();
     assert_eq!(one.mounts.last().unwrap().target, agent::MOUNT);

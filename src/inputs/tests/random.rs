@@ -196,10 +196,11 @@ fn edit_tree(r: &mut Random, tree: &mut MemTree) {
         let some = (!paths.is_empty()).then(|| paths[r.below(paths.len().max(1))].clone());
         match (r.below(8), some) {
             (0, Some(path)) => tree.remove(&path),
-            (1, Some(path)) => match tree.0.get_mut(&path) {
-                Some(Node::File(_, mode) | Node::Dir(mode)) => *mode = if *mode == 0o644 { 0o755 } else { 0o700 },
-                _ => {}
-            },
+            (1, Some(path)) => {
+                if let Some(Node::File(_, mode) | Node::Dir(mode)) = tree.0.get_mut(&path) {
+                    *mode = if *mode == 0o644 { 0o755 } else { 0o700 }
+                }
+            }
             (2, Some(path)) => {
                 // A rename, of a folder with all that is in it.
                 let to = PathBuf::from(format!("/w/{}", self::path(r)));

@@ -37,7 +37,7 @@ impl MemTree {
         } else if let Some(path) = spec.strip_suffix('/').filter(|_| plain) {
             self.put(&at(path), Node::Dir(0o755));
         } else {
-            let (mode, spec) = spec.strip_prefix('+').map_or((0o644, *&spec), |s| (0o755, s));
+            let (mode, spec) = spec.strip_prefix('+').map_or((0o644, spec), |s| (0o755, s));
             let (path, content) = spec.split_once('=').unwrap_or((spec, "x"));
             self.put(&at(path), Node::File(content.to_owned(), mode));
         }

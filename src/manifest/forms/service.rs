@@ -18,10 +18,8 @@ pub fn canonical(service: &mut Map, templates: bool, report: &mut Report) {
             "env_file" => env_file(node),
             "gpus" => gpus(node),
             "secrets" | "configs" => each(node, reference),
-            "ports" => {
-                if !templates || readable(node) {
-                    ports(node, report);
-                }
+            "ports" if (!templates || readable(node)) => {
+                ports(node, report);
             }
             "volumes" => volumes(node, report),
             _ => {}

@@ -26,7 +26,7 @@ pub use pty::Terminal;
 pub use session::Session;
 
 /// After so long something that should happen is taken not to.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at something that is waited for.
 pub const POLL: Duration = Duration::from_millis(20);
 

@@ -145,7 +145,7 @@ pub fn readlink(dir: i32, path: &[u8]) -> Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// Whether the process may execute a path (X_OK, with its real ids, as Go's `LookPath` asks).
+/// Whether the process may execute a path (`X_OK`, with its real ids, as Go's `LookPath` asks).
 pub fn may_execute(path: &[u8]) -> Result<()> {
     let path = cstr(path)?;
     // SAFETY: the path ends with a NUL.

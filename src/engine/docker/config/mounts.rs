@@ -1,5 +1,5 @@
 //! Mounts. A bind whose folder may be made on the host is written in the old form (`source:target:options`), which is
-//! the one that makes it on every engine and the only one with SELinux labels; all others are written in full.
+//! the one that makes it on every engine and the only one with `SELinux` labels; all others are written in full.
 
 use bollard::models::{
     Mount as ApiMount, MountBindOptions, MountImageOptions, MountTmpfsOptions, MountType as ApiType, MountVolumeOptions,
