@@ -49,7 +49,7 @@ impl Paths {
             .or_else(|| folder("XDG_CACHE_HOME").map(|path| path.join("hob")))
             .or_else(|| folder("HOME").map(|path| path.join(".cache/hob")))
             // Also looks into the user database, for a process without HOME.
-            .or_else(|| etcetera::home_dir().ok().map(|path| path.join(".cache/hob")))
+            .or_else(|| std::env::home_dir().map(|path| path.join(".cache/hob")))
             .ok_or(PathsError::NoHome)?;
         let runtime = folder("HOB_RUNTIME_DIR")
             // It may be left over from another user after `sudo`, or be gone in a container.

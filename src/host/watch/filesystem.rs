@@ -10,9 +10,8 @@ use std::path::Path;
 #[cfg(target_os = "linux")]
 pub(super) fn without_events(path: &Path) -> Option<&'static str> {
     let kind = nix::sys::statfs::statfs(path).ok()?.filesystem_type().0;
-    #[allow(clippy::cast_sign_loss, reason = "magic numbers are 32 bits wide; some C libraries sign-extend them")]
-    let magic = kind as u64 & 0xffff_ffff;
-    name_of(magic)
+    // Magic numbers are 32 bits wide; some C libraries sign-extend them.
+    name_of(kind.cast_unsigned() & 0xffff_ffff)
 }
 
 /// Elsewhere file systems are not told apart.

@@ -40,7 +40,7 @@ pub(super) fn start(mode: RecursiveMode) -> io::Result<(Box<dyn Register>, Readi
     let handler = post.clone();
     let watcher = notify::recommended_watcher(move |news: notify::Result<Event>| match news {
         Ok(event) if event.need_rescan() => handler.lose(),
-        Ok(event) if matters(&event.kind) => handler.send(Some(event)),
+        Ok(event) if matters(event.kind) => handler.send(Some(event)),
         Ok(_) => {}
         Err(_) => handler.lose(),
     });
@@ -54,10 +54,10 @@ pub(super) fn start(mode: RecursiveMode) -> io::Result<(Box<dyn Register>, Readi
 }
 
 /// Opening and reading a file is no change of it.
-fn matters(kind: &EventKind) -> bool {
-    !matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write))
+fn matters(kind: EventKind) -> bool {
+    !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
         // Both halves of a rename are told by themselves as well.
-        && *kind != EventKind::Modify(ModifyKind::Name(RenameMode::Both))
+        && kind != EventKind::Modify(ModifyKind::Name(RenameMode::Both))
 }
 
 /// What the registering and the reading side share.
@@ -97,7 +97,6 @@ struct Post {
 }
 
 impl Post {
-    #[allow(clippy::disallowed_methods, reason = "the moment at which the system spoke")]
     fn send(&self, event: Option<Event>) {
         let event_is_lost = event.is_some();
         if self.sender.try_send((Instant::now(), event)).is_err() && event_is_lost {

@@ -35,11 +35,11 @@ pub(super) struct Line {
 pub(in crate::ui) struct Bars {
     canvas: Canvas,
     multi: MultiProgress,
-    bars: Vec<ProgressBar>,
+    drawn: Vec<ProgressBar>,
     /// With and without a spinner.
     styles: [ProgressStyle; 2],
     /// The same with a bar.
-    bar_styles: [ProgressStyle; 2],
+    with_bar: [ProgressStyle; 2],
     shown: Vec<Line>,
     frame: u128,
     /// The picture that spinners show, of how many.
@@ -70,9 +70,9 @@ impl Bars {
         };
         Self {
             multi: MultiProgress::with_draw_target(canvas.target()),
-            bars: Vec::new(),
+            drawn: Vec::new(),
             styles: ["{spinner} {prefix}{msg}", "{prefix}{msg}"].map(style),
-            bar_styles: ["{spinner} {prefix}{bar:20} {msg}", "{prefix}{bar:20} {msg}"].map(style),
+            with_bar: ["{spinner} {prefix}{bar:20} {msg}", "{prefix}{bar:20} {msg}"].map(style),
             shown: Vec::new(),
             frame: 0,
             step: 0,
@@ -96,20 +96,20 @@ impl Bars {
     /// each new frame.
     pub(super) fn draw(&mut self, lines: Vec<Line>, frame: u128) -> (String, String) {
         self.narrowed();
-        while self.bars.len() > lines.len() {
-            if let Some(bar) = self.bars.pop() {
+        while self.drawn.len() > lines.len() {
+            if let Some(bar) = self.drawn.pop() {
                 self.multi.remove(&bar);
             }
         }
-        while self.bars.len() < lines.len() {
+        while self.drawn.len() < lines.len() {
             let bar = self.multi.add(ProgressBar::no_length());
             // All spinners show the same.
             (0..self.step).for_each(|_| bar.tick());
-            self.bars.push(bar);
+            self.drawn.push(bar);
         }
         let tick = frame != self.frame;
-        for (bar, line) in self.bars.iter().zip(&lines) {
-            let styles = if line.progress.is_some() { &self.bar_styles } else { &self.styles };
+        for (bar, line) in self.drawn.iter().zip(&lines) {
+            let styles = if line.progress.is_some() { &self.with_bar } else { &self.styles };
             bar.set_style(styles[usize::from(!line.spinner)].clone());
             if let Some((done, all)) = line.progress {
                 bar.set_length(all);
@@ -142,7 +142,7 @@ impl Bars {
             return;
         }
         let rows = (self.shown.len() - 1) * self.columns.div_ceil(columns);
-        let _ = self.canvas.move_cursor_up(rows);
+        self.canvas.step(rows, 'A');
         self.canvas.push("\r\u{1b}[J");
         self.multi.set_draw_target(self.canvas.target());
     }
@@ -170,11 +170,10 @@ impl Canvas {
     }
 
     /// Moves the cursor, `direction` being a letter of ECMA-48. Zero would be read as one.
-    fn step(&self, count: usize, direction: char) -> io::Result<()> {
+    fn step(&self, count: usize, direction: char) {
         if count > 0 {
             self.push(&format!("\u{1b}[{count}{direction}"));
         }
-        Ok(())
     }
 }
 
@@ -192,16 +191,20 @@ impl TermLike for Canvas {
         u16::try_from((self.size)().0).unwrap_or(u16::MAX)
     }
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.step(n, 'A')
+        self.step(n, 'A');
+        Ok(())
     }
     fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.step(n, 'B')
+        self.step(n, 'B');
+        Ok(())
     }
     fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        self.step(n, 'C')
+        self.step(n, 'C');
+        Ok(())
     }
     fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        self.step(n, 'D')
+        self.step(n, 'D');
+        Ok(())
     }
     fn write_line(&self, s: &str) -> io::Result<()> {
         self.push(s);
@@ -232,7 +235,7 @@ mod tests {
     }
 
     fn plain(count: usize, columns: usize) -> String {
-        (0..count).map(|number| format!("{:columns$}", format!("line {number}"))).collect()
+        lines(count).iter().map(|line| format!("{:columns$}", line.text)).collect::<Vec<_>>().concat()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The backend of other systems, on this one: the same as what is told by the system's own, folder by folder; and as
 //! much of it for whole trees as `notify` can do here, where watching a tree is its own doing and not the system's.
+#![allow(clippy::duplicate_mod, reason = "the same tests, for another `Scene`")]
 
 use notify::RecursiveMode;
 
