@@ -1,6 +1,6 @@
 //! hob on a terminal, and what may not get to one.
 
-use crate::lab::{idle, lab, until};
+use crate::lab::{POLL, idle, lab, until};
 
 #[test]
 fn exec_gives_the_command_a_terminal() {
@@ -8,9 +8,14 @@ fn exec_gives_the_command_a_terminal() {
     lab.manifest(&format!("services:\n{}", idle("a")));
     lab.ok(&["up", "-d"]);
     let mut terminal = lab.terminal(&["exec", "a", "sh"]);
-    terminal.types("tty; stty size; echo $((40 + 2))\n");
+    terminal.types("tty; echo $((40 + 2))\n");
     terminal.shows("/dev/pts/");
-    terminal.shows("40 120");
+    // An engine is told the size once the command runs, so that the first look may be too early.
+    until(|| {
+        terminal.types("stty size\n");
+        std::thread::sleep(POLL);
+        if terminal.text().contains("40 120") { Ok(()) } else { Err(terminal.text()) }
+    });
     terminal.shows("42");
     // Ctrl-C is the program's, not hob's.
     terminal.types("sleep 7777\n");

@@ -26,6 +26,9 @@ pub struct Tracked {
     since: Instant,
     /// When its state was last heard of.
     changed: Instant,
+    /// An event said last whether it runs. Engine 20.10 tells of a death before its list of containers knows of it,
+    /// so that no observation, however new, may contradict an event.
+    heard: bool,
 }
 
 /// The containers of the session's services, by id.
@@ -78,8 +81,8 @@ impl Containers {
         self.died.clear();
     }
 
-    /// Takes over what was observed of the services in scope. The engine was asked at `taken`; what an event told
-    /// since then is newer, or will be corrected by an event that is still to come.
+    /// Takes over what was observed of the services in scope, the engine having been asked at `taken`. What an event
+    /// told holds, or will be corrected by an event that is still to come.
     pub fn observe(&mut self, observed: &Observed, taken: Instant, scope: &[ServiceName]) {
         let mut before = std::mem::take(&mut self.all);
         for container in &observed.containers {
@@ -98,9 +101,11 @@ impl Containers {
                 },
                 since: known.as_ref().map_or(taken, |known| known.since),
                 changed: taken,
+                heard: false,
             };
-            if let Some(newer) = known.filter(|known| known.changed > taken) {
+            if let Some(newer) = known.filter(|known| known.heard || known.changed > taken) {
                 (tracked.running, tracked.exit, tracked.changed) = (newer.running, newer.exit, newer.changed);
+                tracked.heard = newer.heard;
             }
             self.all.insert(container.id.clone(), tracked);
         }
@@ -169,16 +174,17 @@ impl Session {
             exit: None,
             since: now(),
             changed: now(),
+            heard: false,
         });
         tracked.changed = now();
         let state = match &event.action {
             Action::Start => {
-                tracked.running = true;
+                (tracked.running, tracked.heard) = (true, true);
                 self.containers.any_started = true;
                 "running".to_owned()
             }
             Action::Die(code) => {
-                tracked.running = false;
+                (tracked.running, tracked.heard) = (false, true);
                 tracked.exit = Some(*code);
                 format!("exited ({code})")
             }
