@@ -1,9 +1,10 @@
 //! `hob config`: the manifest in canonical form, and what is in it.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use super::args::{ConfigArgs, ConfigFormat, ConfigList};
-use super::context::Context;
+use super::context::{Context, suggestion};
 use super::exit::{Exit, Failure};
 use super::sources::{exit_of, message};
 use crate::event::Event;
@@ -61,7 +62,7 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     let text = match args.list() {
-        Some(list) => listed(context, &project, &list)?,
+        Some(list) => listed(&project, &loaded.environment, &loaded.profiles, &list)?,
         None if args.format == ConfigFormat::Json => {
             serde_json::to_string_pretty(&manifest::json(&project)).unwrap_or_default()
         }
@@ -93,29 +94,21 @@ fn as_text(model: &serde_json::Value, format: ConfigFormat) -> anyhow::Result<St
     })
 }
 
-fn listed(context: &Context, project: &Project, list: &ConfigList) -> Result<String, Failure> {
+fn listed(
+    project: &Project,
+    environment: &BTreeMap<String, String>,
+    profiles: &[String],
+    list: &ConfigList,
+) -> Result<String, Failure> {
     let mut lines: Vec<String> = match list {
         ConfigList::Services => project.services.keys().map(ToString::to_string).collect(),
         ConfigList::Images => project.services.values().map(|service| project.image_name(service)).collect(),
         ConfigList::Volumes => project.volumes.keys().cloned().collect(),
         ConfigList::Networks => project.networks.keys().cloned().collect(),
         ConfigList::Models => project.models.keys().cloned().collect(),
-        ConfigList::Profiles => {
-            let all = project.services.values().chain(project.disabled.values());
-            let mut profiles: Vec<String> = all.flat_map(|service| service.profiles.iter().cloned()).collect();
-            profiles.sort();
-            profiles.dedup();
-            profiles
-        }
-        ConfigList::Environment => context.environment.iter().map(|(name, value)| format!("{name}={value}")).collect(),
-        ConfigList::Hash(which) => {
-            let all: Vec<&ServiceName> = project.services.keys().collect();
-            let wanted: Vec<&ServiceName> = match which.as_str() {
-                "*" => all,
-                names => all.into_iter().filter(|name| names.split(',').any(|n| n == name.as_str())).collect(),
-            };
-            wanted.into_iter().filter_map(|name| project.services.get(name)).map(|s| hash(project, s)).collect()
-        }
+        ConfigList::Profiles => profiles.to_vec(),
+        ConfigList::Environment => environment.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        ConfigList::Hash(which) => hashes(project, which)?,
         // Answered from the load itself.
         ConfigList::Explain(_) => Vec::new(),
     };
@@ -126,10 +119,29 @@ fn listed(context: &Context, project: &Project, list: &ConfigList) -> Result<Str
     Ok(lines.join("\n"))
 }
 
-fn hash(project: &Project, service: &crate::model::Service) -> String {
-    let wanted = Wanted::default();
-    let spec = container_spec(project, service, 1, &wanted, &indexmap::IndexMap::new());
-    format!("{} {}", service.name, Labels::of(service, &spec, &[], "").hash())
+/// Name and digest of each service, by name. The form is Compose's; the digest is hob's own, by which `up` knows a
+/// container that is outdated.
+fn hashes(project: &Project, which: &str) -> Result<Vec<String>, Failure> {
+    let mut names: Vec<&str> = match which {
+        "*" => project.services.keys().map(ServiceName::as_str).collect(),
+        names => names.split(',').collect(),
+    };
+    names.sort_unstable();
+    let services = names.into_iter().map(|name| match project.services.get(name) {
+        Some(service) => Ok(service),
+        None => {
+            let known: Vec<&str> = project.services.keys().map(ServiceName::as_str).collect();
+            let failure = Failure::new(Exit::Manifest, format!("no such service: {name}"));
+            Err(failure.hint(suggestion(name, &known)))
+        }
+    });
+    services
+        .map(|service| {
+            let service = service?;
+            let spec = container_spec(project, service, 1, &Wanted::default(), &indexmap::IndexMap::new());
+            Ok(format!("{} {}", service.name, Labels::of(service, &spec, &[], "").hash()))
+        })
+        .collect()
 }
 
 /// Where a value came from, what it overrode, and where its variables came from.

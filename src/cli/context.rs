@@ -69,11 +69,18 @@ impl Context {
             profiles: self.global.profiles.clone(),
             env_files: self.global.env_files.iter().map(absolute).collect(),
             project_directory: self.global.project_directory.as_ref().map(absolute),
-            environment: self.environment.clone(),
+            environment: self.variables_of_manifest(),
             targets: targets.to_vec(),
             no_interpolate: false,
             explain: None,
         }
+    }
+
+    /// The shell's environment, and `PWD` where there is none, as Compose has it.
+    fn variables_of_manifest(&self) -> BTreeMap<String, String> {
+        let mut environment = self.environment.clone();
+        environment.entry("PWD".to_owned()).or_insert_with(|| self.working_dir.display().to_string());
+        environment
     }
 
     /// Loads the project, says its warnings, and checks that the services named are there.

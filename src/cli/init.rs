@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "writing files is what it is for")]
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -16,13 +17,16 @@ use crate::scaffold::{self, NewFile, Proposal};
 use super::args::InitArgs;
 use super::exit::{Exit, Failure};
 
+/// The schema's file of `--schema`.
+const SCHEMA: &str = "devenv.schema.json";
+
 /// Writes a manifest that fits the folder, or a template.
 pub fn run(args: &InitArgs, folder: &Path, tree: &dyn FileTree, sink: &dyn Sink) -> anyhow::Result<Exit> {
     let proposal = match &args.template {
         Some(name) => Proposal::Writes { files: from_template(name)?, found: Vec::new() },
         None => scaffold::propose(tree, folder, args.force),
     };
-    let (files, found) = match proposal {
+    let (mut files, found) = match proposal {
         Proposal::Reads(manifest) => {
             let text =
                 format!("{} is there, and hob reads it as it is: nothing to write\nnext: hob up", manifest.display());
@@ -31,6 +35,9 @@ pub fn run(args: &InitArgs, folder: &Path, tree: &dyn FileTree, sink: &dyn Sink)
         }
         Proposal::Writes { files, found } => (files, found),
     };
+    if args.schema {
+        with_schema(&mut files)?;
+    }
     if !args.force {
         refuse_to_overwrite(folder, &files)?;
     }
@@ -47,6 +54,20 @@ fn from_template(name: &str) -> anyhow::Result<Vec<NewFile>> {
         Failure::new(Exit::Usage, format!("there is no template `{name}`")).hint(format!("there is: {known}"))
     };
     Ok(scaffold::template(name).ok_or_else(unknown)?)
+}
+
+/// The schema beside the manifest, and the line by which editors find it.
+fn with_schema(files: &mut Vec<NewFile>) -> anyhow::Result<()> {
+    let manifests = files.iter_mut().filter(|file| file.path == Path::new("devenv.yaml"));
+    for manifest in manifests {
+        let mut content = format!("# yaml-language-server: $schema={SCHEMA}\n").into_bytes();
+        content.extend_from_slice(&manifest.content);
+        manifest.content = Cow::Owned(content);
+    }
+    let mut content = serde_json::to_vec_pretty(&crate::manifest::json_schema())?;
+    content.push(b'\n');
+    files.push(NewFile { path: SCHEMA.into(), content: Cow::Owned(content), executable: false });
+    Ok(())
 }
 
 fn summary(files: &[NewFile], found: &[String]) -> String {
@@ -155,7 +176,7 @@ mod tests {
 
     fn init(folder: &Path, template: Option<&str>, force: bool) -> anyhow::Result<String> {
         let said = Said::default();
-        let args = InitArgs { template: template.map(str::to_owned), force };
+        let args = InitArgs { template: template.map(str::to_owned), force, schema: false };
         run(&args, folder, &Disk, &said)?;
         Ok(said.0.into_inner().unwrap())
     }
@@ -183,6 +204,17 @@ mod tests {
     fn walk(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path.display().to_string()] }).collect()
+    }
+
+    #[test]
+    fn the_schema_is_written_where_the_manifest_says_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = InitArgs { template: Some("shop".to_owned()), schema: true, ..InitArgs::default() };
+        run(&args, folder.path(), &Disk, &Said::default()).unwrap();
+        let manifest = fs::read_to_string(folder.path().join("devenv.yaml")).unwrap();
+        let name = manifest.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=").unwrap();
+        let schema: serde_json::Value = serde_json::from_slice(&fs::read(folder.path().join(name)).unwrap()).unwrap();
+        assert_eq!(schema, crate::manifest::json_schema());
     }
 
     #[test]

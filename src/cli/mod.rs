@@ -79,18 +79,51 @@ fn start(cli: Cli, sink: &Arc<dyn Sink>) -> anyhow::Result<Exit> {
         std::env::set_current_dir(folder).with_context(|| format!("cannot change to {}", folder.display()))?;
     }
     let context = Context::new(cli.global, Arc::clone(sink))?;
+    // What speaks to no engine needs no runtime and its threads.
+    let command = match offline(&context, cli.command)? {
+        Done::Yes(exit) => return Ok(exit),
+        Done::No(command) => command,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    let exit = runtime.block_on(command(&context, cli.command));
+    let exit = runtime.block_on(online(&context, command));
     // A read of standard input that goes on must not hold the exit back.
     runtime.shutdown_background();
     exit
 }
 
-async fn command(context: &Context, command: Command) -> anyhow::Result<Exit> {
+/// Whether a command was carried out.
+enum Done {
+    Yes(Exit),
+    No(Command),
+}
+
+/// Commands that only read files and print.
+fn offline(context: &Context, command: Command) -> anyhow::Result<Done> {
+    Ok(Done::Yes(match command {
+        Command::Config(args) => config::run(context, &args)?,
+        Command::Init(args) => init::run(&args, &context.working_dir, &*context.tree, &*context.sink)?,
+        Command::Schema(_) => {
+            let text = serde_json::to_string_pretty(&crate::manifest::json_schema())?;
+            context.sink.emit(Event::Output { text });
+            Exit::Ok
+        }
+        Command::Completions(args) => {
+            completions::run(&args, &*context.sink);
+            Exit::Ok
+        }
+        Command::Version(args) => {
+            version::run(&args, &*context.sink);
+            Exit::Ok
+        }
+        command => return Ok(Done::No(command)),
+    }))
+}
+
+async fn online(context: &Context, command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Up(args) => up::up(context, &args).await,
         Command::Watch(args) => up::watch(context, &args).await,
@@ -106,23 +139,12 @@ async fn command(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(context, &args).await,
         Command::Build(args) => build::build(context, &args).await,
         Command::Pull(args) => build::pull(context, &args).await,
-        Command::Config(args) => config::run(context, &args),
         Command::Why(args) => why::why(context, &args).await,
         Command::Explain(args) => why::explain(context, &args).await,
         Command::Doctor(args) => doctor::run(context, &args).await,
         Command::Prune(args) => prune::run(context, &args).await,
-        Command::Init(args) => init::run(&args, &context.working_dir, &*context.tree, &*context.sink),
-        Command::Schema(_) => {
-            let text = serde_json::to_string_pretty(&crate::manifest::json_schema())?;
-            context.sink.emit(Event::Output { text });
-            Ok(Exit::Ok)
-        }
-        Command::Completions(args) => {
-            completions::run(&args, &*context.sink);
-            Ok(Exit::Ok)
-        }
-        Command::Version(args) => {
-            version::run(&args, &*context.sink);
+        // Carried out already.
+        Command::Config(_) | Command::Init(_) | Command::Schema(_) | Command::Completions(_) | Command::Version(_) => {
             Ok(Exit::Ok)
         }
     }

@@ -256,8 +256,9 @@ fn build_secrets(
     let mut secrets = Vec::new();
     for used in service.build.iter().flat_map(|build| &build.secrets) {
         let Some(key) = &used.source else { continue };
-        let content = secret(tree, &project.secrets, key, environment)
-            .map_err(|text| Message::new(text).service(&service.name).at(project.locate(&format!("secrets.{key}"))))?;
+        let content = secret(tree, &project.secrets, key, environment).map_err(|text| {
+            Message::new(text).service(&service.name).at(project.locate(&format!("secrets.{key}")).as_ref())
+        })?;
         if let Some(content) = content {
             secrets.push(BuildSecret { id: used.target.clone().unwrap_or_else(|| key.clone()), content });
         }
@@ -463,14 +464,18 @@ impl Measuring<'_> {
             if source.external {
                 let text = format!("{kind}.{key} is `external`, which only a swarm has");
                 let hint = "give it a `file`, an `environment` variable or its `content`";
-                errors.push(Message::new(text).service(&service.name).at(place()).hint(hint));
+                errors.push(Message::new(text).service(&service.name).at(place().as_ref()).hint(hint));
                 continue;
             }
             if let Some(file) = &source.file {
                 if self.sources.tree.entry(Path::new(file)).is_err() {
                     let text = format!("{file}, the file of {kind}.{key}, does not exist");
-                    errors
-                        .push(Message::new(text).service(&service.name).at(place()).hint("make it, or mend the path"));
+                    errors.push(
+                        Message::new(text)
+                            .service(&service.name)
+                            .at(place().as_ref())
+                            .hint("make it, or mend the path"),
+                    );
                 }
                 continue;
             }
@@ -489,7 +494,7 @@ impl Measuring<'_> {
                 Ok(None) => {}
                 Err(text) => {
                     let hint = "set it in the shell or in `.env`";
-                    errors.push(Message::new(text).service(&service.name).at(place()).hint(hint));
+                    errors.push(Message::new(text).service(&service.name).at(place().as_ref()).hint(hint));
                 }
             }
         }
@@ -508,7 +513,7 @@ impl Measuring<'_> {
             _ => "build",
         };
         let place = self.project.locate(&format!("services.{}.{path}", service.name));
-        let mut message = Message::new(error.to_string()).service(&service.name).at(place);
+        let mut message = Message::new(error.to_string()).service(&service.name).at(place.as_ref());
         message.hints.extend(error.hint());
         self.errors.push(message);
     }

@@ -60,7 +60,7 @@ impl Executor {
         if let Err(error) = built {
             let mut failure = Failure::of_engine(Some(&first), error);
             let place = project.locate(&format!("services.{first}.build"));
-            failure.message.location = failure.message.location.or_else(|| place.cloned());
+            failure.message.location = failure.message.location.or(place);
             return Err(failure);
         }
         if !names.is_empty() && self.has_changed(project, &first, image).await {

@@ -117,7 +117,7 @@ pub fn plan_failures(project: &Project, errors: Vec<PlanError>) -> Vec<Failure> 
         .into_iter()
         .map(|error| {
             let message = Message { service: error.service, ..Message::new(error.text) };
-            let message = message.at(project.locate(&error.path)).hint(error.hint);
+            let message = message.at(project.locate(&error.path).as_ref()).hint(error.hint);
             Failure { cause: Cause::Manifest, message }
         })
         .collect()

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
@@ -22,7 +22,8 @@ const FEW: usize = 32;
 /// so does dropping the tree.
 #[derive(Debug)]
 pub struct DiskTree {
-    cache: RwLock<DigestCache>,
+    /// Read at the first digest: many commands ask for none.
+    cache: OnceLock<RwLock<DigestCache>>,
     file: Option<PathBuf>,
 }
 
@@ -44,16 +45,19 @@ enum Found {
 impl DiskTree {
     /// Opens the disk; `cache` is the file of remembered digests.
     pub fn new(cache: Option<PathBuf>) -> Self {
-        let kept = cache.as_deref().map(DigestCache::load).unwrap_or_default();
-        Self { cache: RwLock::new(kept), file: cache }
+        Self { cache: OnceLock::new(), file: cache }
     }
 
     /// Writes the remembered digests down.
     pub fn save(&self) -> io::Result<()> {
-        match &self.file {
-            Some(file) => self.cache.write().unwrap_or_else(PoisonError::into_inner).save(file),
-            None => Ok(()),
+        match (&self.file, self.cache.get()) {
+            (Some(file), Some(cache)) => cache.write().unwrap_or_else(PoisonError::into_inner).save(file),
+            _ => Ok(()),
         }
+    }
+
+    fn cache(&self) -> &RwLock<DigestCache> {
+        self.cache.get_or_init(|| RwLock::new(self.file.as_deref().map(DigestCache::load).unwrap_or_default()))
     }
 
     fn find(cache: &DigestCache, path: &Path) -> io::Result<Found> {
@@ -115,10 +119,10 @@ impl FileTree for DiskTree {
     }
 
     fn digest(&self, path: &Path) -> io::Result<Digest> {
-        let found = Self::find(&self.cache.read().unwrap_or_else(PoisonError::into_inner), path)?;
+        let found = Self::find(&self.cache().read().unwrap_or_else(PoisonError::into_inner), path)?;
         Ok(match found {
             Found::Kept(digest, None) => digest,
-            found => Self::note(&mut self.cache.write().unwrap_or_else(PoisonError::into_inner), found),
+            found => Self::note(&mut self.cache().write().unwrap_or_else(PoisonError::into_inner), found),
         })
     }
 
@@ -128,7 +132,7 @@ impl FileTree for DiskTree {
         let mut found: Vec<Option<io::Result<Found>>> = Vec::new();
         found.resize_with(paths.len(), || None);
         {
-            let cache = &*self.cache.read().unwrap_or_else(PoisonError::into_inner);
+            let cache = &*self.cache().read().unwrap_or_else(PoisonError::into_inner);
             let work = || {
                 let mut done = Vec::new();
                 loop {
@@ -149,7 +153,7 @@ impl FileTree for DiskTree {
                 }
             });
         }
-        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.cache().write().unwrap_or_else(PoisonError::into_inner);
         found
             .into_iter()
             .map(|result| match result {

@@ -1,6 +1,7 @@
 //! Holds a merged manifest against the table: unknown keys, wrong types, missing keys, equal items.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use super::diagnostic::{Code, closest};
 use super::language::{Check, Entries, HOB_KEYS, Object, Scalar, Shape, Types};
@@ -11,14 +12,39 @@ use crate::model::{ByteSize, Interval};
 /// Checks a document that is merged but still in short forms. `templates` says that variables were not put in, so that
 /// a text with a dollar sign may become anything.
 pub fn check(node: &Node, object: &'static Object, templates: bool, report: &mut Report) {
-    Checker { report, templates }.object(node, object, "");
+    Checker { report, templates }.object(node, object, Path::Top(""));
 }
 
 /// Whether a value has a shape; says nothing where it does not.
 pub fn fits(node: &Node, shape: &Shape) -> bool {
     let mut report = Report::default();
-    Checker { report: &mut report, templates: false }.shape(node, shape, "");
+    Checker { report: &mut report, templates: false }.shape(node, shape, Path::Top(""));
     report.errors() == 0
+}
+
+/// Where the check is. It becomes text only if there is something to say.
+#[derive(Clone, Copy)]
+enum Path<'a> {
+    Top(&'a str),
+    Key(&'a Self, &'a str),
+    Index(&'a Self, usize),
+}
+
+impl Path<'_> {
+    fn is_empty(self) -> bool {
+        matches!(self, Self::Top(""))
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top(text) => f.write_str(text),
+            Self::Key(parent, key) if parent.is_empty() => f.write_str(key),
+            Self::Key(parent, key) => write!(f, "{parent}.{key}"),
+            Self::Index(parent, index) => write!(f, "{parent}.{index}"),
+        }
+    }
 }
 
 struct Checker<'a> {
@@ -27,7 +53,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn shape(&mut self, node: &Node, shape: &Shape, path: &str) {
+    fn shape(&mut self, node: &Node, shape: &Shape, path: Path<'_>) {
         match shape {
             Shape::Any => {}
             Shape::Scalar(scalar) => self.scalar(node, scalar, shape, path),
@@ -41,8 +67,8 @@ impl Checker<'_> {
         }
     }
 
-    fn mismatch(&mut self, node: &Node, shape: &Shape, path: &str) {
-        let name = if path.is_empty() { "the manifest" } else { path };
+    fn mismatch(&mut self, node: &Node, shape: &Shape, path: Path<'_>) {
+        let name = if path.is_empty() { Path::Top("the manifest") } else { path };
         let found = match &node.value {
             Value::Str(text) if text.chars().count() < 40 => format!("the string {text:?}"),
             Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Date(_) => {
@@ -70,7 +96,7 @@ impl Checker<'_> {
         if text.trim().is_empty() { node.to_text().unwrap_or_default() } else { text }
     }
 
-    fn scalar(&mut self, node: &Node, scalar: &Scalar, shape: &Shape, path: &str) {
+    fn scalar(&mut self, node: &Node, scalar: &Scalar, shape: &Shape, path: Path<'_>) {
         if !accepts(shape, node) {
             self.mismatch(node, shape, path);
             return;
@@ -127,32 +153,34 @@ impl Checker<'_> {
         }
     }
 
-    fn object(&mut self, node: &Node, object: &'static Object, path: &str) {
+    fn object(&mut self, node: &Node, object: &'static Object, path: Path<'_>) {
         let Some(map) = node.as_map() else {
             self.mismatch(node, &Shape::Object(object), path);
             return;
         };
         for (name, child) in map {
-            let child_path = join(path, name);
+            let child_path = Path::Key(&path, name);
             if let Some(key) = object.key(name) {
-                self.shape(child, key.shape, &child_path);
+                self.shape(child, key.shape, child_path);
             } else if object.extensions && name.starts_with("x-") {
-                self.extension(child, name, object, &child_path);
+                self.extension(child, name, object, child_path);
             } else {
                 self.unknown(child, name, object, path);
             }
         }
         for name in object.required {
             if !map.contains_key(*name) {
-                let message =
-                    format!("{}: the key `{name}` is missing", if path.is_empty() { object.title } else { path });
+                let message = format!(
+                    "{}: the key `{name}` is missing",
+                    if path.is_empty() { Path::Top(object.title) } else { path }
+                );
                 self.report.error(Code::Missing, node.key_or_span(), message);
             }
         }
     }
 
     /// `x-reload` and its like are hob's if they have the right shape, and anybody's otherwise.
-    fn extension(&mut self, node: &Node, name: &str, object: &'static Object, path: &str) {
+    fn extension(&mut self, node: &Node, name: &str, object: &'static Object, path: Path<'_>) {
         let Some(key) =
             name.strip_prefix("x-").filter(|name| HOB_KEYS.contains(name)).and_then(|name| object.key(name))
         else {
@@ -164,7 +192,7 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown(&mut self, node: &Node, name: &str, object: &'static Object, path: &str) {
+    fn unknown(&mut self, node: &Node, name: &str, object: &'static Object, path: Path<'_>) {
         let owner = if path.is_empty() { String::new() } else { format!(" in {path}") };
         let message = format!("unknown key `{name}`{owner}: {} has no such key", object.title);
         let known = object.keys.iter().map(|key| key.name);
@@ -178,7 +206,7 @@ impl Checker<'_> {
         self.report.error_help(Code::UnknownKey, node.key_or_span(), message, help);
     }
 
-    fn map(&mut self, node: &Node, entries: &'static Entries, shape: &Shape, path: &str) {
+    fn map(&mut self, node: &Node, entries: &'static Entries, shape: &Shape, path: Path<'_>) {
         let Some(map) = node.as_map() else {
             self.mismatch(node, shape, path);
             return;
@@ -190,24 +218,24 @@ impl Checker<'_> {
                 self.report.error_help(Code::Value, child.key_or_span(), message, help);
                 continue;
             }
-            self.shape(child, &entries.shape, &join(path, name));
+            self.shape(child, &entries.shape, Path::Key(&path, name));
         }
     }
 
-    fn list(&mut self, node: &Node, items: &Shape, unique: bool, shape: &Shape, path: &str) {
+    fn list(&mut self, node: &Node, items: &Shape, unique: bool, shape: &Shape, path: Path<'_>) {
         let Some(list) = node.as_list() else {
             self.mismatch(node, shape, path);
             return;
         };
         for (index, item) in list.iter().enumerate() {
-            self.shape(item, items, &join(path, &index.to_string()));
+            self.shape(item, items, Path::Index(&path, index));
         }
-        if unique {
+        if unique && list.len() > 1 {
             self.unique(list, path);
         }
     }
 
-    fn unique(&mut self, list: &[Node], path: &str) {
+    fn unique(&mut self, list: &[Node], path: Path<'_>) {
         let mut seen: HashMap<String, &Node> = HashMap::with_capacity(list.len());
         let mut maps: Vec<(&Map, &Node)> = Vec::new();
         for item in list {
@@ -249,10 +277,6 @@ fn accepts(shape: &Shape, node: &Node) -> bool {
             Value::Date(_) | Value::List(_) | Value::Map(_) => false,
         },
     }
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// Whether a name is made of the characters that names may have.
@@ -331,6 +355,6 @@ fn collect(shape: &Shape, parts: &mut Vec<String>) {
 /// Checks one entry of `include`, which is used before the whole manifest is checked.
 pub fn check_include(node: &Node, report: &mut Report) {
     if let Some(items) = super::language::MANIFEST.key("include").and_then(|key| key.shape.items()) {
-        Checker { report, templates: false }.shape(node, items, "include");
+        Checker { report, templates: false }.shape(node, items, Path::Top("include"));
     }
 }

@@ -4,17 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::Code;
+use super::project::On;
 use super::references;
 use super::report::Report;
 use super::yaml::{Map, Node, Span, Value};
 use crate::model::ByteSize;
 
 /// Everything, for a manifest that is complete.
-pub fn check(manifest: &Map, on: &[String], report: &mut Report) {
+pub fn check(manifest: &Map, on: &On, report: &mut Report) {
     references::check(manifest, on, report);
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return };
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
-    for name in on {
+    for name in on.iter() {
         let Some(service) = services.get(name) else { continue };
         Service { name, node: service, report }.check();
         if let Some(node) = service.get("container_name")
@@ -261,9 +262,9 @@ fn resources(manifest: &Map, report: &mut Report) {
     }
 }
 
-fn cycles(services: &Map, on: &[String], report: &mut Report) {
+fn cycles(services: &Map, on: &On, report: &mut Report) {
     let mut done: BTreeSet<&str> = BTreeSet::new();
-    for start in on {
+    for start in on.iter() {
         let mut path: Vec<&str> = Vec::new();
         let mut stack: Vec<(&str, bool)> = vec![(start, false)];
         while let Some((name, leaving)) = stack.pop() {
@@ -289,7 +290,7 @@ fn cycles(services: &Map, on: &[String], report: &mut Report) {
             stack.push((name, true));
             let depends_on = services.get(name).and_then(|node| node.get("depends_on")).and_then(Node::as_map);
             for needed in depends_on.into_iter().flat_map(|map| map.keys()) {
-                if on.iter().any(|on| on == needed) {
+                if on.contains(needed.as_str()) {
                     stack.push((needed, false));
                 }
             }

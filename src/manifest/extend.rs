@@ -153,7 +153,7 @@ fn from_file(
     loader: &mut Loader<'_>,
 ) -> Option<Node> {
     let documents = loader.documents(path, span)?;
-    let mut merged = Node::new(Value::Map(Map::new()), Span::default());
+    let mut merged = Node::new(Value::Map(Map::default()), Span::default());
     for document in documents.iter() {
         let mut document = document.clone();
         if document.as_map().is_none() {

@@ -113,9 +113,9 @@ fn import(included: Map, into: &mut Map, loader: &mut Loader<'_>) {
         }
         let span = node.span;
         let Value::Map(resources) = node.value else { continue };
-        let target = into.entry(section.clone()).or_insert_with(|| Node::new(Value::Map(Map::new()), span));
+        let target = into.entry(section.clone()).or_insert_with(|| Node::new(Value::Map(Map::default()), span));
         if target.is_null() {
-            target.value = Value::Map(Map::new());
+            target.value = Value::Map(Map::default());
         }
         let Some(target) = target.as_map_mut() else { continue };
         for (name, resource) in resources {

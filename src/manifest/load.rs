@@ -13,7 +13,7 @@ use super::language::MANIFEST;
 use super::paths::Base;
 use super::report::Report;
 use super::values::Values;
-use super::yaml::{Map, Node, Span, Value};
+use super::yaml::{FileId, Map, Node, Span, Value};
 use super::{LoadOptions, check, extend, forms, include, lower, merge, normalize, project, unique, yaml};
 use crate::model::{FileTree, Project};
 
@@ -148,6 +148,20 @@ impl<'a> Loader<'a> {
         if let Some(documents) = self.documents.get(file) {
             return Some(documents.clone());
         }
+        let id = match self.report.sources.find(file) {
+            Some(id) => id,
+            None => self.text(file, from)?,
+        };
+        let (documents, problems) = yaml::parse(self.report.sources.text(id), id);
+        for problem in problems {
+            self.report.push(Severity::Error, Code::Yaml, problem.span, problem.message, problem.help);
+        }
+        let documents = Rc::new(documents);
+        self.documents.insert(file.to_path_buf(), documents.clone());
+        Some(documents)
+    }
+
+    fn text(&mut self, file: &Path, from: Span) -> Option<FileId> {
         self.files.push(file.to_path_buf());
         let bytes = match self.tree.read(file) {
             Ok(bytes) => bytes,
@@ -166,14 +180,7 @@ impl<'a> Loader<'a> {
             Some(rest) => rest.to_owned(),
             None => text,
         };
-        let id = self.report.sources.add(file, text);
-        let (documents, problems) = yaml::parse(self.report.sources.text(id), id);
-        for problem in problems {
-            self.report.push(Severity::Error, Code::Yaml, problem.span, problem.message, problem.help);
-        }
-        let documents = Rc::new(documents);
-        self.documents.insert(file.to_path_buf(), documents.clone());
-        Some(documents)
+        Some(self.report.sources.add(file, text))
     }
 
     /// Puts variables into a document and reads its strings.
@@ -189,14 +196,16 @@ impl<'a> Loader<'a> {
 
     /// Loads files and merges them: everything up to absolute paths, before names and dependencies are filled in.
     pub fn model(&mut self, files: &[PathBuf], place: &Place) -> Map {
-        let mut model = Node::new(Value::Map(Map::new()), Span::default());
+        let mut model = Node::new(Value::Map(Map::default()), Span::default());
         for file in files {
             let Some(documents) = self.documents(file, Span::default()) else { continue };
-            for document in documents.iter() {
-                self.document(&mut model, document.clone(), file, place);
+            // Hardly ever is a file used twice, and to read it again costs little more than a copy of its tree.
+            self.documents.remove(file);
+            for document in Rc::unwrap_or_clone(documents) {
+                self.document(&mut model, document, file, place);
             }
         }
-        let Value::Map(mut map) = model.value else { return Map::new() };
+        let Value::Map(mut map) = model.value else { return Map::default() };
         if !self.options.no_interpolate {
             forms::finish(&mut map, &mut self.report);
         }

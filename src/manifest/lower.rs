@@ -1,5 +1,7 @@
 //! The canonical tree to [`Project`]: every value gets the type that the model wants, and every place is noted.
 
+use std::path::Path;
+
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
 use super::language::{Cast, Check, MANIFEST, Object, Shape};
@@ -43,9 +45,9 @@ pub fn model(map: &Map) -> Json {
     value
 }
 
-/// A whole manifest in long forms, with the types of the model.
-pub fn manifest(map: &Map) -> Json {
-    object(map, &MANIFEST)
+/// A section at the top level in long forms, with the types of the model.
+pub fn section(name: &str, node: &Node) -> Json {
+    MANIFEST.key(name).map_or(Json::Null, |key| typed(name, node, key.shape))
 }
 
 /// A service in long forms, with the types of the model.
@@ -245,36 +247,22 @@ fn mode(node: &Node) -> Json {
 
 /// Notes where every value of a tree was written.
 pub fn origins(manifest: &Map, sources: &Sources) -> Origins {
-    let mut origins = Origins::default();
-    let mut path = String::with_capacity(64);
+    let mut origins = Origins::new(sources.paths().map(Path::to_path_buf).collect());
     for (key, node) in manifest {
-        visit(key, node, &mut path, sources, &mut origins);
+        visit(key, node, &mut origins);
     }
     origins
 }
 
-fn visit(key: &str, node: &Node, path: &mut String, sources: &Sources, origins: &mut Origins) {
-    let length = path.len();
-    if length > 0 {
-        path.push('.');
-    }
-    path.push_str(key);
+fn visit(key: &str, node: &Node, origins: &mut Origins) {
     let span = if node.span.is_known() { node.span } else { node.key };
-    if let Some(location) = sources.locate(span) {
-        origins.0.insert(path.clone(), location);
-    }
+    let value = origins.enter(key, (span.file.0, span.line, span.column));
     match &node.value {
-        Value::Map(map) => {
-            for (key, child) in map {
-                visit(key, child, path, sources, origins);
-            }
-        }
+        Value::Map(map) => map.iter().for_each(|(key, child)| visit(key, child, origins)),
         Value::List(list) => {
-            for (index, child) in list.iter().enumerate() {
-                visit(&index.to_string(), child, path, sources, origins);
-            }
+            list.iter().enumerate().for_each(|(index, child)| visit(&index.to_string(), child, origins));
         }
         _ => {}
     }
-    path.truncate(length);
+    origins.leave(value);
 }

@@ -224,7 +224,7 @@ pub fn sequence(node: Node) -> Vec<Node> {
 /// A list of names as a mapping.
 pub fn by_name(node: Node, dependencies: bool) -> Node {
     let Value::List(list) = node.value else { return node };
-    let mut map = Map::new();
+    let mut map = Map::default();
     for item in list {
         let span = item.span;
         if let Value::Str(name) = item.value {
@@ -237,7 +237,7 @@ pub fn by_name(node: Node, dependencies: bool) -> Node {
 
 /// What `depends_on: [db]` means for `db`.
 pub fn started(span: super::yaml::Span) -> Value {
-    let mut map = Map::new();
+    let mut map = Map::default();
     map.insert("condition".to_owned(), Node::text("service_started", span));
     map.insert("required".to_owned(), Node::new(Value::Bool(true), span));
     Value::Map(map)
@@ -248,14 +248,14 @@ pub fn as_build(node: Node) -> Node {
     let place = Node { value: Value::Null, ..node.clone() };
     match node.value {
         Value::Str(context) => {
-            let mut map = Map::new();
+            let mut map = Map::default();
             map.insert("context".to_owned(), Node::text(context, place.span));
             if let Some(child) = map.get_mut("context") {
                 child.trail.clone_from(&place.trail);
             }
             place.with(Value::Map(map))
         }
-        Value::Null => place.with(Value::Map(Map::new())),
+        Value::Null => place.with(Value::Map(Map::default())),
         value => Node { value, ..place },
     }
 }

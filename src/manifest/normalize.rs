@@ -140,7 +140,7 @@ fn implied(service: &mut Map, span: Span) {
     }
     let node = service
         .entry("depends_on".to_owned())
-        .or_insert_with(|| Node { key: span, ..Node::new(Value::Map(Map::new()), span) });
+        .or_insert_with(|| Node { key: span, ..Node::new(Value::Map(Map::default()), span) });
     let Some(depends_on) = node.as_map_mut() else { return };
     for (name, restart, span) in found {
         depends_on.entry(name).or_insert_with(|| {
@@ -179,9 +179,9 @@ fn networks(manifest: &mut Map) {
         }
     }
     let Some(span) = used else { return };
-    let node = manifest.entry("networks".to_owned()).or_insert_with(|| Node::new(Value::Map(Map::new()), span));
+    let node = manifest.entry("networks".to_owned()).or_insert_with(|| Node::new(Value::Map(Map::default()), span));
     if node.is_null() {
-        node.value = Value::Map(Map::new());
+        node.value = Value::Map(Map::default());
     }
     if let Some(networks) = node.as_map_mut() {
         networks.entry("default".to_owned()).or_insert_with(|| Node::new(Value::Null, Span::default()));
@@ -194,7 +194,7 @@ fn names(manifest: &mut Map, project: &str) {
         let Some(resources) = manifest.get_mut(section).and_then(Node::as_map_mut) else { continue };
         for (key, node) in resources {
             if node.is_null() {
-                node.value = Value::Map(Map::new());
+                node.value = Value::Map(Map::default());
             }
             let span = node.key_or_span();
             let Some(map) = node.as_map_mut() else { continue };

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 
 use super::diagnostic::{Code, closest};
 use super::environment::Environment;
 use super::load::{Loader, Place};
-use super::yaml::{Map, Node, Span};
+use super::yaml::{Hasher, Map, Node, Span};
 use super::{consistency, explain, lower, references, service_files, suspicious};
 use crate::model::{Project, ProjectName, Service, ServiceName};
+
+/// The services that are on, in the manifest's order.
+pub type On = IndexSet<String, Hasher>;
 
 /// What can still be said about a manifest that has errors already.
 pub fn look_anyway(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) {
@@ -105,7 +109,7 @@ fn own_profiles(service: &Node) -> impl Iterator<Item = &str> {
 }
 
 /// The services that are on, in the manifest's order.
-fn enabled(manifest: &Map, profiles: &BTreeSet<String>) -> Vec<String> {
+fn enabled(manifest: &Map, profiles: &BTreeSet<String>) -> On {
     let services = manifest.get("services").and_then(Node::as_map);
     services
         .into_iter()
@@ -119,7 +123,7 @@ fn enabled(manifest: &Map, profiles: &BTreeSet<String>) -> Vec<String> {
         .collect()
 }
 
-fn services(node: &Node, on: &[String], project: &mut Project, loader: &mut Loader<'_>) {
+fn services(node: &Node, on: &On, project: &mut Project, loader: &mut Loader<'_>) {
     let Some(map) = node.as_map() else { return };
     for (name, node) in map {
         let Some(map) = node.as_map() else { continue };
@@ -127,7 +131,7 @@ fn services(node: &Node, on: &[String], project: &mut Project, loader: &mut Load
             Ok(mut service) => {
                 service.name = ServiceName::new(name);
                 let name = service.name.clone();
-                if on.iter().any(|on| on == name.as_str()) {
+                if on.contains(name.as_str()) {
                     project.services.insert(name, service);
                 } else {
                     project.disabled.insert(name, service);
@@ -143,13 +147,12 @@ fn services(node: &Node, on: &[String], project: &mut Project, loader: &mut Load
 
 fn section<T: DeserializeOwned>(section: &str, node: &Node, loader: &mut Loader<'_>) -> IndexMap<String, T> {
     let mut out = IndexMap::new();
-    let lowered = lower::manifest(&Map::from_iter([(section.to_owned(), node.clone())]));
     let Some(map) = node.as_map() else { return out };
-    for (name, node) in map {
-        let json = lowered[section][name.as_str()].clone();
+    let Json::Object(lowered) = lower::section(section, node) else { return out };
+    for ((name, json), node) in lowered.into_iter().zip(map.values()) {
         match serde_json::from_value(json) {
             Ok(resource) => {
-                out.insert(name.clone(), resource);
+                out.insert(name, resource);
             }
             Err(error) => {
                 let message = format!("{section}.{name} cannot be read: {error}");
@@ -169,10 +172,10 @@ fn replicas(map: &mut Map) {
 }
 
 /// Leaves out networks, volumes, secrets, configs and models that no service uses.
-fn keep_used(manifest: &mut Map, on: &[String]) {
+fn keep_used(manifest: &mut Map, on: &On) {
     let mut used: [BTreeSet<String>; 5] = Default::default();
     let services = manifest.get("services").and_then(Node::as_map);
-    for service in services.into_iter().flatten().filter(|(name, _)| on.contains(name)).map(|(_, node)| node) {
+    for service in services.into_iter().flatten().filter(|(name, _)| on.contains(name.as_str())).map(|(_, node)| node) {
         let keys = |key: &str| -> Vec<String> {
             service.get(key).and_then(Node::as_map).into_iter().flat_map(|map| map.keys().cloned()).collect()
         };

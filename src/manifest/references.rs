@@ -1,19 +1,16 @@
 //! Names that a manifest uses and does not define.
 
-use std::collections::BTreeSet;
-
 use super::diagnostic::{Code, closest};
+use super::project::On;
 use super::report::Report;
 use super::yaml::{Map, Node, Span, Value};
 
 /// Names that must be defined somewhere.
-pub fn check(manifest: &Map, on: &[String], report: &mut Report) {
-    let empty = Map::new();
+pub fn check(manifest: &Map, on: &On, report: &mut Report) {
+    let empty = Map::default();
     let section = |name: &str| manifest.get(name).and_then(Node::as_map).unwrap_or(&empty);
     let services = section("services");
-    let known = |section: &Map| section.keys().cloned().collect::<BTreeSet<String>>();
-    let networks = known(section("networks"));
-    for name in on {
+    for name in on.iter() {
         let Some(service) = services.get(name) else { continue };
         let mut refer = Refer { service: name, report };
         let names = |key: &str| {
@@ -29,19 +26,19 @@ pub fn check(manifest: &Map, on: &[String], report: &mut Report) {
             .collect::<Vec<_>>()
         };
         let joined = names("networks").into_iter().filter(|(network, _)| network != "default").collect();
-        refer.all("network", joined, &networks);
-        refer.all("model", names("models"), &known(section("models")));
-        refer.all("secret", sources(service.get("secrets")), &known(section("secrets")));
+        refer.all("network", joined, section("networks"));
+        refer.all("model", names("models"), section("models"));
+        refer.all("secret", sources(service.get("secrets")), section("secrets"));
         let build_secrets = service.get("build").and_then(|build| build.get("secrets"));
-        refer.all("secret", sources(build_secrets), &known(section("secrets")));
-        refer.all("config", sources(service.get("configs")), &known(section("configs")));
+        refer.all("secret", sources(build_secrets), section("secrets"));
+        refer.all("config", sources(service.get("configs")), section("configs"));
         let volumes = service.get("volumes").and_then(Node::as_list).into_iter().flatten();
         let volumes = volumes
             .filter(|mount| mount.get("type").and_then(Node::as_str) == Some("volume"))
             .filter_map(|mount| mount.get("source"))
             .filter_map(|source| Some((source.as_str().filter(|text| !text.is_empty())?.to_owned(), source.span)))
             .collect();
-        refer.all("volume", volumes, &known(section("volumes")));
+        refer.all("volume", volumes, section("volumes"));
         refer.services(service, services, on);
         refer.contexts(service, services, on);
     }
@@ -53,13 +50,13 @@ struct Refer<'a> {
 }
 
 impl Refer<'_> {
-    fn all(&mut self, kind: &str, uses: Vec<(String, Span)>, known: &BTreeSet<String>) {
+    fn all(&mut self, kind: &str, uses: Vec<(String, Span)>, known: &Map) {
         for (name, span) in uses {
-            if known.contains(&name) {
+            if known.contains_key(&name) {
                 continue;
             }
             let message = format!("services.{} uses the {kind} {name}, which is not defined", self.service);
-            let help = match closest(&name, known.iter().map(String::as_str)) {
+            let help = match closest(&name, known.keys().map(String::as_str)) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("define it at the top level: `{kind}s: {{{name}: …}}`"),
             };
@@ -68,11 +65,11 @@ impl Refer<'_> {
     }
 
     /// Other services as build contexts.
-    fn contexts(&mut self, service: &Node, services: &Map, on: &[String]) {
+    fn contexts(&mut self, service: &Node, services: &Map, on: &On) {
         let contexts = service.get("build").and_then(|build| build.get("additional_contexts")).and_then(Node::as_map);
         for node in contexts.into_iter().flat_map(|map| map.values()) {
             let Some(other) = node.as_str().and_then(|text| text.strip_prefix("service:")) else { continue };
-            let problem = match services.get(other).filter(|_| on.iter().any(|on| on == other)) {
+            let problem = match services.get(other).filter(|_| on.contains(other)) {
                 None => "is not defined",
                 Some(other) if other.get("build").is_none() => "has no `build`",
                 Some(_) => continue,
@@ -82,7 +79,7 @@ impl Refer<'_> {
         }
     }
 
-    fn services(&mut self, service: &Node, services: &Map, on: &[String]) {
+    fn services(&mut self, service: &Node, services: &Map, on: &On) {
         let depends_on = service.get("depends_on").and_then(Node::as_map).into_iter().flatten();
         let mut uses: Vec<(String, Span, bool)> = depends_on
             .map(|(name, node)| {
@@ -99,7 +96,7 @@ impl Refer<'_> {
             }
         }
         for (name, span, required) in uses {
-            if on.contains(&name) || !required && services.contains_key(&name) {
+            if on.contains(name.as_str()) || !required && services.contains_key(&name) {
                 continue;
             }
             let (message, help) = if let Some(other) = services.get(&name) {

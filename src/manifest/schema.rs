@@ -8,7 +8,7 @@ use super::language::{Check, Entries, HOB_KEYS, MANIFEST, Object, Scalar, Shape,
 pub fn json_schema() -> Value {
     let mut schema = object(&MANIFEST);
     if let Some(map) = schema.as_object_mut() {
-        map.insert("$schema".to_owned(), json!("https://json-schema.org/draft-07/schema#"));
+        map.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
         map.insert("title".to_owned(), json!("hob manifest"));
         map.insert(
             "description".to_owned(),

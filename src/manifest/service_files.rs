@@ -38,7 +38,7 @@ pub fn env_files(service: &str, map: &mut Map, environment: &Environment, loader
         .filter(|(_, node)| !node.is_null())
         .filter_map(|(name, node)| Some((name.clone(), Node::text(node.to_text()?, node.span))))
         .collect();
-    let mut found = Map::new();
+    let mut found = Map::default();
     for file in files.as_list().unwrap_or_default() {
         let Some(path) = file.get("path").and_then(Node::as_str) else { continue };
         let place = file.get("path").map_or(file.span, |node| node.span);
@@ -82,7 +82,7 @@ fn missing(service: &str, path: &Path, file: &Node, place: Span, loader: &mut Lo
 /// Merges the content of a service's label files under its `labels`.
 pub fn label_files(service: &str, map: &mut Map, environment: &Environment, loader: &mut Loader<'_>) {
     let Some(files) = map.shift_remove("label_file") else { return };
-    let mut found = Map::new();
+    let mut found = Map::default();
     for file in files.as_list().unwrap_or_default() {
         let Some(path) = file.as_str().map(Path::new) else { continue };
         let errors = loader.report.errors();
@@ -110,8 +110,9 @@ fn nodes(file: FileId, variables: Variables) -> impl Iterator<Item = (String, No
 
 /// Puts variables of files under those that the service sets itself.
 fn under(key: &str, mut found: Map, service: &mut Map, span: Span) {
-    let own =
-        service.entry(key.to_owned()).or_insert_with(|| Node { key: span, ..Node::new(Value::Map(Map::new()), span) });
+    let own = service
+        .entry(key.to_owned())
+        .or_insert_with(|| Node { key: span, ..Node::new(Value::Map(Map::default()), span) });
     let Value::Map(own) = &mut own.value else { return };
     for (name, mut node) in std::mem::take(own) {
         if let Some(lower) = found.get(&name) {

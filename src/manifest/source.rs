@@ -25,6 +25,12 @@ impl Sources {
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 
+    /// The number of a file that was taken in.
+    pub fn find(&self, path: &Path) -> Option<FileId> {
+        let at = self.files.iter().position(|source| &*source.path == path)?;
+        u32::try_from(at).ok().map(FileId)
+    }
+
     /// The text of a file.
     pub fn text(&self, file: FileId) -> &str {
         self.files.get(file.0 as usize).map_or("", |source| &source.text)
@@ -33,6 +39,11 @@ impl Sources {
     /// The path of a file.
     pub fn path(&self, file: FileId) -> Option<&Arc<Path>> {
         self.files.get(file.0 as usize).map(|source| &source.path)
+    }
+
+    /// The paths of all files, by their numbers.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|source| &*source.path)
     }
 
     /// The line that a span is in, without its end.

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::diagnostic::Code;
+use super::project::On;
 use super::report::Report;
 use super::yaml::{Map, Node, Span};
 
 /// Looks at the services that are on.
-pub fn look(manifest: &Map, on: &[String], report: &mut Report) {
+pub fn look(manifest: &Map, on: &On, report: &mut Report) {
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return };
     let mut ports: HashMap<String, (&str, Span)> = HashMap::new();
     for name in on {

@@ -1,6 +1,7 @@
 //! Loads from a tree in memory.
 
 mod diagnostics;
+mod golden;
 mod language;
 mod laws;
 mod places;

@@ -7,7 +7,7 @@ use super::diagnostic::Code;
 use super::forms::volume;
 use super::language::{Object, Shape, Unique};
 use super::report::Report;
-use super::yaml::{Node, Value};
+use super::yaml::{Hasher, Node, Value};
 
 /// Goes over a whole manifest.
 pub fn unique(node: &mut Node, object: &'static Object, report: &mut Report) {
@@ -46,7 +46,7 @@ fn walk(node: &mut Node, shape: &Shape, report: &mut Report) {
 }
 
 fn keep_last(items: Vec<Node>, rule: Unique, report: &mut Report) -> Vec<Node> {
-    let mut places: HashMap<String, usize> = HashMap::with_capacity(items.len());
+    let mut places: HashMap<String, usize, Hasher> = HashMap::with_capacity_and_hasher(items.len(), Hasher::default());
     let mut kept: Vec<Node> = Vec::with_capacity(items.len());
     for item in items {
         match index(&item, rule) {

@@ -6,6 +6,7 @@ mod graph;
 mod measured;
 mod names;
 mod observed;
+mod origins;
 mod project;
 mod scalar;
 mod service;
@@ -20,8 +21,9 @@ pub use observed::{
     ContainerState, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
     ObservedVolume, Published,
 };
+pub use origins::{Entered, Origins};
 pub use project::{
-    ConfigFile, Extensions, External, Ipam, IpamPool, Location, Model, Network, Origins, Project, Secret, Volume,
+    ConfigFile, Extensions, External, Ipam, IpamPool, Location, Model, Network, Project, Secret, Volume,
 };
 pub use scalar::{ByteSize, Interval, ParseScalarError};
 pub use service::*;

@@ -1,6 +1,5 @@
 //! The project as the manifest describes it, in canonical form: no short forms, no variables, absolute paths.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -8,7 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ProjectName, Service, ServiceName};
+use super::{Origins, ProjectName, Service, ServiceName};
 
 /// `x-` keys, kept as written.
 pub type Extensions = IndexMap<String, Value>;
@@ -59,7 +58,7 @@ pub struct Project {
 
 impl Project {
     /// Where the value at a dotted path (`services.api.build.dockerfile`) was written, or its nearest parent.
-    pub fn locate(&self, path: &str) -> Option<&Location> {
+    pub fn locate(&self, path: &str) -> Option<Location> {
         self.origins.locate(path)
     }
 
@@ -99,23 +98,6 @@ pub struct Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
-    }
-}
-
-/// Where values came from, by dotted path.
-#[derive(Clone, Debug, Default)]
-pub struct Origins(pub HashMap<String, Location>);
-
-impl Origins {
-    /// The place of the value at `path`, or of the nearest parent whose place is known.
-    pub fn locate(&self, path: &str) -> Option<&Location> {
-        let mut path = path;
-        loop {
-            if let Some(location) = self.0.get(path) {
-                return Some(location);
-            }
-            path = &path[..path.rfind('.')?];
-        }
     }
 }
 

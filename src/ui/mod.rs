@@ -36,13 +36,13 @@ pub use options::{Ansi, Options, Progress, Surroundings};
 use options::Kind;
 use streams::Streams;
 
-/// Starts the rendering thread. Its end waits for everything that was emitted: drop every clone of the sink, or call
+/// Starts the rendering thread at the first event. Its end waits for everything that was emitted: drop every clone of the sink, or call
 /// [`Sink::flush`], before the process exits.
 pub fn sink(options: &Options) -> Arc<dyn Sink> {
     let surroundings = Surroundings::detect();
     let settings = options.settle(surroundings);
     let streams = Streams::new(Box::new(io::stdout()), Box::new(io::stderr()), options.on_closed.clone());
-    Arc::new(thread::Thread::start(renderer(&settings, streams)))
+    Arc::new(thread::Thread::new(renderer(&settings, streams)))
 }
 
 fn renderer(settings: &options::Settings, streams: Streams) -> Box<dyn Render> {

@@ -1,6 +1,7 @@
 //! The thread that renders. It owns the renderer, so there is one writer and no lock.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -19,22 +20,40 @@ enum Letter {
     Flush(SyncSender<()>),
 }
 
-/// Hands events to the thread.
+/// Hands events to the thread, which starts with the first one: a command that says nothing has no use for it.
 pub(super) struct Thread {
+    waiting: Mutex<Option<Box<dyn Render>>>,
+    running: OnceLock<Running>,
+}
+
+struct Running {
     letters: Option<SyncSender<Letter>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Thread {
-    pub fn start(renderer: Box<dyn Render>) -> Self {
+impl Running {
+    fn start(renderer: Box<dyn Render>) -> Self {
         let (sender, receiver) = sync_channel(WAITING);
         let thread = std::thread::Builder::new().name("ui".to_owned()).spawn(move || run(renderer, &receiver));
         // Without a thread (the machine has no room for one) nothing can be shown; events are dropped.
         Self { letters: Some(sender), thread: thread.ok() }
     }
+}
+
+impl Thread {
+    pub fn new(renderer: Box<dyn Render>) -> Self {
+        Self { waiting: Mutex::new(Some(renderer)), running: OnceLock::new() }
+    }
+
+    fn running(&self) -> &Running {
+        self.running.get_or_init(|| match self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(renderer) => Running::start(renderer),
+            None => Running { letters: None, thread: None },
+        })
+    }
 
     fn send(&self, letter: Letter) {
-        let Some(letters) = &self.letters else { return };
+        let Some(letters) = &self.running().letters else { return };
         if let Err(TrySendError::Full(letter)) = letters.try_send(letter) {
             // The terminal is far behind. Other tasks of the runtime must go on, Ctrl-C above all.
             let send = || drop(letters.send(letter));
@@ -52,6 +71,9 @@ impl Sink for Thread {
     }
 
     fn flush(&self) {
+        if self.running.get().is_none() {
+            return;
+        }
         let (sender, done) = sync_channel(1);
         self.send(Letter::Flush(sender));
         // An error means that the thread has ended, and with it what it had to show.
@@ -59,7 +81,7 @@ impl Sink for Thread {
     }
 }
 
-impl Drop for Thread {
+impl Drop for Running {
     fn drop(&mut self) {
         self.letters = None;
         if let Some(thread) = self.thread.take() {
@@ -106,7 +128,7 @@ fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -139,7 +161,9 @@ mod tests {
     #[test]
     fn flush_and_drop_wait_for_what_was_emitted_in_order() {
         let recorder = Recorder::default();
-        let thread = Thread::start(Box::new(recorder.clone()));
+        let thread = Thread::new(Box::new(recorder.clone()));
+        thread.flush();
+        assert!(recorder.0.lock().unwrap().is_empty(), "nothing was emitted, so nothing has started");
         let count = WAITING * 2;
         for number in 0..count {
             thread.emit(Event::Notice { text: number.to_string() });

@@ -98,6 +98,10 @@ pub struct InitArgs {
     /// Overwrite files that are there
     #[arg(long)]
     pub force: bool,
+
+    /// Write the JSON Schema too, and a line in the manifest that makes editors use it
+    #[arg(long)]
+    pub schema: bool,
 }
 
 /// Print the JSON Schema of the manifest language.

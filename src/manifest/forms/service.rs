@@ -75,7 +75,7 @@ fn ssh(node: &mut Node) {
 
 fn gpus(node: &mut Node) {
     if node.as_str() == Some("all") {
-        let mut map = Map::new();
+        let mut map = Map::default();
         map.insert("count".to_owned(), Node::new(Value::Int(-1), node.span));
         node.value = Value::List(vec![Node::new(Value::Map(map), node.span)]);
     }
@@ -147,7 +147,7 @@ fn ports(node: &mut Node, report: &mut Report) {
 
 fn long_port(port: &port::ShortPort, item: &Node) -> Node {
     let span = item.span;
-    let mut map = Map::new();
+    let mut map = Map::default();
     map.insert("mode".to_owned(), Node::text("ingress", span));
     if !port.host_ip.is_empty() {
         map.insert("host_ip".to_owned(), Node::text(&port.host_ip, span));
@@ -181,7 +181,7 @@ fn volumes(node: &mut Node, report: &mut Report) {
 fn long_volume(short: volume::ShortVolume, item: &Node) -> Node {
     let span = item.span;
     let text = |text: String| Node::text(text, span);
-    let mut map = Map::new();
+    let mut map = Map::default();
     map.insert("type".to_owned(), text(if short.bind { "bind" } else { "volume" }.to_owned()));
     if !short.source.is_empty() {
         map.insert("source".to_owned(), text(short.source));
@@ -190,7 +190,7 @@ fn long_volume(short: volume::ShortVolume, item: &Node) -> Node {
     if short.read_only {
         map.insert("read_only".to_owned(), Node::new(Value::Bool(true), span));
     }
-    let mut bind = Map::new();
+    let mut bind = Map::default();
     if let Some(selinux) = short.selinux {
         bind.insert("selinux".to_owned(), text(selinux));
     }
@@ -204,7 +204,7 @@ fn long_volume(short: volume::ShortVolume, item: &Node) -> Node {
         map.insert("bind".to_owned(), Node::new(Value::Map(bind), span));
     }
     if !short.bind || short.nocopy {
-        let mut volume = Map::new();
+        let mut volume = Map::default();
         if short.nocopy {
             volume.insert("nocopy".to_owned(), Node::new(Value::Bool(true), span));
         }

@@ -4,6 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::manifest;
+use crate::manifest::language::MANIFEST;
+use crate::manifest::report::Report;
+use crate::manifest::source::Sources;
+use crate::manifest::yaml::{self, Node};
+use crate::manifest::{merge, unique};
 
 /// One key of a service with a value, from a small vocabulary in which things collide.
 fn entry() -> impl Strategy<Value = (String, String)> {
@@ -46,6 +51,15 @@ fn service() -> impl Strategy<Value = Vec<(String, String)>> {
 fn text(entries: &[(String, String)]) -> String {
     let keys: String = entries.iter().map(|(key, value)| format!("    {key}: {value}\n")).collect();
     format!("services:\n  a:\n    image: x\n{keys}volumes:\n  vol:\n")
+}
+
+/// One document, read and not yet merged.
+fn document(entries: &[(String, String)]) -> Node {
+    let mut sources = Sources::default();
+    let id = sources.add(Path::new("/p/c.yaml"), text(entries));
+    let (documents, problems) = yaml::parse(sources.text(id), id);
+    assert!(problems.is_empty(), "{problems:?}");
+    documents.into_iter().next().unwrap_or_default()
 }
 
 fn model(files: &[(&str, &str)]) -> Option<serde_json::Value> {
@@ -94,6 +108,22 @@ proptest! {
         let files = model(&[("a.yaml", &a), ("b.yaml", &b), ("c.yaml", &c)]);
         let joined = format!("{b}---\n{c}");
         prop_assert_eq!(files, model(&[("a.yaml", &a), ("bc.yaml", &joined)]));
+    }
+
+    /// Overriding a with b and then with c is the same as overriding a with what b and c make together.
+    #[test]
+    fn merging_is_associative(a in service(), b in service(), c in service()) {
+        let all = [&a, &b, &c].map(|entries| document(entries));
+        let join = |lower: Node, upper: Node| {
+            let mut report = Report::default();
+            let mut node = merge::merge(lower, upper, &MANIFEST, &mut report);
+            unique::unique(&mut node, &MANIFEST, &mut report);
+            node
+        };
+        let [a, b, c] = all;
+        let left = join(join(a.clone(), b.clone()), c.clone());
+        let right = join(a, join(b, c));
+        prop_assert_eq!(left, right);
     }
 
     /// Nothing that is read makes the loader panic.

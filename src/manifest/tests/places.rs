@@ -85,7 +85,7 @@ fn every_value_has_its_place() {
         ("services.a.environment.B", "/p/e.env:2:1"),
         ("services.a.nothing.there", "/p/compose.override.yaml:3:5"),
     ] {
-        assert_eq!(project.locate(path).map(ToString::to_string).as_deref(), Some(place), "{path}");
+        assert_eq!(project.locate(path).map(|place| place.to_string()).as_deref(), Some(place), "{path}");
     }
 }
 

@@ -8,5 +8,5 @@ pub mod node;
 mod parse;
 mod scalar;
 
-pub use node::{FileId, Map, Mark, Node, Span, Trail, Value, VariableOrigin, VariableUse};
+pub use node::{FileId, Hasher, Map, Mark, Node, Span, Trail, Value, VariableOrigin, VariableUse};
 pub use parse::parse;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 /// A file's number in [`Sources`](super::super::source::Sources).
@@ -40,8 +41,12 @@ pub enum Mark {
     Override,
 }
 
+/// The hash of keys: a fast one. Whoever writes a manifest decides what is run on the machine, so keys that were made
+/// to have equal hashes are no danger worth a slower one.
+pub type Hasher = FixedState;
+
 /// A mapping in the order written.
-pub type Map = IndexMap<String, Node>;
+pub type Map = IndexMap<String, Node, Hasher>;
 
 /// What a node holds.
 #[derive(Clone, Debug, Default, PartialEq)]

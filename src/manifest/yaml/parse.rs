@@ -170,7 +170,7 @@ impl<'a> Builder<'a> {
     }
 
     fn mapping(&mut self, depth: usize) -> Result<Map, Stop> {
-        let mut map = Map::new();
+        let mut map = Map::default();
         let mut merges: Vec<Node> = Vec::new();
         let mut merge_key: Option<Span> = None;
         loop {
