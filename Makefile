@@ -1,7 +1,7 @@
 # hob's own commands. `make demo` shows it, `make test` tests it; both do all the set-up that they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny engines ci install clean
+.PHONY: help demo test lint deny bench engines ci install clean
 
 HOB := target/release/hob
 ENGINES := ../shared/engines/with
@@ -26,6 +26,10 @@ lint: ## Format, clippy
 
 deny: ## Licences, duplicates and sources of the dependencies
 	scripts/deny
+
+bench: ## Time of `hob config` on 300 services, and of Docker Compose where it is there
+	cargo build --release --locked
+	scripts/bench-config
 
 engines: ## The tests that need an engine, on the newer ones where they can be had
 	@if [ -x $(ENGINES) ] && [ "$$(id -u)" = 0 ]; then \

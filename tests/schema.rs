@@ -54,7 +54,14 @@ fn documents(text: &str) -> Result<Vec<Value>, serde_yaml::Error> {
     let mut found = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {
         let mut value = serde_yaml::Value::deserialize(document)?;
-        value.apply_merge()?;
+        // What is merged in may have a merge key of its own.
+        loop {
+            let before = value.clone();
+            value.apply_merge()?;
+            if value == before {
+                break;
+            }
+        }
         found.extend(plain(value).filter(|value| !value.is_null()));
     }
     Ok(found)
@@ -120,6 +127,10 @@ fn every_file_that_compose_accepts_is_accepted() {
     let (mut documents_seen, mut failures) = (0, Vec::new());
     for file in &files {
         let text = std::fs::read_to_string(file).unwrap();
+        // Some symbolic links came into the corpus as files that hold the link's target, which is there itself.
+        if !text.contains([':', '\n']) {
+            continue;
+        }
         match documents(text.trim_start_matches('\u{feff}')) {
             Ok(found) => {
                 documents_seen += found.len();

@@ -313,7 +313,7 @@ pub fn alternatives(words: &[&str]) -> String {
 }
 
 /// What a shape accepts, in words.
-fn expectation(shape: &Shape) -> String {
+pub fn expectation(shape: &Shape) -> String {
     let mut parts = Vec::new();
     collect(shape, &mut parts);
     parts.dedup();

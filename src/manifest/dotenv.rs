@@ -8,6 +8,9 @@ use indexmap::IndexMap;
 use super::interpolate::{Lookup, TemplateError, Uses, substitute};
 use super::yaml::VariableOrigin;
 
+/// How many bytes the variables inside values may add to a file.
+const MAX_EXPANDED: usize = 4 * 1024 * 1024;
+
 /// The variables of a file, in order.
 pub type Variables = IndexMap<String, Variable>;
 
@@ -67,7 +70,7 @@ pub fn parse(
 ) -> Result<Variables, EnvError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.replace("\r\n", "\n");
-    let mut reader = Reader { text: &text, at: 0, file, before, outer, unset };
+    let mut reader = Reader { text: &text, at: 0, file, before, outer, unset, expanded: 0 };
     let mut variables = Variables::new();
     while reader.skip_to_statement() {
         reader.statement(&mut variables)?;
@@ -118,6 +121,8 @@ struct Reader<'a> {
     before: Variables,
     outer: &'a dyn Lookup,
     unset: &'a mut Vec<(String, u32)>,
+    /// Bytes of all values so far.
+    expanded: usize,
 }
 
 /// White space that does not end a line.
@@ -251,6 +256,11 @@ impl<'a> Reader<'a> {
             };
             self.error(at, error.to_string(), help)
         })?;
+        self.expanded += result.len();
+        if self.expanded > self.text.len() + MAX_EXPANDED {
+            let message = "the variables in this file's values make them too long".to_owned();
+            return Err(self.error(at, message, "put the value in single quotes to keep it as it is"));
+        }
         let line = self.line(at);
         for used in uses {
             if used.origin == VariableOrigin::Unset {

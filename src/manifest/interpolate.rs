@@ -5,6 +5,10 @@ use super::yaml::{VariableOrigin, VariableUse};
 /// The deepest nesting of `${A:-${B:-…}}`.
 const MAX_NESTING: usize = 32;
 
+/// How much longer than itself a text may become: what Linux lets one variable of a process hold. Without an end, a few
+/// lines of `A=$A$A` would fill the memory.
+const MAX_GROWTH: usize = 128 * 1024;
+
 /// Where values come from.
 pub trait Lookup {
     /// The value of a variable and where it was set.
@@ -77,6 +81,13 @@ fn expand(template: &str, values: &dyn Lookup, uses: &mut Uses, depth: usize) ->
                 push_plain(name, values, uses, &mut out);
                 rest = &rest[name.len()..];
             }
+        }
+        if out.len() > template.len() + MAX_GROWTH {
+            return Err(TemplateError::Invalid(format!(
+                "`{}` becomes too long: its variables add more than {} KiB",
+                excerpt(template),
+                MAX_GROWTH / 1024
+            )));
         }
     }
     out.push_str(rest);

@@ -2,6 +2,7 @@
 
 mod diagnostics;
 mod golden;
+mod keys;
 mod language;
 mod laws;
 mod places;

@@ -46,6 +46,10 @@ fn walk(node: &mut Node, shape: &Shape, report: &mut Report) {
 }
 
 fn keep_last(items: Vec<Node>, rule: Unique, report: &mut Report) -> Vec<Node> {
+    // One item alone can only be wrong in a way that its rule sees.
+    if items.len() < 2 && !matches!(rule, Unique::Device | Unique::MountTarget | Unique::Port) {
+        return items;
+    }
     let mut places: HashMap<String, usize, Hasher> = HashMap::with_capacity_and_hasher(items.len(), Hasher::default());
     let mut kept: Vec<Node> = Vec::with_capacity(items.len());
     for item in items {

@@ -32,11 +32,8 @@ impl Values<'_> {
                 let object = shape.and_then(Shape::object);
                 let entries = shape.and_then(Shape::entries);
                 for (key, child) in map {
-                    let inner = match (object, entries) {
-                        (Some(object), _) if object.key(key).is_some() => object.key(key).map(|key| key.shape),
-                        (_, Some(entries)) => Some(&entries.shape),
-                        _ => None,
-                    };
+                    let known = object.and_then(|object| object.key(key)).map(|key| key.shape);
+                    let inner = known.or(entries.map(|entries| &entries.shape));
                     self.below(key, |values| values.walk(child, inner));
                 }
             }

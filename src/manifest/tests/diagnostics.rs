@@ -165,6 +165,13 @@ fn bombs_are_refused() {
         ));
     }
     assert!(complaints(&[("devenv.yaml", &bomb)]).contains("expand to too many values"));
+    // Found by fuzzing: each line doubles the value.
+    let doubling = format!("A=0123456789\n{}", "B=$B$B$A\n".repeat(40));
+    let services = ("devenv.yaml", "services: {a: {image: x}}\n");
+    assert!(complaints(&[services, (".env", &doubling)]).contains("becomes too long"));
+    let many: String = (0..200).map(|n| format!("V{n}=$B\n")).collect();
+    let many = format!("{}{many}", "B=0123456789abcdef$B$B\n".repeat(12));
+    assert!(complaints(&[services, (".env", &many)]).contains("make them too long"));
     let deep = format!("x-a: {}{}\n", "[".repeat(200), "]".repeat(200));
     assert!(complaints(&[("devenv.yaml", &deep)]).contains("levels deep"));
 }
