@@ -1,5 +1,6 @@
 //! The JSON Schema of the language: the published file is current, accepts what Docker Compose accepts, and refuses what
 //! is wrong. To write the file anew: `HOB_WRITE_DOCS=1 cargo test --test schema`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

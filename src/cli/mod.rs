@@ -80,46 +80,39 @@ fn start(cli: Cli, sink: &Arc<dyn Sink>) -> anyhow::Result<Exit> {
     }
     let context = Context::new(cli.global, Arc::clone(sink))?;
     // What speaks to no engine needs no runtime and its threads.
-    let command = match offline(&context, cli.command)? {
-        Done::Yes(exit) => return Ok(exit),
-        Done::No(command) => command,
-    };
+    if let Some(exit) = offline(&context, &cli.command)? {
+        return Ok(exit);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    let exit = runtime.block_on(online(&context, command));
+    let exit = runtime.block_on(online(&context, cli.command));
     // A read of standard input that goes on must not hold the exit back.
     runtime.shutdown_background();
     exit
 }
 
-/// Whether a command was carried out.
-enum Done {
-    Yes(Exit),
-    No(Command),
-}
-
-/// Commands that only read files and print.
-fn offline(context: &Context, command: Command) -> anyhow::Result<Done> {
-    Ok(Done::Yes(match command {
-        Command::Config(args) => config::run(context, &args)?,
-        Command::Init(args) => init::run(&args, &context.working_dir, &*context.tree, &*context.sink)?,
+/// Commands that only read files and print; `None` for all others.
+fn offline(context: &Context, command: &Command) -> anyhow::Result<Option<Exit>> {
+    Ok(Some(match command {
+        Command::Config(args) => config::run(context, args)?,
+        Command::Init(args) => init::run(args, &context.working_dir, &*context.tree, &*context.sink)?,
         Command::Schema(_) => {
             let text = serde_json::to_string_pretty(&crate::manifest::json_schema())?;
             context.sink.emit(Event::Output { text });
             Exit::Ok
         }
         Command::Completions(args) => {
-            completions::run(&args, &*context.sink);
+            completions::run(args, &*context.sink);
             Exit::Ok
         }
         Command::Version(args) => {
-            version::run(&args, &*context.sink);
+            version::run(args, &*context.sink);
             Exit::Ok
         }
-        command => return Ok(Done::No(command)),
+        _ => return Ok(None),
     }))
 }
 

@@ -15,7 +15,7 @@ pub fn check(manifest: &Map, on: &On, report: &mut Report) {
     references::check(manifest, on, report);
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return };
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
-    for name in on.iter() {
+    for name in on {
         let Some(service) = services.get(name) else { continue };
         Service { name, node: service, report }.check();
         if let Some(node) = service.get("container_name")
@@ -264,7 +264,7 @@ fn resources(manifest: &Map, report: &mut Report) {
 
 fn cycles(services: &Map, on: &On, report: &mut Report) {
     let mut done: BTreeSet<&str> = BTreeSet::new();
-    for start in on.iter() {
+    for start in on {
         let mut path: Vec<&str> = Vec::new();
         let mut stack: Vec<(&str, bool)> = vec![(start, false)];
         while let Some((name, leaving)) = stack.pop() {

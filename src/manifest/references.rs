@@ -10,7 +10,7 @@ pub fn check(manifest: &Map, on: &On, report: &mut Report) {
     let empty = Map::default();
     let section = |name: &str| manifest.get(name).and_then(Node::as_map).unwrap_or(&empty);
     let services = section("services");
-    for name in on.iter() {
+    for name in on {
         let Some(service) = services.get(name) else { continue };
         let mut refer = Refer { service: name, report };
         let names = |key: &str| {

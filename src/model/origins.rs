@@ -46,6 +46,7 @@ impl Origins {
     }
 
     /// Ends a value.
+    #[allow(clippy::needless_pass_by_value, reason = "a value is left once")]
     pub fn leave(&mut self, value: Entered) {
         let end = self.values.len();
         if let Some(noted) = self.values.get_mut(value.0) {

@@ -63,7 +63,7 @@ fn diagnostics_read_as_they_were_written_down() {
     let mut changed = Vec::new();
     for (name, files) in CASES {
         let said = complaints(files);
-        assert!(said.contains(":") && said.contains('^'), "{name} points nowhere:\n{said}");
+        assert!(said.contains(':') && said.contains('^'), "{name} points nowhere:\n{said}");
         let path = folder.join(format!("{name}.txt"));
         if std::env::var_os("HOB_WRITE_DOCS").is_some() {
             std::fs::write(&path, &said).unwrap();
