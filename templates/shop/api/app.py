@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -29,12 +30,15 @@ def database():
         connection.close()
 
 
-# Celery and Redis are loaded when they are first needed, so that an edit of this file is live sooner.
+# Celery and Redis are loaded when they are first needed, so that an edit of this file is live sooner. Requests come on
+# several threads, and a module that one is still loading is no module yet for the others.
+loading = threading.Lock()
 
 
 @lru_cache
 def queue():
-    from celery import Celery
+    with loading:
+        from celery import Celery
 
     celery = Celery("shop", broker=os.environ["BROKER_URL"])
     celery.conf.update(
@@ -46,7 +50,8 @@ def queue():
 
 @lru_cache
 def cache():
-    import redis
+    with loading:
+        import redis
 
     return redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
 
