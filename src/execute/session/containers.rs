@@ -158,7 +158,10 @@ impl Session {
 
     pub(super) fn engine_event(&mut self, event: &EngineEvent) {
         let known = self.project.services.contains_key(&event.service) && self.in_scope(&event.service);
-        if event.oneoff || !known {
+        // What says nothing about whether a container runs must not be taken for news of it: engines tell of every
+        // probe of a health check, and one may come before the first observation.
+        let says_nothing = matches!(event.action, Action::Other(_) | Action::Health(Health::Starting));
+        if event.oneoff || !known || says_nothing {
             return;
         }
         let project = &self.project;
@@ -170,13 +173,16 @@ impl Session {
             service: event.service.clone(),
             number: event.number,
             name: name(),
-            running: false,
+            // Only one that runs is probed.
+            running: matches!(event.action, Action::Health(_)),
             exit: None,
             since: now(),
             changed: now(),
             heard: false,
         });
-        tracked.changed = now();
+        if matches!(event.action, Action::Start | Action::Die(_)) {
+            tracked.changed = now();
+        }
         let state = match &event.action {
             Action::Start => {
                 (tracked.running, tracked.heard) = (true, true);
@@ -195,7 +201,7 @@ impl Session {
                 self.synced.remove(&event.container);
                 return;
             }
-            Action::Health(Health::Starting) | Action::Create | Action::Other(_) => return,
+            Action::Create | Action::Health(Health::Starting) | Action::Other(_) => return,
             Action::Health(health) => health.word().to_owned(),
             Action::OutOfMemory => "out of memory".to_owned(),
         };
