@@ -61,8 +61,9 @@ async fn the_command_finds_what_it_would_find_without_an_agent() {
 
 #[tokio::test]
 async fn every_signal_is_forwarded() {
+    // A shell misses a signal that comes just before it waits, until the wait is over: so that is soon.
     let script = "for s in HUP INT QUIT USR1 USR2 WINCH CONT; do trap \"echo $s\" $s; done; \
-                  trap 'echo TERM; exit 42' TERM; echo ready; while :; do sleep 600 & wait $!; done";
+                  trap 'echo TERM; exit 42' TERM; echo ready; while :; do sleep 0.1 & wait $!; done";
     let mut supervised = Supervised::start(&["sh", "-c", script], |_| {});
     assert_eq!(supervised.line().await, "ready");
     for (number, name) in [(1, "HUP"), (2, "INT"), (3, "QUIT"), (10, "USR1"), (12, "USR2"), (28, "WINCH"), (18, "CONT")]
@@ -147,7 +148,7 @@ async fn a_stop_from_outside_wins_over_a_restart() {
         return;
     }
     // It says when it was asked to restart, and stays until it is told to end.
-    let script = "trap 'echo asked' USR1; trap 'exit 3' TERM; echo ready; while :; do sleep 600 & wait $!; done";
+    let script = "trap 'echo asked' USR1; trap 'exit 3' TERM; echo ready; while :; do sleep 0.1 & wait $!; done";
     let mut supervised = Supervised::shell(script);
     assert_eq!(supervised.line().await, "ready");
     let (client, _serve) = supervised.client().await;
@@ -166,7 +167,7 @@ async fn requests_for_a_restart_that_is_under_way_join_it() {
     if !can_isolate() {
         return;
     }
-    let mut supervised = Supervised::shell("trap 'echo asked' USR1; echo ready; while :; do sleep 600 & wait $!; done");
+    let mut supervised = Supervised::shell("trap 'echo asked' USR1; echo ready; while :; do sleep 0.1 & wait $!; done");
     assert_eq!(supervised.line().await, "ready");
     let (client, _serve) = supervised.client().await;
     let first = tokio::spawn({
