@@ -185,10 +185,7 @@ impl Session {
 
     /// Whether a service's exit ends the session. A job that others wait for is to end.
     fn ends(&self, service: &ServiceName, code: i64) -> bool {
-        let awaited = |other: &Service| {
-            other.depends_on.get(service).is_some_and(|dependency| dependency.condition == Condition::Completed)
-        };
-        let job = code == 0 && self.project.services.values().any(awaited);
+        let job = code == 0 && self.is_job(service);
         match self.options.end_on {
             EndOn::AllExited => false,
             EndOn::AnyExit => !job || self.options.exit_code_from.as_ref() == Some(service),
@@ -196,10 +193,17 @@ impl Session {
         }
     }
 
+    /// Some service waits for this one to complete.
+    pub(super) fn is_job(&self, service: &ServiceName) -> bool {
+        let awaited = |other: &Service| {
+            other.depends_on.get(service).is_some_and(|dependency| dependency.condition == Condition::Completed)
+        };
+        self.project.services.values().any(awaited)
+    }
+
     fn say_all_exited(&mut self) {
         if !std::mem::replace(&mut self.said_exited, true) {
-            let text =
-                "all services have exited; a save starts those again that failed, Ctrl-C ends the session".to_owned();
+            let text = "all services have exited; a save starts them again, Ctrl-C ends the session".to_owned();
             self.sink.emit(Event::Notice { text });
         }
     }

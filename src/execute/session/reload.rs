@@ -93,8 +93,11 @@ impl Session {
                 asked: watched.asked.take(),
                 noticed: watched.noticed.take().unwrap_or(now),
                 quiet: watched.quiet.take().unwrap_or(now),
-                // A container that a job stopped and did not start again has completed nothing.
-                completed: !unsure && containers.is_empty() && self.containers.exit_code(&name) == Some(0),
+                // A container that was stopped and not started again has completed nothing, if it is no job.
+                completed: !unsure
+                    && containers.is_empty()
+                    && self.is_job(&name)
+                    && self.containers.exit_code(&name) == Some(0),
                 unsure,
                 hot,
                 synced: self.synced.clone(),
