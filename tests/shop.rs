@@ -121,7 +121,7 @@ impl Watch {
             match self.1.recv_timeout(left) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(line) => all.push(line),
-                Err(_) => panic!("the watch never said {text:?}: {all:#?}"),
+                Err(error) => panic!("the watch never said {text:?} ({error}): {all:#?}"),
             }
         }
     }
