@@ -60,6 +60,7 @@ pub fn main() -> ExitCode {
 
 /// What a command's own options say about how things are shown.
 fn adjust(options: &mut ui::Options, command: &Command) {
+    let mut quiet = false;
     match command {
         Command::Up(args) => {
             options.log_prefix = !args.no_log_prefix;
@@ -69,8 +70,17 @@ fn adjust(options: &mut ui::Options, command: &Command) {
             options.log_prefix = !args.no_log_prefix;
             options.log_color = !args.no_color;
         }
-        Command::Watch(args) => options.timings |= args.timings,
+        Command::Watch(args) => {
+            options.timings |= args.timings;
+            quiet |= args.quiet;
+        }
+        Command::Run(args) => quiet |= args.quiet,
+        Command::Build(args) => quiet |= args.quiet,
+        Command::Pull(args) => quiet |= args.quiet,
         _ => {}
+    }
+    if quiet {
+        options.progress = ui::Progress::Quiet;
     }
 }
 

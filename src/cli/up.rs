@@ -85,6 +85,7 @@ fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOpti
         services: super::context::named(&stack.project, &args.services)?,
         no_deps: args.no_deps,
         recreate,
+        recreate_deps: args.always_recreate_deps,
         no_start: args.no_start,
         no_build: args.no_build,
         pull: args.pull.map(|when| pull_policy(when).to_owned()),

@@ -51,6 +51,8 @@ pub struct UpOptions {
     pub no_deps: bool,
     /// When to recreate.
     pub recreate: Recreate,
+    /// `--force-recreate` is about what the services asked for need too: `--always-recreate-deps`.
+    pub recreate_deps: bool,
     /// Create, do not start: `--no-start`.
     pub no_start: bool,
     /// An image that must be built is an error: `--no-build`.
@@ -419,14 +421,20 @@ impl<'a> Up<'a> {
         self.done.insert(service.name.clone(), done);
     }
 
+    /// `--force-recreate` is about the services asked for; what they need is recreated where it differs.
+    fn is_forced(&self, service: &Service) -> bool {
+        let asked = &self.options.services;
+        self.options.recreate_deps || asked.is_empty() || asked.contains(&service.name)
+    }
+
     fn assess<'c>(&self, service: &Service, container: &'c ObservedContainer, number: u32) -> Existing<'c> {
         let shared = shared_namespaces(service)
             .find(|other| self.done.get(*other).is_some_and(|done| done.touched))
             .map(|other| Reason::Dependency(ServiceName::from(other)));
         let differs = match self.options.recreate {
-            Recreate::Always => Some(Reason::Flag("--force-recreate")),
+            Recreate::Always if self.is_forced(service) => Some(Reason::Flag("--force-recreate")),
             Recreate::Never => None,
-            Recreate::Changed => assess(self.input, service, container, number).or(shared),
+            Recreate::Changed | Recreate::Always => assess(self.input, service, container, number).or(shared),
         };
         Existing { container, differs }
     }

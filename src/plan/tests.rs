@@ -439,6 +439,21 @@ fn only_what_is_asked_for_and_what_it_needs() {
 }
 
 #[test]
+fn force_recreate_is_about_the_services_asked_for() {
+    let mut world = shop();
+    world.settle();
+    let force = UpOptions { services: vec!["web".into()], recreate: Recreate::Always, ..UpOptions::default() };
+    let recreated = |options: &UpOptions| {
+        let plan = world.plan(options);
+        let creates = plan.steps.iter().filter(|step| matches!(step.op, Op::Create(_)));
+        creates.filter_map(|step| step.service.clone()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(recreated(&force), BTreeSet::from(["web".into()]));
+    let all = recreated(&UpOptions { recreate_deps: true, ..force });
+    assert_eq!(all, ["db", "migrate", "api", "web"].into_iter().map(Into::into).collect());
+}
+
+#[test]
 fn wait_ends_with_every_service_ready() {
     let mut world = shop();
     let options = UpOptions { wait: true, ..UpOptions::default() };

@@ -173,7 +173,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub rm: bool,
 
-    /// Build the image first
+    /// Accepted for scripts: hob always builds an image whose inputs changed
     #[arg(long)]
     pub build: bool,
 
@@ -258,15 +258,15 @@ pub struct RunArgs {
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// Do not show the progress of builds
+    /// Accepted for scripts; --quiet shows neither builds nor pulls
     #[arg(long)]
     pub quiet_build: bool,
 
-    /// Do not show the progress of pulls
+    /// Accepted for scripts; --quiet shows neither builds nor pulls
     #[arg(long)]
     pub quiet_pull: bool,
 
-    /// Remove containers of services that the manifest no longer has
+    /// Accepted for scripts; `up` and `down` remove such containers
     #[arg(long)]
     pub remove_orphans: bool,
 }
@@ -345,7 +345,7 @@ pub struct KillArgs {
     #[arg(short, long, value_name = "SIGNAL", default_value = "SIGKILL")]
     pub signal: String,
 
-    /// Remove containers of services that the manifest no longer has
+    /// Accepted for scripts; `up` and `down` remove such containers
     #[arg(long)]
     pub remove_orphans: bool,
 }
@@ -357,7 +357,7 @@ pub struct RmArgs {
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
 
-    /// Do not ask
+    /// Accepted for scripts: hob asks nothing
     #[arg(short, long)]
     pub force: bool,
 

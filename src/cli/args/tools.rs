@@ -36,12 +36,12 @@ pub struct WatchArgs {
     #[arg(long)]
     pub no_up: bool,
 
-    /// Remove images that a rebuild replaced
+    /// Accepted for scripts; `hob prune` removes images that a rebuild replaced
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
           default_value_t = true, default_missing_value = "true")]
     pub prune: bool,
 
-    /// Do not show builds
+    /// Show errors only
     #[arg(long)]
     pub quiet: bool,
 

@@ -33,7 +33,7 @@ pub struct UpArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Build images even where one for the same inputs is there
+    /// Accepted for scripts: hob always builds an image whose inputs changed, and never one whose did not
     #[arg(long, conflicts_with = "no_build")]
     pub build: bool,
 
@@ -57,7 +57,7 @@ pub struct UpArgs {
     #[arg(long)]
     pub no_recreate: bool,
 
-    /// Recreate what the services depend on too
+    /// With --force-recreate: recreate what the services depend on too
     #[arg(long, conflicts_with = "no_recreate")]
     pub always_recreate_deps: bool,
 
@@ -129,7 +129,7 @@ pub struct UpArgs {
     #[arg(long, value_enum, value_name = "WHEN")]
     pub pull: Option<PullWhen>,
 
-    /// Do not show the progress of pulls
+    /// Accepted for scripts; --progress quiet shows nothing but errors and results
     #[arg(long)]
     pub quiet_pull: bool,
 
@@ -141,7 +141,7 @@ pub struct UpArgs {
     #[arg(short, long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
 
-    /// Answer every question with yes
+    /// Accepted for scripts: hob asks nothing
     #[arg(short, long)]
     pub yes: bool,
 }
