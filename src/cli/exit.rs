@@ -1,8 +1,7 @@
 //! How hob ends: one exit code for each kind of failure, as `docs/exit-codes.md` lists them.
 //!
 //! Codes are a public interface: a script may rely on them. Docker Compose 2.40 exits with 1 for nearly everything,
-//! so a script that asks for "not 0" keeps working. 14, 15, 17 and 18 are what earlier releases of Compose 2 gave the
-//! same failures; 125 and above are Docker's and the shells'.
+//! so a script that asks for "not 0" keeps working. The others are hob's own; 125 and above are Docker's and the shells'.
 
 use crate::engine::EngineError;
 use crate::event::Message;
