@@ -27,9 +27,10 @@ lint: ## Format, clippy
 deny: ## Licences, duplicates and sources of the dependencies
 	scripts/deny
 
-bench: ## Time of `hob config` on 300 services, and of Docker Compose where it is there
-	cargo build --release --locked
-	scripts/bench-config
+bench: ## hob beside Docker Compose, where it is there: half an hour; docs/benchmarks.md has the parts
+	@scripts/engine
+	cargo build --profile dist --locked
+	@status=0; for part in config builds saves; do scripts/bench/$$part || status=1; done; exit $$status
 
 engines: ## The tests that need an engine, on the newer ones where they can be had
 	@if [ -x $(ENGINES) ] && [ "$$(id -u)" = 0 ]; then \
@@ -40,7 +41,7 @@ engines: ## The tests that need an engine, on the newer ones where they can be h
 ci: lint deny test engines ## What CI runs
 
 install: ## Install hob for this user
-	cargo install --locked --path .
+	cargo install --locked --profile dist --path .
 
 clean: ## Remove what was built
 	cargo clean

@@ -58,6 +58,27 @@ impl Shop {
         fs::rename(beside, self.path(name)).unwrap();
     }
 
+    /// What a service is and has said, for whoever reads of a failure.
+    fn state(&self, service: &str) -> String {
+        let logs: &[&str] = &["logs", "--timestamps", "-n", "300", service];
+        let queue: &[&str] = &[
+            "exec",
+            "-T",
+            "broker",
+            "rabbitmqctl",
+            "list_queues",
+            "name",
+            "messages_ready",
+            "messages_unacknowledged",
+        ];
+        let commands: [&[&str]; 4] = [&["ps", "-a"], &["top", service], queue, logs];
+        let of = |arguments: &&[&str]| {
+            let output = self.hob(arguments).output().unwrap();
+            format!("hob {arguments:?}\n{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
+        };
+        commands.iter().map(of).collect()
+    }
+
     /// Places orders and waits until all are done; runs a command while they are in flight.
     fn orders(&self, count: usize, then: Option<&str>) -> Command {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/shop-check");
@@ -105,11 +126,17 @@ struct Watch(Child, std::sync::mpsc::Receiver<String>);
 
 impl Watch {
     fn start(shop: &Shop) -> Self {
-        let mut child = shop.hob(&["watch", "--no-up"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            shop.hob(&["watch", "--no-up", "--timings"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = std::sync::mpsc::channel();
         let said = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Self(child, lines)
+    }
+
+    /// The lines that nobody has read yet.
+    fn said(&self) -> Vec<String> {
+        self.1.try_iter().collect()
     }
 
     /// The next line that contains a text.
@@ -170,7 +197,7 @@ fn an_order_is_placed_and_worked_on_and_every_edit_is_live() {
     let edit = "sed -i 's/} packed\"/} packed by the new worker\"/' worker/tasks.py";
     let orders = shop.orders(40, Some(edit)).output().unwrap();
     let said = String::from_utf8_lossy(&orders.stdout).into_owned() + &String::from_utf8_lossy(&orders.stderr);
-    assert!(orders.status.success(), "an order was lost: {said}");
+    assert!(orders.status.success(), "an order was lost: {said}\n{}\n{:#?}", shop.state("worker"), watch.said());
     assert!(!said.starts_with("0 of"), "orders were in flight: {said}");
     assert!(watch.says("worker/tasks.py").contains("synced + restarted"));
     until(shop.web, "/api/orders", "packed by the new worker");

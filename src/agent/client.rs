@@ -437,7 +437,8 @@ async fn write_frames(
 /// Reads until the stream ends, and says why if not because it was closed.
 async fn read_answers(mut reader: impl AsyncRead + Unpin, shared: &Shared) -> Option<String> {
     let mut frames = FrameReader::default();
-    let mut buffer = vec![0; 64 << 10];
+    // There is one for each service that runs, and answers are short.
+    let mut buffer = vec![0; 4 << 10];
     loop {
         match reader.read(&mut buffer).await {
             Ok(0) if frames.is_partial() => return Some("in the middle of an answer".to_owned()),

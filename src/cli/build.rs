@@ -5,16 +5,20 @@ use super::context::Context;
 use super::exit::Exit;
 use super::sources::BuildOptions;
 use super::up::scope;
+use crate::event::Event;
 use crate::execute::{RunOptions, plan_failures, settle};
 use crate::model::ServiceName;
 use crate::plan::{self, Op, Plan, UpOptions};
 
 /// Builds images.
 pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
+    if args.print {
+        return print(context, args);
+    }
     let options = BuildOptions { args: context.variables(&args.build_args), pull: args.pull, no_cache: args.no_cache };
     let stack = context.stack_with(&args.services, Vec::new(), options).await?;
     let named = super::context::named(&stack.project, &args.services)?;
-    let chosen: Vec<ServiceName> = scope(&stack, &named, !args.with_dependencies)
+    let chosen: Vec<ServiceName> = scope(&stack.project, &named, !args.with_dependencies)
         .into_iter()
         .filter(|name| stack.project.services.get(name).is_some_and(|service| service.build.is_some()))
         .collect();
@@ -26,14 +30,31 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
         .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
     let outcome = stack.executor.run(&stack.project, &plan, &RunOptions::default()).await;
     let _ = context.tree.save();
+    stack.executor.wait_for_prunes().await;
     if outcome.is_success() { Ok(Exit::Ok) } else { Err(context.failures(outcome.failures)) }
+}
+
+/// Prints the builds, for which no engine is needed.
+fn print(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
+    let mut project = context.project(&args.services)?;
+    let named = super::context::named(&project, &args.services)?;
+    let chosen = scope(&project, &named, !args.with_dependencies);
+    for build in project.services.values_mut().filter_map(|service| service.build.as_mut()) {
+        build.args.extend(context.variables(&args.build_args));
+        build.pull |= args.pull;
+        build.no_cache |= args.no_cache;
+    }
+    if let Some(bake) = plan::bake(&project, &chosen, &context.environment) {
+        context.sink.emit(Event::Output { text: serde_json::to_string_pretty(&bake)? });
+    }
+    Ok(Exit::Ok)
 }
 
 /// Pulls images.
 pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let named = super::context::named(&stack.project, &args.services)?;
-    let chosen = scope(&stack, &named, !args.include_deps);
+    let chosen = scope(&stack.project, &named, !args.include_deps);
     let policy = if args.policy == Some(PullPolicyArg::Missing) { "missing" } else { "always" };
     let mut query = crate::engine::Query { project: stack.project.name.to_string(), ..Default::default() };
     let images: Vec<(ServiceName, String, Option<String>)> = chosen

@@ -18,7 +18,7 @@ use crate::host::lock::{Key, Lock, LockError};
 use crate::host::paths::Paths;
 use crate::host::{DiskTree, env};
 use crate::manifest::LoadOptions;
-use crate::model::{Observed, ObservedContainer, Project, ServiceName};
+use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName};
 
 /// What a command works with.
 pub struct Context {
@@ -55,7 +55,9 @@ impl Context {
         let environment = env::snapshot();
         let paths = Paths::new(&environment)?;
         // Without a folder for them digests are only not remembered.
-        let digests = paths.digests().ok().map(|folder| folder.join("files"));
+        // A file for each place where hob is started: a session keeps it in memory.
+        let place = Digest::of(working_dir.as_os_str().as_encoded_bytes());
+        let digests = paths.digests().ok().map(|folder| folder.join(&place.as_str()[..16]));
         Ok(Self { global, sink, environment, working_dir, paths, tree: Arc::new(DiskTree::new(digests)) })
     }
 
@@ -105,7 +107,8 @@ impl Context {
 
     /// Connects to the engine.
     pub async fn engine(&self) -> anyhow::Result<Arc<dyn Engine>> {
-        Ok(Arc::new(Docker::connect(&Surroundings::from_process()).await?))
+        let surroundings = Surroundings::from_process().remembering(self.paths.engines().ok());
+        Ok(Arc::new(Docker::connect(&surroundings).await?))
     }
 
     /// Loads the project and connects to the engine.

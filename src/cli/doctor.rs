@@ -61,6 +61,9 @@ fn bad(name: &'static str, message: Message) -> Check {
 async fn engine(context: &Context) -> Check {
     match context.engine().await {
         Ok(engine) => {
+            if let Err(error) = engine.confirm().await {
+                return bad("engine", Failure::of_engine(None, error).message);
+            }
             let info = engine.info();
             let (major, minor) = info.api;
             let store = if info.containerd_images { "containerd's image store" } else { "the classic image store" };

@@ -16,11 +16,11 @@ pub enum Exit {
     Failed,
     /// The command line is wrong.
     Usage,
-    /// There is no manifest, or a file that it names is not there.
+    /// There is no manifest, or a file or folder that it names is not there.
     NoManifest,
     /// The manifest is wrong.
     Manifest,
-    /// A build failed.
+    /// A build failed, or what it reads cannot be built from.
     Build,
     /// An image cannot be pulled.
     Pull,
@@ -78,9 +78,9 @@ impl Exit {
             Self::Ok => (0, "Everything was done."),
             Self::Failed => (1, "A failure that has no code of its own."),
             Self::Usage => (2, "The command line is wrong: an unknown command or option, a missing argument."),
-            Self::NoManifest => (14, "No manifest was found, or a file that it names is not there."),
+            Self::NoManifest => (14, "No manifest was found, or a file or folder that it names is not there."),
             Self::Manifest => (15, "The manifest is wrong, or names a service that does not exist."),
-            Self::Build => (17, "A build failed."),
+            Self::Build => (17, "A build failed, or what it reads cannot be built from."),
             Self::Pull => (18, "An image is not there and cannot be pulled."),
             Self::Engine => (20, "The engine does not answer, refuses this user, went away, or is too old."),
             Self::Locked => (21, "Another hob works on the same project."),
@@ -110,6 +110,7 @@ impl From<Cause> for Exit {
     fn from(cause: Cause) -> Self {
         match cause {
             Cause::Manifest => Self::Manifest,
+            Cause::Missing => Self::NoManifest,
             Cause::Unreachable => Self::Engine,
             Cause::Build => Self::Build,
             Cause::Pull => Self::Pull,

@@ -1,16 +1,20 @@
-//! What earlier runs measured, so that a change can be named, and the salt that keeps secrets out of labels. Both live
-//! in the user's cache folder; losing them costs a reason, never a wrong decision.
+//! What earlier runs read, so that a change can be named and an image be made of an earlier one, and the salt that
+//! keeps secrets out of labels. Both live in the user's cache folder; losing them costs a reason, never a wrong decision.
 
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use crate::model::{Digest, Measured};
+use crate::inputs::{BuildInputs, Reading};
+use crate::model::{Digest, Look};
 
-/// Measures that are kept.
+/// Readings that are kept.
 const KEPT: usize = 200;
+/// Bytes of them that are kept: one of 20,000 files takes three million.
+const KEPT_BYTES: u64 = 96 << 20;
 
 /// A folder with one file for each measure, by its digest.
 #[derive(Clone, Debug)]
@@ -24,17 +28,17 @@ impl History {
         Self { folder }
     }
 
-    /// Keeps measures that are not kept yet. What cannot be written is not kept.
-    pub fn remember<'a>(&self, measured: impl Iterator<Item = &'a Measured>) {
+    /// Keeps readings that are not kept yet. What cannot be written is not kept.
+    pub fn remember<'a>(&self, read: impl Iterator<Item = &'a BuildInputs>) {
         let Some(folder) = &self.folder else { return };
         let mut any = false;
-        for measured in measured {
-            let file = folder.join(format!("{}.json", measured.digest));
+        for inputs in read {
+            let file = folder.join(format!("{}.json", inputs.digest));
             if file.exists() {
                 continue;
             }
             any = true;
-            if let Ok(text) = serde_json::to_vec(&measured.parts) {
+            if let Ok(text) = serde_json::to_vec(&inputs.reading()) {
                 let _ = fs::create_dir_all(folder).and_then(|()| write_atomically(&file, &text));
             }
         }
@@ -43,14 +47,34 @@ impl History {
         }
     }
 
-    /// The parts of earlier measures, as far as they are kept.
+    /// The parts of earlier readings, as far as they are kept.
     pub fn recall(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {
-        let Some(folder) = &self.folder else { return HashMap::new() };
-        let read = |digest: &Digest| {
-            let text = fs::read(folder.join(format!("{digest}.json"))).ok()?;
-            Some((digest.clone(), serde_json::from_slice(&text).ok()?))
-        };
-        digests.iter().filter_map(read).collect()
+        digests.iter().filter_map(|digest| Some((digest.clone(), self.reading(digest)?.into_parts()))).collect()
+    }
+
+    /// An earlier reading, if it is kept; it counts as used now.
+    pub fn reading(&self, digest: &Digest) -> Option<Reading> {
+        let file = self.folder.as_ref()?.join(format!("{digest}.json"));
+        let reading = serde_json::from_slice(&fs::read(&file).ok()?).ok()?;
+        let _ = fs::File::options().append(true).open(&file).and_then(|file| file.set_modified(SystemTime::now()));
+        Some(reading)
+    }
+
+    /// What is known of the files of an image, by its id.
+    pub fn looks(&self, image: &str) -> HashMap<String, Option<Look>> {
+        let read = self.looks_file(image).and_then(|file| fs::read(file).ok());
+        read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    }
+
+    /// Keeps what is known of the files of an image.
+    pub fn keep_looks(&self, image: &str, looks: &HashMap<String, Option<Look>>) {
+        if let (Some(file), Ok(text)) = (self.looks_file(image), serde_json::to_vec(looks)) {
+            let _ = write_atomically(&file, &text);
+        }
+    }
+
+    fn looks_file(&self, image: &str) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(format!("image-{}.json", Digest::of(image.as_bytes()))))
     }
 
     /// A random text of this user on this machine.
@@ -73,14 +97,21 @@ impl History {
 
 fn prune(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut files: Vec<(std::time::SystemTime, PathBuf)> = entries
+    let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
         .filter_map(Result::ok)
         .filter(|entry| entry.path().extension().is_some_and(|e| e == "json"))
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter_map(|entry| {
+            let metadata = entry.metadata().ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+        })
         .collect();
     files.sort();
-    for (_, file) in files.iter().rev().skip(KEPT) {
-        let _ = fs::remove_file(file);
+    let mut bytes = 0;
+    for (index, (_, size, file)) in files.iter().rev().enumerate() {
+        bytes += size;
+        if index >= KEPT || bytes > KEPT_BYTES {
+            let _ = fs::remove_file(file);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::scaffold::{self, NewFile, Proposal};
 use super::args::InitArgs;
 use super::exit::{Exit, Failure};
 
-/// The schema's file of `--schema`.
+/// The schema's file, beside the manifest: an editor finds it from any clone, with no network.
 const SCHEMA: &str = "devenv.schema.json";
 
 /// Writes a manifest that fits the folder, or a template.
@@ -35,9 +35,7 @@ pub fn run(args: &InitArgs, folder: &Path, tree: &dyn FileTree, sink: &dyn Sink)
         }
         Proposal::Writes { files, found } => (files, found),
     };
-    if args.schema {
-        with_schema(&mut files)?;
-    }
+    with_schema(&mut files)?;
     if !args.force {
         refuse_to_overwrite(folder, &files)?;
     }
@@ -176,7 +174,7 @@ mod tests {
 
     fn init(folder: &Path, template: Option<&str>, force: bool) -> anyhow::Result<String> {
         let said = Said::default();
-        let args = InitArgs { template: template.map(str::to_owned), force, schema: false };
+        let args = InitArgs { template: template.map(str::to_owned), force };
         run(&args, folder, &Disk, &said)?;
         Ok(said.0.into_inner().unwrap())
     }
@@ -189,7 +187,10 @@ mod tests {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/shop");
         for file in scaffold::template("shop").unwrap() {
             let (new, old) = (folder.path().join(&file.path), source.join(&file.path));
-            assert_eq!(fs::read(&new).unwrap(), fs::read(&old).unwrap(), "{}", file.path.display());
+            let (written, template) = (fs::read(&new).unwrap(), fs::read(&old).unwrap());
+            // The manifest has one line more, for the editor.
+            assert!(written.ends_with(&template), "{}", file.path.display());
+            assert_eq!(written == template, file.path != Path::new("devenv.yaml"), "{}", file.path.display());
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt;
@@ -209,8 +210,7 @@ mod tests {
     #[test]
     fn the_schema_is_written_where_the_manifest_says_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let args = InitArgs { template: Some("shop".to_owned()), schema: true, ..InitArgs::default() };
-        run(&args, folder.path(), &Disk, &Said::default()).unwrap();
+        init(folder.path(), Some("shop"), false).unwrap();
         let manifest = fs::read_to_string(folder.path().join("devenv.yaml")).unwrap();
         let name = manifest.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=").unwrap();
         let schema: serde_json::Value = serde_json::from_slice(&fs::read(folder.path().join(name)).unwrap()).unwrap();

@@ -93,12 +93,15 @@ fn start(cli: Cli, sink: &Arc<dyn Sink>) -> anyhow::Result<Exit> {
     if let Some(exit) = offline(&context, &cli.command)? {
         return Ok(exit);
     }
+    // One thread does it all, as a task of its own wakes no other thread. Where it must wait for the terminal, the
+    // runtime starts another.
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    let exit = runtime.block_on(online(&context, cli.command));
+    let exit = runtime.block_on(runtime.spawn(async move { online(&context, cli.command).await }));
+    let exit = exit.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     // A read of standard input that goes on must not hold the exit back.
     runtime.shutdown_background();
     exit

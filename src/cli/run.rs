@@ -52,6 +52,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     for label in &args.labels {
         spec.labels.insert(label.key.clone(), label.value.clone().unwrap_or_default());
     }
+    stack.engine.confirm().await?;
     let id = stack.engine.create_container(&spec).await.map_err(refused)?;
     if args.detach {
         stack.engine.start(&id).await.map_err(refused)?;

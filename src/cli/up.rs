@@ -12,9 +12,9 @@ use super::exit::{Exit, Failure};
 use super::sources::BuildOptions;
 use crate::event::{Event, Request};
 use crate::execute::session::{Attach, End, EndOn, Session, SessionOptions};
-use crate::execute::{LogOptions, RunOptions, plan_failures, settle};
+use crate::execute::{LogOptions, RunOptions, plan_failures, settle_for_plan};
 use crate::host::signals::{Signal, Signals};
-use crate::model::{Graph, ServiceName};
+use crate::model::{Graph, Project, ServiceName};
 use crate::plan::{self, Recreate, UpOptions};
 
 /// `hob up`.
@@ -42,6 +42,7 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
         run,
         apply: true,
         watch: args.watches(),
+        catch_up: !args.no_catch_up && !args.no_build,
         stay: foreground && crate::host::terminal::stdin_is_terminal() && crate::host::terminal::stdout_is_terminal(),
         stop_services: foreground,
         attach,
@@ -54,6 +55,9 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
         exit_code_from,
     };
     let exit = run_session(context, &stack, session).await;
+    if !foreground {
+        stack.executor.wait_for_prunes().await;
+    }
     drop(lock);
     exit
 }
@@ -67,7 +71,9 @@ pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> 
         up: UpOptions { services, ..UpOptions::default() },
         apply: !args.no_up,
         watch: true,
+        catch_up: !args.no_catch_up,
         stay: true,
+        run: RunOptions { keep_images: !args.prune, ..RunOptions::default() },
         ..SessionOptions::default()
     };
     let exit = run_session(context, &stack, session).await;
@@ -119,7 +125,7 @@ fn attach(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<Attach, Fa
 }
 
 async fn dry_run(context: &Context, stack: &Stack, options: &UpOptions) -> anyhow::Result<Exit> {
-    let scope = scope(stack, &options.services, options.no_deps);
+    let scope = scope(&stack.project, &options.services, options.no_deps);
     let view = crate::execute::observe(&*stack.engine, &stack.sources, &stack.project, &scope).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let plan = plan::up(view.input(&std::collections::HashMap::new()), options)
@@ -129,20 +135,20 @@ async fn dry_run(context: &Context, stack: &Stack, options: &UpOptions) -> anyho
 }
 
 /// Services and what they need; all where none is named.
-pub fn scope(stack: &Stack, services: &[ServiceName], no_deps: bool) -> Vec<ServiceName> {
+pub fn scope(project: &Project, services: &[ServiceName], no_deps: bool) -> Vec<ServiceName> {
     if services.is_empty() {
-        return stack.project.services.keys().cloned().collect();
+        return project.services.keys().cloned().collect();
     }
     if no_deps {
         return services.to_vec();
     }
-    Graph::of(&stack.project).closure(services.iter().cloned())
+    Graph::of(project).closure(services.iter().cloned())
 }
 
 /// Makes and carries out the plan of `up`, without a session.
 pub async fn bring_up(context: &Context, stack: &Stack, options: &UpOptions, run: &RunOptions) -> anyhow::Result<()> {
-    let scope = scope(stack, &options.services, options.no_deps);
-    let view = settle(&stack.executor, &stack.project, &scope, options, run).await;
+    let scope = scope(&stack.project, &options.services, options.no_deps);
+    let view = settle_for_plan(&stack.executor, &stack.project, &scope, options, run).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let plan = plan::up(view.input(&std::collections::HashMap::new()), options)
         .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
@@ -175,7 +181,7 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
         hob: env!("CARGO_PKG_VERSION").to_owned(),
         project: name,
     });
-    let session = Session::new(stack.executor.clone(), (*stack.project).clone(), options);
+    let session = Session::new(stack.executor.clone(), Arc::clone(&stack.project), options);
     let end = session.run(requests).await;
     listening.abort();
     // A save of remembered digests that fails only costs time.

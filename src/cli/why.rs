@@ -19,7 +19,7 @@ pub async fn why(context: &Context, args: &WhyArgs) -> anyhow::Result<Exit> {
     let named: Vec<String> = args.service.iter().cloned().collect();
     let stack = context.stack(&named).await?;
     let services = super::context::named(&stack.project, &named)?;
-    let all = scope(&stack, &services, true);
+    let all = scope(&stack.project, &services, true);
     let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let (text, json) = match &args.file {
@@ -80,19 +80,7 @@ fn of_file(view: &View, services: &[ServiceName], path: &Path) -> (String, Value
     }
     for service in services {
         let Some(watch) = view.wanted.watch.get(service) else { continue };
-        let (effect, why) = match watch.effects.effect(path) {
-            Effect::Nothing => continue,
-            Effect::Sync { targets, .. } => {
-                let target = targets.first();
-                let why = target.map(|t| t.instruction.clone()).unwrap_or_default();
-                let to = target.map(|t| t.path.clone()).unwrap_or_default();
-                (format!("sync to {to}"), why)
-            }
-            Effect::Reload(reload) => {
-                (format!("{reload:?}").to_lowercase(), "the container sees it already".to_owned())
-            }
-            Effect::Rebuild { why } => ("rebuild".to_owned(), why),
-        };
+        let Some((effect, why)) = told(view, service, watch.effects.effect(path)) else { continue };
         text.push_str(&format!("{service}: {effect}, because {why}\n"));
         json.push(json!({"service": service, "effect": effect, "because": why}));
     }
@@ -102,11 +90,31 @@ fn of_file(view: &View, services: &[ServiceName], path: &Path) -> (String, Value
     (text, Value::Array(json))
 }
 
+/// What a change does and why; `None` where it does nothing.
+fn told(view: &View, service: &ServiceName, effect: Effect) -> Option<(String, String)> {
+    Some(match effect {
+        Effect::Nothing => return None,
+        Effect::Sync { targets, then } => {
+            let target = targets.first();
+            let mut why = target.map(|t| t.instruction.clone()).unwrap_or_default();
+            let left = view.project.services.get(service).and_then(|service| {
+                plan::follows(service, view.wanted.reloaders.get(&service.name), &targets, then.as_ref()).1
+            });
+            if let Some(reloader) = left {
+                why = format!("{why}; {reloader}");
+            }
+            (format!("sync to {}", target.map(|t| t.path.clone()).unwrap_or_default()), why)
+        }
+        Effect::Reload(reload) => (format!("{reload:?}").to_lowercase(), "the container sees it already".to_owned()),
+        Effect::Rebuild { why } => ("rebuild".to_owned(), why),
+    })
+}
+
 /// Shows, for each service, what a change of each path does.
 pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let all = scope(&stack, &services, true);
+    let all = scope(&stack.project, &services, true);
     let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let mut rows = Vec::new();
@@ -114,18 +122,7 @@ pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Ex
         let Some(watch) = view.wanted.watch.get(service) else { continue };
         for folder in &watch.folders {
             for path in super::walk::files(folder) {
-                let (effect, why) = match watch.effects.effect(&path) {
-                    Effect::Nothing => continue,
-                    Effect::Sync { targets, .. } => {
-                        let target = targets.first().map(|t| t.path.clone()).unwrap_or_default();
-                        (
-                            format!("sync to {target}"),
-                            targets.first().map(|t| t.instruction.clone()).unwrap_or_default(),
-                        )
-                    }
-                    Effect::Reload(reload) => (format!("{reload:?}").to_lowercase(), String::new()),
-                    Effect::Rebuild { why } => ("rebuild".to_owned(), why),
-                };
+                let Some((effect, why)) = told(&view, service, watch.effects.effect(&path)) else { continue };
                 let shown = path.strip_prefix(&view.project.working_dir).unwrap_or(&path).display().to_string();
                 rows.push(vec![service.to_string(), shown, effect, why]);
             }

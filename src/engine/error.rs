@@ -50,6 +50,13 @@ pub enum ErrorKind {
         /// The API version that can.
         needs: (u32, u32),
     },
+    /// What a key of `build` asks for is not to be had here.
+    BuildKey {
+        /// The key below `build`, such as `ssh.0`.
+        key: String,
+        /// What to write instead.
+        instead: String,
+    },
     /// The engine refused what was asked.
     Refused,
     /// Anything else.
@@ -60,5 +67,10 @@ impl EngineError {
     /// An error of a kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
+    }
+
+    /// What a key of `build` asks for is not to be had here.
+    pub fn build_key(key: impl Into<String>, message: impl Into<String>, instead: impl Into<String>) -> Self {
+        Self::new(ErrorKind::BuildKey { key: key.into(), instead: instead.into() }, message)
     }
 }

@@ -7,17 +7,19 @@ pub mod docker;
 mod error;
 pub mod fake;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use indexmap::IndexMap;
 use tokio::io::AsyncWrite;
 
 use crate::model::{
-    Build, ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, NetworkId, NetworkSpec, Observed,
+    Build, ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
     ObservedContainer, ObservedImage, ServiceName, VolumeSpec,
 };
 
@@ -28,27 +30,51 @@ pub type BoxStream<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
 /// What an engine answers.
 pub type Result<T> = std::result::Result<T, EngineError>;
 
+/// Requests in flight for one kind of thing.
+const AT_ONCE: usize = 16;
+
 /// A container engine. Every method is one action on it; all are safe to cancel by dropping the future.
 #[async_trait]
 pub trait Engine: Send + Sync {
     /// What the engine said about itself when the connection was made.
     fn info(&self) -> &EngineInfo;
+    /// Makes sure that this is so: it may be what an earlier run was told. To be asked before anything is changed.
+    async fn confirm(&self) -> Result<()>;
 
     /// The engine's state, as far as a project is concerned.
     async fn observe(&self, query: &Query) -> Result<Observed>;
 
     /// An image by reference or id; `None` where the engine does not have it.
     async fn image(&self, reference: &str) -> Result<Option<ObservedImage>>;
+    /// Images by reference; those that the engine does not have are not among them.
+    async fn images_by_reference(&self, references: &[String]) -> Result<IndexMap<String, ObservedImage>> {
+        let look = async |reference: String| Ok(self.image(&reference).await?.map(|image| (reference, image)));
+        let found = stream::iter(references.to_vec()).map(look).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
     /// Pulls an image; `progress` is called as layers arrive.
     async fn pull(&self, reference: &str, platform: Option<&str>, progress: &PullSink) -> Result<()>;
     /// Builds an image through BuildKit. Dropping the future cancels the build on the engine.
     async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<ImageId>;
+    /// Makes an image of one that is there and one layer more.
+    async fn layer(&self, _spec: &LayerSpec, _progress: &BuildSink) -> Result<ImageId> {
+        Err(EngineError::new(ErrorKind::Refused, "this engine makes no layers".to_owned()))
+    }
+    /// What an image has at absolute paths, in their order; without what its last `without` `COPY` and `ADD`
+    /// instructions made.
+    async fn look(&self, _image: &str, _without: usize, _paths: &[String]) -> Result<Vec<Option<Look>>> {
+        Err(EngineError::new(ErrorKind::Refused, "this engine shows no images' files".to_owned()))
+    }
     /// Gives an image one more name, taking the name from any other image.
     async fn tag(&self, image: &str, name: &str) -> Result<()>;
     /// Removes a name of an image, or the image with its last name. Not an error where it is not there.
     async fn remove_image(&self, reference: &str) -> Result<()>;
     /// Images that carry all of these labels (`key` or `key=value`).
     async fn images(&self, labels: &[String]) -> Result<Vec<ObservedImage>>;
+    /// Removes what a hob that was killed left of its looks ([`Engine::look`]).
+    async fn clear_looks(&self) -> Result<()>;
+    /// The images that containers use, of any project, running or not.
+    async fn used_images(&self) -> Result<BTreeSet<ImageId>>;
 
     /// Creates a network.
     async fn create_network(&self, spec: &NetworkSpec) -> Result<NetworkId>;
@@ -261,6 +287,23 @@ pub struct BuildSpec {
     pub pull: bool,
     /// Never use the builder's cache.
     pub no_cache: bool,
+}
+
+/// A layer that is put on an image.
+#[derive(Clone, Debug, Default)]
+pub struct LayerSpec {
+    /// The image, by name.
+    pub base: String,
+    /// The layer as an archive: parents before what is in them, and `.wh.NAME` for what it removes.
+    pub tar: Vec<u8>,
+    /// It removes something.
+    pub removes: bool,
+    /// What the image's history says of it.
+    pub what: String,
+    /// Names for the new image.
+    pub tags: Vec<String>,
+    /// Labels besides those of the image below, whose place they take.
+    pub labels: indexmap::IndexMap<String, String>,
 }
 
 /// A secret for `RUN --mount=type=secret`.

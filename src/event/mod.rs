@@ -209,6 +209,13 @@ pub enum Event {
     },
     /// What a save did to a service.
     Reloaded(Reloaded),
+    /// The image of a service was built in the background, and has what was synced into its containers.
+    CaughtUp {
+        /// The service.
+        service: ServiceName,
+        /// How long the build took.
+        took_ms: u64,
+    },
     /// A table on standard output.
     Table {
         /// Heads of the columns.

@@ -15,7 +15,8 @@ use crate::agent::{self, AgentClient};
 use crate::engine::{Channel, Engine, EngineError, ErrorKind, ExecSpec};
 use crate::event::{Event, Message, Sink};
 use crate::model::{
-    ContainerId, ContainerSpec, Mount, MountType, ObservedContainer, ObservedImage, Service, ServiceName, VolumeSpec,
+    ContainerId, ContainerSpec, ContainerState, Mount, MountType, Observed, ObservedContainer, ObservedImage, Service,
+    ServiceName, VolumeSpec,
 };
 use crate::plan::labels;
 
@@ -45,8 +46,18 @@ impl Agents {
         }
     }
 
-    /// Keeps what the engine said about images, for measures between two observations.
-    pub fn remember_images(&self, images: &IndexMap<String, ObservedImage>) {
+    /// Keeps what plans and measures between two observations need of one.
+    pub fn remember(&self, observed: &Observed) {
+        self.remember_images(&observed.images);
+        // What runs the agent has it from its volume, which nobody can remove meanwhile.
+        let runs = |one: &ObservedContainer| one.state == ContainerState::Running && has_this_agent(one);
+        if observed.containers.iter().any(runs) {
+            // It may be known already.
+            let _ = self.filled.set(());
+        }
+    }
+
+    fn remember_images(&self, images: &IndexMap<String, ObservedImage>) {
         let mut known = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(images.iter().map(|(name, image)| (name.clone(), image.clone())));
     }
@@ -63,8 +74,7 @@ impl Agents {
 
     /// Notes it of a container that is there.
     pub fn saw(&self, container: &ObservedContainer) {
-        let label = container.labels.get(labels::AGENT);
-        self.note(&container.service, label.is_some_and(|build| build == agent::BUILD_ID));
+        self.note(&container.service, has_this_agent(container));
     }
 
     /// Whether the containers of a service carry the agent.
@@ -91,9 +101,11 @@ impl Agents {
             spec.labels.insert(labels::AGENT.to_owned(), labels::NO_AGENT.to_owned());
             return Ok(spec);
         };
-        let name = agent::volume_name();
-        let marks = IndexMap::from([(labels::AGENT.to_owned(), agent::BUILD_ID.to_owned())]);
-        self.engine.create_volume(&VolumeSpec { name, labels: marks, ..VolumeSpec::default() }).await?;
+        if !self.filled.initialized() {
+            let name = agent::volume_name();
+            let marks = IndexMap::from([(labels::AGENT.to_owned(), agent::BUILD_ID.to_owned())]);
+            self.engine.create_volume(&VolumeSpec { name, labels: marks, ..VolumeSpec::default() }).await?;
+        }
         spec.entrypoint = Some(wrapped.entrypoint);
         spec.command = Some(wrapped.cmd);
         spec.mounts.push(mount(true));
@@ -213,6 +225,10 @@ impl Agents {
 fn drops_rights(service: &Service) -> bool {
     let needed = ["ALL", "CHOWN", "FOWNER", "DAC_OVERRIDE"];
     service.cap_drop.iter().any(|cap| needed.contains(&cap.to_ascii_uppercase().trim_start_matches("CAP_")))
+}
+
+fn has_this_agent(container: &ObservedContainer) -> bool {
+    container.labels.get(labels::AGENT).is_some_and(|build| build == agent::BUILD_ID)
 }
 
 fn mount(read_only: bool) -> Mount {

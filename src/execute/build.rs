@@ -1,29 +1,32 @@
 //! Building an image once for all who need it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::Failure;
 use super::executor::{Executor, millis};
 use super::observe::blocking;
-use super::{Cause, Failure};
-use crate::engine::BuildProgress;
+use crate::engine::{BuildProgress, ErrorKind};
 use crate::event::{Event, Message, Sink};
 use crate::model::{Project, ServiceName};
 
 /// Builds that run: as many at once as the machine has cores, and one for each image.
 pub struct Builds {
-    cores: Semaphore,
+    cores: LazyLock<Semaphore>,
     by_image: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-impl Builds {
-    pub(super) fn new(cores: Semaphore) -> Self {
-        Self { cores, by_image: Mutex::default() }
+impl Default for Builds {
+    fn default() -> Self {
+        let cores = || Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from).max(2));
+        Self { cores: LazyLock::new(cores), by_image: Mutex::default() }
     }
+}
 
+impl Builds {
     fn of(&self, image: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut map = self.by_image.lock().unwrap_or_else(PoisonError::into_inner);
         map.retain(|name, lock| name == image || Arc::strong_count(lock) > 1);
@@ -49,17 +52,25 @@ impl Executor {
             return Ok(());
         }
         let _core = self.builds.cores.acquire().await;
-        let spec = {
+        let mut spec = {
             let (sources, project, first) = (Arc::clone(&self.sources), Arc::clone(project), first.clone());
-            blocking(move || sources.build_spec(&project, &first)).await
+            blocking(move || sources.build_spec(&project, &first)).await?
         };
-        let mut spec = spec.map_err(|message| Failure { cause: Cause::Manifest, message })?;
         spec.tags = std::iter::once(image.to_owned()).chain(names.iter().cloned()).collect();
         let progress = Progress::new(services.to_vec(), Arc::clone(&self.sink));
-        let built = self.engine.build(&spec, &move |news| progress.take(news)).await;
+        let progress = move |news| progress.take(news);
+        // Its files were compared with their digests as they were read, so nothing has to be measured again.
+        if self.delta(project, &first, &spec, &progress).await {
+            return Ok(());
+        }
+        let built = self.engine.build(&spec, &progress).await;
         if let Err(error) = built {
+            let key = match &error.kind {
+                ErrorKind::BuildKey { key, .. } => format!(".{key}"),
+                _ => String::new(),
+            };
             let mut failure = Failure::of_engine(Some(&first), error);
-            let place = project.locate(&format!("services.{first}.build"));
+            let place = project.locate(&format!("services.{first}.build{key}"));
             failure.message.location = failure.message.location.or(place);
             return Err(failure);
         }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;
 use super::build::Builds;
+use super::prune::Prunes;
 use super::{Failure, Sources};
 use crate::engine::Engine;
 use crate::event::{Event, PlannedStep, Sink};
@@ -27,6 +27,8 @@ pub struct RunOptions {
     pub cancel: CancellationToken,
     /// Wait at most so long for services to be ready: `--wait-timeout`.
     pub wait_timeout: Option<Duration>,
+    /// Leave the images that a build has superseded: `--prune=false`.
+    pub keep_images: bool,
 }
 
 /// How a plan ended.
@@ -57,6 +59,7 @@ pub struct Executor {
     pub(super) sources: Arc<dyn Sources>,
     pub(super) agents: Arc<Agents>,
     pub(super) builds: Arc<Builds>,
+    pub(super) prunes: Arc<Prunes>,
     /// Numbers of steps in events: plans that are carried out side by side do not share any.
     steps: Arc<AtomicUsize>,
 }
@@ -73,22 +76,24 @@ enum State {
 impl Executor {
     /// An executor that builds as many images side by side as the machine has cores.
     pub fn new(engine: Arc<dyn Engine>, sink: Arc<dyn Sink>, sources: Arc<dyn Sources>) -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let agents = Arc::new(Agents::new(Arc::clone(&engine), Arc::clone(&sink)));
-        Self {
-            agents,
-            engine,
-            sink,
-            sources,
-            builds: Arc::new(Builds::new(Semaphore::new(cores.max(2)))),
-            steps: Arc::default(),
-        }
+        Self { agents, engine, sink, sources, builds: Arc::default(), prunes: Arc::default(), steps: Arc::default() }
+    }
+
+    /// The same, which says what it does to another sink.
+    pub(super) fn with_sink(&self, sink: Arc<dyn Sink>) -> Self {
+        Self { sink, ..self.clone() }
     }
 
     /// Removes the volume that carries the agent, if no container of any project uses it.
     pub async fn remove_agent_volume(&self) {
         // In use by another project: it stays, and that is no error.
         let _ = self.engine.remove_volume(&crate::agent::volume_name()).await;
+    }
+
+    /// Waits for what goes on after a plan is done: old images are removed. For commands that end now.
+    pub async fn wait_for_prunes(&self) {
+        self.prunes.settle().await;
     }
 
     /// Says what would be done, and does nothing.
@@ -121,6 +126,13 @@ impl Executor {
         self.announce(plan, base, false);
         let mut states = vec![State::Waiting; plan.steps.len()];
         let mut outcome = Outcome::default();
+        if !plan.steps.is_empty()
+            && let Err(error) = self.engine.confirm().await
+        {
+            outcome.failures.push(Failure::of_engine(None, error));
+            outcome.incomplete = plan.steps.iter().filter_map(|step| step.service.clone()).collect();
+            return outcome;
+        }
         let mut running = FuturesUnordered::new();
         // Ends what can be ended, without an error of its own, when another step has failed.
         let stop = options.cancel.child_token();
@@ -148,6 +160,7 @@ impl Executor {
                 None => states[id] = State::Waiting,
             }
         }
+        self.prunes.start(&self.engine).await;
         // A request to end that comes after the last step has nothing left to end.
         outcome.cancelled = options.cancel.is_cancelled() && states.contains(&State::Waiting);
         for (id, state) in states.iter().enumerate() {

@@ -17,11 +17,13 @@ pub struct Failure {
 /// Kinds of failure, one for each exit code that tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The manifest, or a file that it names.
+    /// The manifest.
     Manifest,
+    /// A file or folder that the manifest names is not there.
+    Missing,
     /// The engine does not answer.
     Unreachable,
-    /// A build failed.
+    /// A build failed, or what it reads cannot be built from.
     Build,
     /// An image is not there and cannot be pulled.
     Pull,
@@ -67,6 +69,10 @@ impl Failure {
             }
             ErrorKind::Build { output, .. } => {
                 message.detail.extend(output.lines().map(str::to_owned));
+                Cause::Build
+            }
+            ErrorKind::BuildKey { instead, .. } => {
+                message.hints.push(instead.clone());
                 Cause::Build
             }
             ErrorKind::DiskFull => {

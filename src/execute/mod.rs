@@ -7,10 +7,12 @@
 
 mod agents;
 mod build;
+pub(crate) mod delta;
 mod executor;
 mod failure;
 mod logs;
 mod observe;
+mod prune;
 pub mod session;
 mod sources;
 mod step;
@@ -25,5 +27,5 @@ mod wait;
 pub use executor::{Executor, Outcome, RunOptions};
 pub use failure::{Cause, Failure};
 pub use logs::{Follow, LogOptions, Logs, lines};
-pub use observe::{View, observe, plan_failures, settle};
+pub use observe::{View, observe, plan_failures, settle, settle_for_plan};
 pub use sources::{Loaded, Sources};

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::future::try_join_all;
+use indexmap::IndexMap;
 
 use super::{Cause, Executor, Failure, RunOptions, Sources};
 use crate::engine::{Engine, Query};
 use crate::event::Message;
-use crate::model::{ContainerId, Digest, Observed, Project, ServiceName};
+use crate::model::{ContainerId, Digest, Observed, ObservedContainer, ObservedImage, Project, Service, ServiceName};
 use crate::plan::{self, Input, PlanError, UpOptions, Wanted};
 
 /// What should be and what is, at one moment.
@@ -41,40 +41,108 @@ pub async fn observe(
     project: &Arc<Project>,
     services: &[ServiceName],
 ) -> Result<View, Vec<Failure>> {
-    let one = |error| vec![Failure::of_engine(None, error)];
-    let bases = {
-        let (sources, project, services) = (Arc::clone(sources), Arc::clone(project), services.to_vec());
-        blocking(move || sources.base_images(&project, &services)).await
-    };
-    let mut query = Query { project: project.name.to_string(), images: bases, ..Query::default() };
-    query.images.extend(services.iter().filter_map(|s| project.services.get(s)).map(|s| project.image_name(s)));
-    query.networks = project.networks.keys().map(|key| project.network_name(key)).collect();
-    query.volumes = project.volumes.keys().map(|key| project.volume_name(key)).collect();
-    query.images.sort();
-    query.images.dedup();
-    let mut observed = engine.observe(&query).await.map_err(one)?;
+    let view = look(engine, sources, project, services, |_| true).await?;
+    with_images_by_digest(engine, view).await
+}
 
-    let wanted = {
-        let (sources, project, services) = (Arc::clone(sources), Arc::clone(project), services.to_vec());
-        let images = observed.images.clone();
-        blocking(move || sources.measure(&project, &services, &images)).await
+/// The names of the services' images.
+fn names(project: &Project, services: &[ServiceName], which: impl Fn(&Service) -> bool) -> Vec<String> {
+    let services = services.iter().filter_map(|name| project.services.get(name));
+    services.filter(|service| which(service)).flat_map(|service| project.image_names(service)).collect()
+}
+
+/// What a build measures depends on another service's image, which it starts from or has as a context.
+fn starts_from_services(project: &Project, bases: &[String]) -> bool {
+    let mut built = project.services.values().filter_map(|service| Some((service, service.build.as_ref()?)));
+    built.any(|(service, build)| {
+        let mut contexts = build.additional_contexts.values();
+        let name = project.image_name(service);
+        let mut bases = bases.iter().map(|base| base.strip_suffix(":latest").unwrap_or(base));
+        contexts.any(|context| context.starts_with("service:")) || bases.any(|base| base == name)
+    })
+}
+
+/// The engine's state, and beside it the measure, for which the images of these services are looked at.
+async fn look(
+    engine: &dyn Engine,
+    sources: &Arc<dyn Sources>,
+    project: &Arc<Project>,
+    services: &[ServiceName],
+    which: impl Fn(&Service) -> bool,
+) -> Result<View, Vec<Failure>> {
+    let query = Query {
+        project: project.name.to_string(),
+        networks: project.networks.keys().map(|key| project.network_name(key)).collect(),
+        volumes: project.volumes.keys().map(|key| project.volume_name(key)).collect(),
+        ..Query::default()
     };
-    let wanted = wanted.map_err(|messages| {
-        messages.into_iter().map(|message| Failure { cause: Cause::Manifest, message }).collect::<Vec<_>>()
-    })?;
-    let mut names: Vec<String> = wanted.images.values().filter_map(crate::plan::WantedImage::by_digest).collect();
+    let state = async { engine.observe(&query).await.map_err(|error| vec![Failure::of_engine(None, error)]) };
+    let measure = async {
+        let (sources, project, services) = (Arc::clone(sources), Arc::clone(project), services.to_vec());
+        let (bases_of, of, these) = (Arc::clone(&sources), Arc::clone(&project), services.clone());
+        let mut images = blocking(move || bases_of.base_images(&of, &these)).await;
+        let all = starts_from_services(&project, &images);
+        images.extend(names(&project, &services, |service| all || which(service)));
+        let found = images_of(engine, images).await?;
+        blocking(move || Ok((sources.measure(&project, &services, &found)?, found))).await
+    };
+    let (mut observed, (wanted, found)) = tokio::try_join!(state, measure)?;
+    observed.images = found;
+
+    // What a container was made from matters where it is not what is wanted.
+    let outdated = |container: &ObservedContainer| {
+        let made_from = made_from(container)?;
+        let current = wanted.images.get(&container.service).and_then(plan::WantedImage::digest);
+        (current != Some(&made_from)).then_some(made_from)
+    };
+    let digests: Vec<Digest> = observed.containers.iter().filter_map(outdated).collect();
+    let sources = Arc::clone(sources);
+    let history = if digests.is_empty() { HashMap::new() } else { blocking(move || sources.history(&digests)).await };
+    Ok(View { project: Arc::clone(project), wanted: Arc::new(wanted), observed, history })
+}
+
+fn made_from(container: &ObservedContainer) -> Option<Digest> {
+    Digest::parse(container.labels.get(plan::labels::INPUTS)?)
+}
+
+/// The images that the engine has of these.
+async fn images_of(
+    engine: &dyn Engine,
+    mut names: Vec<String>,
+) -> Result<IndexMap<String, ObservedImage>, Vec<Failure>> {
     names.sort();
     names.dedup();
-    let found = try_join_all(names.iter().map(|name| engine.image(name))).await.map_err(one)?;
-    observed.images.extend(names.into_iter().zip(found).filter_map(|(name, image)| Some((name, image?))));
+    engine.images_by_reference(&names).await.map_err(|error| vec![Failure::of_engine(None, error)])
+}
 
-    let digests: Vec<Digest> =
-        observed.containers.iter().filter_map(|c| Digest::parse(c.labels.get("io.hob.inputs")?)).collect();
-    let history = {
-        let sources = Arc::clone(sources);
-        blocking(move || sources.history(&digests)).await
-    };
-    Ok(View { project: Arc::clone(project), wanted: Arc::new(wanted), observed, history })
+/// Adds the images that have the wanted digests as their names.
+async fn with_images_by_digest(engine: &dyn Engine, mut view: View) -> Result<View, Vec<Failure>> {
+    let images = &mut view.observed.images;
+    let mut missing = Vec::new();
+    for name in view.wanted.images.values().filter_map(plan::WantedImage::by_digest) {
+        // As a rule it is the image that has the service's name too, and was looked at already.
+        match images.values().find(|image| image.tags.contains(&name)).cloned() {
+            Some(image) => drop(images.insert(name, image)),
+            None => missing.push(name),
+        }
+    }
+    images.extend(images_of(engine, missing).await?);
+    Ok(view)
+}
+
+/// Takes the images of containers that were made from what is wanted for those that the names stand for.
+fn with_images_of_containers(mut view: View) -> View {
+    for (name, wanted) in &view.wanted.images {
+        let (Some(service), Some(digest)) = (view.project.services.get(name), wanted.digest()) else { continue };
+        let current = view.observed.of_service(name).find(|container| made_from(container).as_ref() == Some(digest));
+        let Some(container) = current else { continue };
+        let image = ObservedImage { id: container.image.clone(), ..ObservedImage::default() };
+        for name in view.project.image_names(service) {
+            view.observed.images.insert(name, image.clone());
+        }
+        view.observed.images.insert(plan::by_digest(digest), image);
+    }
+    view
 }
 
 /// The same, once all that builds start from is there: an image that is missing is pulled, one of another service is
@@ -89,25 +157,64 @@ pub async fn settle(
     options: &UpOptions,
     run: &RunOptions,
 ) -> Result<View, Vec<Failure>> {
+    let view = observe(&*executor.engine, &executor.sources, project, services).await?;
+    settle_from(view, executor, services, options, run).await
+}
+
+/// The same for whoever does nothing but carry out the plan. Most often that is nothing: each container says what its
+/// image was built from, and that is what is wanted. Then no image that is built is looked at.
+///
+/// # Errors
+/// As [`settle`].
+pub async fn settle_for_plan(
+    executor: &Executor,
+    project: &Arc<Project>,
+    services: &[ServiceName],
+    options: &UpOptions,
+    run: &RunOptions,
+) -> Result<View, Vec<Failure>> {
+    let engine = &*executor.engine;
+    let mut view = look(engine, &executor.sources, project, services, |service| service.build.is_none()).await?;
+    if view.wanted.bases.is_empty() {
+        let assumed = with_images_of_containers(view.clone());
+        if plan::up(assumed.input(&HashMap::new()), options).is_ok_and(|plan| plan.is_empty()) {
+            return Ok(assumed);
+        }
+    }
+    let built = names(project, services, |service| service.build.is_some());
+    // Something is to be done, and whoever carries it out has the engine confirmed first: beside the images that takes
+    // no time. A refusal is told there.
+    let (images, _) = tokio::join!(images_of(engine, built), engine.confirm());
+    view.observed.images.extend(images?);
+    let view = with_images_by_digest(engine, view).await?;
+    settle_from(view, executor, services, options, run).await
+}
+
+async fn settle_from(
+    mut view: View,
+    executor: &Executor,
+    services: &[ServiceName],
+    options: &UpOptions,
+    run: &RunOptions,
+) -> Result<View, Vec<Failure>> {
+    let project = Arc::clone(&view.project);
     // A chain of bases is as long as the chain of services at most.
     for _ in 0..=project.services.len() {
-        let view = observe(&*executor.engine, &executor.sources, project, services).await?;
-        executor.agents.remember_images(&view.observed.images);
         if view.wanted.bases.is_empty() {
-            return Ok(view);
+            break;
         }
         let plan =
-            plan::bases(view.input(&HashMap::new()), options).map_err(|errors| plan_failures(project, errors))?;
+            plan::bases(view.input(&HashMap::new()), options).map_err(|errors| plan_failures(&project, errors))?;
         if plan.is_empty() {
-            return Ok(view);
+            break;
         }
-        let outcome = executor.run(project, &plan, run).await;
+        let outcome = executor.run(&project, &plan, run).await;
         if !outcome.is_success() {
             return Err(outcome.failures);
         }
+        view = observe(&*executor.engine, &executor.sources, &project, services).await?;
     }
-    let view = observe(&*executor.engine, &executor.sources, project, services).await?;
-    executor.agents.remember_images(&view.observed.images);
+    executor.agents.remember(&view.observed);
     Ok(view)
 }
 

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
+use super::Failure;
 use crate::engine::BuildSpec;
 use crate::event::Message;
-use crate::model::{Digest, ObservedImage, Project, ServiceName};
+use crate::model::{Delta, Digest, Look, ObservedImage, Project, ServiceName};
 use crate::plan::Wanted;
 
 /// A project that was read without errors.
@@ -33,19 +34,42 @@ pub trait Sources: Send + Sync {
     /// Measures what the builds of these services read. `images` are those of the engine, by reference.
     ///
     /// # Errors
-    /// Missing Dockerfiles, contexts, secrets and the like.
+    /// What cannot be read, with its cause: what the manifest says, what it names and is not there, or what a build
+    /// reads.
     fn measure(
         &self,
         project: &Project,
         services: &[ServiceName],
         images: &IndexMap<String, ObservedImage>,
-    ) -> Result<Wanted, Vec<Message>>;
+    ) -> Result<Wanted, Vec<Failure>>;
 
     /// The build of a service, ready for the engine but for the image's names.
     ///
     /// # Errors
-    /// What can no longer be read since it was measured.
-    fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Message>;
+    /// What can no longer be read since it was measured, with its cause.
+    fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Failure>;
+
+    /// What makes the image of a service, as it was last measured (`now`), of that of an earlier measure.
+    ///
+    /// # Errors
+    /// Why it has to be built.
+    fn delta(
+        &self,
+        _project: &Project,
+        _service: &ServiceName,
+        _now: &Digest,
+        _before: &Digest,
+    ) -> Result<Delta, String> {
+        Err("these sources keep no earlier measures".to_owned())
+    }
+
+    /// What is known of the files of an image that never changes, by its id.
+    fn looks(&self, _image: &str) -> HashMap<String, Option<Look>> {
+        HashMap::new()
+    }
+
+    /// Keeps what is known of the files of an image.
+    fn keep_looks(&self, _image: &str, _looks: &HashMap<String, Option<Look>>) {}
 
     /// The parts of earlier measures, to say what changed.
     fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>>;

@@ -34,7 +34,13 @@ impl Executor {
                 };
                 engine.pull(image, platform.as_deref(), &progress).await
             }
-            Op::Build { services, image, names } => return self.build(project, services, image, names).await,
+            Op::Build { services, image, names } => {
+                self.build(project, services, image, names).await?;
+                if let Some(service) = services.first().filter(|_| !options.keep_images) {
+                    self.prunes.note(&self.engine, &project.name, service);
+                }
+                return Ok(());
+            }
             Op::Tag { image, name } => engine.tag(image, name).await,
             Op::RemoveImage { image } => engine.remove_image(image).await,
             Op::Create(create) => self.create(create).await,

@@ -51,6 +51,9 @@ pub struct Synced {
     pub reloaded_us: u64,
 }
 
+/// Paths that an agent is asked about at once.
+const LISTED: usize = 1_000;
+
 impl Agents {
     /// Puts files into a container and does what follows.
     pub async fn sync(
@@ -72,6 +75,27 @@ impl Agents {
             }
         }
         self.sync_by_engine(hot, &items, then, grace).await
+    }
+
+    /// Those of the targets that are not in the container as they are on the host. Without an agent nobody can tell,
+    /// and that is all of them.
+    pub async fn missing(&self, hot: &Hot<'_>, targets: &[SyncTarget]) -> Result<Vec<SyncTarget>, SyncError> {
+        if !hot.agent {
+            return Ok(targets.to_vec());
+        }
+        let client = self.client(hot.service, hot.container).await.map_err(SyncError::Failed)?;
+        let mut missing = Vec::new();
+        for targets in targets.chunks(LISTED) {
+            let paths = targets.iter().map(|target| target.path.trim_start_matches('/').as_bytes().to_vec()).collect();
+            let there = client.list("/", paths, false, true).await.map_err(agent_failed)?;
+            for (target, there) in targets.iter().zip(&there) {
+                let items = sync_files::read(std::slice::from_ref(target)).map_err(SyncError::Rebuild)?;
+                if items.iter().any(|(_, item)| !item.is(there)) {
+                    missing.push(target.clone());
+                }
+            }
+        }
+        Ok(missing)
     }
 
     async fn sync_by_agent(

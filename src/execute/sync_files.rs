@@ -12,8 +12,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
-use crate::agent::{Meta, Op};
-use crate::model::{SyncAction, SyncTarget};
+use crate::agent::{Entry, EntryKind, Meta, Op};
+use crate::model::{Digest, SyncAction, SyncTarget};
 
 /// What a path is at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,21 @@ pub enum Item {
         /// A folder goes with all that is in it.
         recursive: bool,
     },
+}
+
+impl Item {
+    /// Whether an entry of a container is this already, whoever owns it.
+    pub fn is(&self, there: &Entry) -> bool {
+        match (self, &there.kind) {
+            (Self::File { content, mode }, EntryKind::File(_, Some(digest))) => {
+                *mode == there.mode && Digest::of(content) == Digest::from_bytes(digest)
+            }
+            (Self::Folder { mode }, EntryKind::Dir) => *mode == there.mode,
+            (Self::Link { to }, EntryKind::Link(there)) => to.as_os_str().as_bytes() == there.as_slice(),
+            (Self::Gone { .. }, EntryKind::Missing) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Reads all targets. What is gone by now is removed from the container. Removals come first, the deepest before those

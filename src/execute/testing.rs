@@ -1,6 +1,6 @@
 //! What tests of this room share: a project in memory, a sink that remembers, and both on the fake engine.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -8,12 +8,13 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{Executor, Loaded, Outcome, RunOptions, Sources, View, settle};
+use super::{Cause, Executor, Failure, Loaded, Outcome, RunOptions, Sources, View, settle};
 use crate::engine::fake::FakeEngine;
 use crate::engine::{BuildSpec, Engine};
 use crate::event::{Event, Message, Sink};
 use crate::model::{
-    Digest, Effect, Effects, Measured, ObservedImage, Project, Reload, ServiceName, SyncAction, SyncTarget, Watch,
+    Digest, Effect, Effects, Measured, ObservedImage, Project, Reload, Reloader, ServiceName, SyncAction, SyncTarget,
+    Watch,
 };
 use crate::plan::{self, Plan, UpOptions, Wanted, WantedImage};
 
@@ -98,15 +99,20 @@ impl Events {
 pub type Hook = Box<dyn FnMut(&FakeSources) + Send>;
 
 /// The files of a fake project, by absolute path: `/src/web/…` is the context of service `web`. Files below `sync/`
-/// can be put into the container, all others ask for a build.
+/// can be put into the container, all others ask for a build. Those below `sync/fresh/` ask for nothing where they are
+/// neither there nor were at the last measure.
 #[derive(Default)]
 pub struct FakeSources {
     pub project: Mutex<Option<Project>>,
     pub errors: Mutex<Vec<Message>>,
+    /// Why nothing can be measured.
+    pub unreadable: Mutex<Option<Message>>,
     pub files: Mutex<HashMap<PathBuf, String>>,
     pub history: Mutex<HashMap<Digest, Vec<(String, Digest)>>>,
     /// Services that are jobs or servers with the context of another one.
     pub contexts: Mutex<HashMap<ServiceName, String>>,
+    /// Programs that reload themselves.
+    pub reloaders: Mutex<IndexMap<ServiceName, Reloader>>,
     /// Called once, after the next measure was taken.
     pub on_measure: Mutex<Option<Hook>>,
 }
@@ -137,6 +143,24 @@ impl FakeSources {
 struct ByFolder {
     context: PathBuf,
     disk: PathBuf,
+    known: HashSet<PathBuf>,
+    /// Files of `sync/initial`.
+    initial: Vec<PathBuf>,
+}
+
+impl ByFolder {
+    fn target(&self, path: &Path) -> SyncTarget {
+        let inside = path.strip_prefix(&self.context).unwrap();
+        SyncTarget {
+            source: self.disk.join(path.strip_prefix("/").unwrap()),
+            path: format!("/app/{}", inside.display()),
+            action: SyncAction::Put,
+            owner: None,
+            mode: None,
+            unpacks: false,
+            instruction: "COPY sync /app/sync (Dockerfile:3)".into(),
+        }
+    }
 }
 
 impl Effects for ByFolder {
@@ -145,21 +169,21 @@ impl Effects for ByFolder {
         if !inside.starts_with("sync") {
             return Effect::Rebuild { why: "RUN make (Dockerfile:2) may depend on it".into() };
         }
-        let target = SyncTarget {
-            source: self.disk.join(path.strip_prefix("/").unwrap()),
-            path: format!("/app/{}", inside.display()),
-            action: SyncAction::Put,
-            owner: None,
-            mode: None,
-            unpacks: false,
-            instruction: "COPY sync /app/sync (Dockerfile:3)".into(),
-        };
+        let source = self.disk.join(path.strip_prefix("/").unwrap());
+        #[allow(clippy::disallowed_methods, reason = "a test")]
+        if inside.starts_with("sync/fresh") && !self.known.contains(path) && !source.exists() {
+            return Effect::Nothing;
+        }
         let then = inside.starts_with("sync/exec").then(|| Reload::Exec(vec!["true".into()]));
-        Effect::Sync { targets: vec![target], then }
+        Effect::Sync { targets: vec![self.target(path)], then }
     }
 
     fn wants_folder(&self, _: &Path) -> bool {
         true
+    }
+
+    fn at_start(&self) -> (Vec<SyncTarget>, Reload) {
+        (self.initial.iter().map(|path| self.target(path)).collect(), Reload::Restart)
     }
 }
 
@@ -181,22 +205,36 @@ impl Sources for FakeSources {
         project: &Project,
         services: &[ServiceName],
         _: &IndexMap<String, ObservedImage>,
-    ) -> Result<Wanted, Vec<Message>> {
-        let mut wanted = Wanted::default();
+    ) -> Result<Wanted, Vec<Failure>> {
+        if let Some(message) = self.unreadable.lock().unwrap().clone() {
+            return Err(vec![Failure { cause: Cause::Build, message }]);
+        }
+        let mut wanted = Wanted { reloaders: self.reloaders.lock().unwrap().clone(), ..Wanted::default() };
         for service in services.iter().filter_map(|name| project.services.get(name)) {
             if service.build.is_none() {
                 let image = service.image.clone().unwrap();
                 wanted.images.insert(service.name.clone(), WantedImage::Named(image));
-                continue;
+                if service.develop.is_none() {
+                    continue;
+                }
+            } else {
+                let parts = self.parts(&service.name);
+                let digest = Digest::of_json(&parts);
+                self.history.lock().unwrap().insert(digest.clone(), parts.clone());
+                let measured = Measured { digest, parts: parts.into(), fallback: None, base_images: Vec::new() };
+                wanted.images.insert(service.name.clone(), WantedImage::Built(measured));
             }
-            let parts = self.parts(&service.name);
-            let digest = Digest::of_json(&parts);
-            self.history.lock().unwrap().insert(digest.clone(), parts.clone());
-            let measured = Measured { digest, parts, fallback: None, base_images: Vec::new() };
-            wanted.images.insert(service.name.clone(), WantedImage::Built(measured));
             let context = PathBuf::from(self.context(&service.name));
-            let folders = BTreeSet::from([context.clone()]);
-            let effects = Arc::new(ByFolder { context, disk: project.working_dir.clone() });
+            let mut folders = BTreeSet::from([context.clone()]);
+            let files = self.files.lock().unwrap();
+            let fresh = context.join("sync/fresh");
+            if files.keys().any(|path| path.starts_with(&fresh)) {
+                folders.insert(fresh);
+            }
+            let initial = files.keys().filter(|path| path.starts_with(context.join("sync/initial"))).cloned().collect();
+            let known = files.keys().cloned().collect();
+            drop(files);
+            let effects = Arc::new(ByFolder { context, disk: project.working_dir.clone(), known, initial });
             wanted.watch.insert(service.name.clone(), Watch { effects, folders });
         }
         // What is saved from here on is not in this measure.
@@ -207,7 +245,7 @@ impl Sources for FakeSources {
         Ok(wanted)
     }
 
-    fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Message> {
+    fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Failure> {
         let build = project.services[service].build.clone().unwrap_or_default();
         let parts = self.parts(service);
         // The fake engine makes an image's id of the spec: it must say what is read.

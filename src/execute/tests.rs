@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::testing::{Events, Rig, project};
-use super::{Cause, RunOptions};
+use super::{Cause, RunOptions, settle_for_plan};
 use crate::engine::ErrorKind;
 use crate::engine::fake::Script;
 use crate::event::Event;
-use crate::model::{Health, HealthProbe, Project};
+use crate::model::{Health, HealthProbe, Project, ServiceName};
 use crate::plan::{self, Op, Plan, UpOptions};
 
 fn done(what: &str) -> impl Fn(&Event) -> bool {
@@ -98,6 +98,30 @@ async fn a_failure_skips_exactly_its_dependents_and_says_the_cause() {
     let names: Vec<&str> = outcome.incomplete.iter().map(crate::model::ServiceName::as_str).collect();
     assert_eq!(names, ["db", "api", "web"]);
     assert!(rig.engine.is_running("other"), "with --keep-going all others go on");
+}
+
+/// Where containers say that they are what is wanted, nobody asks for the images that they were built as.
+#[tokio::test(start_paused = true)]
+async fn images_are_looked_at_where_something_is_to_be_done() {
+    let build = json!({"context": "/src/a", "tags": ["extra:1"]});
+    let rig = Rig::new(project(json!({"a": {"build": build}, "b": {"image": "b"}})));
+    rig.up(&RunOptions::default()).await;
+    assert!(rig.plan().await.is_empty(), "the names of `build.tags` are there too");
+    let plan = async |options: UpOptions| {
+        let (services, run) = ([ServiceName::from("a"), ServiceName::from("b")], RunOptions::default());
+        let view = settle_for_plan(&rig.executor, &rig.project, &services, &options, &run).await;
+        view.map(|view| plan::up(view.input(&HashMap::new()), &options).unwrap())
+    };
+    rig.engine.fail_next("image p-a", ErrorKind::Other);
+    assert!(plan(UpOptions::default()).await.unwrap().is_empty());
+    let forced = UpOptions { recreate: plan::Recreate::Always, ..UpOptions::default() };
+    assert!(plan(forced.clone()).await.is_err(), "it was asked for");
+    assert!(!plan(forced).await.unwrap().steps.iter().any(|step| matches!(step.op, Op::Build { .. })), "it is there");
+    rig.sources.write("/src/a/main.c", "new");
+    let edited = plan(UpOptions::default()).await.unwrap();
+    let whole = rig.plan().await;
+    assert!(edited.steps.iter().any(|step| matches!(step.op, Op::Build { .. })));
+    assert_eq!(edited, whole);
 }
 
 /// One service builds, one waits for its health, one is pulled; and one fails when all of them are at it.

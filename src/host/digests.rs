@@ -14,13 +14,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::model::Digest;
 
-const MAGIC: &[u8; 16] = b"hob digests v1\n\0";
-const CHECKSUM: usize = 32;
-const RECORD: usize = 8 * 3 + 12 * 2 + 4 + 32;
+const MAGIC: &[u8; 16] = b"hob digests v2\n\0";
+const CHECKSUM: usize = 8;
+/// The last four bytes are not used; with them a record is whole words.
+const RECORD: usize = 8 * 3 + 12 * 2 + 4 + 32 + 4;
 /// Entries that nobody asked for in this many days are dropped.
 const KEPT_DAYS: u32 = 60;
 /// File systems whose times have fractions tick at least this often.
@@ -67,67 +66,66 @@ struct Kept {
     digest: [u8; 32],
 }
 
+/// A digest that is known.
+pub(super) struct Known {
+    pub digest: Digest,
+    /// Its day of use would change by asking for it.
+    pub stale: bool,
+}
+
 /// The digests that are known.
 #[derive(Debug, Default)]
 pub struct DigestCache {
-    entries: HashMap<(u64, u64), Kept>,
+    /// The file as it is, its records sorted by device and inode. It may hold every file of many projects, so nothing
+    /// is made of a record before it is asked for.
+    file: Vec<u8>,
+    /// What differs from the file; none for what is known no more.
+    news: HashMap<(u64, u64), Option<Kept>, foldhash::fast::RandomState>,
     today: u32,
-    changed: bool,
 }
 
 impl DigestCache {
     /// Reads the cache file; anything wrong with it gives an empty cache.
     pub fn load(path: &Path) -> Self {
-        Self::decode(&fs::read(path).unwrap_or_default(), day(SystemTime::now()))
+        Self::decode(fs::read(path).unwrap_or_default(), day(SystemTime::now()))
     }
 
-    fn decode(bytes: &[u8], today: u32) -> Self {
-        let mut cache = Self { today, ..Self::default() };
-        let Some(body) = bytes.strip_prefix(MAGIC.as_slice()) else { return cache };
-        let Some((records, checksum)) = body.split_at_checked(body.len().saturating_sub(CHECKSUM)) else {
-            return cache;
-        };
-        if records.len() % RECORD != 0 || Sha256::digest(records).as_slice() != checksum {
-            return cache;
+    fn decode(file: Vec<u8>, today: u32) -> Self {
+        let cache = Self { file, today, ..Self::default() };
+        let body = cache.file.strip_prefix(MAGIC.as_slice()).unwrap_or_default();
+        let whole = body.split_last_chunk::<CHECKSUM>().is_some_and(|(records, sum)| {
+            let (records, rest) = records.as_chunks();
+            rest.is_empty() && checksum(records) == *sum
+        });
+        if whole { cache } else { Self { file: Vec::new(), ..cache } }
+    }
+
+    /// The records of the file.
+    fn records(&self) -> &[[u8; RECORD]] {
+        let end = self.file.len().saturating_sub(CHECKSUM);
+        self.file.get(MAGIC.len()..end).unwrap_or_default().as_chunks().0
+    }
+
+    fn kept(&self, key: (u64, u64)) -> Option<Kept> {
+        if let Some(news) = self.news.get(&key) {
+            return *news;
         }
-        for record in records.chunks_exact(RECORD) {
-            let mut reader = Fields(record);
-            let kept = Kept {
-                stamp: Stamp {
-                    device: reader.u64(),
-                    inode: reader.u64(),
-                    size: reader.u64(),
-                    modified: (reader.i64(), reader.u32()),
-                    changed: (reader.i64(), reader.u32()),
-                },
-                used: reader.u32(),
-                digest: reader.take(),
-            };
-            if today.saturating_sub(kept.used) <= KEPT_DAYS {
-                cache.entries.insert((kept.stamp.device, kept.stamp.inode), kept);
-            } else {
-                cache.changed = true;
-            }
-        }
-        cache
+        let records = self.records();
+        let at = records.binary_search_by(|record| key_of(record).cmp(&key)).ok()?;
+        Some(Kept::read(&records[at]))
     }
 
     /// The digest of a file that is as it was.
-    pub(super) fn get(&self, stamp: &Stamp) -> Option<Digest> {
-        let kept = self.entries.get(&(stamp.device, stamp.inode)).filter(|k| k.stamp == *stamp)?;
-        Some(Digest::from_bytes(&kept.digest))
-    }
-
-    /// Whether an entry's day of use would change by asking for it.
-    pub(super) fn is_stale(&self, stamp: &Stamp) -> bool {
-        self.entries.get(&(stamp.device, stamp.inode)).is_some_and(|k| k.used != self.today)
+    pub(super) fn get(&self, stamp: &Stamp) -> Option<Known> {
+        let kept = self.kept((stamp.device, stamp.inode)).filter(|kept| kept.stamp == *stamp)?;
+        Some(Known { digest: Digest::from_bytes(&kept.digest), stale: kept.used != self.today })
     }
 
     /// Notes that an entry is still in use.
     pub(super) fn touch(&mut self, stamp: &Stamp) {
-        if let Some(kept) = self.entries.get_mut(&(stamp.device, stamp.inode)) {
-            kept.used = self.today;
-            self.changed = true;
+        let key = (stamp.device, stamp.inode);
+        if let Some(kept) = self.kept(key) {
+            self.news.insert(key, Some(Kept { used: self.today, ..kept }));
         }
     }
 
@@ -135,16 +133,15 @@ impl DigestCache {
     pub(super) fn put(&mut self, stamp: Stamp, digest: [u8; 32], measured: SystemTime) {
         let key = (stamp.device, stamp.inode);
         if stamp.is_settled(measured) {
-            self.entries.insert(key, Kept { stamp, used: self.today, digest });
-            self.changed = true;
-        } else if self.entries.remove(&key).is_some() {
-            self.changed = true;
+            self.news.insert(key, Some(Kept { stamp, used: self.today, digest }));
+        } else if self.kept(key).is_some() {
+            self.news.insert(key, None);
         }
     }
 
     /// Writes the cache file if anything changed.
     pub fn save(&mut self, path: &Path) -> io::Result<()> {
-        if !self.changed {
+        if self.news.is_empty() {
             return Ok(());
         }
         if let Some(folder) = path.parent() {
@@ -153,35 +150,98 @@ impl DigestCache {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.tmp", std::process::id()));
         let beside = path.with_file_name(name);
+        let bytes = self.encode();
         let written = fs::File::create(&beside)
-            .and_then(|mut file| file.write_all(&self.encode()))
+            .and_then(|mut file| file.write_all(&bytes))
             .and_then(|()| fs::rename(&beside, path));
         if written.is_err() {
             let _ = fs::remove_file(&beside);
         } else {
-            self.changed = false;
+            self.file = bytes;
+            self.news.clear();
+            tidy(path);
         }
         written
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(MAGIC.len() + self.entries.len() * RECORD + CHECKSUM);
+        let as_before = self.records().iter().filter(|record| !self.news.contains_key(&key_of(record)));
+        let mut kept: Vec<Kept> = as_before.map(Kept::read).chain(self.news.values().copied().flatten()).collect();
+        kept.retain(|kept| self.today.saturating_sub(kept.used) <= KEPT_DAYS);
+        kept.sort_unstable_by_key(|kept| (kept.stamp.device, kept.stamp.inode));
+        let mut bytes = Vec::with_capacity(MAGIC.len() + kept.len() * RECORD + CHECKSUM);
         bytes.extend_from_slice(MAGIC);
-        for kept in self.entries.values() {
-            for number in [kept.stamp.device, kept.stamp.inode, kept.stamp.size] {
-                bytes.extend_from_slice(&number.to_le_bytes());
-            }
-            for (seconds, nanos) in [kept.stamp.modified, kept.stamp.changed] {
-                bytes.extend_from_slice(&seconds.to_le_bytes());
-                bytes.extend_from_slice(&nanos.to_le_bytes());
-            }
-            bytes.extend_from_slice(&kept.used.to_le_bytes());
-            bytes.extend_from_slice(&kept.digest);
+        for kept in &kept {
+            kept.write(&mut bytes);
         }
-        let checksum = Sha256::digest(&bytes[MAGIC.len()..]);
-        bytes.extend_from_slice(&checksum);
+        let sum = checksum(bytes[MAGIC.len()..].as_chunks().0);
+        bytes.extend_from_slice(&sum);
         bytes
     }
+}
+
+/// Removes what lies beside a cache file and was not written for so long that nothing in it would be kept: the files
+/// of projects that are no more.
+fn tidy(path: &Path) {
+    let Some(Ok(entries)) = path.parent().map(fs::read_dir) else { return };
+    let oldest = Duration::from_hours(24 * u64::from(KEPT_DAYS));
+    for entry in entries.filter_map(Result::ok) {
+        let modified = entry.metadata().ok().filter(Metadata::is_file).and_then(|metadata| metadata.modified().ok());
+        if modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > oldest) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+impl Kept {
+    fn read(record: &[u8; RECORD]) -> Self {
+        let mut reader = Fields(record);
+        Self {
+            stamp: Stamp {
+                device: reader.u64(),
+                inode: reader.u64(),
+                size: reader.u64(),
+                modified: (reader.i64(), reader.u32()),
+                changed: (reader.i64(), reader.u32()),
+            },
+            used: reader.u32(),
+            digest: reader.take(),
+        }
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        for number in [self.stamp.device, self.stamp.inode, self.stamp.size] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        for (seconds, nanos) in [self.stamp.modified, self.stamp.changed] {
+            bytes.extend_from_slice(&seconds.to_le_bytes());
+            bytes.extend_from_slice(&nanos.to_le_bytes());
+        }
+        bytes.extend_from_slice(&self.used.to_le_bytes());
+        bytes.extend_from_slice(&self.digest);
+        bytes.extend_from_slice(&[0; 4]);
+    }
+}
+
+/// Tells a damaged file. It need not withstand anyone who can write into the user's cache folder, and all of the file
+/// is summed up for one look at a small project: so it has a lane for each word of a record, which a processor
+/// takes side by side. A step of a lane can be undone, so whatever happens to one word shows.
+fn checksum(records: &[[u8; RECORD]]) -> [u8; CHECKSUM] {
+    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
+    let step = |sum: u64, word: u64| (sum ^ word).wrapping_mul(PRIME).rotate_left(29);
+    let mut lanes: [u64; RECORD / 8] = std::array::from_fn(|lane| step(lane as u64, PRIME));
+    for record in records {
+        for (lane, word) in lanes.iter_mut().zip(record.as_chunks().0) {
+            *lane = step(*lane, u64::from_le_bytes(*word));
+        }
+    }
+    lanes.into_iter().fold(records.len() as u64, step).to_le_bytes()
+}
+
+/// Device and inode.
+fn key_of(record: &[u8; RECORD]) -> (u64, u64) {
+    let mut reader = Fields(record);
+    (reader.u64(), reader.u64())
 }
 
 /// Reads fixed fields one after the other; what is missing is zero.
@@ -220,6 +280,10 @@ mod tests {
         Stamp { device: 1, inode, size: 5, modified: (1_000, 7), changed: (1_000, 9) }
     }
 
+    fn digest(cache: &DigestCache, stamp: &Stamp) -> Option<Digest> {
+        cache.get(stamp).map(|known| known.digest)
+    }
+
     fn at(seconds: u64, nanos: u32) -> SystemTime {
         UNIX_EPOCH + Duration::new(seconds, nanos)
     }
@@ -249,7 +313,7 @@ mod tests {
     fn any_difference_of_the_stamp_is_a_miss() {
         let mut cache = DigestCache::default();
         cache.put(stamp(1), [7; 32], at(2_000, 0));
-        assert_eq!(cache.get(&stamp(1)), Some(Digest::from_bytes(&[7; 32])));
+        assert_eq!(digest(&cache, &stamp(1)), Some(Digest::from_bytes(&[7; 32])));
         for other in [
             Stamp { device: 2, ..stamp(1) },
             stamp(2),
@@ -257,7 +321,7 @@ mod tests {
             Stamp { modified: (1_000, 8), ..stamp(1) },
             Stamp { changed: (1_001, 9), ..stamp(1) },
         ] {
-            assert_eq!(cache.get(&other), None, "{other:?}");
+            assert_eq!(digest(&cache, &other), None, "{other:?}");
         }
     }
 
@@ -267,12 +331,12 @@ mod tests {
         cache.put(stamp(1), [7; 32], at(2_000, 0));
         cache.put(stamp(2), [8; 32], at(2_000, 0));
         let bytes = cache.encode();
-        assert_eq!(DigestCache::decode(&bytes, 100).entries.len(), 2);
+        assert_eq!(DigestCache::decode(bytes.clone(), 100).records().len(), 2);
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x40;
-            assert!(DigestCache::decode(&damaged, 100).entries.is_empty(), "byte {at}");
-            assert!(DigestCache::decode(&bytes[..at], 100).entries.is_empty(), "cut at {at}");
+            assert!(DigestCache::decode(damaged, 100).records().is_empty(), "byte {at}");
+            assert!(DigestCache::decode(bytes[..at].to_vec(), 100).records().is_empty(), "cut at {at}");
         }
     }
 
@@ -281,7 +345,56 @@ mod tests {
         let mut cache = DigestCache { today: 100, ..DigestCache::default() };
         cache.put(stamp(1), [7; 32], at(2_000, 0));
         let bytes = cache.encode();
-        assert_eq!(DigestCache::decode(&bytes, 100 + KEPT_DAYS).entries.len(), 1);
-        assert_eq!(DigestCache::decode(&bytes, 101 + KEPT_DAYS).entries.len(), 0);
+        for (today, left) in [(100 + KEPT_DAYS, 1), (101 + KEPT_DAYS, 0)] {
+            let written = DigestCache::decode(bytes.clone(), today).encode();
+            assert_eq!(DigestCache::decode(written, today).records().len(), left);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("digests");
+        let mut cache = DigestCache { today: 100, ..DigestCache::default() };
+        for inode in [7, 3, 9, 1, 300, 256] {
+            cache.put(stamp(inode), [u8::try_from(inode % 250).unwrap(); 32], at(2_000, 0));
+        }
+        cache.put(Stamp { device: 0, ..stamp(500) }, [5; 32], at(2_000, 0));
+        cache.save(&file).unwrap();
+        let mut cache = DigestCache::decode(fs::read(&file).unwrap(), 101);
+        assert!(cache.get(&stamp(9)).unwrap().stale);
+        cache.touch(&stamp(9));
+        assert!(!cache.get(&stamp(9)).unwrap().stale);
+        // Another content, and one of which nothing is sure any more.
+        let other = Stamp { size: 6, ..stamp(3) };
+        cache.put(other, [33; 32], at(2_000, 0));
+        cache.put(Stamp { size: 6, ..stamp(7) }, [77; 32], at(1_000, 0));
+        cache.save(&file).unwrap();
+        for cache in [&cache, &DigestCache::decode(fs::read(&file).unwrap(), 101)] {
+            let bytes = |stamp: &Stamp| digest(cache, stamp);
+            assert_eq!(bytes(&stamp(1)), Some(Digest::from_bytes(&[1; 32])));
+            assert_eq!(bytes(&stamp(9)), Some(Digest::from_bytes(&[9; 32])));
+            assert_eq!(bytes(&stamp(256)), Some(Digest::from_bytes(&[6; 32])));
+            assert_eq!(bytes(&stamp(300)), Some(Digest::from_bytes(&[50; 32])));
+            assert_eq!(bytes(&Stamp { device: 0, ..stamp(500) }), Some(Digest::from_bytes(&[5; 32])));
+            assert_eq!(bytes(&other), Some(Digest::from_bytes(&[33; 32])));
+            assert_eq!((bytes(&stamp(3)), bytes(&stamp(7))), (None, None));
+            assert!(!cache.get(&stamp(9)).unwrap().stale && cache.get(&stamp(1)).unwrap().stale);
+            assert_eq!(cache.records().len(), 6);
+        }
+    }
+
+    #[test]
+    fn files_of_projects_that_are_no_more_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, young) = (folder.path().join("old"), folder.path().join("young"));
+        fs::write(&old, "").unwrap();
+        fs::write(&young, "").unwrap();
+        let long_ago = SystemTime::now() - Duration::from_hours(24 * u64::from(KEPT_DAYS + 1));
+        fs::File::options().append(true).open(&old).unwrap().set_modified(long_ago).unwrap();
+        let mut cache = DigestCache { today: 100, ..DigestCache::default() };
+        cache.put(stamp(1), [7; 32], at(2_000, 0));
+        cache.save(&folder.path().join("mine")).unwrap();
+        assert!(!old.exists() && young.exists() && folder.path().join("mine").exists());
     }
 }

@@ -73,6 +73,11 @@ impl Paths {
         self.in_cache("projects")
     }
 
+    /// The file of what engines said about themselves.
+    pub fn engines(&self) -> Result<PathBuf, PathsError> {
+        Ok(self.in_cache("engines")?.join("said.json"))
+    }
+
     /// Locks of projects.
     pub fn locks(&self) -> Result<PathBuf, PathsError> {
         self.in_runtime("locks")

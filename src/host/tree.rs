@@ -1,5 +1,6 @@
 //! The file tree on the disk, with digests that are computed in parallel and remembered.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,13 +11,15 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
-use super::digests::{DigestCache, Stamp};
-use crate::model::{Digest, Entry, EntryKind, FileTree};
+use super::digests::{DigestCache, Known, Stamp};
+use crate::model::{Digest, Entry, EntryKind, FileTree, Listed};
 
 /// A file that keeps changing while it is read is tried this often.
 const TRIES: usize = 3;
 /// Fewer files than this are not worth a thread.
-const FEW: usize = 32;
+const FEW_FILES: usize = 32;
+/// Fewer folders than this are not worth one.
+const FEW_FOLDERS: usize = 4;
 
 /// The disk. Digests are kept in a file of the user's cache folder, if one is given; [`DiskTree::save`] writes it, and
 /// so does dropping the tree.
@@ -63,7 +66,7 @@ impl DiskTree {
     fn find(cache: &DigestCache, path: &Path) -> io::Result<Found> {
         let stamp = Stamp::of(&fs::metadata(path)?);
         match cache.get(&stamp) {
-            Some(digest) => Ok(Found::Kept(digest, cache.is_stale(&stamp).then_some(stamp))),
+            Some(Known { digest, stale }) => Ok(Found::Kept(digest, stale.then_some(stamp))),
             None => measure(path).map(Found::Measured),
         }
     }
@@ -105,17 +108,33 @@ impl FileTree for DiskTree {
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        for found in fs::read_dir(path)? {
-            let found = found?;
-            let listed = found.metadata().and_then(|m| entry(found.file_name(), &m, || found.path()));
-            match listed {
-                Ok(entry) => entries.push(entry),
-                // It vanished between the listing and the look at it.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
+        each_entry(path, |entry, _| entries.push(entry))?;
         Ok(entries)
+    }
+
+    fn list_all(&self, paths: &[PathBuf]) -> Vec<io::Result<Vec<Listed>>> {
+        let (listed, stale): (Vec<_>, Vec<Vec<Stamp>>) = {
+            let cache = &*self.cache().read().unwrap_or_else(PoisonError::into_inner);
+            spread(paths.len(), FEW_FOLDERS, |index| {
+                let (mut listed, mut stale) = (Vec::new(), Vec::new());
+                // The look that a listing takes at each file tells whether its digest is known: no second one is needed.
+                let result = each_entry(&paths[index], |entry, metadata| {
+                    let stamp = metadata.is_file().then(|| Stamp::of(metadata));
+                    let known = stamp.and_then(|stamp| cache.get(&stamp));
+                    stale.extend(stamp.filter(|_| known.as_ref().is_some_and(|known| known.stale)));
+                    listed.push(Listed { entry, digest: known.map(|known| known.digest) });
+                });
+                (result.map(|()| listed), stale)
+            })
+            .into_iter()
+            .map(|done| done.unwrap_or_else(|| (Err(stopped()), Vec::new())))
+            .unzip()
+        };
+        if stale.iter().any(|stamps| !stamps.is_empty()) {
+            let mut cache = self.cache().write().unwrap_or_else(PoisonError::into_inner);
+            stale.iter().flatten().for_each(|stamp| cache.touch(stamp));
+        }
+        listed
     }
 
     fn digest(&self, path: &Path) -> io::Result<Digest> {
@@ -127,44 +146,70 @@ impl FileTree for DiskTree {
     }
 
     fn digest_all(&self, paths: &[PathBuf]) -> Vec<io::Result<Digest>> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(paths.len() / FEW + 1);
-        let next = AtomicUsize::new(0);
-        let mut found: Vec<Option<io::Result<Found>>> = Vec::new();
-        found.resize_with(paths.len(), || None);
-        {
+        let found = {
             let cache = &*self.cache().read().unwrap_or_else(PoisonError::into_inner);
-            let work = || {
-                let mut done = Vec::new();
-                loop {
-                    let from = next.fetch_add(FEW, Ordering::Relaxed);
-                    if from >= paths.len() {
-                        return done;
-                    }
-                    let until = paths.len().min(from + FEW);
-                    done.extend((from..until).map(|index| (index, Self::find(cache, &paths[index]))));
-                }
-            };
-            std::thread::scope(|scope| {
-                let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-                let own = work();
-                let others = workers.into_iter().filter_map(|worker| worker.join().ok()).flatten();
-                for (index, result) in own.into_iter().chain(others) {
-                    found[index] = Some(result);
-                }
-            });
-        }
+            spread(paths.len(), FEW_FILES, |index| Self::find(cache, &paths[index]))
+        };
         let mut cache = self.cache().write().unwrap_or_else(PoisonError::into_inner);
-        found
-            .into_iter()
-            .map(|result| match result {
-                Some(result) => result.map(|found| Self::note(&mut cache, found)),
-                None => Err(io::Error::other("the thread that read it has stopped")),
-            })
-            .collect()
+        let found = found.into_iter().map(|result| result.unwrap_or_else(|| Err(stopped())));
+        found.map(|result| result.map(|found| Self::note(&mut cache, found))).collect()
     }
 }
 
-fn entry(name: std::ffi::OsString, metadata: &Metadata, path: impl FnOnce() -> PathBuf) -> io::Result<Entry> {
+/// Does the work for each number below `count`, `few` at a time, on as many threads as are worth it. Nothing comes
+/// of what a thread did that stopped.
+fn spread<T: Send>(count: usize, few: usize, work: impl Fn(usize) -> T + Sync) -> Vec<Option<T>> {
+    let most = count.div_ceil(few);
+    // The system is asked for its processors by way of files, which is more work than a look at one.
+    let threads = if most <= 1 { 1 } else { std::thread::available_parallelism().map_or(1, usize::from).min(most) };
+    if threads <= 1 {
+        return (0..count).map(|index| Some(work(index))).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let mut done = Vec::new();
+        loop {
+            let from = next.fetch_add(few, Ordering::Relaxed);
+            if from >= count {
+                return done;
+            }
+            done.extend((from..count.min(from + few)).map(|index| (index, work(index))));
+        }
+    };
+    let mut results: Vec<Option<T>> = Vec::new();
+    results.resize_with(count, || None);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(share)).collect();
+        let own = share();
+        let others = workers.into_iter().filter_map(|worker| worker.join().ok()).flatten();
+        for (index, result) in own.into_iter().chain(others) {
+            results[index] = Some(result);
+        }
+    });
+    results
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("the thread that read it has stopped")
+}
+
+/// Takes each entry of a folder.
+fn each_entry(folder: &Path, mut take: impl FnMut(Entry, &Metadata)) -> io::Result<()> {
+    for found in fs::read_dir(folder)? {
+        let found = found?;
+        let looked =
+            found.metadata().and_then(|metadata| Ok((entry(found.file_name(), &metadata, || found.path())?, metadata)));
+        match looked {
+            Ok((entry, metadata)) => take(entry, &metadata),
+            // It vanished between the listing and the look at it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn entry(name: OsString, metadata: &Metadata, path: impl FnOnce() -> PathBuf) -> io::Result<Entry> {
     let kind = metadata.file_type();
     let kind = if kind.is_dir() {
         EntryKind::Dir
@@ -257,6 +302,45 @@ mod tests {
             assert_eq!(*digests[at].as_ref().unwrap(), expected);
             assert_eq!(tree.digest(path).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn a_listing_knows_the_digests_that_are_kept_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = dir.path().join("cache/digests");
+        let folders: Vec<PathBuf> = (0..40).map(|n| dir.path().join(format!("d{n}"))).collect();
+        let mut kept = DigestCache::load(&cache);
+        for folder in &folders {
+            fs::create_dir_all(folder.join("below")).unwrap();
+            for name in ["kept", "new"] {
+                fs::write(folder.join(name), name).unwrap();
+            }
+            std::os::unix::fs::symlink("kept", folder.join("link")).unwrap();
+            let stamp = Stamp::of(&fs::metadata(folder.join("kept")).unwrap());
+            kept.put(stamp, [9; 32], SystemTime::now() + std::time::Duration::from_secs(10));
+        }
+        kept.save(&cache).unwrap();
+        let tree = DiskTree::new(Some(cache));
+        let mut asked = folders.clone();
+        asked.insert(5, dir.path().join("none"));
+        asked.insert(9, folders[0].join("new"));
+        let mut listed = tree.list_all(&asked);
+        assert_eq!(listed.remove(9).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+        assert_eq!(listed.remove(5).unwrap_err().kind(), io::ErrorKind::NotFound);
+        for (folder, entries) in folders.iter().zip(listed) {
+            let mut entries = entries.unwrap();
+            entries.sort_by(|a, b| a.entry.name.cmp(&b.entry.name));
+            let known: Vec<_> = entries.iter().map(|e| (e.entry.name.to_str().unwrap(), e.digest.clone())).collect();
+            let nine = Some(Digest::from_bytes(&[9; 32]));
+            assert_eq!(known, [("below", None), ("kept", nine), ("link", None), ("new", None)]);
+            let mut plain = tree.list(folder).unwrap();
+            plain.sort_by(|a, b| a.name.cmp(&b.name));
+            assert!(plain.iter().eq(entries.iter().map(|e| &e.entry)));
+        }
+        // Written again with the same size: what was known holds no more.
+        fs::write(folders[3].join("kept"), "tpek").unwrap();
+        let again = tree.list_all(&folders[3..4]).remove(0).unwrap();
+        assert!(again.iter().all(|e| e.digest.is_none()), "{again:?}");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::error::InputsError;
-use super::ignore::{Ignore, Matched, clean};
-use crate::model::{EntryKind, FileTree};
+use super::ignore::{Ignore, Matched};
+use crate::model::{Digest, EntryKind, FileTree, Listed, clean_path};
 
 /// Links followed before a path counts as a loop, as the builder counts.
 const MAX_LINKS: usize = 255;
@@ -29,6 +29,8 @@ pub(super) struct Child {
     pub pruned: bool,
     /// Its name is not UTF-8.
     pub unnamed: bool,
+    /// The digest of its content, if the listing knew it.
+    pub digest: Option<Digest>,
 }
 
 /// A path of the context after its links were followed.
@@ -48,11 +50,13 @@ pub(super) struct View<'t> {
     /// Its ignore file.
     pub ignore: Ignore,
     folders: RefCell<HashMap<String, Rc<Vec<Child>>>>,
+    /// What an ignore file without patterns says of everything.
+    unmatched: Rc<Matched>,
 }
 
 impl<'t> View<'t> {
     pub fn new(tree: &'t dyn FileTree, root: PathBuf, ignore: Ignore) -> Self {
-        Self { tree, root, ignore, folders: RefCell::default() }
+        Self { tree, root, ignore, folders: RefCell::default(), unmatched: Rc::default() }
     }
 
     /// The path of the host for a path of the context.
@@ -67,28 +71,66 @@ impl<'t> View<'t> {
             return Ok(Rc::clone(children));
         }
         let host = self.host(path);
-        let entries = match self.tree.list(&host) {
+        let Some(listing) = self.tree.list_all(std::slice::from_ref(&host)).pop() else { return Ok(Rc::default()) };
+        self.take(path, matched, listing).map_err(|error| InputsError::Read { path: host, error })
+    }
+
+    /// Lists what is below a folder as far as it is not pruned, one level after the other, so that the tree can list
+    /// many folders at a time. What goes wrong is said by [`View::children`], which finds these folders listed.
+    pub fn list_below(&self, path: &str, matched: &Rc<Matched>) {
+        let mut level = vec![(path.to_owned(), Rc::clone(matched))];
+        while !level.is_empty() {
+            let known = |path: &str| self.folders.borrow().get(path).cloned();
+            let new: Vec<usize> = (0..level.len()).filter(|index| known(&level[*index].0).is_none()).collect();
+            let hosts: Vec<PathBuf> = new.iter().map(|index| self.host(&level[*index].0)).collect();
+            for (index, listing) in new.into_iter().zip(self.tree.list_all(&hosts)) {
+                let (path, matched) = &level[index];
+                let _ = self.take(path, matched, listing);
+            }
+            let mut next = Vec::new();
+            for (path, _) in &level {
+                let children = known(path).unwrap_or_default();
+                let folders = children.iter().filter(|child| child.kind == EntryKind::Dir && !child.pruned);
+                next.extend(folders.map(|child| (join(path, &child.name), Rc::clone(&child.matched))));
+            }
+            level = next;
+        }
+    }
+
+    /// The entries of a folder that was listed already.
+    pub fn known(&self, path: &str) -> Option<Rc<Vec<Child>>> {
+        self.folders.borrow().get(path).cloned()
+    }
+
+    /// Keeps what the listing of a folder gave.
+    fn take(&self, path: &str, matched: &Matched, listing: io::Result<Vec<Listed>>) -> io::Result<Rc<Vec<Child>>> {
+        let entries = match listing {
             Ok(entries) => entries,
             // Gone, or no folder any more: the tree changes while it is read.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Vec::new(),
-            Err(error) => return Err(InputsError::Read { path: host, error }),
+            Err(error) => return Err(error),
         };
-        let mut children: Vec<Child> = entries
-            .into_iter()
-            .filter(|entry| entry.kind != EntryKind::Other)
-            .map(|entry| {
-                let name = entry.name.to_string_lossy().into_owned();
-                let unnamed = entry.name.to_str().is_none();
+        let child = |Listed { entry, digest }: Listed| {
+            let (name, unnamed) = match entry.name.into_string() {
+                Ok(name) => (name, false),
+                Err(name) => (name.to_string_lossy().into_owned(), true),
+            };
+            let (matched, pruned) = if self.ignore.is_empty() {
+                (Rc::clone(&self.unmatched), false)
+            } else {
                 let full = join(path, &name);
                 let matched = self.ignore.step(&full, matched);
                 let pruned = match entry.kind {
                     EntryKind::Dir => self.ignore.prunes(&full, &matched),
                     _ => matched.ignored,
                 };
-                Child { name, kind: entry.kind, mode: entry.mode, matched: Rc::new(matched), pruned, unnamed }
-            })
-            .collect();
-        children.sort_by(|a, b| a.name.cmp(&b.name));
+                (Rc::new(matched), pruned)
+            };
+            Child { name, kind: entry.kind, mode: entry.mode, matched, pruned, unnamed, digest }
+        };
+        let mut children: Vec<Child> =
+            entries.into_iter().filter(|listed| listed.entry.kind != EntryKind::Other).map(child).collect();
+        children.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let children = Rc::new(children);
         self.folders.borrow_mut().insert(path.to_owned(), Rc::clone(&children));
         Ok(children)
@@ -109,6 +151,7 @@ impl<'t> View<'t> {
             matched: Rc::default(),
             pruned: false,
             unnamed: false,
+            digest: None,
         };
         for part in path.split('/').filter(|p| !p.is_empty()) {
             if found.kind != EntryKind::Dir {
@@ -167,7 +210,7 @@ pub(super) fn join(folder: &str, name: &str) -> String {
 
 /// A path of an instruction relative to its root: without `.`, `..` and slashes at the ends; empty for the root.
 pub(super) fn relative(path: &str) -> String {
-    clean(&format!("/{path}")).trim_start_matches('/').to_owned()
+    clean_path(&format!("/{path}")).trim_start_matches('/').to_owned()
 }
 
 /// A path of the host relative to a folder, with slashes. None where it is outside or not UTF-8.

@@ -89,7 +89,7 @@ impl InputsMap {
             }
             if is_folder {
                 let files = &self.files[index];
-                let below: Vec<&String> = at_or_below(files, rel).map(|(path, _)| path).collect();
+                let below: Vec<&str> = at_or_below(files, rel).map(|(path, _)| &**path).collect();
                 // What is deepest goes first, so that folders are empty when their turn comes.
                 return below.into_iter().rev().fold(Effect::Nothing { why: Untouched::NotRead }, |effect, path| {
                     effect.and(self.change(index, path, None))
@@ -224,11 +224,11 @@ impl InputsMap {
             }
         }
         // One of them is this file itself, if it was there before.
-        let known = self.files[hit.reader.context].contains_key(&hit.rel);
+        let known = self.files[hit.reader.context].contains_key(hit.rel.as_str());
         if same > usize::from(known) && !(is_folder && there) {
             return Err(RebuildReason::UnclearSource { place });
         }
-        if !there && (uncovers || self.image.base_may_hold(&path)) {
+        if !there && (uncovers || self.image.base_may_hold(&path) || self.image.run_may_make(position, &path)) {
             return Err(RebuildReason::Uncovers { path });
         }
         let action = match (there, is_folder) {

@@ -118,6 +118,17 @@ pub enum InputsError {
         /// The path.
         path: PathBuf,
     },
+    /// The file of a secret that the build mounts cannot be read.
+    #[error("cannot read {}, the file of secret {name}: {error}", path.display())]
+    SecretFile {
+        /// The secret's key.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
     /// `build.secrets` names a secret that the project does not define.
     #[error("the build secret {name:?} is not defined in `secrets`")]
     UnknownSecret {
@@ -179,6 +190,7 @@ impl InputsError {
             }
             Self::Read { .. } => None,
             Self::NotUtf8 { .. } => Some("rename it, or leave its folder out with .dockerignore".to_owned()),
+            Self::SecretFile { .. } => Some("make it, or mend the path".to_owned()),
             Self::UnknownSecret { .. } => {
                 Some("define it at the top level of the manifest, under `secrets`".to_owned())
             }

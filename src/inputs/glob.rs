@@ -77,17 +77,7 @@ fn bound(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<char, B
 fn matches(tokens: &[Token], text: &str) -> bool {
     let Some((first, rest)) = tokens.split_first() else { return text.is_empty() };
     if *first == Token::Many {
-        let mut tail = text;
-        loop {
-            if matches(rest, tail) {
-                return true;
-            }
-            let mut chars = tail.chars();
-            match chars.next() {
-                None | Some('/') => return false,
-                Some(_) => tail = chars.as_str(),
-            }
-        }
+        return tails(text).any(|tail| matches(rest, tail));
     }
     let mut chars = text.chars();
     let Some(c) = chars.next() else { return false };
@@ -98,6 +88,13 @@ fn matches(tokens: &[Token], text: &str) -> bool {
         Token::Many => false,
     };
     fits && matches(rest, chars.as_str())
+}
+
+/// What may be left of a text after a `*`, which stops at a slash: all of it first, the least last.
+pub(super) fn tails(text: &str) -> impl Iterator<Item = &str> {
+    let end = text.find('/').unwrap_or(text.len());
+    let starts = text[..end].char_indices().map(|(at, _)| at);
+    starts.chain([end]).map(|at| &text[at..])
 }
 
 /// Whether a path component holds a wildcard that is not escaped.

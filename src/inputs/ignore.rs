@@ -8,6 +8,7 @@
 
 use super::glob::BadPattern;
 use super::pattern::Pattern;
+use crate::model::clean_path;
 
 /// The patterns of one ignore file (or of `--exclude` flags) in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +59,7 @@ impl Ignore {
             if pattern.is_empty() {
                 return Err(bad("nothing follows the `!`".to_owned()));
             }
-            let mut cleaned = clean(pattern);
+            let mut cleaned = clean_path(pattern);
             if cleaned.len() > 1 && cleaned.starts_with('/') {
                 cleaned.remove(0);
             }
@@ -78,7 +79,7 @@ impl Ignore {
     pub fn from_patterns<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, BadPattern> {
         let mut ignore = Self::default();
         for pattern in patterns {
-            let pattern = clean(pattern.trim());
+            let pattern = clean_path(pattern.trim());
             let (keeps, pattern) = match pattern.strip_prefix('!') {
                 Some(rest) => (true, rest),
                 None => (false, pattern.as_str()),
@@ -157,31 +158,6 @@ impl Ignore {
     /// `COPY --parents` sources, which are patterns of what to include.
     pub fn selects(&self, path: &str) -> bool {
         self.ignores(path)
-    }
-}
-
-/// `filepath.Clean`: the shortest path that means the same.
-pub fn clean(path: &str) -> String {
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => match parts.last() {
-                Some(&last) if last != ".." => {
-                    parts.pop();
-                }
-                _ if rooted => {}
-                _ => parts.push(".."),
-            },
-            part => parts.push(part),
-        }
-    }
-    let joined = parts.join("/");
-    match (rooted, joined.is_empty()) {
-        (true, _) => format!("/{joined}"),
-        (false, true) => ".".to_owned(),
-        (false, false) => joined,
     }
 }
 
@@ -311,21 +287,5 @@ mod tests {
         assert_eq!(ignore.deciding_line("a.log"), Some(2));
         assert_eq!(ignore.deciding_line("secret/x"), Some(4));
         assert_eq!(ignore.deciding_line("keep.log"), None);
-    }
-
-    #[test]
-    fn clean_is_filepath_clean() {
-        for (path, cleaned) in [
-            ("", "."),
-            ("a//b/", "a/b"),
-            ("a/./b/../c", "a/c"),
-            ("../a", "../a"),
-            ("/../a", "/a"),
-            ("/", "/"),
-            ("a/..", "."),
-            ("a/../..", ".."),
-        ] {
-            assert_eq!(clean(path), cleaned, "{path:?}");
-        }
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Image {
     unknown_from: Option<usize>,
     /// The chain starts from an image or a folder, whose files are not known.
     pub based: bool,
+    /// What each `RUN` says, by position.
+    runs: Vec<(usize, String)>,
 }
 
 impl Image {
@@ -79,6 +81,9 @@ impl Image {
         for stage in &recipe.chain {
             for (index, step) in recipe.steps.iter().enumerate().filter(|(_, s)| s.stage == *stage) {
                 image.positions[index] = Some(position);
+                if matches!(step.what, What::Run(_)) {
+                    image.runs.push((position, step.text.clone()));
+                }
                 match &step.what {
                     What::Workdir(Some(path)) => image.folder(position, path),
                     What::Run(_) | What::Folder(_) | What::Workdir(None) => {
@@ -176,7 +181,7 @@ impl Image {
             }
             Finder::Link(_) => {}
             Finder::Path(root) => {
-                if root.is_empty() || files.get(root).is_some_and(|f| f.kind == EntryKind::Dir) {
+                if root.is_empty() || files.get(root.as_str()).is_some_and(|f| f.kind == EntryKind::Dir) {
                     self.folder(order.0, &dest.path);
                     let (root, exclude) = (root.clone(), exclude.clone());
                     push(self, Writes::Folder { context, root, dest: dest.path.clone(), exclude });
@@ -199,7 +204,7 @@ impl Image {
                                 && rest.split('/').zip(parts).all(|(name, part)| part.matches(name))
                         })
                     })
-                    .map(|(path, file)| (path.clone(), file.kind == EntryKind::Dir))
+                    .map(|(path, file)| (path.to_string(), file.kind == EntryKind::Dir))
                     .collect();
                 for (path, is_folder) in matches {
                     if is_folder {
@@ -280,6 +285,11 @@ impl Image {
         self.positions[step].is_some_and(|at| at > position)
     }
 
+    /// Whether an instruction before a position may have made something at a path: a `RUN` says its name.
+    pub fn run_may_make(&self, position: usize, path: &str) -> bool {
+        self.runs.iter().any(|(run, text)| *run < position && says(text, base_name(path)))
+    }
+
     /// Whether the base image may hold something at a path: it starts from one, and the path is where distributions
     /// put files. Project folders such as `/app` are taken to be the project's own.
     pub fn base_may_hold(&self, path: &str) -> bool {
@@ -290,6 +300,15 @@ impl Image {
         let under = |folder: &str| below(folder, path).is_some();
         self.based && SYSTEM.iter().any(|folder| under(folder)) && !under("/usr/src")
     }
+}
+
+/// Whether a text says a name, and not as a part of a longer one.
+fn says(text: &str, name: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !name.is_empty()
+        && text
+            .match_indices(name)
+            .any(|(at, _)| !text[..at].ends_with(part) && !text[at + name.len()..].starts_with(part))
 }
 
 impl Writes {
@@ -309,12 +328,13 @@ impl Writes {
             Self::Opaque { dest } => below(dest, path).map(|_| Made::Perhaps),
             Self::Folder { context, root, dest, exclude } => {
                 let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
-                let found = files[*context].get(&join(root, rest)).filter(|f| !f.way && !exclude.ignores(rest));
+                let found = files[*context].get(join(root, rest).as_str()).filter(|f| !f.way && !exclude.ignores(rest));
                 found.map(made)
             }
             Self::Parents { context, folder, pattern, dest } => {
                 let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
-                let found = files[*context].get(&join(folder, rest)).filter(|f| !f.way && pattern.selects(rest));
+                let found =
+                    files[*context].get(join(folder, rest).as_str()).filter(|f| !f.way && pattern.selects(rest));
                 found.map(made)
             }
         }

@@ -4,7 +4,9 @@
 //! hot sync is offered only where the container is then as a rebuild would make it.
 
 use std::collections::HashMap;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::context::{View, below, join};
 use super::effect::RebuildReason;
@@ -165,7 +167,7 @@ impl InputsMap {
         let mut found = Vec::new();
         for (context, files) in self.contexts.iter().zip(&self.files) {
             let Some(rel) = below(&context.root, path) else { continue };
-            found.extend(at_or_below(files, rel).map(|(path, _)| context.root.join(path)));
+            found.extend(at_or_below(files, rel).map(|(path, _)| context.root.join(&**path)));
         }
         found
     }
@@ -186,7 +188,7 @@ impl InputsMap {
             let known = self.files[index].get(rel);
             sources |= known.is_some_and(|k| matches!(k.kind, EntryKind::Symlink(_)));
             let Some(entry) = now else {
-                let gone: Vec<String> = at_or_below(&self.files[index], rel).map(|(path, _)| path.clone()).collect();
+                let gone: Vec<Arc<str>> = at_or_below(&self.files[index], rel).map(|(path, _)| path.clone()).collect();
                 sources |= gone.len() > 1;
                 for path in gone {
                     self.files[index].remove(&path);
@@ -202,12 +204,41 @@ impl InputsMap {
                 continue;
             }
             let selected = Selected { kind: entry.kind.clone(), mode: entry.mode, way: way && !read };
-            self.files[index].insert(rel.to_owned(), selected);
+            self.files[index].insert(rel.into(), selected);
         }
         if sources {
             self.image = Image::new(&self.recipe, &self.readers, &self.files);
             self.follow_links();
         }
+    }
+
+    /// The same map with other files: what it was before they changed.
+    pub(super) fn with_files(&self, files: Vec<Files>) -> Self {
+        let mut map = Self {
+            contexts: self.contexts.clone(),
+            controls: self.controls.clone(),
+            readers: self.readers.clone(),
+            steps: self.steps.clone(),
+            image: Image::new(&self.recipe, &self.readers, &files),
+            files,
+            links: Vec::new(),
+            watched: Vec::new(),
+            recipe: self.recipe.clone(),
+        };
+        map.follow_links();
+        map
+    }
+
+    /// Where an instruction is in the chain of stages.
+    pub(super) fn position(&self, place: error::Place) -> Option<usize> {
+        let index = self.recipe.steps.iter().position(|step| step.place == place)?;
+        self.image.positions[index]
+    }
+
+    /// The steps of the chain from a position on.
+    pub(super) fn steps_from(&self, position: usize) -> impl Iterator<Item = &What> {
+        let steps = self.recipe.steps.iter().zip(&self.image.positions);
+        steps.filter(move |(_, at)| at.is_some_and(|at| at >= position)).map(|(step, _)| &step.what)
     }
 
     fn follow_links(&mut self) {
@@ -274,12 +305,9 @@ impl ReadingStep {
     }
 }
 
-pub(super) fn at_or_below<'f>(
-    files: &'f Files,
-    rel: &'f str,
-) -> impl Iterator<Item = (&'f String, &'f super::select::Selected)> {
+pub(super) fn at_or_below<'f>(files: &'f Files, rel: &'f str) -> impl Iterator<Item = (&'f Arc<str>, &'f Selected)> {
     let itself = files.get_key_value(rel);
     let start = if rel.is_empty() { String::new() } else { join(rel, "") };
-    let end = start.clone();
-    itself.into_iter().chain(files.range(start..).take_while(move |(path, _)| path.starts_with(&end)))
+    let below = files.range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded));
+    itself.into_iter().chain(below.take_while(move |(path, _)| path.starts_with(&start)))
 }

@@ -15,6 +15,7 @@
 
 mod context;
 mod decide;
+mod delta;
 pub mod dockerfile;
 mod effect;
 mod error;
@@ -27,6 +28,7 @@ mod parts;
 mod pattern;
 mod read;
 mod recipe;
+mod reloader;
 mod request;
 mod resolve;
 mod rules;
@@ -36,11 +38,13 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use delta::{NoDelta, Reading};
 pub use effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched, is_archive};
 pub use error::{DockerfileError, InputsError, MissingSource, Place};
 pub use ignore::Ignore;
 pub use map::{InputsMap, ReadingInstruction};
-pub use read::{BuildInputs, ContextFile, ContextFiles, DockerfileSource, Part, base_images, read};
+pub use read::{BuildInputs, ContextFile, ContextFiles, DockerfileSource, base_images, read};
 pub use recipe::{Fallback, ImageUse};
+pub use reloader::reloader;
 pub use request::{BaseImage, BuildRequest, Images};
 pub use rules::Rules;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use sha2::{Digest as _, Sha256};
 
 use super::error::InputsError;
-use super::read::{ContextFile, ContextFiles, DockerfileSource, Part};
+use super::read::{ContextFile, ContextFiles, DockerfileSource};
 use super::recipe::{AdditionalOrigin, Fallback, Recipe};
 use super::request::{BaseImage, BuildRequest};
 use super::resolve;
 use super::scope::is_predefined;
-use crate::model::{Digest, EntryKind, FileTree};
+use crate::model::{Digest, EntryKind, FileParts, FileTree, Parts};
 
 /// Changes when what a digest means changes, so that older images are not taken for newer ones.
 const VERSION: &str = "hob inputs 1";
@@ -49,7 +49,9 @@ pub(super) fn secrets(
         let digest = match (&file, &secret.environment, &secret.content) {
             (Some(path), ..) => match tree.read(path) {
                 Ok(bytes) => Some(Digest::of(&bytes)),
-                Err(error) => return Err(InputsError::Read { path: path.clone(), error }),
+                Err(error) => {
+                    return Err(InputsError::SecretFile { name: source.to_owned(), path: path.clone(), error });
+                }
             },
             (_, Some(name), _) => request.environment.get(name).map(|value| Digest::of(value.as_bytes())),
             (_, _, Some(content)) => Some(Digest::of(content.as_bytes())),
@@ -60,16 +62,16 @@ pub(super) fn secrets(
     Ok(found)
 }
 
-/// The parts of a build, sorted by name.
+/// The parts of a build.
 pub(super) fn parts(
     request: &BuildRequest<'_>,
     recipe: &Recipe,
     source: Option<&DockerfileSource>,
     contexts: &[ContextFiles],
     secrets: &[SecretInput],
-) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
-    let mut add = |name: String, digest: Digest| parts.push(Part { name, digest });
+) -> Parts {
+    let mut parts: Vec<(String, Digest)> = Vec::new();
+    let mut add = |name: String, digest: Digest| parts.push((name, digest));
     let everything = matches!(recipe.fallback, Some(Fallback::UnknownSyntax { .. } | Fallback::RemoteContext { .. }));
     if let Some(source) = source {
         let name = match (&source.relative, &source.path) {
@@ -124,17 +126,11 @@ pub(super) fn parts(
             add(format!("ssh {id}"), Digest::of(ssh.as_bytes()));
         }
     }
-    for context in contexts {
-        for file in context.files.iter().filter(|f| !f.way) {
-            let name = match &context.name {
-                None => format!("file {}", file.path),
-                Some(name) => format!("file {} of context {name}", file.path),
-            };
-            add(name, entry_digest(file));
-        }
-    }
-    parts.sort_by(|a, b| a.name.cmp(&b.name));
-    parts
+    let files = contexts.iter().map(|context| FileParts {
+        context: context.name.clone(),
+        files: context.files.iter().filter_map(|file| Some((file.path.clone(), file.part.clone()?))).collect(),
+    });
+    Parts::new(parts, files.collect())
 }
 
 /// Keys of `build` that can make the result another one.
@@ -173,7 +169,7 @@ fn settings(request: &BuildRequest<'_>, add: &mut impl FnMut(String, Digest)) {
 }
 
 /// The digest of an entry as a `COPY` carries it. There may be many of them, so this is done by hand.
-fn entry_digest(file: &ContextFile) -> Digest {
+pub(super) fn entry_digest(file: &ContextFile) -> Digest {
     let mut hasher = Sha256::new();
     match (&file.kind, &file.digest) {
         (EntryKind::Symlink(target), _) => {
@@ -194,13 +190,13 @@ fn entry_digest(file: &ContextFile) -> Digest {
 }
 
 /// The digest of all parts.
-pub(super) fn digest(parts: &[Part]) -> Digest {
+pub(super) fn digest(parts: &Parts) -> Digest {
     let mut hasher = Sha256::new_with_prefix(VERSION);
-    for part in parts {
-        hasher.update(part.name.len().to_le_bytes());
-        hasher.update(&part.name);
-        hasher.update(part.digest.as_str());
-    }
+    parts.each(&mut |name, digest| {
+        hasher.update(name.len().to_le_bytes());
+        hasher.update(name);
+        hasher.update(digest.as_str());
+    });
     Digest::from_hasher(hasher)
 }
 

@@ -2,9 +2,10 @@
 //!
 //! The matcher there turns a pattern into a regular expression unless it can be answered by comparing text, and the
 //! two ways differ: `**/x` compares the end of the path, `x/**` its start. What follows from that is kept here, such
-//! as `**x` matching `abcx`, and a negated class matching a slash.
+//! as `**x` matching `abcx`, and a negated class matching a slash. `glob` is another language: it has no `**`, and
+//! `\d` is a letter there and a class here. Only how far a `*` goes is the same.
 
-use super::glob::{BadPattern, Glob};
+use super::glob::{BadPattern, Glob, tails};
 
 /// How a pattern is compared with a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,19 +206,7 @@ fn matches(tokens: &[Token], text: &str) -> bool {
         Token::Folders => {
             return matches(rest, text) || text.match_indices('/').any(|(at, _)| matches(rest, &text[at + 1..]));
         }
-        Token::Many => {
-            let mut tail = text;
-            loop {
-                if matches(rest, tail) {
-                    return true;
-                }
-                let mut chars = tail.chars();
-                match chars.next() {
-                    None | Some('/') => return false,
-                    Some(_) => tail = chars.as_str(),
-                }
-            }
-        }
+        Token::Many => return tails(text).any(|tail| matches(rest, tail)),
         _ => {}
     }
     let mut chars = text.chars();

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::context::View;
+use super::delta;
 use super::dockerfile::{self, Dockerfile};
 use super::error::{InputsError, similar};
 use super::ignore::Ignore;
@@ -12,29 +14,22 @@ use super::parts;
 use super::recipe::{AdditionalOrigin, Fallback, ImageUse, Recipe};
 use super::request::{BuildRequest, join};
 use super::resolve::{self, resolve};
-use super::select::{Files, select};
-use crate::model::{Digest, EntryKind, FileTree};
-
-/// A part of a build's inputs: what a change of it is called, and its digest.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Part {
-    /// Such as `file src/main.rs`, `arg VERSION`, `base image debian:12` or `Dockerfile`.
-    pub name: String,
-    /// What it came to.
-    pub digest: Digest,
-}
+use super::select::{Files, Selected, select};
+use crate::model::{Digest, EntryKind, FileTree, Parts};
 
 /// One entry of a context, for a tar or a file server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextFile {
     /// Path relative to the context, with slashes.
-    pub path: String,
+    pub path: Arc<str>,
     /// What it is.
     pub kind: EntryKind,
     /// Permission bits as on the disk. Owners in a context are always root, times do not matter.
     pub mode: u32,
     /// Digest of a file's content; none for folders and links.
     pub digest: Option<Digest>,
+    /// Its part of the build's digest; none for folders on the way.
+    pub part: Option<Digest>,
     /// A folder that is there only because something below it is read; it is no part of the digest.
     pub way: bool,
 }
@@ -66,8 +61,8 @@ pub struct DockerfileSource {
 pub struct BuildInputs {
     /// Names the image: builds with this digest give the same image.
     pub digest: Digest,
-    /// What the digest is made of, sorted by name.
-    pub parts: Vec<Part>,
+    /// What the digest is made of.
+    pub parts: Parts,
     /// The context and what is read of it; none where the builder fetches it.
     pub context: Option<ContextFiles>,
     /// Additional contexts that are folders, as far as the target uses them.
@@ -88,7 +83,9 @@ pub struct BuildInputs {
     /// Ids of build secrets that it mounts.
     pub secrets: Vec<String>,
     /// What a change of a path asks for.
-    pub map: InputsMap,
+    pub map: Arc<InputsMap>,
+    /// Digest of all but the files: what is done with them, and how they are found.
+    pub(super) shape: Digest,
 }
 
 /// The files of a request, loaded.
@@ -161,6 +158,7 @@ pub fn read(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<BuildInpu
     let secrets = parts::secrets(tree, request, &recipe)?;
     let parts = parts::parts(request, &recipe, loaded.source.as_ref(), &contexts, &secrets);
     let digest = parts::digest(&parts);
+    let shape = delta::shape(&parts, &views, &selection.readers);
     let map = InputsMap::new(recipe.clone(), &views, selection, path.as_deref(), &candidates, &secrets);
     let unpinned = parts::unpinned(request, &recipe);
     let mut contexts = contexts.into_iter();
@@ -177,7 +175,8 @@ pub fn read(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<BuildInpu
         images: recipe.images.into_iter().collect(),
         services: recipe.services.into_iter().collect(),
         secrets: recipe.secrets.into_iter().collect(),
-        map,
+        map: Arc::new(map),
+        shape,
     })
 }
 
@@ -309,26 +308,42 @@ fn check_folder(tree: &dyn FileTree, root: &Path) -> Result<(), InputsError> {
 
 /// Hashes the selected files. What has vanished since it was listed is dropped.
 fn hash(tree: &dyn FileTree, view: &View<'_>, files: &mut Files) -> Result<Vec<ContextFile>, InputsError> {
-    let is_file = |kind: &EntryKind| matches!(kind, EntryKind::File { .. });
-    let paths: Vec<PathBuf> = files.iter().filter(|(_, s)| is_file(&s.kind)).map(|(path, _)| view.host(path)).collect();
-    let mut digests = paths.iter().zip(tree.digest_all(&paths));
-    let mut found = Vec::with_capacity(files.len());
-    let mut gone = Vec::new();
-    for (path, selected) in files.iter() {
-        let digest = match is_file(&selected.kind).then(|| digests.next()).flatten() {
-            None => None,
-            Some((_, Ok(digest))) => Some(digest),
-            Some((_, Err(error))) if missing(&error) => {
-                gone.push(path.clone());
-                continue;
+    let mut found: Vec<ContextFile> = Vec::with_capacity(files.len());
+    let (mut unknown, mut paths) = (Vec::new(), Vec::new());
+    // Paths are sorted, so most are in the folder of the one before.
+    let (mut folder, mut children) = (None, None);
+    for (path, Selected { kind, mode, way }) in files.iter() {
+        let mut digest = None;
+        if matches!(kind, EntryKind::File { .. }) {
+            let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+            if folder != Some(above) {
+                (folder, children) = (Some(above), view.known(above));
             }
-            Some((path, Err(error))) => return Err(InputsError::Read { path: path.clone(), error }),
-        };
-        let (kind, mode) = (selected.kind.clone(), selected.mode & 0o7777);
-        found.push(ContextFile { path: path.clone(), kind, mode, digest, way: selected.way });
+            digest = children.as_ref().and_then(|children| {
+                let at = children.binary_search_by(|child| child.name.as_str().cmp(name)).ok()?;
+                children[at].digest.clone()
+            });
+            if digest.is_none() {
+                unknown.push(found.len());
+                paths.push(view.host(path));
+            }
+        }
+        let (path, kind, mode) = (Arc::clone(path), kind.clone(), mode & 0o7777);
+        found.push(ContextFile { path, kind, mode, digest, part: None, way: *way });
     }
-    for path in gone {
-        files.remove(&path);
+    let mut gone = Vec::new();
+    for ((index, path), digest) in unknown.into_iter().zip(&paths).zip(tree.digest_all(&paths)) {
+        match digest {
+            Ok(digest) => found[index].digest = Some(digest),
+            Err(error) if missing(&error) => gone.push(index),
+            Err(error) => return Err(InputsError::Read { path: path.clone(), error }),
+        }
+    }
+    for index in gone.into_iter().rev() {
+        files.remove(&found.remove(index).path);
+    }
+    for file in found.iter_mut().filter(|file| !file.way) {
+        file.part = Some(parts::entry_digest(file));
     }
     Ok(found)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Build, Project, ServiceName};
+use crate::model::{Build, Project, ServiceName, clean_path, is_repository};
 
 /// What an image that a build starts from brings along.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl BuildRequest<'_> {
     pub(super) fn context(&self) -> Result<PathBuf, String> {
         match self.build.context.as_deref() {
             None | Some("") => Ok(self.project.working_dir.clone()),
-            Some(url) if is_remote(url) => Err(url.to_owned()),
+            Some(url) if is_remote(url) || is_repository(url) => Err(url.to_owned()),
             Some(path) => Ok(self.absolute(path)),
         }
     }
@@ -86,7 +86,7 @@ impl BuildRequest<'_> {
 pub(super) fn join(folder: &Path, path: &str) -> PathBuf {
     let joined = folder.join(path);
     match joined.to_str() {
-        Some(text) => PathBuf::from(super::ignore::clean(text)),
+        Some(text) => PathBuf::from(clean_path(text)),
         None => joined,
     }
 }

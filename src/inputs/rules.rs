@@ -108,6 +108,35 @@ impl Rules {
         }
     }
 
+    /// Every file that a rule with `initial_sync` is about, and what follows when some of them were put into the
+    /// container.
+    pub fn initial(&self, tree: &dyn FileTree) -> (Vec<SyncTarget>, Reload) {
+        let (mut targets, mut then) = (Vec::new(), Reload::None);
+        for rule in self.rules.iter().filter(|rule| rule.rule.initial_sync) {
+            let before = targets.len();
+            let mut open = vec![rule.path.clone()];
+            while let Some(path) = open.pop() {
+                let Ok(entry) = tree.entry(&path) else { continue };
+                if entry.kind == EntryKind::Dir {
+                    if self.wants_folder(&path) {
+                        let entries = tree.list(&path).unwrap_or_default();
+                        open.extend(entries.into_iter().map(|entry| path.join(entry.name)));
+                    }
+                    continue;
+                }
+                let Some(rel) = rule.relative(&path) else { continue };
+                if !self.ignored(&path) && rule.wants(&rel) {
+                    targets.extend(rule.target(&path, &rel, Some(&entry)));
+                }
+            }
+            if targets.len() > before && then == Reload::None {
+                then = rule.follows();
+            }
+        }
+        targets.sort_by(|a, b| a.path.cmp(&b.path));
+        (targets, then)
+    }
+
     /// Whether a folder can hold something that a rule is about.
     pub fn wants_folder(&self, folder: &Path) -> bool {
         if folder.file_name().is_some_and(|name| NEVER.iter().any(|never| name == *never)) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::context::{Child, View, join, relative};
 use super::error::{InputsError, MissingSource, similar};
@@ -22,8 +23,8 @@ pub(super) struct Selected {
     pub way: bool,
 }
 
-/// What the files of one context come to.
-pub(super) type Files = BTreeMap<String, Selected>;
+/// What the files of one context come to. Their paths are shared with all that is made of them.
+pub(super) type Files = BTreeMap<Arc<str>, Selected>;
 
 /// The whole selection.
 pub(super) struct Selection {
@@ -87,7 +88,7 @@ fn add_ways(view: &View<'_>, files: &mut Files) -> Result<(), InputsError> {
         let mut path = above.as_str();
         while !path.is_empty() && !files.contains_key(path) {
             if let Some(entry) = view.entry(path)? {
-                files.insert(path.to_owned(), Selected { kind: entry.kind, mode: entry.mode, way: true });
+                files.insert(path.into(), Selected { kind: entry.kind, mode: entry.mode, way: true });
             }
             path = path.rfind('/').map_or("", |at| &path[..at]);
         }
@@ -264,7 +265,7 @@ impl Selector<'_, '_> {
     fn take_entry(&mut self, context: usize, path: &str) {
         if let Ok(Some(entry)) = self.views[context].entry(path) {
             let selected = Selected { kind: entry.kind, mode: entry.mode, way: false };
-            self.selection.files[context].insert(path.to_owned(), selected);
+            self.selection.files[context].insert(path.into(), selected);
         }
     }
 
@@ -276,11 +277,11 @@ impl Selector<'_, '_> {
     fn selected_tree(&mut self, context: usize, path: &str, exclude: Option<&Ignore>) -> Result<(), InputsError> {
         let view = &self.views[context];
         let Some(entry) = view.entry(path)? else { return Ok(()) };
-        let mut found: Vec<(String, Selected)> = Vec::new();
+        let mut found: Vec<(Arc<str>, Selected)> = Vec::new();
         let mut unnamed = None;
         let mut ways = false;
         if !path.is_empty() && (!entry.matched.ignored || entry.kind == EntryKind::Dir) {
-            found.push((path.to_owned(), Selected { kind: entry.kind.clone(), mode: entry.mode, way: false }));
+            found.push((path.into(), Selected { kind: entry.kind.clone(), mode: entry.mode, way: false }));
         }
         let excluded = exclude.filter(|e| !e.is_empty());
         walk(view, path, &entry, &mut |full, child| {
@@ -299,7 +300,7 @@ impl Selector<'_, '_> {
             let way = child.matched.ignored && child.kind == EntryKind::Dir;
             ways |= way;
             if !way {
-                found.push((full.to_owned(), Selected { kind: child.kind.clone(), mode: child.mode, way: false }));
+                found.push((full.into(), Selected { kind: child.kind.clone(), mode: child.mode, way: false }));
             }
         })?;
         if let Some(path) = unnamed {
@@ -308,7 +309,7 @@ impl Selector<'_, '_> {
         // Folders between the source and what is kept below them are copied too, ignored or not.
         let mut between = Vec::new();
         for (full, _) in found.iter().filter(|_| ways) {
-            let mut above = full.as_str();
+            let mut above: &str = full;
             while let Some(at) = above.rfind('/') {
                 above = &above[..at];
                 if above.len() <= path.len() {
@@ -317,7 +318,12 @@ impl Selector<'_, '_> {
                 between.push(above.to_owned());
             }
         }
-        self.selection.files[context].extend(found);
+        let files = &mut self.selection.files[context];
+        if files.is_empty() {
+            *files = found.into_iter().collect();
+        } else {
+            files.extend(found);
+        }
         between.sort();
         between.dedup();
         for above in between {
@@ -401,13 +407,27 @@ fn walk(view: &View<'_>, path: &str, entry: &Child, visit: &mut dyn FnMut(&str, 
     if entry.kind != EntryKind::Dir {
         return Ok(());
     }
-    let matched: &Matched = &entry.matched;
+    view.list_below(path, &entry.matched);
+    visit_below(view, &mut path.to_owned(), &entry.matched, visit)
+}
+
+fn visit_below(
+    view: &View<'_>,
+    path: &mut String,
+    matched: &Matched,
+    visit: &mut dyn FnMut(&str, &Child),
+) -> Result<(), InputsError> {
+    let folder = path.len();
     for child in view.children(path, matched)?.iter().filter(|c| !c.pruned) {
-        let full = join(path, &child.name);
-        visit(&full, child);
-        if child.kind == EntryKind::Dir {
-            walk(view, &full, child, visit)?;
+        if folder > 0 {
+            path.push('/');
         }
+        path.push_str(&child.name);
+        visit(path, child);
+        if child.kind == EntryKind::Dir {
+            visit_below(view, path, &child.matched, visit)?;
+        }
+        path.truncate(folder);
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use super::dockerfile::expand::{Expanded, expand};
 use super::dockerfile::{Copy, Instruction, Kind, Value};
 use super::error::{DockerfileError, Place};
-use super::ignore::clean;
 use super::recipe::{CopyStep, Dest, Fallback, Known, MountStep, Origin, Source, Step, Unclear, What};
 use super::request::is_remote;
 use super::resolve::Resolver;
 use super::scope::Scope;
+use crate::model::clean_path;
 
 /// The stages, contexts and images that an instruction names, before any expansion: builders expand none there.
 pub(super) fn names(instruction: &Instruction) -> Vec<String> {
@@ -128,8 +128,8 @@ impl Stepper<'_, '_> {
             }
             Kind::Workdir(path) => {
                 self.state.workdir = match (self.known(path)?, self.state.workdir.take()) {
-                    (Ok(path), _) if path.starts_with('/') => Some(clean(&path)),
-                    (Ok(path), Some(folder)) => Some(clean(&format!("{folder}/{path}"))),
+                    (Ok(path), _) if path.starts_with('/') => Some(clean_path(&path)),
+                    (Ok(path), Some(folder)) => Some(clean_path(&format!("{folder}/{path}"))),
                     (Err(_), _) | (Ok(_), None) => None,
                 };
                 return Ok(What::Workdir(self.state.workdir.clone()));
@@ -226,8 +226,8 @@ impl Stepper<'_, '_> {
         };
         let folder = text.is_empty() || text == "." || text.ends_with('/') || text.ends_with("/.");
         let path = match (&self.state.workdir, text.starts_with('/')) {
-            (_, true) => clean(&text),
-            (Some(workdir), false) => clean(&format!("{workdir}/{text}")),
+            (_, true) => clean_path(&text),
+            (Some(workdir), false) => clean_path(&format!("{workdir}/{text}")),
             (None, false) => return Ok(Err(Unclear::WorkingDir)),
         };
         Ok(Ok(Dest { folder: folder || path == "/", path }))

@@ -38,7 +38,7 @@ impl fmt::Display for Severity {
 pub enum Code {
     /// No manifest was found.
     NoManifest,
-    /// A file could not be read.
+    /// A file that is named is not there, or cannot be read.
     Unreadable,
     /// The text is not YAML.
     Yaml,
@@ -66,7 +66,7 @@ pub enum Code {
     RequiredVariable,
     /// A variable that is not set and has no default.
     UnsetVariable,
-    /// An env file or a `.env` file.
+    /// What an env file or a `.env` file says.
     EnvFile,
     /// `extends`.
     Extends,

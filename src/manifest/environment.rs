@@ -149,7 +149,7 @@ pub fn read_file(
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read the env file {}: {}", file.display(), reason(&error));
-            report.error_help(Code::EnvFile, from, message, "make the file, or name another one");
+            report.error_help(Code::Unreadable, from, message, "make the file, or name another one");
             return None;
         }
     };

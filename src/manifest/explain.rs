@@ -57,7 +57,7 @@ pub fn explain(manifest: &Map, path: &str, sources: &Sources) -> Option<Explanat
     let Trail { variables, template, overrode } = trail;
     Some(Explanation {
         path: path.to_owned(),
-        value: lower::plain(node),
+        value: lower::json(node),
         location: sources.locate(if node.span.is_known() { node.span } else { node.key }),
         template,
         variables: variables

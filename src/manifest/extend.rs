@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::diagnostic::{Code, closest};
 use super::language::{MANIFEST, Object};
 use super::load::{Loader, Place};
-use super::paths::{Base, join};
+use super::paths::{Base, is_fetched, join};
 use super::yaml::{Map, Mark, Node, Span, Value};
 use super::{forms, merge, unique};
 
@@ -69,6 +69,12 @@ fn base_of(
     let (target, target_span, from) = reference(extends, name, loader)?;
     chain.push(link);
     let base = match from {
+        Some((path, span)) if is_fetched(&path) => {
+            let message = format!("services.{name} cannot extend from {path}: hob reads manifests from the disk only");
+            let help = "check the repository out and name the file in it";
+            loader.report.error_help(Code::Extends, span, message, help);
+            None
+        }
         Some((path, span)) => {
             let path = join_file(&place.dir, &path);
             from_file(name, &target, target_span, &path, span, place, chain, loader)

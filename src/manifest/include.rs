@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::diagnostic::Code;
 use super::discover::is_file;
 use super::load::{Loader, Place};
-use super::paths::join;
+use super::paths::{is_fetched, join};
 use super::yaml::{Map, Node, Span, Value};
 use crate::model::EntryKind;
 
@@ -57,7 +57,7 @@ fn one(entry: &Node, place: &Place, loader: &mut Loader<'_>) -> Option<Map> {
         loader.report.error(Code::Missing, entry.span, "an include needs a `path`");
         return None;
     };
-    if first.contains("://") || first.starts_with("git@") || first.starts_with("oci:") {
+    if is_fetched(&first) {
         let message = format!("cannot include {first}: hob reads manifests from the disk only");
         loader.report.error_help(Code::Include, span, message, "check the repository out and include its folder");
         return None;
@@ -67,7 +67,7 @@ fn one(entry: &Node, place: &Place, loader: &mut Loader<'_>) -> Option<Map> {
         let file = absolute(&place.dir, path);
         if !is_file(loader.tree, &file) {
             let message = format!("cannot include {}: there is no such file", file.display());
-            loader.report.error(Code::Include, *span, message);
+            loader.report.error(Code::Unreadable, *span, message);
             return None;
         }
         files.push(file);

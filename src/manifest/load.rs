@@ -12,7 +12,7 @@ use super::interpolate::Lookup;
 use super::language::MANIFEST;
 use super::paths::Base;
 use super::report::Report;
-use super::values::Values;
+use super::values::{Values, Variables};
 use super::yaml::{FileId, Map, Node, Span, Value};
 use super::{LoadOptions, check, extend, forms, include, lower, merge, normalize, project, unique, yaml};
 use crate::model::{FileTree, Project};
@@ -80,7 +80,7 @@ pub struct Loader<'a> {
     pub report: Report,
     pub files: Vec<PathBuf>,
     pub env_files: Vec<PathBuf>,
-    pub unset: Vec<(String, Span)>,
+    pub variables: Variables,
     pub explanation: Option<Explanation>,
     environment: BTreeMap<String, String>,
     profiles: Vec<String>,
@@ -96,7 +96,7 @@ impl<'a> Loader<'a> {
             report: Report::default(),
             files: Vec::new(),
             env_files: Vec::new(),
-            unset: Vec::new(),
+            variables: Variables::default(),
             explanation: None,
             environment: BTreeMap::new(),
             profiles: Vec::new(),
@@ -115,7 +115,11 @@ impl<'a> Loader<'a> {
         let mut manifest = self.model(&files, &place);
         self.warn_unset();
         if manifest.is_empty() && self.report.errors() == 0 {
-            let message = "the manifest is empty: expected at least `services:` with a service in it";
+            let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+            let message = format!(
+                "the manifest is empty: {}: expected at least `services:` with a service in it",
+                names.join(", ")
+            );
             let span = Span::default();
             self.report.error_help(Code::Empty, span, message, "run `hob init` to write one");
         }
@@ -136,7 +140,7 @@ impl<'a> Loader<'a> {
     }
 
     fn warn_unset(&mut self) {
-        for (name, span) in std::mem::take(&mut self.unset) {
+        for (name, span) in std::mem::take(&mut self.variables.unset) {
             let message = format!("the variable {name} is not set and has no default; an empty text is used");
             let help = format!("set it in the shell or in `.env`, or give a default: ${{{name}:-…}}");
             self.report.warn(Code::UnsetVariable, span, message, Some(help));
@@ -188,7 +192,7 @@ impl<'a> Loader<'a> {
         let mut values = Values {
             lookup: (!self.options.no_interpolate).then_some(environment),
             report: &mut self.report,
-            unset: &mut self.unset,
+            variables: &mut self.variables,
             path: String::new(),
         };
         values.document(node, &MANIFEST);
@@ -271,7 +275,7 @@ impl<'a> Loader<'a> {
                 let mut values = Values {
                     lookup: (!self.options.no_interpolate).then_some(environment as &dyn Lookup),
                     report: &mut self.report,
-                    unset: &mut self.unset,
+                    variables: &mut self.variables,
                     path: String::new(),
                 };
                 let mut holder = Node::new(Value::Map(Map::from_iter([("name".to_owned(), node)])), Span::default());

@@ -2,23 +2,24 @@
 
 use std::path::Path;
 
-use serde_json::{Map as JsonMap, Number, Value as Json};
+use serde_json::{Number, Value as Json};
 
 use super::language::{Cast, Check, MANIFEST, Object, Shape};
+use super::lowered::Lowered;
 use super::source::Sources;
 use super::yaml::{Map, Node, Value};
 use crate::model::{ByteSize, Interval, Origins};
 
 /// A node as JSON, without any change of type.
-pub fn plain(node: &Node) -> Json {
+pub fn json(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
         Value::Int(value) => integer(*value),
         Value::Float(value) => float(*value),
         Value::Date(text) | Value::Str(text) => Json::String(text.clone()),
-        Value::List(list) => list.iter().map(plain).collect(),
-        Value::Map(map) => Json::Object(map.iter().map(|(key, node)| (key.clone(), plain(node))).collect()),
+        Value::List(list) => list.iter().map(json).collect(),
+        Value::Map(map) => Json::Object(map.iter().map(|(key, node)| (key.clone(), json(node))).collect()),
     }
 }
 
@@ -40,46 +41,77 @@ fn float(value: f64) -> Json {
 
 /// A whole manifest as it stands, sorted: what `config --no-interpolate` prints.
 pub fn model(map: &Map) -> Json {
-    let mut value = Json::Object(map.iter().map(|(key, node)| (key.clone(), plain(node))).collect());
+    let mut value = Json::Object(map.iter().map(|(key, node)| (key.clone(), json(node))).collect());
     value.sort_all_objects();
     value
 }
 
+/// A node without any change of type.
+fn plain(node: Node) -> Lowered {
+    match node.value {
+        Value::Null => Lowered::Null,
+        Value::Bool(value) => Lowered::Bool(value),
+        Value::Int(value) => match (i64::try_from(value), u64::try_from(value)) {
+            (Ok(value), _) => Lowered::Int(value),
+            (_, Ok(value)) => Lowered::Large(value),
+            _ => Lowered::Text(value.to_string()),
+        },
+        Value::Float(value) => number(value),
+        Value::Date(text) | Value::Str(text) => Lowered::Text(text),
+        Value::List(list) => Lowered::List(list.into_iter().map(plain).collect()),
+        Value::Map(map) => Lowered::Map(map.into_iter().map(|(key, node)| (key, plain(node))).collect()),
+    }
+}
+
+/// A number as JSON has it: whole where it is whole, and nothing where JSON has no word for it.
+#[allow(clippy::cast_possible_truncation, reason = "the bound is checked")]
+fn number(value: f64) -> Lowered {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        Lowered::Int(value as i64)
+    } else if value.is_finite() {
+        Lowered::Float(value)
+    } else {
+        Lowered::Null
+    }
+}
+
 /// A section at the top level in long forms, with the types of the model.
-pub fn section(name: &str, node: &Node) -> Json {
-    MANIFEST.key(name).map_or(Json::Null, |key| typed(name, node, key.shape))
+pub fn section(name: &str, node: Node) -> Lowered {
+    match MANIFEST.key(name) {
+        Some(key) => typed(name, node, key.shape),
+        None => Lowered::Null,
+    }
 }
 
 /// A service in long forms, with the types of the model.
-pub fn service(map: &Map) -> Json {
+pub fn service(map: Map) -> Lowered {
     let object_shape =
         MANIFEST.key("services").and_then(|key| key.shape.entries()).and_then(|entries| entries.shape.object());
     match object_shape {
         Some(shape) => object(map, shape),
-        None => Json::Null,
+        None => Lowered::Null,
     }
 }
 
-fn object(map: &Map, shape: &'static Object) -> Json {
-    let mut out = JsonMap::with_capacity(map.len());
+fn object(map: Map, shape: &'static Object) -> Lowered {
+    let mut out = Vec::with_capacity(map.len());
     for (name, node) in map {
-        let value = match shape.key(name) {
-            Some(key) => typed(name, node, key.shape),
+        let value = match shape.key(&name) {
+            Some(key) => typed(&name, node, key.shape),
             None => plain(node),
         };
-        if is_unset(name, &value) {
-            continue;
+        if !is_unset(&name, &value) {
+            out.push((name, value));
         }
-        out.insert(name.clone(), value);
     }
-    Json::Object(out)
+    Lowered::Map(out)
 }
 
 /// Whether a value says nothing: an empty text, or zero where zero is what is there anyway.
-fn is_unset(key: &str, value: &Json) -> bool {
+fn is_unset(key: &str, value: &Lowered) -> bool {
     match value {
-        Json::String(text) => text.is_empty() || text == "0" && ZERO_IS_UNSET.contains(&key),
-        Json::Number(number) => number.as_f64() == Some(0.0) && ZERO_IS_UNSET.contains(&key),
+        Lowered::Text(text) => text.is_empty() || text == "0" && ZERO_IS_UNSET.contains(&key),
+        Lowered::Int(0) => ZERO_IS_UNSET.contains(&key),
         _ => false,
     }
 }
@@ -109,33 +141,35 @@ const ZERO_IS_UNSET: [&str; 22] = [
     "weight",
 ];
 
-fn shaped(node: &Node, shape: &Shape) -> Json {
-    match &node.value {
+fn shaped(node: Node, shape: &Shape) -> Lowered {
+    match node.value {
         Value::Map(map) => match (shape.object(), shape.entries()) {
             (Some(shape), _) => object(map, shape),
             (None, Some(entries)) => {
-                Json::Object(map.iter().map(|(key, node)| (key.clone(), shaped(node, &entries.shape))).collect())
+                Lowered::Map(map.into_iter().map(|(key, node)| (key, shaped(node, &entries.shape))).collect())
             }
-            (None, None) => plain(node),
+            (None, None) => plain(Node { value: Value::Map(map), ..node }),
         },
-        Value::List(list) => match shape.items() {
-            Some(items) => list.iter().map(|node| shaped(node, items)).collect(),
-            None => plain(node),
-        },
+        Value::List(list) => Lowered::List(match shape.items() {
+            Some(items) => list.into_iter().map(|node| shaped(node, items)).collect(),
+            None => list.into_iter().map(plain).collect(),
+        }),
         Value::Str(text) if shape.scalar().is_some_and(|scalar| scalar.check == Check::Duration) => {
-            text.parse::<Interval>().map_or_else(|_| plain(node), |duration| Json::String(duration.to_string()))
+            Lowered::Text(text.parse::<Interval>().map_or(text, |duration| duration.to_string()))
         }
         // A number where a whole one is wanted loses its fraction, as in Compose.
-        #[allow(clippy::cast_possible_truncation, reason = "the fraction is to be lost")]
-        Value::Float(value) if shape.scalar().is_some_and(|scalar| scalar.cast == Cast::Int) => {
-            Json::Number((value.trunc() as i64).into())
-        }
-        _ => plain(node),
+        Value::Float(value) if shape.scalar().is_some_and(|scalar| scalar.cast == Cast::Int) => truncated(value),
+        value => plain(Node { value, ..node }),
     }
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "the fraction is to be lost")]
+fn truncated(value: f64) -> Lowered {
+    Lowered::Int(value.trunc() as i64)
+}
+
 /// A value of a known key.
-fn typed(key: &str, node: &Node, shape: &Shape) -> Json {
+fn typed(key: &str, node: Node, shape: &Shape) -> Lowered {
     match key {
         "labels"
         | "annotations"
@@ -157,10 +191,7 @@ fn typed(key: &str, node: &Node, shape: &Shape) -> Json {
         "cpus" => cpus(node),
         "published" | "provenance" | "sbom" => text(node),
         "mode" if shape.scalar().is_some_and(|scalar| scalar.check == Check::Octal) => mode(node),
-        "expose" | "group_add" => match node.as_list() {
-            Some(list) => list.iter().map(text).collect(),
-            None => plain(node),
-        },
+        "expose" | "group_add" => texts(node),
         _ => shaped(node, shape),
     }
 }
@@ -170,61 +201,72 @@ fn provider_options(shape: &Shape) -> bool {
     shape.entries().is_some_and(|entries| entries.shape.items().is_some())
 }
 
-fn text(node: &Node) -> Json {
-    match (&node.value, node.to_text()) {
-        (Value::Null, _) | (_, None) => plain(node),
-        (_, Some(text)) => Json::String(text),
+fn text(node: Node) -> Lowered {
+    match node.value {
+        Value::Null | Value::Date(_) | Value::Str(_) => plain(node),
+        _ => node.to_text().map_or_else(|| plain(node), Lowered::Text),
     }
 }
 
-fn text_map(node: &Node, null_is_empty: bool) -> Json {
-    let Some(map) = node.as_map() else { return plain(node) };
-    let entry = |node: &Node| {
-        if node.is_null() && null_is_empty { Json::String(String::new()) } else { text(node) }
-    };
-    Json::Object(map.iter().map(|(key, node)| (key.clone(), entry(node))).collect())
+fn texts(node: Node) -> Lowered {
+    match node.value {
+        Value::List(list) => Lowered::List(list.into_iter().map(text).collect()),
+        value => plain(Node { value, ..node }),
+    }
 }
 
-fn size(node: &Node) -> Json {
+fn text_map(node: Node, null_is_empty: bool) -> Lowered {
+    let entry = |node: Node| {
+        if node.is_null() && null_is_empty { Lowered::Text(String::new()) } else { text(node) }
+    };
+    entries(node, entry)
+}
+
+/// A mapping with each value made into another; anything else as it is.
+fn entries(node: Node, entry: impl Fn(Node) -> Lowered) -> Lowered {
+    match node.value {
+        Value::Map(map) => Lowered::Map(map.into_iter().map(|(key, node)| (key, entry(node))).collect()),
+        value => plain(Node { value, ..node }),
+    }
+}
+
+fn size(node: Node) -> Lowered {
     match &node.value {
-        Value::Str(text) => text.parse::<ByteSize>().map_or(Json::Null, |size| Json::String(size.to_string())),
+        Value::Str(text) => text.parse::<ByteSize>().map_or(Lowered::Null, |size| Lowered::Text(size.to_string())),
         // Compose reads no floats here, and the check has said so.
-        Value::Float(_) => Json::String(String::new()),
+        Value::Float(_) => Lowered::Text(String::new()),
         _ => text(node),
     }
 }
 
-fn whole(node: &Node) -> Json {
+fn whole(node: Node) -> Lowered {
     match &node.value {
-        Value::Str(text) => text.parse::<i64>().map_or_else(|_| plain(node), |number| Json::Number(number.into())),
-        #[allow(clippy::cast_possible_truncation, reason = "the fraction is to be lost")]
-        Value::Float(value) => Json::Number((value.trunc() as i64).into()),
+        Value::Str(text) => text.parse::<i64>().map_or_else(|_| plain(node.clone()), Lowered::Int),
+        Value::Float(value) => truncated(*value),
         _ => plain(node),
     }
 }
 
 /// Bytes a second as a number.
-fn rate(node: &Node) -> Json {
+fn rate(node: Node) -> Lowered {
     match &node.value {
-        Value::Str(text) => text.parse::<ByteSize>().map_or(Json::Null, |size| Json::Number(size.0.into())),
+        Value::Str(text) => text.parse::<ByteSize>().map_or_else(|_| plain(node.clone()), |size| Lowered::Int(size.0)),
         _ => plain(node),
     }
 }
 
 /// The options of a provider: each a list of texts.
-fn provider(node: &Node) -> Json {
-    let Some(map) = node.as_map() else { return plain(node) };
-    let values = |node: &Node| match node.as_list() {
-        Some(list) => list.iter().map(text).collect(),
-        None => Json::Array(vec![text(node)]),
-    };
-    Json::Object(map.iter().map(|(key, node)| (key.clone(), values(node))).collect())
+fn provider(node: Node) -> Lowered {
+    entries(node, |node| match node.value {
+        Value::List(_) => texts(node),
+        _ => Lowered::List(vec![text(node)]),
+    })
 }
 
 /// Compose keeps CPUs in 32 bits and prints the shortest number that means the same.
 #[allow(clippy::cast_possible_truncation, reason = "Compose cuts off too")]
 #[allow(clippy::cast_precision_loss, reason = "a number of CPUs is small")]
-fn cpus(node: &Node) -> Json {
+fn cpus(node: Node) -> Lowered {
     let value = match &node.value {
         Value::Int(value) => *value as f64,
         Value::Float(value) => *value,
@@ -234,13 +276,13 @@ fn cpus(node: &Node) -> Json {
         },
         _ => return plain(node),
     };
-    float((value as f32).to_string().parse().unwrap_or(value))
+    number((value as f32).to_string().parse().unwrap_or(value))
 }
 
 /// Permissions: a number is one, a text is octal already.
-fn mode(node: &Node) -> Json {
+fn mode(node: Node) -> Lowered {
     match &node.value {
-        Value::Int(value) => Json::String(format!("0{value:o}")),
+        Value::Int(value) => Lowered::Text(format!("0{value:o}")),
         _ => text(node),
     }
 }

@@ -27,6 +27,7 @@ mod interpolate;
 mod language;
 mod load;
 mod lower;
+mod lowered;
 mod merge;
 mod normalize;
 mod paths;

@@ -2,8 +2,8 @@
 //! dependencies that links and shared namespaces imply.
 
 use super::interpolate::Lookup;
-use super::paths::clean;
 use super::yaml::{Map, Node, Span, Value};
+use crate::model::clean_path;
 
 /// Defaults that hold inside every included manifest too.
 pub fn defaults(manifest: &mut Map) {
@@ -88,7 +88,7 @@ fn normalize_service(service: &mut Map, span: Span, values: Option<&dyn Lookup>)
             if let Some(target) = mount.as_map_mut().and_then(|map| map.get_mut("target"))
                 && let Value::Str(text) = &mut target.value
             {
-                *text = clean(text);
+                *text = clean_path(text);
             }
         });
     }

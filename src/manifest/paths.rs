@@ -1,40 +1,18 @@
-//! Paths without a disk: joining, cleaning, and making those of a manifest absolute.
+//! Paths without a disk: joining, and making those of a manifest absolute.
 
 use std::path::{Path, PathBuf};
 
 use super::yaml::{Map, Node, Value};
-
-/// Takes `.`, `..` and doubled slashes out of a path, as Go's `path.Clean` does; an empty path becomes `.`.
-pub fn clean(path: &str) -> String {
-    if path.is_empty() {
-        return ".".to_owned();
-    }
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => match parts.last() {
-                Some(&last) if last != ".." => {
-                    parts.pop();
-                }
-                _ if rooted => {}
-                _ => parts.push(".."),
-            },
-            part => parts.push(part),
-        }
-    }
-    let joined = parts.join("/");
-    match (rooted, joined.is_empty()) {
-        (true, _) => format!("/{joined}"),
-        (false, true) => ".".to_owned(),
-        (false, false) => joined,
-    }
-}
+use crate::model::{clean_path, is_repository};
 
 /// Joins and cleans.
 pub fn join(base: &Path, path: &str) -> PathBuf {
-    PathBuf::from(clean(&format!("{}/{path}", base.display())))
+    PathBuf::from(clean_path(&format!("{}/{path}", base.display())))
+}
+
+/// Whether a manifest's name is one of those that Compose fetches: an address, a git repository, an OCI artifact.
+pub fn is_fetched(path: &str) -> bool {
+    path.contains("://") || path.starts_with("git@") || path.starts_with("oci:")
 }
 
 /// Makes paths absolute.
@@ -55,7 +33,7 @@ impl Base<'_> {
 
     fn expand(&self, path: &str) -> String {
         match (path.strip_prefix('~'), self.home) {
-            (Some(rest), Some(home)) => clean(&format!("{home}/{rest}")),
+            (Some(rest), Some(home)) => clean_path(&format!("{home}/{rest}")),
             _ => path.to_owned(),
         }
     }
@@ -67,7 +45,7 @@ impl Base<'_> {
 
     /// A build context: a folder, or something that is not on the disk.
     fn context(&self, path: &str) -> String {
-        if path.contains("://") || path.starts_with("service:") || is_remote(path) {
+        if path.contains("://") || path.starts_with("service:") || is_repository(path) {
             return path.to_owned();
         }
         self.absolute(path)
@@ -183,11 +161,6 @@ fn children(node: Option<&mut Node>) -> impl Iterator<Item = &mut Node> {
     node.and_then(Node::as_map_mut).into_iter().flat_map(|map| map.values_mut())
 }
 
-/// Whether a build context is a repository.
-fn is_remote(path: &str) -> bool {
-    path.starts_with("github.com/") || path.starts_with("git@")
-}
-
 fn is_windows(path: &str) -> bool {
     let bytes = path.as_bytes();
     path.starts_with("\\\\")
@@ -197,21 +170,6 @@ fn is_windows(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cleaning() {
-        for (path, cleaned) in [
-            ("", "."),
-            (".", "."),
-            ("/", "/"),
-            ("/a/./b/../c//d/", "/a/c/d"),
-            ("../a", "../a"),
-            ("a/../..", ".."),
-            ("/..", "/"),
-        ] {
-            assert_eq!(clean(path), cleaned, "{path:?}");
-        }
-    }
 
     #[test]
     fn bases() {

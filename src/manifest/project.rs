@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use indexmap::{IndexMap, IndexSet};
-use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde::de::{Deserialize as _, DeserializeOwned};
 
 use super::diagnostic::{Code, closest};
 use super::environment::Environment;
 use super::load::{Loader, Place};
-use super::yaml::{Hasher, Map, Node, Span};
+use super::lowered::Lowered;
+use super::yaml::{Hasher, Map, Node, Span, Value};
 use super::{consistency, explain, lower, references, service_files, suspicious};
 use crate::model::{Project, ProjectName, Service, ServiceName};
 
@@ -46,16 +46,16 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
     let origins = lower::origins(&manifest, &loader.report.sources);
     let mut project =
         Project { name: ProjectName::new(name), working_dir: place.dir.clone(), origins, ..Project::default() };
-    for (key, node) in &manifest {
+    for (key, node) in manifest {
         match key.as_str() {
             "services" => services(node, &on, &mut project, loader),
-            "networks" => project.networks = section(key, node, loader),
-            "volumes" => project.volumes = section(key, node, loader),
-            "secrets" => project.secrets = section(key, node, loader),
-            "configs" => project.configs = section(key, node, loader),
-            "models" => project.models = section(key, node, loader),
-            key if key.starts_with("x-") => {
-                project.extensions.insert(key.to_owned(), lower::plain(node));
+            "networks" => project.networks = section(&key, node, loader),
+            "volumes" => project.volumes = section(&key, node, loader),
+            "secrets" => project.secrets = section(&key, node, loader),
+            "configs" => project.configs = section(&key, node, loader),
+            "models" => project.models = section(&key, node, loader),
+            extension if extension.starts_with("x-") => {
+                project.extensions.insert(key, lower::json(&node));
             }
             _ => {}
         }
@@ -123,13 +123,16 @@ fn enabled(manifest: &Map, profiles: &BTreeSet<String>) -> On {
         .collect()
 }
 
-fn services(node: &Node, on: &On, project: &mut Project, loader: &mut Loader<'_>) {
-    let Some(map) = node.as_map() else { return };
+/// Takes the services' trees: the memory of each is free for those that follow.
+fn services(node: Node, on: &On, project: &mut Project, loader: &mut Loader<'_>) {
+    let Value::Map(map) = node.value else { return };
+    project.services.reserve_exact(on.len());
     for (name, node) in map {
-        let Some(map) = node.as_map() else { continue };
-        match serde_json::from_value::<Service>(lower::service(map)) {
+        let place = node.key_or_span();
+        let Value::Map(map) = node.value else { continue };
+        match Service::deserialize(lower::service(map)) {
             Ok(mut service) => {
-                service.name = ServiceName::new(name);
+                service.name = ServiceName::new(&name);
                 let name = service.name.clone();
                 if on.contains(name.as_str()) {
                     project.services.insert(name, service);
@@ -139,24 +142,24 @@ fn services(node: &Node, on: &On, project: &mut Project, loader: &mut Loader<'_>
             }
             Err(error) => {
                 let message = format!("services.{name} cannot be read: {error}");
-                loader.report.error(Code::Type, node.key_or_span(), message);
+                loader.report.error(Code::Type, place, message);
             }
         }
     }
 }
 
-fn section<T: DeserializeOwned>(section: &str, node: &Node, loader: &mut Loader<'_>) -> IndexMap<String, T> {
+fn section<T: DeserializeOwned>(section: &str, node: Node, loader: &mut Loader<'_>) -> IndexMap<String, T> {
     let mut out = IndexMap::new();
-    let Some(map) = node.as_map() else { return out };
-    let Json::Object(lowered) = lower::section(section, node) else { return out };
-    for ((name, json), node) in lowered.into_iter().zip(map.values()) {
-        match serde_json::from_value(json) {
+    let places: Vec<Span> = node.as_map().into_iter().flat_map(|map| map.values()).map(Node::key_or_span).collect();
+    let Lowered::Map(lowered) = lower::section(section, node) else { return out };
+    for ((name, value), place) in lowered.into_iter().zip(places) {
+        match T::deserialize(value) {
             Ok(resource) => {
                 out.insert(name, resource);
             }
             Err(error) => {
                 let message = format!("{section}.{name} cannot be read: {error}");
-                loader.report.error(Code::Type, node.key_or_span(), message);
+                loader.report.error(Code::Type, place, message);
             }
         }
     }

@@ -75,7 +75,7 @@ fn missing(service: &str, path: &Path, file: &Node, place: Span, loader: &mut Lo
     if file.get("required").is_none_or(|node| node.value != Value::Bool(false)) {
         let message = format!("services.{service}: cannot read the env file {}: there is no such file", path.display());
         let help = "make it, or write `{path: …, required: false}`";
-        loader.report.error_help(Code::EnvFile, place, message, help);
+        loader.report.error_help(Code::Unreadable, place, message, help);
     }
 }
 

@@ -8,14 +8,27 @@ use super::language::{Cast, Object, Shape};
 use super::report::Report;
 use super::yaml::{Mark, Node, Span, Trail, Value, VariableOrigin};
 
+/// How much longer all texts of a load together may become. One text has a bound of its own; without this one, a list of
+/// many short `$A` would fill the memory.
+const MAX_GROWTH: usize = 32 << 20;
+
+/// What the variables of a load come to.
+#[derive(Debug, Default)]
+pub struct Variables {
+    /// Those that were used and are not set, with the first place that used each.
+    pub unset: Vec<(String, Span)>,
+    /// Bytes that values have added to the manifest's texts.
+    grown: usize,
+}
+
 /// What the pass needs.
 pub struct Values<'a> {
     /// The variables; `None` leaves the templates as they are.
     pub lookup: Option<&'a dyn Lookup>,
     /// Where problems go.
     pub report: &'a mut Report,
-    /// Variables that were used and are not set, with the first place that used each.
-    pub unset: &'a mut Vec<(String, Span)>,
+    /// What the variables of the whole load come to.
+    pub variables: &'a mut Variables,
     /// Where the walk is, dotted.
     pub path: String,
 }
@@ -102,9 +115,22 @@ impl Values<'_> {
         match substitute(text, lookup, &mut uses) {
             Ok(result) => {
                 for used in uses.iter().filter(|used| used.origin == VariableOrigin::Unset) {
-                    if !self.unset.iter().any(|(name, _)| *name == used.name) {
-                        self.unset.push((used.name.clone(), node.span));
+                    if !self.variables.unset.iter().any(|(name, _)| *name == used.name) {
+                        self.variables.unset.push((used.name.clone(), node.span));
                     }
+                }
+                let before = self.variables.grown;
+                self.variables.grown += result.len().saturating_sub(text.len());
+                if self.variables.grown > MAX_GROWTH {
+                    if before <= MAX_GROWTH {
+                        let message = format!(
+                            "the variables make the manifest too long: they add more than {} MiB",
+                            MAX_GROWTH >> 20
+                        );
+                        self.report.error(Code::Interpolation, node.span, message);
+                    }
+                    text.clear();
+                    return;
                 }
                 let template = std::mem::replace(text, result);
                 if !uses.is_empty() {

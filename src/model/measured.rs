@@ -5,16 +5,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Digest, Reload};
+use super::{Digest, Parts, Reload};
 
 /// Everything that a service's image depends on, measured at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measured {
     /// Digest over all parts; equal digests give equal images.
     pub digest: Digest,
-    /// The parts by name, such as `file src/app.py`, `arg VERSION` or `base image debian:bookworm-slim`, so that a
-    /// change can be named.
-    pub parts: Vec<(String, Digest)>,
+    /// The parts, so that a change can be named.
+    pub parts: Parts,
     /// Why the whole context counts, where the Dockerfile could not be understood whole.
     pub fallback: Option<String>,
     /// Base images and images of other stages that come from outside.
@@ -38,16 +37,40 @@ impl fmt::Debug for Watch {
 
 impl Measured {
     /// The names of parts that are not the same in another measure of the same build.
-    pub fn differing<'a>(&'a self, before: &'a [(String, Digest)]) -> Vec<&'a str> {
+    pub fn differing(&self, before: &[(String, Digest)]) -> Vec<String> {
         // A context may have tens of thousands of files.
-        let index = |parts: &'a [(String, Digest)]| -> HashMap<&'a str, &'a Digest> {
-            parts.iter().map(|(name, digest)| (name.as_str(), digest)).collect()
-        };
-        let (then, now) = (index(before), index(&self.parts));
-        let names = |parts: &'a [(String, Digest)]| parts.iter().map(|(name, _)| name.as_str());
-        let changed = names(&self.parts).filter(|name| then.get(name) != now.get(name));
-        let gone = names(before).filter(|name| !now.contains_key(name));
-        changed.chain(gone).collect()
+        let mut then: HashMap<&str, &Digest> = before.iter().map(|(name, digest)| (name.as_str(), digest)).collect();
+        let mut names = Vec::new();
+        self.parts.each(&mut |name, digest| {
+            if then.remove(name) != Some(digest) {
+                names.push(name.to_owned());
+            }
+        });
+        names.extend(before.iter().filter(|(name, _)| then.contains_key(name.as_str())).map(|(name, _)| name.clone()));
+        names
+    }
+}
+
+/// A program that reloads itself when a file in its container changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reloader {
+    /// What it was recognised by, such as `uvicorn --reload`.
+    pub name: String,
+    /// Names of folders whose files it reads only when it starts.
+    pub except: Vec<String>,
+}
+
+impl Reloader {
+    /// Whether it takes up a change of this file of the container.
+    pub fn covers(&self, path: &str) -> bool {
+        let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+        !folders.split('/').any(|folder| self.except.iter().any(|except| except == folder))
+    }
+}
+
+impl fmt::Display for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} reloads itself", self.name)
     }
 }
 
@@ -58,6 +81,11 @@ pub trait Effects: Send + Sync {
 
     /// Whether a folder can hold files that matter; ignored ones are not even watched.
     fn wants_folder(&self, path: &Path) -> bool;
+
+    /// What is put into a container before the first change of it (`initial_sync`), and what follows.
+    fn at_start(&self) -> (Vec<SyncTarget>, Reload) {
+        (Vec::new(), Reload::None)
+    }
 }
 
 /// What a change of one path asks for.

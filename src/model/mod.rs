@@ -1,31 +1,37 @@
 //! What the rest of hob talks about: the project as it should be, the engine's state as it is, and the names of
 //! things. No I/O and no imports from other rooms.
 
+mod delta;
 mod digest;
 mod graph;
 mod measured;
 mod names;
 mod observed;
 mod origins;
+mod parts;
+mod paths;
 mod project;
 mod scalar;
 mod service;
 mod spec;
 mod tree;
 
+pub use delta::{Delta, Look, LookKind, Put, PutKind, PutOwner, Removed};
 pub use digest::Digest;
 pub use graph::{Cycle, Graph};
-pub use measured::{Effect, Effects, Measured, SyncAction, SyncTarget, Watch};
+pub use measured::{Effect, Effects, Measured, Reloader, SyncAction, SyncTarget, Watch};
 pub use names::{ContainerId, ImageId, NetworkId, ProjectName, ServiceName};
 pub use observed::{
     ContainerState, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
     ObservedVolume, Published,
 };
 pub use origins::{Entered, Origins};
+pub use parts::{FileParts, Parts};
+pub use paths::{clean_path, is_repository};
 pub use project::{
     ConfigFile, Extensions, External, Ipam, IpamPool, Location, Model, Network, Project, Secret, Volume,
 };
 pub use scalar::{ByteSize, Interval, ParseScalarError};
 pub use service::*;
 pub use spec::{ContainerSpec, InjectedFile, NetworkSpec, VolumeSpec};
-pub use tree::{Entry, EntryKind, FileTree};
+pub use tree::{Entry, EntryKind, FileTree, Listed};

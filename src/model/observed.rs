@@ -218,4 +218,6 @@ pub struct ObservedImage {
     pub platform: String,
     /// Size in bytes.
     pub size: u64,
+    /// When it was last given a name, in Unix seconds; 0 where the engine does not say.
+    pub tagged: i64,
 }

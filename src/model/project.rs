@@ -78,6 +78,12 @@ impl Project {
         }
     }
 
+    /// All names of a service's image: its own, and those of `build.tags`.
+    pub fn image_names(&self, service: &Service) -> Vec<String> {
+        let tags = service.build.iter().flat_map(|build| build.tags.iter().cloned());
+        std::iter::once(self.image_name(service)).chain(tags).collect()
+    }
+
     /// The tag that Compose gives to the image of a service: `image` if it is set, else `project-service`.
     pub fn image_name(&self, service: &Service) -> String {
         service.image.clone().unwrap_or_else(|| format!("{}-{}", self.name, service.name))

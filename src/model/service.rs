@@ -1011,6 +1011,11 @@ impl Service {
         self.scale.or_else(|| self.deploy.as_ref()?.replicas).unwrap_or(1)
     }
 
+    /// Whether `develop.watch` says what a change of its files does.
+    pub fn has_watch_rules(&self) -> bool {
+        self.develop.as_ref().is_some_and(|develop| !develop.watch.is_empty())
+    }
+
     /// `container_name`, else Compose's `project-service-number`.
     pub fn container_name(&self, project: &super::ProjectName, number: u32) -> String {
         self.container_name.clone().unwrap_or_else(|| format!("{project}-{}-{number}", self.name))

@@ -30,6 +30,15 @@ pub struct Entry {
     pub mode: u32,
 }
 
+/// An entry with what listing its folder told of its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The entry.
+    pub entry: Entry,
+    /// The digest of a file's content, where it is known without reading the file.
+    pub digest: Option<super::Digest>,
+}
+
 /// Reads files for rooms that do no I/O of their own. Paths are absolute.
 pub trait FileTree: Sync {
     /// The whole content of a file, following symbolic links.
@@ -40,6 +49,13 @@ pub trait FileTree: Sync {
 
     /// The entries of a folder, in no particular order.
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
+
+    /// The entries of many folders, in the order of the folders, for one that will ask for the digests of the files
+    /// next. An implementation may list several at a time, and say which digests it knows.
+    fn list_all(&self, paths: &[PathBuf]) -> Vec<io::Result<Vec<Listed>>> {
+        let listed = |entry| Listed { entry, digest: None };
+        paths.iter().map(|path| Ok(self.list(path)?.into_iter().map(listed).collect())).collect()
+    }
 
     /// The SHA-256 of a file's content in hexadecimal. An implementation may answer from a cache that it can prove
     /// to be current.

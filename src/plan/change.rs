@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Effect, Reload, Service, SyncTarget};
+use crate::model::{Effect, Reload, Reloader, Service, SyncTarget};
 
 /// What is done about a batch of changes for one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,14 +61,38 @@ pub struct Running {
     pub writable: bool,
 }
 
-/// Decides for one service. `changes` are the paths of the batch with what each asks for.
-pub fn decide(service: &Service, state: Running, changes: &[(PathBuf, Effect)]) -> Decision {
+/// What follows a sync of these targets, and the program that is left to reload itself. A rule of `develop.watch` says
+/// it first (`then`), the service's `reload` next.
+pub fn follows<'r>(
+    service: &Service,
+    reloader: Option<&'r Reloader>,
+    targets: &[SyncTarget],
+    then: Option<&Reload>,
+) -> (Reload, Option<&'r Reloader>) {
+    match (then.or(service.reload.as_ref()), reloader) {
+        (Some(said), _) => (said.clone(), None),
+        (None, Some(reloader)) if targets.iter().all(|target| reloader.covers(&target.path)) => {
+            (Reload::None, Some(reloader))
+        }
+        (None, _) => (Reload::default(), None),
+    }
+}
+
+/// Decides for one service. `changes` are the paths of the batch with what each asks for, `reloader` is its program
+/// where that reloads itself.
+pub fn decide(
+    service: &Service,
+    state: Running,
+    reloader: Option<&Reloader>,
+    changes: &[(PathBuf, Effect)],
+) -> Decision {
     if state.completed && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
         return Decision::Hold(HoldReason::Completed);
     }
     let mut synced = Vec::new();
     let mut reloads = Vec::new();
     let mut why = None;
+    let mut left = None;
     for (path, effect) in changes {
         match effect {
             Effect::Nothing => {}
@@ -81,13 +105,15 @@ pub fn decide(service: &Service, state: Running, changes: &[(PathBuf, Effect)]) 
                 if let Some(target) = targets.first() {
                     why.get_or_insert_with(|| target.instruction.clone());
                 }
-                reloads.push(then.clone().or_else(|| service.reload.clone()).unwrap_or_default());
+                let (reload, by) = follows(service, reloader, targets, then.as_ref());
+                left = left.or(by);
+                reloads.push(reload);
                 synced.extend(targets.iter().cloned());
             }
         }
     }
     let Some(reload) = strongest(reloads) else { return Decision::Nothing };
-    let why = why.unwrap_or_default();
+    let mut why = why.unwrap_or_default();
     if reload == Reload::Rebuild {
         return Decision::Rebuild { why: "its `reload` is `rebuild`".to_owned() };
     }
@@ -99,6 +125,9 @@ pub fn decide(service: &Service, state: Running, changes: &[(PathBuf, Effect)]) 
     }
     if !state.writable {
         return Decision::Rebuild { why: "its container's root file system is read-only".to_owned() };
+    }
+    if let Some(reloader) = left.filter(|_| reload == Reload::None) {
+        why = format!("{why}; {reloader}");
     }
     Decision::Sync { targets: synced, reload, why }
 }
@@ -157,7 +186,7 @@ mod tests {
             ("it cannot be written to", vec![sync("/a", None)], Running { writable: false, ..UP }, "rebuild"),
         ];
         for (name, changes, state, expected) in cases {
-            let got = match decide(&service, state, &changes) {
+            let got = match decide(&service, state, None, &changes) {
                 Decision::Nothing => "nothing".to_owned(),
                 Decision::Hold(_) => "hold".to_owned(),
                 Decision::Sync { targets, reload, .. } => format!("sync {} {reload:?}", targets.len()),
@@ -169,11 +198,34 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_reloads_itself_is_left_to_do_it_unless_something_is_said() {
+        let rails = Reloader { name: "rails server".into(), except: vec!["config".into()] };
+        let plain = Service::default();
+        let said = Service { reload: Some(Reload::Restart), ..Service::default() };
+        let cases = [
+            ("it takes up both", &plain, vec![sync("/a", None), sync("/b", None)], Reload::None, true),
+            ("not this one", &plain, vec![sync("/a", None), sync("/config/b", None)], Reload::Restart, false),
+            ("the service says otherwise", &said, vec![sync("/a", None)], Reload::Restart, false),
+            ("a rule does", &plain, vec![sync("/a", Some(Reload::Container))], Reload::Container, false),
+            ("a rule says the same", &plain, vec![sync("/a", Some(Reload::None))], Reload::None, false),
+        ];
+        for (name, service, changes, expected, named) in cases {
+            let Decision::Sync { reload, why, .. } = decide(service, UP, Some(&rails), &changes) else {
+                panic!("{name}: not a sync")
+            };
+            assert_eq!(reload, expected, "{name}");
+            assert_eq!(why.ends_with("; rails server reloads itself"), named, "{name}: {why}");
+        }
+    }
+
+    #[test]
     fn the_service_says_what_follows_a_sync() {
         let service = Service { reload: Some(Reload::Signal("SIGHUP".into())), ..Service::default() };
-        let Decision::Sync { reload, .. } = decide(&service, UP, &[sync("/a", None)]) else { panic!("not a sync") };
+        let Decision::Sync { reload, .. } = decide(&service, UP, None, &[sync("/a", None)]) else {
+            panic!("not a sync")
+        };
         assert_eq!(reload, Reload::Signal("SIGHUP".into()));
         let service = Service { reload: Some(Reload::Rebuild), ..Service::default() };
-        assert!(matches!(decide(&service, UP, &[sync("/a", None)]), Decision::Rebuild { .. }));
+        assert!(matches!(decide(&service, UP, None, &[sync("/a", None)]), Decision::Rebuild { .. }));
     }
 }

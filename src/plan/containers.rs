@@ -81,7 +81,7 @@ pub fn changed_parts(input: Input<'_>, service: &Service, container: &ObservedCo
         inputs
             .differing(before)
             .into_iter()
-            .map(|part| part.strip_prefix("file ").unwrap_or(part).to_owned())
+            .map(|part| part.strip_prefix("file ").map(str::to_owned).unwrap_or(part))
             .collect(),
     )
 }

@@ -29,6 +29,8 @@ pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
 pub const CONFIG: &str = "io.hob.config";
 /// hob's: digest of what the build of the container's image read.
 pub const INPUTS: &str = "io.hob.inputs";
+/// hob's: of an image that is another one with a layer more, the digest of what that one's build read.
+pub const DELTA: &str = "io.hob.delta";
 /// hob's: build id of the agent in the container.
 pub const AGENT: &str = "io.hob.agent";
 /// hob's: why the container was made.

@@ -1,13 +1,16 @@
 //! From what should be and what is to what is to be done, each step with its reason. Pure: the same input gives the
 //! same plan, and a plan that was carried out leaves nothing to do.
 
+mod bake;
 mod change;
 mod containers;
 mod debounce;
+mod delta;
 mod down;
 pub mod labels;
 mod networks;
 mod op;
+mod prune;
 mod reason;
 mod reconcile;
 mod spec;
@@ -15,12 +18,15 @@ mod spec;
 mod tests;
 mod wanted;
 
-pub use change::{Decision, HoldReason, Running, decide};
+pub use bake::{Bake, bake};
+pub use change::{Decision, HoldReason, Running, decide, follows};
 pub use debounce::{Burst, Debouncer};
+pub use delta::{LayerEntry, Layered, Looks, is_delta, key as layer_key, layer, paths as layer_paths};
 pub use down::{DownOptions, Images, down, restart, start, stop};
 pub use labels::Labels;
 pub use op::{Create, Op, Plan, Step, StepId, Until};
+pub use prune::{KEPT_IMAGES, PRUNED_ABOVE, superseded};
 pub use reason::{Part, Reason};
 pub use reconcile::{Input, PlanError, Recreate, UpOptions, bases, images, up};
 pub use spec::container_spec;
-pub use wanted::{BY_DIGEST, Base, Wanted, WantedImage};
+pub use wanted::{BY_DIGEST, Base, Wanted, WantedImage, by_digest};

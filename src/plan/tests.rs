@@ -27,7 +27,7 @@ fn measured(parts: &[(&str, &str)], bases: &[&str]) -> Measured {
         parts.iter().map(|(name, content)| ((*name).to_owned(), Digest::of(content.as_bytes()))).collect();
     Measured {
         digest: Digest::of_json(&parts),
-        parts,
+        parts: parts.into(),
         fallback: None,
         base_images: bases.iter().map(|b| (*b).to_owned()).collect(),
     }
@@ -59,7 +59,7 @@ impl World {
     /// Says what the build of a service reads.
     fn reads(&mut self, service: &str, parts: &[(&str, &str)], bases: &[&str]) {
         let inputs = measured(parts, bases);
-        self.history.insert(inputs.digest.clone(), inputs.parts.clone());
+        self.history.insert(inputs.digest.clone(), inputs.parts.to_vec());
         self.wanted.images.insert(service.into(), WantedImage::Built(inputs));
     }
 
@@ -364,6 +364,32 @@ fn an_interrupted_recreation_is_put_right() {
     "#);
     assert_eq!(world.observed.containers.len(), 1);
     assert_eq!(world.observed.containers[0].name, "s-a-1");
+}
+
+/// Wherever hob was killed, and whether the manifest changed once more: the next run leaves one container, under its
+/// own name, that runs.
+#[test]
+fn a_recreation_that_was_cut_anywhere_is_put_right() {
+    let world = || {
+        let mut world = World::new(json!({"name": "s", "services": {"a": {"image": "busybox"}}}));
+        world.settle();
+        world.service("a").command = Some(vec!["one".into()]);
+        let steps = world.up().steps;
+        (world, steps)
+    };
+    for done in 0..=world().1.len() {
+        for again in [false, true] {
+            let (mut world, mut steps) = world();
+            steps.truncate(done);
+            world.apply(&Plan { steps, ..Plan::default() });
+            if again {
+                world.service("a").command = Some(vec!["two".into()]);
+            }
+            world.settle();
+            let left: Vec<_> = world.observed.containers.iter().map(|c| (c.name.as_str(), c.state)).collect();
+            assert_eq!(left, [("s-a-1", ContainerState::Running)], "{done} steps, again: {again}");
+        }
+    }
 }
 
 #[test]

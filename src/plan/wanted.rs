@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use crate::model::{Digest, InjectedFile, Measured, ServiceName, Watch};
+use crate::model::{Digest, InjectedFile, Measured, Reloader, ServiceName, Watch};
 
 /// What the names of images by digest begin with.
 pub const BY_DIGEST: &str = "hob-build:";
@@ -18,6 +18,8 @@ pub struct Wanted {
     pub watch: IndexMap<ServiceName, Watch>,
     /// Services whose containers a save may be synced into.
     pub hot: BTreeSet<ServiceName>,
+    /// Services whose program reloads itself, with what it is.
+    pub reloaders: IndexMap<ServiceName, Reloader>,
     /// What builds start from and the engine does not have yet; empty once it has.
     pub bases: Vec<Base>,
     /// Secrets and configs that are put into the container, by service.
@@ -84,6 +86,11 @@ impl WantedImage {
 
     /// The name of a built image by its digest: the same for every project and branch that needs it.
     pub fn by_digest(&self) -> Option<String> {
-        self.digest().map(|digest| format!("{BY_DIGEST}{}", &digest.as_str()[..40]))
+        self.digest().map(by_digest)
     }
+}
+
+/// The name by digest of an image.
+pub fn by_digest(digest: &Digest) -> String {
+    format!("{BY_DIGEST}{}", &digest.as_str()[..40])
 }

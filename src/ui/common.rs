@@ -8,6 +8,7 @@ use crate::event::{Event, Message, PlannedStep, Reloaded};
 use crate::model::ServiceName;
 
 use super::clean::{clean, clean_text};
+use super::fields::millis;
 use super::message::{self, Severity};
 use super::options::Settings;
 use super::palette::{DIM, Palette, paint};
@@ -74,6 +75,11 @@ impl Common {
                 self.dim(&text);
             }
             Event::Reloaded(reloaded) => self.reloaded(reloaded),
+            Event::CaughtUp { service, took_ms } => {
+                let text = format!("image caught up in {}", millis(*took_ms));
+                let text = paint(&text, DIM, self.settings.err_color);
+                self.say(Some(service), &text);
+            }
             Event::Stopping { why, forced } => {
                 self.show_failures();
                 let why = clean(why, false);

@@ -227,3 +227,19 @@ async fn an_exec_that_is_killed_takes_its_process_with_it_and_nothing_else() {
     let (client, _exec) = engine.client(&name, &[]).await;
     assert_eq!(client.status().await.unwrap().pid, before);
 }
+
+/// fuse-overlayfs shows the image's own file again where one that took its place is removed.
+#[tokio::test]
+async fn a_file_of_the_image_that_was_replaced_and_then_deleted_is_gone() {
+    let Some(engine) = Engine::new("gone").await else { return };
+    let name = engine.run(0, true, &[], "busybox", &["sleep", "600"]).await;
+    let (client, _exec) = engine.client(&name, &[]).await;
+    let meta = Meta { mode: 0o644, uid: 0, gid: 0, mtime: None };
+    let write = Op::Write { path: b"passwd".to_vec(), meta, data: b"x".to_vec(), last: true };
+    let delete = Op::Delete { path: b"passwd".to_vec(), recursive: false };
+    for step in [write, delete] {
+        assert_eq!(client.apply(vec![Op::Target(b"/etc".to_vec()), step]).await.unwrap().errors, []);
+    }
+    let found = docker(&["exec", &name, "sh", "-c", "ls /etc/passwd 2>&1 || true"]).await.unwrap();
+    assert!(found.contains("No such file"), "{found}");
+}

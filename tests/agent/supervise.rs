@@ -64,7 +64,8 @@ async fn every_signal_is_forwarded() {
     // A shell misses a signal that comes just before it waits, until the wait is over: so that is soon.
     let script = "for s in HUP INT QUIT USR1 USR2 WINCH CONT; do trap \"echo $s\" $s; done; \
                   trap 'echo TERM; exit 42' TERM; echo ready; while :; do sleep 0.1 & wait $!; done";
-    let mut supervised = Supervised::start(&["sh", "-c", script], |_| {});
+    // What was ignored when a shell began (`nohup`, a job in the background) it cannot trap.
+    let mut supervised = Supervised::start(&["env", "--default-signal", "sh", "-c", script], |_| {});
     assert_eq!(supervised.line().await, "ready");
     for (number, name) in [(1, "HUP"), (2, "INT"), (3, "QUIT"), (10, "USR1"), (12, "USR2"), (28, "WINCH"), (18, "CONT")]
     {

@@ -34,7 +34,7 @@ impl Relay {
             }
         });
         let env = [("DOCKER_HOST".to_owned(), address)].into();
-        let engine = Docker::connect(&Surroundings { env, home: None }).await.unwrap();
+        let engine = Docker::connect(&Surroundings { env, home: None, memory: None }).await.unwrap();
         Some(Self { engine, task })
     }
 
@@ -146,9 +146,14 @@ async fn engine_of_version(api: &'static str, least: &'static str) -> (Surroundi
                     } else {
                         "{}".to_owned()
                     };
+                    let greeting = if path.ends_with("/_ping") {
+                        format!("Server: Docker/99 (linux)\r\nApi-Version: {api}\r\nOstype: linux\r\n")
+                    } else {
+                        String::new()
+                    };
                     seen.lock().unwrap().push(path);
                     let head = format!(
-                        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                        "HTTP/1.1 200 OK\r\n{greeting}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
                         body.len()
                     );
                     write.write_all((head + &body).as_bytes()).await.unwrap();
@@ -156,7 +161,7 @@ async fn engine_of_version(api: &'static str, least: &'static str) -> (Surroundi
             });
         }
     });
-    (Surroundings { env, home: None }, asked)
+    (Surroundings { env, home: None, memory: None }, asked)
 }
 
 #[tokio::test]
@@ -182,11 +187,43 @@ async fn the_version_is_negotiated() {
     }
 }
 
+#[tokio::test]
+async fn an_engine_that_is_known_is_only_greeted_and_confirmed_before_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("said.json");
+    let (surroundings, asked) = engine_of_version("1.51", "1.24").await;
+    let surroundings = surroundings.remembering(Some(file.clone()));
+    let questions = || std::mem::take(&mut *asked.lock().unwrap());
+    let engine = Docker::connect(&surroundings).await.unwrap();
+    engine.confirm().await.unwrap();
+    let first = questions();
+    assert!(first.contains(&"/version".to_owned()) && first.contains(&"/info".to_owned()), "{first:?}");
+    assert_eq!(first.len(), 3, "what was just said needs no confirmation: {first:?}");
+
+    let again = Docker::connect(&surroundings).await.unwrap();
+    assert_eq!(again.info(), engine.info());
+    assert_eq!(questions(), ["/_ping"]);
+    again.confirm().await.unwrap();
+    again.confirm().await.unwrap();
+    assert_eq!(questions().len(), 2, "once is enough");
+
+    // Another engine at the same place that greets the same.
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("arm64", "amd64")).unwrap();
+    let other = Docker::connect(&surroundings).await.unwrap();
+    assert_eq!(other.info().platform, "linux/amd64");
+    let error = other.confirm().await.unwrap_err();
+    assert!(error.message.contains("is not the one that it was"), "{}", error.message);
+    let right = Docker::connect(&surroundings).await.unwrap();
+    assert_eq!(right.info().platform, "linux/arm64", "the next run knows it");
+    right.confirm().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_accepts_and_says_nothing() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let env = [("DOCKER_HOST".to_owned(), format!("tcp://{}", listener.local_addr().unwrap()))].into();
-    let error = Docker::connect(&Surroundings { env, home: None }).await.unwrap_err();
+    let error = Docker::connect(&Surroundings { env, home: None, memory: None }).await.unwrap_err();
     assert!(matches!(error.kind, ErrorKind::Unreachable { .. }), "{error:?}");
     assert!(error.message.contains("does not answer"), "{}", error.message);
 }

@@ -70,6 +70,7 @@ impl Lab {
             labels.insert("com.docker.compose.service".to_owned(), service.to_owned());
             labels.insert("com.docker.compose.container-number".to_owned(), "1".to_owned());
             labels.insert("com.docker.compose.oneoff".to_owned(), "False".to_owned());
+            labels.insert("com.docker.compose.config-hash".to_owned(), "0".repeat(64));
         }
         labels
     }

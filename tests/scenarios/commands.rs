@@ -1,8 +1,8 @@
 //! The commands besides `up` and `down`, each as a person uses it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::lab::{Lab, idle, lab, until};
+use crate::lab::{Lab, engine, idle, lab, until};
 
 #[test]
 fn ps_lists_containers() {
@@ -218,6 +218,46 @@ fn build_builds_what_is_not_there_and_shows_a_failure_whole() {
 }
 
 #[test]
+fn a_file_that_is_copied_last_is_one_layer_on_the_last_whole_image() {
+    let lab = lab!();
+    let label = |name: &str| {
+        let mut command = std::process::Command::new("docker");
+        let format = format!("{{{{index .Config.Labels \"{name}\"}}}}");
+        command.args(["image", "inspect", "--format", &format, &format!("{}-a", lab.project)]);
+        crate::lab::run(command, "").out.trim().to_owned()
+    };
+    lab.dockerfile("a/Dockerfile", "RUN mkdir /app\nCOPY . /app\nCMD [\"sleep\", \"3600\"]\n");
+    lab.manifest("services:\n  a:\n    build: a\n    network_mode: none\n    stop_signal: SIGKILL\n");
+    lab.write("a/f", "one\n");
+    lab.ok(&["build"]).silent_about(&["delta:"]);
+    let (whole, delta) = (label("io.hob.inputs"), label("io.hob.delta"));
+    assert_eq!(delta, "");
+    lab.write("a/f", "two\n");
+    lab.ok(&["build"]).says(&["delta: 1 file onto hob-build:"]);
+    assert_eq!(label("io.hob.delta"), whole);
+    lab.write("a/f", "three\n");
+    lab.write("a/d/g", "new\n");
+    lab.ok(&["up", "-d"]).says(&["delta: 3 files onto hob-build:"]);
+    assert_eq!(label("io.hob.delta"), whole, "it is on the whole image, not on the last delta");
+    assert_eq!(lab.exec("a", "cat /app/f /app/d/g"), "three\nnew");
+    assert_eq!(lab.inspect("a")["Config"]["Cmd"], serde_json::json!(["sleep", "3600"]));
+    lab.ok(&["build"]).says(&["nothing to do"]);
+    lab.ok(&["build", "--no-cache"]).silent_about(&["delta:"]);
+    assert_eq!(label("io.hob.delta"), "");
+    lab.write("a/f", "four\n");
+    lab.ok(&["build"]).says(&["delta: 1 file onto hob-build:"]);
+    lab.write("a/f", "five\n");
+    lab.dockerfile("a/Dockerfile", "RUN mkdir /app /more\nCOPY . /app\nCMD [\"sleep\", \"3600\"]\n");
+    lab.ok(&["build"]).silent_about(&["delta:"]);
+    assert_eq!(label("io.hob.delta"), "");
+    let mut command = std::process::Command::new("docker");
+    command.args(["rmi", &format!("hob-build:{}", &label("io.hob.inputs")[..40])]);
+    crate::lab::run(command, "");
+    lab.write("a/f", "six\n");
+    lab.ok(&["build"]).silent_about(&["delta:"]);
+}
+
+#[test]
 fn config_checks_and_prints() {
     let lab = Lab::without_engine();
     lab.manifest(
@@ -297,6 +337,31 @@ fn init_writes_a_manifest_that_is_right() {
 }
 
 #[test]
+fn old_images_of_a_service_go_when_newer_ones_are_built() {
+    let lab = lab!();
+    lab.manifest("services:\n  api:\n    build: .\n    network_mode: none\n");
+    lab.dockerfile("Dockerfile", "COPY f /f\nCMD [\"sleep\", \"3600\"]\n");
+    lab.write("f", "0");
+    lab.ok(&["up", "-d"]);
+    let first = lab.container("api").image;
+    for text in 1..=10 {
+        lab.write("f", &text.to_string());
+        lab.ok(&["build"]);
+    }
+    let label = format!("com.docker.compose.project={}", lab.project);
+    let images = engine::labelled("images/json", &[&label]);
+    let ids: Vec<&str> = images.as_array().unwrap().iter().filter_map(|image| image["Id"].as_str()).collect();
+    // Eleven were built: the newest five stay, and the first, which the container uses.
+    assert_eq!(ids.len(), 6, "{ids:?}");
+    assert!(ids.contains(&first.as_str()), "{first} in {ids:?}");
+    let service = format!("of {}/api", lab.project);
+    let shown = lab.ok(&["prune", "--dry-run", "--keep", "3"]).out;
+    assert_eq!(shown.lines().filter(|line| line.contains(&service)).count(), 2, "{shown}");
+    let after = engine::labelled("images/json", &[&label]);
+    assert_eq!(after.as_array().map(Vec::len), Some(6), "--dry-run removes nothing");
+}
+
+#[test]
 fn completions_version_and_help() {
     let lab = Lab::without_engine();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
@@ -309,4 +374,25 @@ fn completions_version_and_help() {
     assert!(lab.ok(&["--help"]).out.contains("up"));
     lab.ends(&["upp"], 2).says(&["upp", "up"]);
     lab.ends(&["up", "--nonsense"], 2).says(&["--nonsense"]);
+}
+
+#[test]
+fn builds_are_printed_for_bake_without_an_engine() {
+    let mut lab = Lab::without_engine();
+    lab.env.insert("DOCKER_HOST".into(), format!("unix://{}", lab.outside("dead.sock").display()));
+    lab.manifest(
+        "services:\n  api:\n    build: ./api\n    depends_on: [web]\n  web:\n    build: {context: ., args: {A: b}}\n  \
+         db:\n    image: db\n",
+    );
+    let printed = |args: &[&str]| serde_json::from_str::<Value>(&lab.ok(args).out).unwrap();
+    let all = printed(&["build", "--print", "--pull", "--build-arg", "A=c"]);
+    assert_eq!(all["group"]["default"]["targets"], json!(["api", "web"]));
+    assert_eq!((&all["target"]["web"]["args"]["A"], &all["target"]["api"]["pull"]), (&json!("c"), &json!(true)));
+    assert_eq!(all["target"]["api"]["tags"], json!([format!("{}-api", lab.project)]));
+    assert_eq!(printed(&["build", "--print", "api"])["group"]["default"]["targets"], json!(["api"]));
+    assert_eq!(
+        printed(&["build", "--print", "--with-dependencies", "api"])["group"]["default"]["targets"],
+        json!(["api", "web"])
+    );
+    assert_eq!(lab.ok(&["build", "--print", "db"]).out, "");
 }

@@ -11,11 +11,16 @@
 )]
 
 mod lab;
+mod world;
 
 mod bad;
+mod builds;
+mod chaos;
 mod commands;
 mod depends;
+mod equal;
 mod foreground;
+mod hot;
 mod recover;
 mod safety;
 mod terminal;

@@ -128,12 +128,16 @@ fn a_watching_session_survives_the_engine_and_comes_back() {
     session.event(from, "error", |e| e["text"].as_str().is_some_and(|text| text.contains("engine went away")));
     assert!(!session.is_over());
     let from = session.mark();
+    // Saved meanwhile: the container still runs, and is synced as ever.
+    lab.write("text", "two\n");
     proxy.open();
     session.says(from, "the engine is back");
-    session.event(from, "plan", |_| true);
-    let from = session.mark();
-    lab.write("text", "two\n");
     session.log(from, "a", "two");
+    let event = session.reloaded(from, "a");
+    assert_eq!(event["action"], "synced + restarted", "{event}");
+    let from = session.mark();
+    lab.write("text", "three\n");
+    session.log(from, "a", "three");
     assert_eq!(lab.id("a"), id, "still the same container");
     let ones = session.events().iter().filter(|e| e["type"] == "log" && e["line"] == "one").count();
     assert_eq!(ones, 1, "no line is shown again");

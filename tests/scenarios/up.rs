@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::lab::{Lab, idle, lab};
+use crate::lab::{Lab, engine, idle, lab};
 
 /// A service that is built from its own folder and prints its `text` whenever it starts.
 fn printer(lab: &Lab, name: &str) -> String {
@@ -248,6 +248,30 @@ fn orphans_are_told_of_and_removed_on_request() {
     assert_eq!(lab.container("b"), b);
     lab.ok(&["up", "-d", "--remove-orphans"]).says(&["remove container"]);
     assert_eq!(lab.states(), ["a running"]);
+}
+
+#[test]
+fn a_container_that_somebody_runs_of_a_services_image_is_nobodys() {
+    let lab = lab!();
+    lab.dockerfile("Dockerfile", "CMD [\"sleep\", \"3600\"]\n");
+    lab.manifest("services:\n  a:\n    build: .\n    network_mode: none\n    stop_grace_period: 0s\n");
+    lab.ok(&["up", "-d"]);
+    let a = lab.container("a");
+    let body = serde_json::json!({ "Image": a.image }).to_string();
+    let (status, made) = engine::request("POST", "/containers/create", &body).unwrap();
+    let made: serde_json::Value = serde_json::from_slice(&made).unwrap();
+    assert_eq!(status, 201, "{made}");
+    let stray = format!("/containers/{}", made["Id"].as_str().unwrap());
+    let labels = engine::get(&format!("{stray}/json"))["Config"]["Labels"].clone();
+    assert_eq!(labels["com.docker.compose.service"], "a", "it has the image's labels");
+
+    lab.ok(&["up", "-d"]).says(&["nothing to do"]);
+    let listed = lab.ok(&["ps", "-a", "-q"]);
+    assert_eq!(listed.out.trim(), a.id);
+    lab.ok(&["down"]);
+    assert_eq!(lab.containers(), []);
+    assert_eq!(engine::get(&format!("{stray}/json"))["State"]["Status"], "created", "it is left alone");
+    engine::delete(&stray);
 }
 
 #[test]

@@ -337,8 +337,17 @@ fn place(dir: i32, staged: &[u8], name: &[u8]) -> Result<()> {
     }
 }
 
-/// Removes what a name is, never following it.
+/// Removes what a name is, never following it. On fuse-overlayfs the image's own file comes to light again where one
+/// that took its place by a rename is removed; the second time it is gone.
 fn delete(dir: i32, name: &[u8], recursive: bool, depth: usize) -> Result<()> {
+    remove(dir, name, recursive, depth)?;
+    match sys::lstat(dir, name) {
+        Ok(_) => remove(dir, name, recursive, depth),
+        Err(_) => Ok(()),
+    }
+}
+
+fn remove(dir: i32, name: &[u8], recursive: bool, depth: usize) -> Result<()> {
     let is_folder = match sys::lstat(dir, name) {
         Ok(stat) => stat.kind() == S_IFDIR,
         Err(Errno::NOENT) => return Ok(()),

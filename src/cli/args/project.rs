@@ -73,6 +73,10 @@ pub struct BuildArgs {
     /// Show nothing of the build unless it fails
     #[arg(short, long)]
     pub quiet: bool,
+
+    /// Build nothing, and print the builds as a file for `docker buildx bake`
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// When `pull` pulls.

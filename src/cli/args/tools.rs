@@ -36,7 +36,11 @@ pub struct WatchArgs {
     #[arg(long)]
     pub no_up: bool,
 
-    /// Accepted for scripts; `hob prune` removes images that a rebuild replaced
+    /// Do not build, in the background, the images of services that saves were synced into (hob's own)
+    #[arg(long)]
+    pub no_catch_up: bool,
+
+    /// After a rebuild remove the service's old images that nothing uses; the newest stay
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
           default_value_t = true, default_missing_value = "true")]
     pub prune: bool,
@@ -88,7 +92,8 @@ pub struct DoctorArgs {
 
 /// Write a manifest for this folder, or a whole example stack.
 ///
-/// Without a template, hob looks at what the folder has and writes a `devenv.yaml` that fits.
+/// Without a template, hob looks at what the folder has and writes a `devenv.yaml` that fits. Beside it goes
+/// `devenv.schema.json`, by which an editor completes and checks it.
 #[derive(Clone, Debug, Default, Args)]
 pub struct InitArgs {
     /// Example stack to write [default: a manifest that fits this folder]
@@ -98,10 +103,6 @@ pub struct InitArgs {
     /// Overwrite files that are there
     #[arg(long)]
     pub force: bool,
-
-    /// Write the JSON Schema too, and a line in the manifest that makes editors use it
-    #[arg(long)]
-    pub schema: bool,
 }
 
 /// Print the JSON Schema of the manifest language.
@@ -116,6 +117,10 @@ pub struct PruneArgs {
     /// Print what would be removed, and remove nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// Leave so many of the newest images of each service
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub keep: usize,
 }
 
 /// Print a completion script for a shell.

@@ -89,6 +89,10 @@ pub struct UpArgs {
     #[arg(long)]
     pub no_watch: bool,
 
+    /// Do not build, in the background, the images of services that saves were synced into (hob's own)
+    #[arg(long)]
+    pub no_catch_up: bool,
+
     /// Stop everything when a container stops
     #[arg(long)]
     pub abort_on_container_exit: bool,

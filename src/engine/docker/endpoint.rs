@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::said::Memory;
 use crate::engine::{EngineError, ErrorKind, Result};
 use crate::model::Digest;
 
@@ -39,12 +40,24 @@ pub struct Surroundings {
     pub env: std::collections::HashMap<String, String>,
     /// The user's home folder.
     pub home: Option<PathBuf>,
+    /// A file of hob's own in which engines are remembered.
+    pub memory: Option<PathBuf>,
 }
 
 impl Surroundings {
-    /// The process's own environment.
+    /// The process's own environment; nothing is remembered.
     pub fn from_process() -> Self {
-        Self { env: std::env::vars().collect(), home: std::env::home_dir() }
+        Self { env: std::env::vars().collect(), home: std::env::home_dir(), memory: None }
+    }
+
+    /// The same, with engines remembered in this file.
+    #[must_use]
+    pub fn remembering(self, file: Option<PathBuf>) -> Self {
+        Self { memory: file, ..self }
+    }
+
+    pub(super) fn memory(&self) -> Memory {
+        Memory(self.memory.clone())
     }
 
     fn var(&self, name: &str) -> Option<&str> {
@@ -224,7 +237,7 @@ mod tests {
 
     fn surroundings(home: &Path, env: &[(&str, &str)]) -> Surroundings {
         let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Surroundings { env, home: Some(home.into()) }
+        Surroundings { env, home: Some(home.into()), memory: None }
     }
 
     fn with_context(home: &Path, name: &str, host: &str, current: bool) {

@@ -8,7 +8,7 @@ use bollard::query_parameters::EventsOptions;
 use futures_util::{StreamExt as _, future, stream};
 
 use super::Docker;
-use super::observe::{NUMBER, ONEOFF, PROJECT, SERVICE};
+use super::observe::{NUMBER, ONEOFF, PROJECT, SERVICE, made_for};
 use crate::engine::{Action, BoxStream, EngineError, EngineEvent, ErrorKind, Result};
 use crate::model::{ContainerId, Health, ServiceName};
 
@@ -16,7 +16,7 @@ impl Docker {
     pub(super) fn events(&self, project: &str) -> BoxStream<Result<EngineEvent>> {
         let filters = HashMap::from([
             ("type".to_owned(), vec!["container".to_owned()]),
-            ("label".to_owned(), vec![format!("{PROJECT}={project}")]),
+            made_for(&format!("{PROJECT}={project}")),
         ]);
         // The request goes out when the stream is first polled; the engine keeps its last events, and `since` makes
         // it hand over those that happened in between.

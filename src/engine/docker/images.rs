@@ -12,6 +12,7 @@ use crate::engine::{EngineError, PullProgress, PullSink, Result};
 use crate::model::{ImageId, ObservedImage};
 
 use super::observe::sorted;
+use super::time::unix_seconds;
 
 impl Docker {
     pub(super) async fn image(&self, reference: &str) -> Result<Option<ObservedImage>> {
@@ -104,6 +105,7 @@ fn from_inspect(answer: ImageInspect) -> ObservedImage {
         on_build: config.on_build.unwrap_or_default(),
         platform: platform.collect::<Vec<_>>().join("/"),
         size: answer.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+        tagged: answer.metadata.and_then(|data| data.last_tag_time).map_or(0, |time| unix_seconds(&time)),
     }
 }
 

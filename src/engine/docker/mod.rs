@@ -11,29 +11,35 @@ mod endpoint;
 mod errors;
 mod events;
 mod images;
+mod layers;
 mod lifecycle;
 mod networks;
 mod observe;
+mod raw;
+mod said;
 mod streams;
 mod time;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::API_DEFAULT_VERSION;
 use bytes::Bytes;
+use tokio::sync::OnceCell;
 
 use super::{
-    BoxStream, BuildSink, BuildSpec, Chunk, Engine, EngineError, EngineEvent, ErrorKind, ExecSpec, LogQuery, PullSink,
-    Query, Result, Session,
+    BoxStream, BuildSink, BuildSpec, Chunk, Engine, EngineError, EngineEvent, ErrorKind, ExecSpec, LayerSpec, LogQuery,
+    PullSink, Query, Result, Session,
 };
 use crate::model::{
-    ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, NetworkId, NetworkSpec, Observed, ObservedContainer,
-    ObservedImage, VolumeSpec,
+    ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
+    ObservedContainer, ObservedImage, VolumeSpec,
 };
 
 pub use endpoint::{Endpoint, Surroundings};
+use said::{Acquaintance, Greeting, Memory, Said};
 
 /// The newest API that hob was written for; a newer engine is spoken to in this one.
 const NEWEST_API: (u32, u32) = (1, 51);
@@ -50,6 +56,7 @@ pub struct Docker {
     api: bollard::Docker,
     endpoint: Endpoint,
     info: Arc<EngineInfo>,
+    known: Arc<Acquaintance>,
     credentials: Arc<auth::Credentials>,
     /// `SSH_AUTH_SOCK`, for builds that ask for an SSH agent.
     ssh_agent: Option<String>,
@@ -68,7 +75,7 @@ impl Docker {
         let ssh_agent = surroundings.env.get("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).cloned();
         let mut first_error = None;
         for endpoint in surroundings.endpoints()? {
-            match Self::connect_to(endpoint, credentials.clone()).await {
+            match Self::connect_to(endpoint, credentials.clone(), surroundings.memory()).await {
                 Ok(docker) => return Ok(Self { ssh_agent, ..docker }),
                 // A socket that is there and refuses says more than one that is missing.
                 Err(error) => match &first_error {
@@ -85,10 +92,11 @@ impl Docker {
         Err(first_error.unwrap_or_else(|| errors::unreachable_at("unix:///var/run/docker.sock")))
     }
 
-    async fn connect_to(endpoint: Endpoint, credentials: Arc<auth::Credentials>) -> Result<Self> {
+    async fn connect_to(endpoint: Endpoint, credentials: Arc<auth::Credentials>, memory: Memory) -> Result<Self> {
         let place = endpoint.to_string();
         // bollard refuses a socket that is missing or may not be opened with errors of its own; ask the system.
-        drop(endpoint.dial().await.map_err(|error| errors::connection(&error, &place))?);
+        let answer = in_time(&place, endpoint.get("/_ping", 0)).await?;
+        let greeting = Greeting::of(&answer.map_err(|error| errors::connection(&error, &place))?);
         let made = match &endpoint {
             Endpoint::Unix(path) => {
                 bollard::Docker::connect_with_unix(&path.to_string_lossy(), NO_LIMIT, API_DEFAULT_VERSION)
@@ -96,33 +104,44 @@ impl Docker {
             Endpoint::Tcp(address) => bollard::Docker::connect_with_http(address, NO_LIMIT, API_DEFAULT_VERSION),
         };
         let api = made.map_err(|error| errors::translate(error, &place))?;
-        let answers = tokio::time::timeout(FIRST_ANSWER, async { tokio::try_join!(api.version(), api.info()) });
-        let (version, system) = answers
-            .await
-            .map_err(|_| {
-                EngineError::new(
-                    ErrorKind::Unreachable { endpoint: place.clone() },
-                    format!("the engine at {place} accepts connections and does not answer; restart it"),
-                )
-            })?
-            .map_err(|error| errors::translate(error, &place))?;
-        let offered = parse_api(version.api_version.as_deref()).unwrap_or(OLDEST_API);
-        if offered < OLDEST_API {
-            return Err(errors::unsupported("hob", OLDEST_API, offered));
+        let remembered = greeting.as_ref().and_then(|greeting| memory.recall(&place, greeting));
+        let (said, confirmed) = match remembered {
+            Some(said) => (said, OnceCell::new()),
+            None => {
+                let said = said_by(&api, &place).await?;
+                if let Some(greeting) = &greeting {
+                    memory.keep(&place, greeting, &said);
+                }
+                (said, OnceCell::from(()))
+            }
+        };
+        if said.api < OLDEST_API {
+            return Err(errors::unsupported("hob", OLDEST_API, said.api));
         }
-        let least = parse_api(version.min_api_version.as_deref()).unwrap_or(OLDEST_API);
         // An engine that has dropped our newest API is spoken to in its oldest: the closest to what we know.
-        let used = offered.min(NEWEST_API).max(least);
+        let used = said.api.min(NEWEST_API).max(said.least_api);
         let info = EngineInfo {
-            version: version.version.unwrap_or_default(),
+            version: said.version.clone(),
             api: used,
-            platform: format!("{}/{}", version.os.unwrap_or_default(), version.arch.unwrap_or_default()),
-            containerd_images: system.driver_status.unwrap_or_default().iter().any(
-                |pair| matches!(pair.as_slice(), [key, value] if key == "driver-type" && value.contains("containerd")),
-            ),
+            platform: said.platform.clone(),
+            containerd_images: said.containerd_images,
             endpoint: place,
         };
-        Ok(Self { api: with_version(api, used), endpoint, info: Arc::new(info), credentials, ssh_agent: None })
+        let known = Arc::new(Acquaintance { memory, greeting, said, confirmed });
+        let api = with_version(api, used);
+        Ok(Self { api, endpoint, info: Arc::new(info), known, credentials, ssh_agent: None })
+    }
+
+    async fn confirm(&self) -> Result<()> {
+        let place = &self.info.endpoint;
+        let confirm = async || {
+            if self.known.is_confirmed_by(place, &said_by(&self.api, place).await?) {
+                return Ok(());
+            }
+            let text = format!("the engine at {place} is not the one that it was; run the same command again");
+            Err(EngineError::new(ErrorKind::Lost, text))
+        };
+        self.known.confirmed.get_or_try_init(confirm).await.copied()
     }
 
     fn error(&self, error: bollard::errors::Error) -> EngineError {
@@ -133,6 +152,30 @@ impl Docker {
     fn prefix(&self) -> String {
         format!("/v{}.{}", self.info.api.0, self.info.api.1)
     }
+}
+
+/// What the engine says about itself.
+async fn said_by(api: &bollard::Docker, place: &str) -> Result<Said> {
+    let answers = in_time(place, async { tokio::try_join!(api.version(), api.info()) }).await?;
+    let (version, system) = answers.map_err(|error| errors::translate(error, place))?;
+    let containerd = |pair: &Vec<String>| matches!(pair.as_slice(), [key, value] if key == "driver-type" && value.contains("containerd"));
+    Ok(Said {
+        version: version.version.unwrap_or_default(),
+        api: parse_api(version.api_version.as_deref()).unwrap_or(OLDEST_API),
+        least_api: parse_api(version.min_api_version.as_deref()).unwrap_or(OLDEST_API),
+        platform: format!("{}/{}", version.os.unwrap_or_default(), version.arch.unwrap_or_default()),
+        containerd_images: system.driver_status.unwrap_or_default().iter().any(containerd),
+    })
+}
+
+/// The answer to one of the first questions.
+async fn in_time<T>(place: &str, answer: impl Future<Output = T>) -> Result<T> {
+    tokio::time::timeout(FIRST_ANSWER, answer).await.map_err(|_| {
+        EngineError::new(
+            ErrorKind::Unreachable { endpoint: place.to_owned() },
+            format!("the engine at {place} accepts connections and does not answer; restart it"),
+        )
+    })
 }
 
 /// Puts the API version in front of the path of every request.
@@ -160,6 +203,9 @@ impl Engine for Docker {
     fn info(&self) -> &EngineInfo {
         &self.info
     }
+    async fn confirm(&self) -> Result<()> {
+        self.confirm().await
+    }
     async fn observe(&self, query: &Query) -> Result<Observed> {
         self.observe(query).await
     }
@@ -172,6 +218,12 @@ impl Engine for Docker {
     async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<ImageId> {
         self.build(spec, progress).await
     }
+    async fn layer(&self, spec: &LayerSpec, progress: &BuildSink) -> Result<ImageId> {
+        self.layer(spec, progress).await
+    }
+    async fn look(&self, image: &str, without: usize, paths: &[String]) -> Result<Vec<Option<Look>>> {
+        self.look(image, without, paths).await
+    }
     async fn tag(&self, image: &str, name: &str) -> Result<()> {
         self.tag(image, name).await
     }
@@ -180,6 +232,12 @@ impl Engine for Docker {
     }
     async fn images(&self, labels: &[String]) -> Result<Vec<ObservedImage>> {
         self.images(labels).await
+    }
+    async fn clear_looks(&self) -> Result<()> {
+        self.clear_looks().await
+    }
+    async fn used_images(&self) -> Result<BTreeSet<ImageId>> {
+        self.used_images().await
     }
     async fn create_network(&self, spec: &NetworkSpec) -> Result<NetworkId> {
         self.create_network(spec).await

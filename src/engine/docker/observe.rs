@@ -1,30 +1,30 @@
 //! What is on the engine. One list per kind of thing, all asked for at once; no inspect per container, because the
 //! list tells state, exit code and health (in the status text where the API has no field for it).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum, EndpointSettings, MountPoint, PortSummary,
 };
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use indexmap::IndexMap;
 
+use super::layers::{LOOK, LOOKING};
 use super::{Docker, time};
-use crate::engine::{Query, Result};
+use crate::engine::{Engine, Query, Result};
 use crate::model::{
-    ContainerId, ContainerState, Health, HealthProbe, ImageId, NetworkId, Observed, ObservedContainer, ObservedImage,
-    ObservedNetwork, ObservedVolume, Published, ServiceName,
+    ContainerId, ContainerState, Health, HealthProbe, ImageId, NetworkId, Observed, ObservedContainer, ObservedNetwork,
+    ObservedVolume, Published, ServiceName,
 };
 
 pub(super) const PROJECT: &str = "com.docker.compose.project";
 pub(super) const SERVICE: &str = "com.docker.compose.service";
 pub(super) const NUMBER: &str = "com.docker.compose.container-number";
 pub(super) const ONEOFF: &str = "com.docker.compose.oneoff";
-
-/// Requests in flight for one kind of thing.
-const AT_ONCE: usize = 16;
+/// Every container that was made for a project has it, and no image: a container that somebody runs of a service's
+/// image has that image's project and service as labels, and is nobody's. Docker Compose tells them apart so too.
+pub(super) const CONFIG_HASH: &str = "com.docker.compose.config-hash";
 
 type Filters = Option<HashMap<String, Vec<String>>>;
 
@@ -32,14 +32,24 @@ fn by_label(label: &str) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), vec![label.to_owned()])])
 }
 
+/// Containers that were made for a project: `label` is its label, with or without a value.
+pub(super) fn made_for(label: &str) -> (String, Vec<String>) {
+    ("label".to_owned(), vec![label.to_owned(), CONFIG_HASH.to_owned()])
+}
+
+/// The names that were not found.
+fn others(wanted: &[String], found: impl Fn(&str) -> bool) -> Vec<String> {
+    wanted.iter().filter(|name| !found(name)).cloned().collect()
+}
+
 impl Docker {
     pub(super) async fn observe(&self, query: &Query) -> Result<Observed> {
         let label = format!("{PROJECT}={}", query.project);
         let (containers, networks, volumes, images) = tokio::try_join!(
-            self.list(Some(by_label(&label)), true),
+            self.list(Some(HashMap::from([made_for(&label)])), true),
             self.networks(&label, &query.networks),
             self.volumes(&label, &query.volumes),
-            self.images_by_reference(&query.images),
+            Engine::images_by_reference(self, &query.images),
         )?;
         let mut containers: Vec<ObservedContainer> = containers.into_iter().map(from_summary).collect();
         for container in &mut containers {
@@ -50,73 +60,65 @@ impl Docker {
         Ok(Observed { containers, networks, volumes, images })
     }
 
+    /// Removes the containers that a hob made for a look into an image and was killed before it removed them.
+    pub(super) async fn clear_looks(&self) -> Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        for container in self.list(Some(by_label(LOOK)), true).await? {
+            if let (true, Some(id)) = (is_left(&container, now), container.id) {
+                self.discard(&id).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The images of all containers on the engine.
+    pub(super) async fn used_images(&self) -> Result<BTreeSet<ImageId>> {
+        let containers = self.list(None, true).await?;
+        Ok(containers.into_iter().filter_map(|container| container.image_id).map(ImageId::new).collect())
+    }
+
     async fn list(&self, filters: Filters, all: bool) -> Result<Vec<ContainerSummary>> {
         let options = ListContainersOptions { all, filters, ..Default::default() };
         self.api.list_containers(Some(options)).await.map_err(|error| self.error(error))
     }
 
-    /// The project's networks by one list, and the ones outside it that are asked for by one more.
-    async fn networks(&self, label: &str, others: &[String]) -> Result<IndexMap<String, ObservedNetwork>> {
+    /// The project's networks, and the others that are asked for: by one more list, where there are any.
+    async fn networks(&self, label: &str, wanted: &[String]) -> Result<IndexMap<String, ObservedNetwork>> {
         let list = async |filters: Filters| {
             self.api.list_networks(Some(ListNetworksOptions { filters })).await.map_err(|error| self.error(error))
         };
-        let outside = async {
-            if others.is_empty() {
-                return Ok(Vec::new());
-            }
-            list(Some(HashMap::from([("name".to_owned(), others.to_vec())]))).await
-        };
-        let (own, outside) = tokio::try_join!(list(Some(by_label(label))), outside)?;
-        // The name filter also matches parts of names.
-        let outside = outside.into_iter().filter(|n| n.name.as_ref().is_some_and(|name| others.contains(name)));
-        let mut found = IndexMap::new();
-        for network in own.into_iter().chain(outside) {
+        let mut found = list(Some(by_label(label))).await?;
+        let others = others(wanted, |name| found.iter().any(|network| network.name.as_deref() == Some(name)));
+        if !others.is_empty() {
+            // The name filter also matches parts of names.
+            let more = list(Some(HashMap::from([("name".to_owned(), others.clone())]))).await?;
+            found.extend(more.into_iter().filter(|n| n.name.as_ref().is_some_and(|name| others.contains(name))));
+        }
+        let observed = |network: bollard::models::Network| {
             let name = network.name.unwrap_or_default();
             let id = NetworkId::new(network.id.unwrap_or_default());
-            let labels = sorted(network.labels);
-            found.insert(name.clone(), ObservedNetwork { id, name, labels });
-        }
-        Ok(found)
+            (name.clone(), ObservedNetwork { id, name, labels: sorted(network.labels) })
+        };
+        Ok(found.into_iter().map(observed).collect())
     }
 
-    async fn volumes(&self, label: &str, others: &[String]) -> Result<IndexMap<String, ObservedVolume>> {
+    /// The project's volumes, and the others that are asked for: by one more list, where there are any.
+    async fn volumes(&self, label: &str, wanted: &[String]) -> Result<IndexMap<String, ObservedVolume>> {
         let list = async |filters: Filters| {
-            let answer =
-                self.api.list_volumes(Some(ListVolumesOptions { filters })).await.map_err(|error| self.error(error))?;
-            Ok(answer.volumes.unwrap_or_default())
+            let answer = self.api.list_volumes(Some(ListVolumesOptions { filters })).await;
+            answer.map(|answer| answer.volumes.unwrap_or_default()).map_err(|error| self.error(error))
         };
-        let outside = async {
-            if others.is_empty() {
-                return Ok(Vec::new());
-            }
-            list(Some(HashMap::from([("name".to_owned(), others.to_vec())]))).await
-        };
-        let (own, outside) = tokio::try_join!(list(Some(by_label(label))), outside)?;
-        let outside = outside.into_iter().filter(|volume| others.contains(&volume.name));
-        Ok(own
-            .into_iter()
-            .chain(outside)
-            .map(|v| {
-                let labels = v.labels.into_iter().collect::<std::collections::BTreeMap<_, _>>().into_iter().collect();
-                (v.name.clone(), ObservedVolume { name: v.name, driver: v.driver, labels })
-            })
-            .collect())
-    }
-
-    async fn images_by_reference(&self, references: &[String]) -> Result<IndexMap<String, ObservedImage>> {
-        let mut found = IndexMap::new();
-        let mut answers = stream::iter(references.to_vec())
-            .map(async |reference| {
-                let image = self.image(&reference).await;
-                (reference, image)
-            })
-            .buffered(AT_ONCE);
-        while let Some((reference, image)) = answers.next().await {
-            if let Some(image) = image? {
-                found.insert(reference, image);
-            }
+        let mut found = list(Some(by_label(label))).await?;
+        let others = others(wanted, |name| found.iter().any(|volume| volume.name == name));
+        if !others.is_empty() {
+            let more = list(Some(HashMap::from([("name".to_owned(), others.clone())]))).await?;
+            found.extend(more.into_iter().filter(|volume| others.contains(&volume.name)));
         }
-        Ok(found)
+        let observed = |volume: bollard::models::Volume| {
+            let labels = sorted(Some(volume.labels));
+            (volume.name.clone(), ObservedVolume { name: volume.name, driver: volume.driver, labels })
+        };
+        Ok(found.into_iter().map(observed).collect())
     }
 
     pub(super) async fn inspect(&self, id: &ContainerId) -> Result<Option<ObservedContainer>> {
@@ -152,13 +154,19 @@ impl Docker {
 
     pub(super) async fn projects(&self) -> Result<Vec<(String, usize)>> {
         let mut counts = std::collections::BTreeMap::new();
-        for container in self.list(Some(by_label(PROJECT)), true).await? {
+        for container in self.list(Some(HashMap::from([made_for(PROJECT)])), true).await? {
             if let Some(project) = container.labels.unwrap_or_default().remove(PROJECT) {
                 *counts.entry(project).or_default() += 1;
             }
         }
         Ok(counts.into_iter().collect())
     }
+}
+
+/// A look that still goes on is younger.
+fn is_left(look: &ContainerSummary, now: Duration) -> bool {
+    let created = look.created.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    created.and_then(|created| now.checked_sub(created)).is_some_and(|age| age > 3 * LOOKING)
 }
 
 /// 20.10 leaves the network's id empty until a container's first start; it joins by name then, so that the network
@@ -333,6 +341,14 @@ fn health_in(status: &str) -> Option<Health> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_that_may_still_go_on_is_left_alone() {
+        let look = ContainerSummary { created: Some(1_000), ..Default::default() };
+        let left_at = |seconds| is_left(&look, Duration::from_secs(seconds));
+        assert!(!left_at(1_000 + LOOKING.as_secs()) && left_at(1_000 + 4 * LOOKING.as_secs()));
+        assert!(!left_at(900), "the engine's clock is ahead");
+    }
 
     #[test]
     fn states_in_the_list() {

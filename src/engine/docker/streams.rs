@@ -95,7 +95,7 @@ impl Docker {
             ..Default::default()
         };
         let made = self.api.create_exec(id.as_str(), config).await.map_err(|error| self.error(error))?;
-        let options = StartExecOptions { detach: spec.detach, tty: spec.tty, output_capacity: Some(64 * 1024) };
+        let options = StartExecOptions { detach: spec.detach, tty: spec.tty, output_capacity: None };
         let started = self.api.start_exec(&made.id, Some(options)).await.map_err(|error| self.error(error))?;
         Ok(match started {
             StartExecResults::Attached { output, input } => Session { id: made.id, input, output: self.chunks(output) },

@@ -5,6 +5,22 @@ pub(super) fn unix_seconds(text: &str) -> i64 {
     parse(text).unwrap_or(0)
 }
 
+/// An RFC 3339 timestamp of Unix seconds.
+pub(super) fn rfc3339(seconds: i64) -> String {
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // The calendar below, backwards.
+    let since = days + 719_468;
+    let (era, of_era) = (since.div_euclid(146_097), since.rem_euclid(146_097));
+    let of_400 = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * of_400 + of_400 / 4 - of_400 / 100);
+    let m = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * m + 2) / 5 + 1;
+    let month = if m < 10 { m + 3 } else { m - 9 };
+    let year = of_400 + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 fn parse(text: &str) -> Option<i64> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
@@ -45,5 +61,13 @@ mod tests {
         ] {
             assert_eq!(unix_seconds(text), seconds, "{text}");
         }
+    }
+
+    #[test]
+    fn timestamps_are_written_as_they_are_read() {
+        for day in (-800..40_000).map(|n| n * 86_400 + n % 86_400) {
+            assert_eq!(unix_seconds(&rfc3339(day)), day);
+        }
+        assert_eq!(rfc3339(951_825_600), "2000-02-29T12:00:00Z");
     }
 }

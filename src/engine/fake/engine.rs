@@ -1,5 +1,6 @@
 //! The trait, on the state in memory.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,6 +24,10 @@ const PROJECT: &str = "com.docker.compose.project";
 
 #[async_trait]
 impl Engine for FakeEngine {
+    async fn confirm(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn info(&self) -> &EngineInfo {
         &self.info
     }
@@ -106,6 +111,15 @@ impl Engine for FakeEngine {
         state.untag(reference);
         state.images.retain(|other| other.id != image.id || !other.tags.is_empty());
         Ok(())
+    }
+
+    async fn clear_looks(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn used_images(&self) -> Result<BTreeSet<ImageId>> {
+        self.call("used images", false).await?;
+        Ok(self.state().containers.values().map(|container| container.seen.image.clone()).collect())
     }
 
     async fn images(&self, labels: &[String]) -> Result<Vec<ObservedImage>> {

@@ -10,7 +10,7 @@ use crate::engine::Query;
 use crate::event::Event;
 use crate::execute::executor::millis;
 use crate::execute::logs::end;
-use crate::execute::observe::{blocking, observe, plan_failures, settle};
+use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan};
 use crate::execute::{Executor, Failure, Outcome, RunOptions, View};
 use crate::model::{ContainerId, Digest, Graph, Observed, Project, ServiceName};
 use crate::plan::{self, UpOptions};
@@ -98,6 +98,7 @@ impl Session {
             options,
             run,
             apply: self.options.apply || self.up,
+            watch: self.options.watch,
         }
     }
 
@@ -138,8 +139,13 @@ impl Session {
             self.wanted = view.wanted;
             self.watch_services();
         }
+        self.again |= self.watching.planned(outcome.is_success());
         if let Some((after, taken)) = &after {
             self.containers.observe(after, *taken, &self.scope());
+            // Without a plan nobody has compared them.
+            if self.options.apply || self.up {
+                self.fill(after);
+            }
             for container in after.containers.iter().filter(|c| !c.oneoff) {
                 self.agents.saw(container);
                 if container.state.is_running() {
@@ -154,8 +160,8 @@ impl Session {
             }
             return;
         }
-        self.watching.incomplete = !outcome.is_success();
         if outcome.is_success() {
+            self.watching.all_built();
             if first && self.options.apply {
                 self.ready(&after.map(|(after, _)| after).unwrap_or_default());
             }
@@ -194,16 +200,20 @@ struct Looking {
     options: UpOptions,
     run: RunOptions,
     apply: bool,
+    watch: bool,
 }
 
 impl Looking {
     async fn view(&self) -> Result<View, Vec<Failure>> {
         let Self { executor, project, scope, .. } = self;
+        if self.apply && !self.watch {
+            return settle_for_plan(executor, project, scope, &self.options, &self.run).await;
+        }
         if self.apply {
             return settle(executor, project, scope, &self.options, &self.run).await;
         }
         let view = observe(&*executor.engine, &executor.sources, project, scope).await?;
-        executor.agents.remember_images(&view.observed.images);
+        executor.agents.remember(&view.observed);
         Ok(view)
     }
 
@@ -227,6 +237,11 @@ impl Looking {
             return Applied { view: Some(view), after, outcome: Outcome::default() };
         }
         let outcome = match plan::up(view.input(synced), &self.options) {
+            Ok(plan) if plan.steps.is_empty() => {
+                let outcome = executor.run(project, &plan, &self.run).await;
+                let after = Some((view.observed.clone(), taken));
+                return Applied { view: Some(view), after, outcome };
+            }
             Ok(plan) => executor.run(project, &plan, &self.run).await,
             Err(errors) => Outcome { failures: plan_failures(project, errors), ..Outcome::default() },
         };

@@ -1,7 +1,7 @@
 //! The containers of the project as the engine's events tell of them: who runs, and who has ended.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Attach, Session, now};
 use crate::engine::{Action, EngineEvent, LogQuery};
@@ -51,6 +51,17 @@ impl Containers {
     pub fn running(&self, service: &str) -> Vec<(ContainerId, Tracked)> {
         let of = |(_, c): &(&ContainerId, &Tracked)| c.service.as_str() == service && c.running;
         self.all.iter().filter(of).map(|(id, c)| (id.clone(), c.clone())).collect()
+    }
+
+    /// All containers that run.
+    pub fn all_running(&self) -> Vec<ContainerId> {
+        self.all.iter().filter(|(_, c)| c.running).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// All containers that run, or did until a moment ago.
+    pub fn all_running_since(&self, moment: Duration) -> Vec<ContainerId> {
+        let ran = |c: &Tracked| c.running || c.exit.is_some() && now().duration_since(c.changed) < moment;
+        self.all.iter().filter(|(_, c)| ran(c)).map(|(id, _)| id.clone()).collect()
     }
 
     /// Whether any container runs.
@@ -199,6 +210,7 @@ impl Session {
                 self.containers.gone.insert(event.container.clone());
                 self.containers.ends.remove(&event.container);
                 self.synced.remove(&event.container);
+                self.filled.remove(&event.container);
                 return;
             }
             Action::Create | Action::Health(Health::Starting) | Action::Other(_) => return,

@@ -2,15 +2,17 @@
 //! time is a job beside the loop, so that one slow build or stuck stop delays no other service.
 
 mod apply;
+mod catch_up;
 mod containers;
 mod ending;
 mod reload;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod url;
 mod watching;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,14 +23,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;
 use super::{Executor, Failure, LogOptions, Logs, RunOptions, Sources};
-use crate::engine::{BoxStream, Engine, EngineEvent};
+use crate::engine::{BoxStream, Engine, EngineEvent, Query};
 use crate::event::{Event, Message, Request, Sink};
 use crate::model::{ContainerId, Digest, Observed, Project, ServiceName};
 use crate::plan::{UpOptions, Wanted};
 
 use apply::{Applied, Viewed};
+use catch_up::CaughtUp;
 use containers::Containers;
 use reload::Reload;
+use strangers::Looked;
 use watching::Watching;
 
 pub use ending::End;
@@ -44,6 +48,8 @@ pub struct SessionOptions {
     pub apply: bool,
     /// Watch files.
     pub watch: bool,
+    /// Build the images of services that were synced once they have been quiet for a while.
+    pub catch_up: bool,
     /// After a failed start wait for a change that may mend it, instead of ending.
     pub stay: bool,
     /// Stop the services when the session is stopped.
@@ -89,8 +95,13 @@ enum Finished {
     Reloaded(Box<Reload>),
     Read(Result<Box<super::Loaded>, Vec<Message>>),
     Stopped(Vec<Failure>, Option<Box<Observed>>),
-    EngineBack(BoxStream<crate::engine::Result<EngineEvent>>),
+    Looked(Option<Box<Looked>>),
+    CaughtUp(CaughtUp),
+    EngineBack(BoxStream<crate::engine::Result<EngineEvent>>, Box<Observed>, Instant),
 }
+
+/// What ends so shortly before the engine goes away is ended by it: it gives its containers 15 s when it is stopped.
+const LEAVING: Duration = Duration::from_secs(20);
 
 /// A session on one project.
 pub struct Session {
@@ -104,6 +115,12 @@ pub struct Session {
     wanted: Arc<Wanted>,
     /// What containers hold by hot sync.
     synced: HashMap<ContainerId, Digest>,
+    /// Containers whose content was compared with what is wanted; from then on it is this session that changes it.
+    filled: HashSet<ContainerId>,
+    /// The engine is being asked about containers that were not.
+    looking: bool,
+    /// The service whose image is being built in the background, and how to end that.
+    catching_up: Option<(ServiceName, CancellationToken)>,
     containers: Containers,
     watching: Watching,
     logs: Logs,
@@ -117,6 +134,8 @@ pub struct Session {
     again: bool,
     /// The engine does not answer: nothing begins until it is back.
     lost: bool,
+    /// The containers that ran when it went away.
+    ran: Vec<ContainerId>,
     /// The first apply has ended.
     up: bool,
     stopping: Option<ending::Stopping>,
@@ -129,7 +148,7 @@ pub struct Session {
 
 impl Session {
     /// A session that has done nothing yet.
-    pub fn new(executor: Executor, project: Project, options: SessionOptions) -> Self {
+    pub fn new(executor: Executor, project: Arc<Project>, options: SessionOptions) -> Self {
         let (engine, sink) = (Arc::clone(&executor.engine), Arc::clone(&executor.sink));
         let logs = Logs::new(Arc::clone(&engine), Arc::clone(&sink), options.logs);
         Self {
@@ -138,9 +157,12 @@ impl Session {
             engine,
             sink,
             executor,
-            project: Arc::new(project),
+            project,
             wanted: Arc::default(),
             synced: HashMap::new(),
+            filled: HashSet::new(),
+            looking: false,
+            catching_up: None,
             containers: Containers::default(),
             watching: Watching::default(),
             logs,
@@ -150,6 +172,7 @@ impl Session {
             reread: false,
             again: false,
             lost: false,
+            ran: Vec::new(),
             up: false,
             stopping: None,
             failed: Vec::new(),
@@ -172,7 +195,7 @@ impl Session {
         };
         self.apply();
         let end = loop {
-            let deadline = self.watching.deadline();
+            let deadline = [self.watching.deadline(), self.catch_up_at()].into_iter().flatten().min();
             tokio::select! {
                 // What the engine tells of a job is known before the job's own end.
                 biased;
@@ -185,14 +208,12 @@ impl Session {
                         self.engine_lost();
                     }
                 },
-                Some(batch) = saves.next() => self.watching.push(batch, &*self.sink),
+                Some(batch) = saves.next() => self.watching.push(batch, self.applying, &*self.sink),
                 () = until(deadline) => self.quiet(),
                 Some(job) = self.jobs.join_next() => match job {
-                    Ok(Finished::EngineBack(back)) => {
+                    Ok(Finished::EngineBack(back, observed, taken)) => {
                         events = back;
-                        self.sink.emit(Event::Notice { text: "the engine is back".to_owned() });
-                        self.lost = false;
-                        self.again = true;
+                        self.engine_back(&observed, taken);
                     }
                     Ok(finished) => self.finished(finished),
                     Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -231,7 +252,9 @@ impl Session {
                 });
             }
             Finished::Stopped(failures, after) => self.stopped(failures, after.as_deref()),
-            Finished::EngineBack(_) => {}
+            Finished::CaughtUp(caught_up) => self.caught_up(caught_up),
+            Finished::Looked(looked) => self.looked(looked.map(|looked| *looked)),
+            Finished::EngineBack(..) => {}
         }
     }
 
@@ -247,6 +270,7 @@ impl Session {
         if self.reread || self.again {
             // A build that runs is for a manifest that is no longer; its service is planned again anyway.
             self.watching.cancel_builds();
+            self.give_up_catching_up(None);
             if !self.applying && !self.watching.is_busy() {
                 if self.reread {
                     self.read();
@@ -255,7 +279,9 @@ impl Session {
                 }
             }
         } else {
+            self.look_at_strangers();
             self.start_reloads();
+            self.catch_up();
         }
         self.ended()
     }
@@ -272,19 +298,36 @@ impl Session {
     fn engine_lost(&mut self) {
         let message = Message::new("the engine went away").hint("hob waits for it; Ctrl-C ends the session");
         self.sink.emit(Event::Error(message));
+        if !self.lost {
+            self.ran = self.containers.all_running_since(LEAVING);
+        }
         self.lost = true;
         self.containers.clear();
         let (engine, project) = (Arc::clone(&self.engine), self.project.name.clone());
+        let query = Query { project: project.to_string(), ..Query::default() };
         self.jobs.spawn(async move {
             loop {
                 tokio::time::sleep(Duration::from_millis(250)).await;
+                let taken = now();
                 if engine.ping().await.is_ok()
                     && let Ok(events) = engine.events(&project).await
+                    && let Ok(observed) = engine.observe(&query).await
                 {
-                    return Finished::EngineBack(events);
+                    return Finished::EngineBack(events, Box::new(observed), taken);
                 }
             }
         });
+    }
+
+    /// The engine answers again. Where all that ran before still does, saves of the meantime are dealt with as ever;
+    /// else the whole plan is made again.
+    fn engine_back(&mut self, observed: &Observed, taken: Instant) {
+        self.sink.emit(Event::Notice { text: "the engine is back".to_owned() });
+        self.lost = false;
+        self.containers.observe(observed, taken, &self.scope());
+        self.follow_running();
+        let running = self.containers.all_running();
+        self.again |= !self.up || self.watching.incomplete || !self.ran.iter().all(|id| running.contains(id));
     }
 }
 

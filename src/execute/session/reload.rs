@@ -1,6 +1,6 @@
 //! One service's answer to a burst of changes, as a job of its own: sync and restart in place, or build and recreate.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::ending::restarted_with;
+use super::strangers::differing;
+use super::watching::Task;
 use super::{Finished, Session, now};
 use crate::event::{Event, Message, Reloaded, Timings};
 use crate::execute::observe::{blocking, plan_failures, settle};
 use crate::execute::sync::{Hot, SyncError};
 use crate::execute::{Executor, Failure, RunOptions};
 use crate::model::{
-    ContainerId, Digest, Effect, Measured, Project, Reload as Then, Service, ServiceName, SyncTarget, Watch,
+    ContainerId, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName, SyncTarget, Watch,
 };
 use crate::plan::{self, Decision, Recreate, Running, UpOptions, Wanted, WantedImage, decide};
 
@@ -22,15 +24,21 @@ use crate::plan::{self, Decision, Recreate, Running, UpOptions, Wanted, WantedIm
 pub struct Reload {
     service: ServiceName,
     /// What it was about; goes back where it did not succeed.
-    dirty: BTreeSet<PathBuf>,
+    task: Task,
     noticed: Instant,
     /// What was measured, where it succeeded.
     measured: Option<Measure>,
     /// What the containers hold now, or that they hold a part of it.
     synced: HashMap<ContainerId, Digest>,
+    /// Files were put into its containers that their image may not have.
+    brought: bool,
+    /// Its containers were made anew.
+    rebuilt: bool,
     /// For the person; `None` where nothing was to be done or the job was superseded.
     report: Option<Reloaded>,
     superseded: bool,
+    /// A recreation was begun and not finished.
+    halfway: bool,
 }
 
 /// A service as measured by its job.
@@ -38,6 +46,7 @@ pub struct Reload {
 struct Measure {
     inputs: Option<Measured>,
     watch: Option<Watch>,
+    reloader: Option<Reloader>,
 }
 
 /// Everything that a job takes with it.
@@ -48,16 +57,16 @@ struct Job {
     containers: Vec<ContainerId>,
     inputs: Option<Measured>,
     watch: Watch,
-    dirty: BTreeSet<PathBuf>,
-    asked: Option<Then>,
+    task: Task,
     noticed: Instant,
     quiet: Instant,
     completed: bool,
-    /// A job before this one ended halfway.
-    unsure: bool,
+    /// The last job left a recreation unfinished.
+    halfway: bool,
     hot: bool,
     synced: HashMap<ContainerId, Digest>,
     grace: Option<Duration>,
+    keep_images: bool,
     cancel: CancellationToken,
 }
 
@@ -81,7 +90,8 @@ impl Session {
             let cancel = self.cancel.child_token();
             let Some(watched) = self.watching.get_mut(&name) else { continue };
             watched.job = Some(cancel.clone());
-            let unsure = std::mem::take(&mut watched.unsure);
+            let halfway = watched.halfway;
+            let task = watched.take();
             let now = now();
             let job = Job {
                 executor: self.executor.clone(),
@@ -89,20 +99,20 @@ impl Session {
                 service,
                 inputs: watched.inputs.clone(),
                 watch: watched.watch.clone(),
-                dirty: std::mem::take(&mut watched.dirty),
-                asked: watched.asked.take(),
-                noticed: watched.noticed.take().unwrap_or(now),
-                quiet: watched.quiet.take().unwrap_or(now),
+                noticed: task.noticed.unwrap_or(now),
+                quiet: task.quiet.unwrap_or(now),
                 // A container that was stopped and not started again has completed nothing, if it is no job.
-                completed: !unsure
+                completed: !task.unsure
                     && containers.is_empty()
                     && self.is_job(&name)
                     && self.containers.exit_code(&name) == Some(0),
-                unsure,
+                halfway,
+                task,
                 hot,
                 synced: self.synced.clone(),
                 containers,
                 grace: self.options.up.grace,
+                keep_images: self.options.run.keep_images,
                 cancel,
             };
             self.jobs.spawn(async move { Finished::Reloaded(Box::new(job.run().await)) });
@@ -111,19 +121,38 @@ impl Session {
 
     pub(super) fn reloaded(&mut self, reload: Reload) {
         self.synced.extend(reload.synced);
+        let service = self.project.services.get(&reload.service);
+        let by_rules = service.is_some_and(Service::has_watch_rules);
         let Some(watched) = self.watching.get_mut(&reload.service) else { return };
         watched.job = None;
+        watched.halfway = reload.halfway;
         let failed = reload.measured.is_none();
         if failed {
             // What this job did not do is still to be done.
-            watched.dirty.extend(reload.dirty);
-            watched.unsure = true;
+            watched.todo.dirty.extend(reload.task.dirty.iter().cloned());
+            watched.todo.lacks = watched.todo.lacks.take().or(reload.task.lacks);
+            watched.todo.unsure = true;
+        } else if reload.rebuilt && watched.inputs.is_some() {
+            watched.brought.clear();
+        } else if by_rules {
+            watched.brought.extend(reload.task.dirty.iter().cloned());
         }
-        if reload.superseded && !watched.dirty.is_empty() {
-            watched.noticed.get_or_insert(reload.noticed);
-            watched.quiet.get_or_insert_with(now);
+        watched.layered = match watched.layered {
+            _ if reload.rebuilt => Some(now()),
+            // What is synced now is in no image yet.
+            layered => layered.filter(|_| !reload.brought),
+        };
+        watched.behind = match watched.behind {
+            _ if reload.rebuilt => None,
+            None if failed || !reload.brought => None,
+            // Its quiet begins anew.
+            _ => Some(now()),
+        };
+        if reload.superseded && watched.has_changes() {
+            watched.todo.noticed.get_or_insert(reload.noticed);
+            watched.todo.quiet.get_or_insert_with(now);
         }
-        if let Some(Measure { inputs, watch }) = reload.measured {
+        if let Some(Measure { inputs, watch, .. }) = reload.measured {
             let mut wanted = (*self.wanted).clone();
             if let (Some(now), Some(WantedImage::Built(old))) = (&inputs, wanted.images.get_mut(&reload.service)) {
                 *old = now.clone();
@@ -134,9 +163,18 @@ impl Session {
             if let Some(watch) = watch {
                 watched.watch = watch;
             }
-            if moved {
-                self.set_folders();
+            // In a folder that was not watched before, something may have changed since the measure. Rules of the
+            // manifest know nothing of measures.
+            if moved
+                && self.set_folders()
+                && !by_rules
+                && let Some(watched) = self.watching.get_mut(&reload.service)
+            {
+                watched.meanwhile.extend(reload.task.dirty);
             }
+        }
+        if let Some(watched) = self.watching.get_mut(&reload.service) {
+            watched.look_again();
         }
         if let Some(report) = reload.report {
             self.sink.emit(Event::Reloaded(report));
@@ -148,12 +186,15 @@ impl Job {
     async fn run(mut self) -> Reload {
         let mut reload = Reload {
             service: self.service.name.clone(),
-            dirty: self.dirty.clone(),
+            task: self.task.clone(),
             noticed: self.noticed,
             measured: None,
             synced: HashMap::new(),
+            brought: false,
+            rebuilt: false,
             report: None,
             superseded: false,
+            halfway: self.halfway,
         };
         let mut timings = Timings { noticed_us: micros(self.quiet - self.noticed), ..Timings::default() };
         let (reason, result) = self.act(&mut reload, &mut timings).await;
@@ -164,7 +205,7 @@ impl Job {
             Err(_) if reload.superseded => return reload,
             Err(failure) => ("failed".to_owned(), Some(failure.message)),
         };
-        let files = self.dirty.iter().map(|path| self.shown(path)).collect();
+        let files = self.task.dirty.iter().map(|path| self.shown(path)).collect();
         let service = self.service.name.clone();
         reload.report = Some(Reloaded { service, files, action, reason, timings, error });
         reload
@@ -176,16 +217,20 @@ impl Job {
 
     /// Measures, decides and does. The text is the reason; the result what was done, `None` for nothing.
     async fn act(&mut self, reload: &mut Reload, timings: &mut Timings) -> (String, Result<Option<String>, Failure>) {
+        if self.task.initial {
+            return self.initial_sync(reload, timings).await;
+        }
         let measured = match self.measure().await {
             Ok(measured) => measured,
             Err(failure) => return (String::new(), Err(failure)),
         };
-        let same = measured.inputs == self.inputs && !self.unsure;
-        let besides = self.take_in(&measured);
+        let same = measured.inputs == self.inputs && !self.task.unsure && self.task.lacks.is_none();
+        let besides = self.take_in(&measured).or_else(|| self.task.lacks.clone());
+        reload.task.dirty.clone_from(&self.task.dirty);
         let effects: Vec<(PathBuf, Effect)> =
-            self.dirty.iter().map(|path| (path.clone(), self.watch.effects.effect(path))).collect();
+            self.task.dirty.iter().map(|path| (path.clone(), self.watch.effects.effect(path))).collect();
         let by_rule = effects.iter().any(|(_, effect)| is_rule(effect));
-        if same && self.asked.is_none() && !by_rule {
+        if same && self.task.asked.is_none() && !by_rule {
             // Written and the same as before.
             reload.measured = Some(measured);
             return (String::new(), Ok(None));
@@ -195,13 +240,24 @@ impl Job {
             completed: self.completed,
             writable: !self.service.read_only,
         };
-        let decision = match self.asked.clone() {
-            None if besides.is_some() => Decision::Rebuild { why: besides.unwrap_or_default() },
-            Some(Then::Rebuild) => Decision::Rebuild { why: "it was asked for".to_owned() },
+        let by_files = match besides {
+            Some(why) => Decision::Rebuild { why },
+            None => decide(&self.service, state, measured.reloader.as_ref(), &effects),
+        };
+        let why = "it was asked for".to_owned();
+        let decision = match (self.task.asked.clone(), by_files) {
+            (Some(Then::Rebuild), _) => Decision::Rebuild { why },
             // There is nothing to restart: the plan of a rebuild starts it.
-            Some(_) if !state.running => Decision::Rebuild { why: "it was asked for and does not run".to_owned() },
-            Some(then) => Decision::Reload { reload: then, why: "it was asked for".to_owned() },
-            None => decide(&self.service, state, &effects),
+            (Some(_), _) if !state.running => Decision::Rebuild { why: "it was asked for and does not run".to_owned() },
+            // What was saved meanwhile goes with it.
+            (Some(then), Decision::Sync { targets, .. }) => Decision::Sync { targets, reload: then, why },
+            (Some(_), rebuild @ Decision::Rebuild { .. }) => rebuild,
+            (Some(then), _) => Decision::Reload { reload: then, why },
+            // Another container waits to take this one's place.
+            (None, Decision::Sync { .. } | Decision::Reload { .. } | Decision::Nothing) if self.halfway => {
+                Decision::Rebuild { why: "the last rebuild was not finished".to_owned() }
+            }
+            (None, by_files) => by_files,
         };
         timings.decided_us = micros(now() - self.quiet);
         match decision {
@@ -231,10 +287,7 @@ impl Job {
         let wanted = blocking(move || sources.measure(&project, std::slice::from_ref(&service), &images)).await;
         match wanted {
             Ok(wanted) => Ok(self.measure_of(&wanted)),
-            Err(messages) => {
-                let message = messages.into_iter().next().unwrap_or_default();
-                Err(Failure { cause: crate::execute::Cause::Manifest, message })
-            }
+            Err(failures) => Err(first(failures)),
         }
     }
 
@@ -243,23 +296,23 @@ impl Job {
     /// something differs that is not a file.
     fn take_in(&mut self, measured: &Measure) -> Option<String> {
         // Rules of the manifest say alone what a change does, and act on every event.
-        if self.service.develop.as_ref().is_some_and(|develop| !develop.watch.is_empty()) {
+        if self.service.has_watch_rules() {
             return None;
         }
         let (Some(before), Some(now)) = (&self.inputs, &measured.inputs) else { return None };
-        let mut besides = None;
-        for part in now.differing(&before.parts) {
-            match file_of(part, &self.project, &self.service) {
-                Some(path) => drop(self.dirty.insert(path)),
-                None => besides = besides.or_else(|| Some(format!("{part} changed"))),
-            }
-        }
+        let (files, besides) =
+            differing(now.parts.differing(&before.parts), |part| file_of(part, &self.project, &self.service));
+        self.task.dirty.extend(files);
         besides
     }
 
     fn measure_of(&self, wanted: &Wanted) -> Measure {
         let name = &self.service.name;
-        Measure { inputs: super::watching::measured(wanted, name), watch: wanted.watch.get(name).cloned() }
+        Measure {
+            inputs: super::watching::measured(wanted, name),
+            watch: wanted.watch.get(name).cloned(),
+            reloader: wanted.reloaders.get(name).cloned(),
+        }
     }
 
     async fn sync(
@@ -282,6 +335,7 @@ impl Job {
                     timings.synced_us = timings.synced_us.max(done.synced_us);
                     timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
                     action = done.action;
+                    reload.brought |= !targets.is_empty();
                     match &measured.inputs {
                         Some(inputs) => reload.synced.insert(container.clone(), inputs.digest.clone()),
                         None => reload.synced.remove(container),
@@ -299,12 +353,55 @@ impl Job {
         Ok(Some(action))
     }
 
+    /// Puts everything that `initial_sync` is about into the containers, as far as they do not hold it. What a build
+    /// gave them is not touched by it, nor is what is remembered of it.
+    async fn initial_sync(
+        &mut self,
+        reload: &mut Reload,
+        timings: &mut Timings,
+    ) -> (String, Result<Option<String>, Failure>) {
+        reload.measured = Some(Measure { inputs: self.inputs.clone(), watch: None, reloader: None });
+        let effects = Arc::clone(&self.watch.effects);
+        let (targets, follows) = blocking(move || effects.at_start()).await;
+        // Who cannot tell what is missing has all of it to do each time, and restarts nothing for it.
+        let then = if self.hot { follows } else { Then::None };
+        let mut action = None;
+        for container in self.containers.clone() {
+            let image = self.project.image_name(&self.service);
+            let hot = Hot { service: &self.service, container: &container, agent: self.hot, image };
+            let agents = &self.executor.agents;
+            let done = match agents.missing(&hot, &targets).await {
+                Ok(missing) if missing.is_empty() => continue,
+                Ok(missing) => {
+                    self.task.dirty.extend(missing.iter().map(|target| target.source.clone()));
+                    agents.sync(&hot, &missing, &then, self.grace).await
+                }
+                Err(error) => Err(error),
+            };
+            let why = "`initial_sync` of develop.watch".to_owned();
+            match done {
+                Ok(done) => {
+                    timings.synced_us = timings.synced_us.max(done.synced_us);
+                    timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
+                    action = Some(done.action);
+                }
+                Err(SyncError::Failed(failure)) => return (why, Err(failure)),
+                Err(SyncError::Rebuild(reason)) => {
+                    let message = Message::new(format!("`initial_sync` cannot be done: {reason}"));
+                    let message = message.service(&self.service.name);
+                    return (why, Err(Failure { cause: crate::execute::Cause::Engine, message }));
+                }
+            }
+        }
+        ("`initial_sync` of develop.watch".to_owned(), Ok(action))
+    }
+
     /// The plan of just this service, and of those that are to be restarted with it. Where a person asked for it,
     /// nothing says that it is needed, and only this service is made anew.
     fn rebuild_options(&self) -> UpOptions {
         let mut options = UpOptions { no_deps: true, grace: self.grace, ..UpOptions::default() };
         options.services.push(self.service.name.clone());
-        if self.asked == Some(Then::Rebuild) {
+        if self.task.asked == Some(Then::Rebuild) {
             (options.rebuild, options.recreate) = (true, Recreate::Always);
         } else {
             options.services.extend(restarted_with(&self.project, &self.service.name));
@@ -321,7 +418,7 @@ impl Job {
     ) -> Result<Option<String>, Failure> {
         let began = now();
         let options = self.rebuild_options();
-        let run = RunOptions { cancel: self.cancel.clone(), ..RunOptions::default() };
+        let run = RunOptions { cancel: self.cancel.clone(), keep_images: self.keep_images, ..RunOptions::default() };
         let view = settle(&self.executor, &self.project, &options.services, &options, &run).await;
         let view = view.map_err(first)?;
         let mut synced = self.synced.clone();
@@ -329,9 +426,11 @@ impl Job {
         let plan =
             plan::up(view.input(&synced), &options).map_err(|errors| first(plan_failures(&self.project, errors)))?;
         if plan.is_empty() {
+            reload.halfway = false;
             reload.measured = Some(measured);
             return Ok(None);
         }
+        reload.halfway = true;
         let outcome = self.executor.run(&self.project, &plan, &run).await;
         timings.synced_us = micros(now() - began);
         if let Some(failure) = outcome.failures.into_iter().next() {
@@ -341,7 +440,9 @@ impl Job {
             let message = Message::new("a newer change took its place");
             return Err(Failure { cause: crate::execute::Cause::Build, message });
         }
+        reload.halfway = false;
         reload.measured = Some(self.measure_of(&view.wanted));
+        reload.rebuilt = true;
         Ok(Some("rebuilt + recreated".to_owned()))
     }
 }
@@ -352,7 +453,7 @@ fn is_rule(effect: &Effect) -> bool {
 }
 
 /// The file that a part of a measure is: `file src/app.py`, `file app.py of context lib`.
-fn file_of(part: &str, project: &Project, service: &Service) -> Option<PathBuf> {
+pub(super) fn file_of(part: &str, project: &Project, service: &Service) -> Option<PathBuf> {
     let (build, path) = (service.build.as_ref()?, part.strip_prefix("file ")?);
     let named = path.rsplit_once(" of context ");
     let named = named.and_then(|(path, name)| Some((build.additional_contexts.get(name)?, path)));

@@ -1,9 +1,11 @@
 //! The session on the fake engine, with saves that a test tells of itself. Time is virtual.
 #![allow(clippy::disallowed_methods, reason = "a test writes what is synced")]
 
+mod catch_up;
 mod ending;
 mod saves;
 mod starting;
+mod strangers;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -62,7 +64,7 @@ fn start(rig: Rig, options: SessionOptions) -> Running {
     let mut project = (*rig.project).clone();
     project.working_dir = disk.path().to_owned();
     *rig.sources.project.lock().unwrap() = Some(project.clone());
-    let mut session = Session::new(rig.executor.clone(), project, options);
+    let mut session = Session::new(rig.executor.clone(), Arc::new(project), options);
     let folders = Arc::default();
     let (saves, batches) = mpsc::channel(64);
     let batches = tokio_stream::wrappers::ReceiverStream::new(batches);
@@ -112,6 +114,13 @@ impl Running {
         let file = self.disk.path().join(path.trim_start_matches('/'));
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, content).unwrap();
+    }
+
+    /// Removes a file, and tells of it.
+    async fn remove(&self, path: &str) {
+        self.rig.sources.files.lock().unwrap().remove(std::path::Path::new(path));
+        std::fs::remove_file(self.disk.path().join(path.trim_start_matches('/'))).unwrap();
+        self.touch(&[path]).await;
     }
 
     /// Saves, and waits for what it did.

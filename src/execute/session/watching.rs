@@ -52,18 +52,84 @@ pub struct Watched {
     pub watch: Watch,
     /// What its build reads, as last measured; `None` where it has none.
     pub inputs: Option<Measured>,
-    /// Changed since.
+    /// What is to be done to it.
+    pub todo: Task,
+    /// What changed while the service was being measured and acted upon, and did not matter by what was known before:
+    /// by the new measure it may.
+    pub meanwhile: BTreeSet<PathBuf>,
+    /// What had changed when everything began to be measured; to be done still where that fails.
+    planned: BTreeSet<PathBuf>,
+    /// A recreation was begun and not finished.
+    pub halfway: bool,
+    /// What rules of `develop.watch` put into its containers where no build does.
+    pub brought: BTreeSet<PathBuf>,
+    /// Its containers may hold what no image has; since when nothing was done to it.
+    pub behind: Option<Instant>,
+    /// Its image was built and may be a layer on another one; since when nothing was done to it.
+    pub layered: Option<Instant>,
+    /// That its image could not be built in the background was said.
+    pub said_behind: bool,
+    /// The job that runs, and how to end it if it is a build.
+    pub job: Option<CancellationToken>,
+}
+
+/// What is to be done to a service, and what a job of it is about.
+#[derive(Clone, Debug, Default)]
+pub struct Task {
+    /// Its containers are new, and `initial_sync` is still to be done. That is a job of its own, before all else.
+    pub initial: bool,
+    /// Changed since it was measured.
     pub dirty: BTreeSet<PathBuf>,
-    /// When the first of them was noticed.
+    /// Its containers lack what no file of `dirty` tells of: why it must be built.
+    pub lacks: Option<String>,
+    /// Asked for by a person, not by a save.
+    pub asked: Option<Reload>,
+    /// A job ended halfway: what the containers hold is not known, and an equal measure says nothing.
+    pub unsure: bool,
+    /// When the first change was noticed.
     pub noticed: Option<Instant>,
     /// When the burst had ended.
     pub quiet: Option<Instant>,
-    /// A job ended halfway: what the containers hold is not known, and an equal measure says nothing.
-    pub unsure: bool,
-    /// Asked for by a person, not by a save.
-    pub asked: Option<Reload>,
-    /// The job that runs, and how to end it if it is a build.
-    pub job: Option<CancellationToken>,
+}
+
+impl Watched {
+    /// Whether a change of the path asks for something. What is still to be done does in any case: after a failure, that
+    /// a folder is as it was before may be what mends it.
+    fn concerns(&self, path: &Path) -> bool {
+        self.watch.effects.effect(path) != Effect::Nothing || self.todo.dirty.contains(path)
+    }
+
+    /// Whether a folder that is read is at or below the path.
+    fn reads_folder_at(&self, path: &Path) -> bool {
+        self.watch.folders.range(path.to_path_buf()..).next().is_some_and(|folder| folder.starts_with(path))
+    }
+
+    /// What is known of the service is new: looks again at what has changed meanwhile, and says whether that asks for
+    /// something.
+    pub fn look_again(&mut self) -> bool {
+        let meanwhile = std::mem::take(&mut self.meanwhile);
+        let mine: Vec<PathBuf> = meanwhile.into_iter().filter(|path| self.concerns(path)).collect();
+        if !mine.is_empty() {
+            self.todo.dirty.extend(mine);
+            self.todo.noticed.get_or_insert_with(now);
+            self.todo.quiet.get_or_insert_with(now);
+            return true;
+        }
+        false
+    }
+
+    /// Its containers do not hold what is wanted.
+    pub fn has_changes(&self) -> bool {
+        !self.todo.dirty.is_empty() || self.todo.lacks.is_some()
+    }
+
+    /// What the next job is about. `initial_sync` is a job of its own, before anything else.
+    pub fn take(&mut self) -> Task {
+        if std::mem::take(&mut self.todo.initial) {
+            return Task { initial: true, ..Task::default() };
+        }
+        std::mem::take(&mut self.todo)
+    }
 }
 
 impl Watching {
@@ -91,14 +157,25 @@ impl Watching {
         }
     }
 
-    /// Takes in what the watcher saw.
-    pub fn push(&mut self, batch: Batch, sink: &dyn Sink) {
+    /// Takes in what the watcher saw; `applying` where all services are being measured.
+    pub fn push(&mut self, batch: Batch, applying: bool, sink: &dyn Sink) {
         for notice in batch.notices {
             sink.emit(Event::Warning(Message::new(notice.to_string())));
         }
         for change in batch.changes {
+            if change.kind == ChangeKind::Removed {
+                // Another folder may be there already, and look the same; what the one before held is gone.
+                let read = |watched: &&mut Watched| watched.reads_folder_at(&change.path);
+                for watched in self.services.values_mut().filter(read) {
+                    watched.todo.dirty.insert(change.path.clone());
+                }
+            }
             if self.matters(&change.path, change.kind) {
                 self.debounce.push([change.path], batch.at);
+                continue;
+            }
+            for watched in self.services.values_mut().filter(|watched| applying || watched.job.is_some()) {
+                watched.meanwhile.insert(change.path.clone());
             }
         }
     }
@@ -107,21 +184,46 @@ impl Watching {
     fn matters(&self, path: &Path, kind: ChangeKind) -> bool {
         kind == ChangeKind::Rescan
             || self.manifest.contains(path)
-            || self.services.values().any(|w| w.watch.effects.effect(path) != Effect::Nothing)
+            || self.services.values().any(|watched| watched.concerns(path))
     }
 
     /// Forgets what has changed, because it is about to be measured as a whole.
     pub fn forget_dirty(&mut self) {
         for watched in self.services.values_mut() {
-            watched.dirty.clear();
-            (watched.noticed, watched.quiet) = (None, None);
+            watched.planned.append(&mut watched.todo.dirty);
+            watched.meanwhile.clear();
+            watched.todo.lacks = None;
+            (watched.todo.noticed, watched.todo.quiet) = (None, None);
+        }
+    }
+
+    /// Everything was measured and acted upon: looks again at what has changed meanwhile. Where it failed, what had
+    /// changed before is still to be done; true where it is to be tried again at once, and as a whole: what the
+    /// services are measured to be now is not what their containers hold.
+    pub fn planned(&mut self, success: bool) -> bool {
+        self.incomplete = !success;
+        let mut news = false;
+        for watched in self.services.values_mut() {
+            let planned = std::mem::take(&mut watched.planned);
+            if !success {
+                watched.todo.dirty.extend(planned);
+            }
+            news |= watched.look_again() || watched.todo.quiet.is_some();
+        }
+        self.incomplete && news
+    }
+
+    /// A plan has built every image.
+    pub fn all_built(&mut self) {
+        for watched in self.services.values_mut() {
+            watched.behind = None;
         }
     }
 
     /// A person asks for a service.
     pub fn ask(&mut self, service: &ServiceName, reload: Reload) {
         if let Some(watched) = self.services.get_mut(service) {
-            watched.asked = Some(reload);
+            watched.todo.asked = Some(reload);
         }
     }
 
@@ -132,8 +234,13 @@ impl Watching {
 
     /// Services that have something to do and no job.
     pub fn startable(&self) -> Vec<ServiceName> {
-        let asks = |w: &Watched| w.asked.is_some() || w.quiet.is_some() && !w.dirty.is_empty();
+        let asks = |w: &Watched| w.todo.asked.is_some() || w.todo.initial || w.todo.quiet.is_some() && w.has_changes();
         self.services.iter().filter(|(_, w)| w.job.is_none() && asks(w)).map(|(s, _)| s.clone()).collect()
+    }
+
+    /// The watched services that have no job.
+    pub fn idle(&self) -> impl Iterator<Item = (&ServiceName, &Watched)> {
+        self.services.iter().filter(|(_, watched)| watched.job.is_none())
     }
 
     /// Services whose job runs.
@@ -194,11 +301,14 @@ impl Session {
                 let watched = Watched {
                     watch,
                     inputs,
-                    dirty: BTreeSet::new(),
-                    noticed: None,
-                    quiet: None,
-                    unsure: false,
-                    asked: None,
+                    todo: Task::default(),
+                    meanwhile: BTreeSet::new(),
+                    planned: BTreeSet::new(),
+                    halfway: false,
+                    brought: BTreeSet::new(),
+                    behind: None,
+                    layered: None,
+                    said_behind: false,
                     job: None,
                 };
                 self.watching.services.insert(service, watched);
@@ -250,23 +360,29 @@ impl Session {
         if rescan || batch.items.iter().any(|path| self.watching.manifest.contains(path)) {
             self.reread = true;
         }
-        let mut any = false;
-        for watched in self.watching.services.values_mut() {
-            let matters = |path: &&PathBuf| rescan || watched.watch.effects.effect(path) != Effect::Nothing;
-            let mine: Vec<PathBuf> = batch.items.iter().filter(matters).cloned().collect();
+        let mut saved = Vec::new();
+        for (service, watched) in &mut self.watching.services {
+            let matters = |path: &PathBuf| rescan || watched.concerns(path);
+            let (mine, others): (Vec<PathBuf>, Vec<PathBuf>) = batch.items.iter().cloned().partition(matters);
+            if self.applying || watched.job.is_some() {
+                watched.meanwhile.extend(others);
+            }
             if mine.is_empty() {
                 continue;
             }
-            any = true;
-            watched.dirty.extend(mine);
-            watched.noticed.get_or_insert(batch.first);
-            watched.quiet = Some(now);
+            saved.push(service.clone());
+            watched.todo.dirty.extend(mine);
+            watched.todo.noticed.get_or_insert(batch.first);
+            watched.todo.quiet = Some(now);
             // A build that runs is of what is no longer there.
             if let Some(cancel) = &watched.job {
                 cancel.cancel();
             }
         }
-        if self.watching.incomplete && any {
+        for service in &saved {
+            self.give_up_catching_up(Some(service));
+        }
+        if self.watching.incomplete && !saved.is_empty() {
             self.again = true;
         }
     }

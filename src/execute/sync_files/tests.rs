@@ -106,6 +106,28 @@ fn a_batch_keeps_its_order_and_names_each_folder_once() {
 }
 
 #[test]
+fn what_a_container_holds_already_is_told_from_what_it_does_not() {
+    let digest = |text: &[u8]| {
+        let hex = Digest::of(text);
+        let byte = |at: usize| u8::from_str_radix(&hex.as_str()[at * 2..at * 2 + 2], 16).unwrap();
+        std::array::from_fn(byte)
+    };
+    let entry = |kind, mode| Entry { path: b"app/a".to_vec(), kind, mode, uid: 7, gid: 7 };
+    let there = entry(EntryKind::File(4, Some(digest(b"text"))), 0o644);
+    let file = |text: &str, mode| Item::File { content: text.as_bytes().to_vec(), mode };
+    assert!(file("text", 0o644).is(&there));
+    assert!(!file("other", 0o644).is(&there));
+    assert!(!file("text", 0o755).is(&there));
+    assert!(!file("text", 0o644).is(&entry(EntryKind::Missing, 0)));
+    assert!(!file("text", 0o644).is(&entry(EntryKind::File(4, None), 0o644)));
+    assert!(Item::Link { to: "b".into() }.is(&entry(EntryKind::Link(b"b".to_vec()), 0o777)));
+    assert!(!Item::Link { to: "b".into() }.is(&entry(EntryKind::Link(b"c".to_vec()), 0o777)));
+    assert!(Item::Folder { mode: 0o755 }.is(&entry(EntryKind::Dir, 0o755)));
+    assert!(Item::Gone { recursive: true }.is(&entry(EntryKind::Missing, 0)));
+    assert!(!Item::Gone { recursive: true }.is(&there));
+}
+
+#[test]
 fn the_root_is_never_touched() {
     for (path, what) in [("/", Item::Gone { recursive: true }), ("//", Item::Folder { mode: 0o700 })] {
         assert_eq!(ops(vec![item(path, None, what)], &HashMap::new()), []);

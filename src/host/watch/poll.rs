@@ -91,6 +91,7 @@ impl State {
                     out.push(&path, ChangeKind::Removed);
                 }
                 self.uproot(&path);
+                self.unsee(&path);
             } else if is && !was && reports {
                 out.push(&path, ChangeKind::Created);
                 if self.hold(&path) == Held::Yes {
@@ -99,6 +100,16 @@ impl State {
             }
         }
         self.settle(out);
+    }
+
+    /// The folder above counts as looked at without this in it. It may be there again by now, even with the same
+    /// number as before, and then the next look finds it.
+    fn unsee(&mut self, path: &Path) {
+        if let (Some(above), Some(name)) = (path.parent(), path.file_name())
+            && let Some(Some(snapshot)) = self.snapshots.get_mut(above)
+        {
+            snapshot.0.remove(name);
+        }
     }
 }
 
@@ -186,5 +197,28 @@ mod tests {
                 ("written".to_owned(), What::Written),
             ]
         );
+    }
+
+    fn round(state: &mut State, look: impl Fn(&Path) -> Option<Snapshot>) {
+        let before = std::mem::take(&mut state.snapshots);
+        let now = before.keys().map(|path| (path.clone(), look(path))).collect();
+        state.looked(before, now, &mut Gathered::default());
+    }
+
+    /// A folder was gone when it was looked at, and there again, with the number that the one before had, when the one
+    /// above it was.
+    #[test]
+    fn a_folder_that_comes_back_in_a_round_is_found_by_the_next() {
+        let temp = tempfile::tempdir().unwrap();
+        let (root, below) = (temp.path().to_owned(), temp.path().join("below"));
+        let mut state = State::new(Box::new(super::super::source::Unsupported), Arc::new(|_| true), Duration::ZERO);
+        state.set(&[root].into());
+        std::fs::create_dir(&below).unwrap();
+        round(&mut state, Snapshot::take);
+        assert!(state.snapshots.contains_key(&*below));
+        round(&mut state, |path| Snapshot::take(path).filter(|_| path != below));
+        assert!(!state.snapshots.contains_key(&*below));
+        round(&mut state, Snapshot::take);
+        assert!(state.snapshots.contains_key(&*below));
     }
 }

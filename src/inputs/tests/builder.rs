@@ -497,13 +497,17 @@ fn copy_folder(fs: &mut Fs, source: &Fs, from: &str, to: &str, rel: &str, opts: 
     Ok(())
 }
 
+/// What the model leaves open: a wildcard below something that is no folder. BuildKit refuses it where nothing else has
+/// the file sent (`COPY f/* /x/`), and takes it for no match where something has, or where a link leads there.
+pub const BELOW_A_FILE: &str = "a wildcard below a file";
+
 /// The matches of a source: itself without wildcards.
 fn wildcards(source: &Fs, path: &str) -> Result<Vec<String>, String> {
     let parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
     let Some(wild) = parts.iter().position(|p| p.contains('*')) else { return Ok(vec![path.to_owned()]) };
     let folder = resolve(source, &parts[..wild].join("/")).ok_or("a loop of links")?;
     if !is_dir(source, &folder) {
-        return Err(format!("{folder} is no folder"));
+        return Err(BELOW_A_FILE.to_owned());
     }
     let start = folder.trim_end_matches('/').to_owned();
     let found = source.keys().filter(|candidate| {

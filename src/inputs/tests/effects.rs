@@ -57,6 +57,24 @@ fn check(dockerfile: &str, files: &[&str], expected: &[(&str, &str)]) {
 }
 
 #[test]
+fn what_a_run_before_may_have_made_comes_to_light() {
+    let why = |path: &str| format!("rebuild: without it, another file may take its place at {path}");
+    check(
+        "FROM base\nRUN mkdir -p /app/sub && touch /app/{a,b.txt}\nCOPY . /app\n",
+        &["a", "b.txt", "b", "aa", "sub/a", "sub/c"],
+        &[
+            ("-a", &why("/app/a")),
+            ("-b.txt", &why("/app/b.txt")),
+            ("-sub", &why("/app/sub/a")),
+            ("-sub/c", "remove /app/sub/c"),
+            ("-b", "remove /app/b"),
+            ("-aa", "remove /app/aa"),
+            ("a", "put /app/a"),
+        ],
+    );
+}
+
+#[test]
 fn files_of_the_final_stages_copies_are_synced() {
     check(
         "FROM base\nWORKDIR /app\nRUN true\nCOPY requirements.txt .\nCOPY --chown=app:app --chmod=755 src/ ./src/\nCOPY conf/*.toml /etc/app/\nUSER app\nENV A=1\nEXPOSE 80\nLABEL a=b\nCMD [\"x\"]\n",

@@ -1,8 +1,9 @@
-//! The model of the builder against a real one, so that the laws that are tried on the model mean something.
+//! The model of the builder against a real one, so that the laws that are tried on the model mean something; and the
+//! first of these laws, *never stale*, against the real one itself.
 //!
 //! Runs where `HOB_BUILDX` names a `docker buildx` program and an engine answers; elsewhere it passes without a word.
-//! `HOB_CASES` sets the number of builds. Runs are left out (the images hold no shell), and so are flags that older
-//! builders do not know.
+//! `HOB_CASES` sets the number of cases, `HOB_SEED` the one to try alone. Runs are left out (the images hold no shell),
+//! and so are flags that older builders do not know.
 #![allow(clippy::disallowed_methods, reason = "this test is about a real engine")]
 
 use std::collections::BTreeMap;
@@ -10,13 +11,13 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::builder::{Fs, Item, Spec, Step};
-use super::random::{Random, case, spec, tree};
+use super::builder::{BELOW_A_FILE, Fs, Item, Spec, Step};
+use super::random::{Random, case, edit, spec, tree};
 use super::tree::{MemTree, Node};
 
-const BASE: &str = "hob-test-inputs-base";
+pub(super) const BASE: &str = "hob-test-inputs-base";
 
-fn write(tree: &MemTree, root: &Path) {
+pub(super) fn write(tree: &MemTree, root: &Path) {
     for (path, node) in &tree.0 {
         let Ok(rel) = path.strip_prefix("/w") else { continue };
         let at = root.join(rel);
@@ -38,14 +39,16 @@ fn write(tree: &MemTree, root: &Path) {
 }
 
 /// The files of the image that the engine builds. None where it refuses.
-fn build(buildx: &str, spec: &Spec, context: &Path, ignore: &str) -> Option<Fs> {
+fn build(buildx: &str, spec: &Spec, context: &Path, ignore: &str, more: &[&str]) -> Option<Fs> {
     let work = tempfile::tempdir().unwrap();
     let dockerfile = work.path().join("Dockerfile");
     std::fs::write(&dockerfile, spec.dockerfile().replace("base", BASE)).unwrap();
     std::fs::write(work.path().join("Dockerfile.dockerignore"), ignore).unwrap();
     let tar = work.path().join("out.tar");
     let output = Command::new(buildx)
-        .args(["build", "--progress=plain", "--output"])
+        .args(["build", "--progress=plain"])
+        .args(more)
+        .arg("--output")
         .arg(format!("type=tar,dest={}", tar.display()))
         .args(spec.args.iter().flat_map(|(k, v)| ["--build-arg".to_owned(), format!("{k}={v}")]))
         .arg("--file")
@@ -85,7 +88,7 @@ fn build(buildx: &str, spec: &Spec, context: &Path, ignore: &str) -> Option<Fs> 
 }
 
 /// Makes the base image of the model on the engine.
-fn import_base(spec: &Spec) -> bool {
+pub(super) fn import_base(spec: &Spec) -> bool {
     let image = Spec {
         stages: vec![super::builder::StageSpec { base: super::builder::Base::Image, steps: Vec::new() }],
         ..spec.clone()
@@ -126,8 +129,23 @@ fn import_base(spec: &Spec) -> bool {
     child.wait().unwrap().success()
 }
 
+/// Without what builders disagree on: `--chmod` is also the mode of the folders that are made on the way to a target
+/// with 28.5, and is not with 20.10.
+fn told_apart(spec: &Spec, fs: &Fs) -> Fs {
+    let mut fs = fs.clone();
+    let mut steps = spec.stages.iter().flat_map(|stage| &stage.steps);
+    if steps.any(|step| matches!(step, Step::Copy { chmod: Some(_), .. })) {
+        for item in fs.values_mut() {
+            if let Node::Dir(mode) = &mut item.node {
+                *mode = 0;
+            }
+        }
+    }
+    fs
+}
+
 /// Leaves out what this test cannot build.
-fn plain(spec: &mut Spec) {
+pub(super) fn plain(spec: &mut Spec) {
     for stage in &mut spec.stages {
         stage.steps.retain(|step| match step {
             Step::Run { .. } | Step::Heredoc { .. } => false,
@@ -139,17 +157,57 @@ fn plain(spec: &mut Spec) {
     }
 }
 
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    match number("HOB_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("HOB_CASES").unwrap_or(count),
+    }
+}
+
+/// *Never stale*: where the digest is the same after an edit, two builds without cache give the same files.
+#[test]
+fn an_unchanged_digest_means_an_unchanged_image_of_the_engine() {
+    let Ok(buildx) = std::env::var("HOB_BUILDX") else { return };
+    let (mut same, mut imported) = (0, false);
+    for seed in seeds(60) {
+        let mut r = Random(seed);
+        let without_archives = |mut tree: MemTree| {
+            tree.0.retain(|path, _| !path.to_string_lossy().contains(".tar"));
+            tree
+        };
+        let tree = without_archives(tree(&mut r));
+        let mut spec = spec(&mut r, &tree);
+        plain(&mut spec);
+        let (mut edited, edited_tree) = edit(&mut r, &spec, &tree);
+        plain(&mut edited);
+        let edited_tree = without_archives(edited_tree);
+        let (before, after) = (case(&spec, &tree).try_read(), case(&edited, &edited_tree).try_read());
+        // Another base image has another digest; the engine has only the one.
+        let (Ok(before), Ok(after)) = (before, after) else { continue };
+        if before.digest != after.digest {
+            continue;
+        }
+        if !std::mem::replace(&mut imported, true) && !import_base(&spec) {
+            return;
+        }
+        let [first, second] = [(&spec, &tree), (&edited, &edited_tree)].map(|(spec, tree)| {
+            let context = tempfile::tempdir().unwrap();
+            write(tree, context.path());
+            build(&buildx, spec, context.path(), &spec.ignore_text(), &["--no-cache"])
+        });
+        assert_eq!(first, second, "seed {seed}\n{}\n{:?}\n{tree:?}\n{edited_tree:?}", spec.dockerfile(), spec.ignore);
+        same += 1;
+    }
+    println!("{same} digests unchanged by an edit, each with an unchanged image");
+}
+
 #[test]
 fn the_model_is_a_model_of_the_builder() {
     let Ok(buildx) = std::env::var("HOB_BUILDX") else { return };
-    let count = std::env::var("HOB_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(60);
-    let seeds = match std::env::var("HOB_SEED").ok().and_then(|s| s.parse().ok()) {
-        Some(seed) => seed..seed + 1,
-        None => 0..count,
-    };
     let (mut built, mut refused) = (0, 0);
     let mut imported = false;
-    for seed in seeds {
+    for seed in seeds(60) {
         let mut r = Random(seed);
         let mut tree = tree(&mut r);
         // Archives would have to be real ones.
@@ -161,28 +219,31 @@ fn the_model_is_a_model_of_the_builder() {
         }
         let context = tempfile::tempdir().unwrap();
         write(&tree, context.path());
-        let real = build(&buildx, &spec, context.path(), &spec.ignore_text());
+        let real = build(&buildx, &spec, context.path(), &spec.ignore_text(), &[]);
         let model = spec.build(&tree);
         let about = format!("seed {seed}\n{}\n{:?}\n{tree:?}", spec.dockerfile(), spec.ignore);
         match (&real, &model) {
             (Some(real), Ok(model)) => {
-                assert_eq!(*real, model.fs, "{about}");
+                assert_eq!(told_apart(&spec, real), told_apart(&spec, &model.fs), "{about}");
                 built += 1;
             }
             (None, Err(_)) => refused += 1,
+            (Some(_), Err(error)) if error == BELOW_A_FILE => {}
             (Some(_), Err(error)) => panic!("the engine builds it, the model says {error}\n{about}"),
             (None, Ok(_)) => panic!("the engine refuses it\n{about}"),
         }
         // The selected files alone give the same image.
-        if let (Some(real), Ok(inputs)) = (real, case(&spec, &tree).try_read()) {
+        if let Some(real) = real {
+            let inputs =
+                case(&spec, &tree).try_read().unwrap_or_else(|error| panic!("hob refuses it: {error:?}\n{about}"));
             let mut filtered = MemTree::of(&[]);
             for file in inputs.context.unwrap().files {
-                let path = Path::new("/w").join(&file.path);
+                let path = Path::new("/w").join(&*file.path);
                 filtered.0.insert(path.clone(), tree.0[&path].clone());
             }
             let context = tempfile::tempdir().unwrap();
             write(&filtered, context.path());
-            assert_eq!(Some(real), build(&buildx, &spec, context.path(), ""), "filtered: {about}");
+            assert_eq!(Some(real), build(&buildx, &spec, context.path(), "", &[]), "filtered: {about}");
         }
     }
     println!("{built} builds equal, {refused} refused by both");

@@ -3,9 +3,11 @@
 #![allow(clippy::disallowed_methods, reason = "the number of cases comes from the environment")]
 
 mod builder;
+mod deltas;
 mod effects;
 mod engine;
 mod random;
+mod rules;
 mod selection;
 pub mod tree;
 
@@ -100,7 +102,7 @@ impl Case {
         let name = |f: &super::ContextFile| match (&f.kind, f.way) {
             (crate::model::EntryKind::Dir, true) => format!("({}/)", f.path),
             (crate::model::EntryKind::Dir, false) => format!("{}/", f.path),
-            _ => f.path.clone(),
+            _ => f.path.to_string(),
         };
         context.files.iter().map(name).collect()
     }

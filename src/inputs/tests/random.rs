@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::super::{Effect, SyncAction, SyncTarget};
+use super::super::{Effect, Reading, SyncAction, SyncTarget};
 use super::Case;
 use super::builder::{self, Base, From, Fs, Item, Spec, StageSpec, Step};
 use super::tree::{MemTree, Node};
@@ -23,11 +23,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n as u64).unwrap()
     }
 
-    fn chance(&mut self, percent: usize) -> bool {
+    pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
@@ -189,7 +189,7 @@ fn edit_path(r: &mut Random, tree: &mut MemTree, rel: &str) {
     tree.put(&path, node);
 }
 
-fn edit_tree(r: &mut Random, tree: &mut MemTree) {
+pub fn edit_tree(r: &mut Random, tree: &mut MemTree) {
     for _ in 0..1 + r.below(3) {
         let paths: Vec<PathBuf> =
             tree.0.keys().filter(|p| p.starts_with("/w") && p.as_os_str() != "/w").cloned().collect();
@@ -251,6 +251,25 @@ pub fn case(spec: &Spec, tree: &MemTree) -> Case {
     case
 }
 
+/// An edit of the tree, or of what else a build reads.
+pub fn edit(r: &mut Random, spec: &Spec, tree: &MemTree) -> (Spec, MemTree) {
+    let (mut edited, mut edited_tree) = (spec.clone(), tree.clone());
+    match r.below(10) {
+        0 => edited.ignore = ignore(r),
+        1 => {
+            edited.args.insert("D".to_owned(), r.pick(&NAMES).to_owned());
+        }
+        2 => edited.base_id = "2".to_owned(),
+        3 => {
+            let stage = r.below(edited.stages.len());
+            let new = step(r, stage, tree);
+            edited.stages[stage].steps.push(new);
+        }
+        _ => edit_tree(r, &mut edited_tree),
+    }
+    (edited, edited_tree)
+}
+
 fn cases(law: &str, count: u64, run: impl Fn(&mut Random) -> bool) {
     if let Some(seed) = std::env::var("HOB_SEED").ok().and_then(|s| s.parse().ok()) {
         run(&mut Random(seed));
@@ -274,20 +293,7 @@ fn an_unchanged_digest_means_an_unchanged_image() {
     cases("never stale", 1_500, |r| {
         let tree = tree(r);
         let spec = spec(r, &tree);
-        let (mut edited, mut edited_tree) = (spec.clone(), tree.clone());
-        match r.below(10) {
-            0 => edited.ignore = ignore(r),
-            1 => {
-                edited.args.insert("D".to_owned(), r.pick(&NAMES).to_owned());
-            }
-            2 => edited.base_id = "2".to_owned(),
-            3 => {
-                let stage = r.below(edited.stages.len());
-                let new = step(r, stage, &tree);
-                edited.stages[stage].steps.push(new);
-            }
-            _ => edit_tree(r, &mut edited_tree),
-        }
+        let (edited, edited_tree) = edit(r, &spec, &tree);
         let (before, after) = (case(&spec, &tree).try_read(), case(&edited, &edited_tree).try_read());
         let (Ok(before), Ok(after)) = (before, after) else { return false };
         if before.digest != after.digest {
@@ -323,7 +329,7 @@ fn the_selected_files_are_enough() {
         let context = inputs.context.unwrap();
         let mut filtered = MemTree::of(&[]);
         for file in &context.files {
-            let path = PathBuf::from("/w").join(&file.path);
+            let path = PathBuf::from("/w").join(&*file.path);
             filtered.0.insert(path.clone(), tree.0[&path].clone());
         }
         let unfiltered = Spec { ignore: Vec::new(), ..spec.clone() };
@@ -374,7 +380,7 @@ fn a_hot_sync_equals_a_rebuild() {
             told |= synced != image.fs;
             image.fs = synced;
             for (path, now) in &changed {
-                inputs.map.note(path, now.as_ref());
+                std::sync::Arc::make_mut(&mut inputs.map).note(path, now.as_ref());
             }
             tree = edited;
         }
@@ -423,4 +429,118 @@ fn apply(mut fs: Fs, tree: &MemTree, targets: Vec<SyncTarget>) -> Option<Fs> {
 fn real(fs: &Fs, path: &str) -> String {
     let (above, name) = path.rsplit_once('/').unwrap();
     format!("{}/{name}", builder::resolve(fs, above).unwrap().trim_end_matches('/'))
+}
+
+/// *Equal to a build*: an image that is made of an earlier one has the files of a new one. The earlier image stays the
+/// same over many edits, as the last one that was built as a whole does.
+#[test]
+fn a_delta_equals_a_build() {
+    cases("a delta equals a build", 3_000, |r| {
+        let tree = tree(r);
+        let mut spec = spec(r, &tree);
+        if r.chance(70) {
+            // Runs in the last stage leave nothing for a delta.
+            spec.stages.last_mut().unwrap().steps.retain(|s| !matches!(s, Step::Run { .. }));
+        }
+        let (Ok(inputs), Ok(image)) = (case(&spec, &tree).try_read(), spec.build(&tree)) else { return false };
+        let before = kept(&inputs);
+        let mut told = false;
+        let mut edited = tree.clone();
+        for round in 0..4 {
+            edit_tree(r, &mut edited);
+            let Ok(now) = case(&spec, &edited).try_read() else { return told };
+            let Ok(delta) = now.delta(&before) else { continue };
+            let looks = looks(&delta, &image.fs, &below(&spec, &tree, delta.copies));
+            let Ok(entries) = crate::plan::layer(&delta, &looks) else { continue };
+            let made = layered(image.fs.clone(), &edited, entries);
+            let context =
+                format!("round {round}\n{}\n{:?}\n{tree:?}\n{edited:?}\n{delta:?}", spec.dockerfile(), spec.ignore);
+            match spec.build(&edited) {
+                Ok(built) => assert_eq!(made, built.fs, "{context}"),
+                Err(error) => panic!("a build fails with {error}, and there is a delta\n{context}"),
+            }
+            told |= made != image.fs;
+        }
+        told
+    });
+}
+
+/// A reading as it comes back from where it was kept.
+fn kept(inputs: &super::super::BuildInputs) -> Reading {
+    let reading = inputs.reading();
+    let back: Reading = serde_json::from_slice(&serde_json::to_vec(&reading).unwrap()).unwrap();
+    assert_eq!(back, reading);
+    let sorted = |mut parts: Vec<(String, crate::model::Digest)>| {
+        parts.sort();
+        parts
+    };
+    assert_eq!(sorted(reading.into_parts()), sorted(inputs.parts.to_vec()));
+    back
+}
+
+/// What is below the last `COPY`s of the chain that a spec's last stage is the end of.
+fn below(spec: &Spec, tree: &MemTree, copies: usize) -> Fs {
+    let mut cut = spec.clone();
+    let mut stage = cut.stages.len() - 1;
+    let mut left = copies;
+    loop {
+        while left > 0 && !cut.stages[stage].steps.is_empty() {
+            let step = cut.stages[stage].steps.pop();
+            left -= usize::from(matches!(step, Some(Step::Copy { .. } | Step::Heredoc { .. })));
+        }
+        match (left, &cut.stages[stage].base) {
+            (0, _) => break,
+            (_, Base::Stage(base)) => stage = *base,
+            _ => panic!("{copies} copies, and there are fewer in\n{}", spec.dockerfile()),
+        }
+    }
+    cut.stages.truncate(stage + 1);
+    cut.build(tree).unwrap().fs
+}
+
+/// What an engine says of the files.
+fn looks(delta: &crate::model::Delta, image: &Fs, below: &Fs) -> crate::plan::Looks {
+    use crate::model::{Look, LookKind};
+    let look = |fs: &Fs, path: &str| {
+        // The engine follows links among the folders.
+        let (above, name) = path.rsplit_once('/').unwrap();
+        let at = format!("{}/{name}", builder::resolve(fs, above)?.trim_end_matches('/'));
+        let item = fs.get(&at)?;
+        let (uid, gid) = item.owner.split_once(':').unwrap_or((&item.owner, &item.owner));
+        let (kind, mode) = match &item.node {
+            Node::File(_, mode) => (LookKind::File, *mode),
+            Node::Dir(mode) => (LookKind::Folder, *mode),
+            Node::Link(_) => (LookKind::Link, 0o777),
+        };
+        Some(Look { kind, mode, uid: uid.parse().unwrap(), gid: gid.parse().unwrap() })
+    };
+    let (paths, under) = crate::plan::layer_paths(delta);
+    let own = paths.iter().map(|path| (crate::plan::layer_key(path, 0), look(image, path)));
+    let covered = under.iter().map(|path| (crate::plan::layer_key(path, delta.copies), look(below, path)));
+    own.chain(covered).collect()
+}
+
+/// What an engine makes of a layer: whatever it has takes the place of what is below.
+fn layered(mut fs: Fs, tree: &MemTree, entries: Vec<crate::plan::LayerEntry>) -> Fs {
+    use crate::plan::Layered;
+    for entry in entries {
+        let owner =
+            if (entry.uid, entry.gid) == (0, 0) { "0".to_owned() } else { format!("{}:{}", entry.uid, entry.gid) };
+        let node = match entry.what {
+            Layered::Gone => {
+                let path = entry.path.replace("/.wh.", "/");
+                fs.retain(|other, _| *other != path && !other.starts_with(&format!("{path}/")));
+                continue;
+            }
+            Layered::Folder => Node::Dir(entry.mode),
+            Layered::Link(target) => Node::Link(target),
+            Layered::File(source, digest) => {
+                let Node::File(content, _) = tree.0[&source].clone() else { panic!("{source:?} is no file") };
+                assert_eq!(crate::model::Digest::of(content.as_bytes()), digest);
+                Node::File(content, entry.mode)
+            }
+        };
+        fs.insert(entry.path, Item { node, owner });
+    }
+    fs
 }

@@ -297,8 +297,8 @@ fn the_digest_is_the_same_in_another_worktree() {
     }
     two.build.context = Some("/elsewhere/deep".into());
     assert_eq!(one.digest(), two.digest());
-    let parts = one.read().parts;
-    assert!(parts.iter().all(|p| !p.name.contains("/w")), "{parts:?}");
+    let parts = one.read().parts.to_vec();
+    assert!(parts.iter().all(|(name, _)| !name.contains("/w")), "{parts:?}");
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn additional_contexts_are_read_where_the_target_uses_them() {
     case.build.additional_contexts.insert("unused".into(), "/missing".into());
     case.services.insert("tools".into(), BaseImage { id: "t1".into(), ..BaseImage::default() });
     let inputs = case.read();
-    let shared: Vec<_> = inputs.additional[0].files.iter().map(|f| f.path.as_str()).collect();
+    let shared: Vec<_> = inputs.additional[0].files.iter().map(|f| &*f.path).collect();
     assert_eq!((inputs.additional[0].name.as_deref(), shared), (Some("shared"), vec!["lib", "lib/x"]));
     assert_eq!(inputs.services, ["tools".into()]);
     let digest = inputs.digest;
@@ -346,12 +346,14 @@ fn remote_sources_are_named_and_read_nothing() {
 
 #[test]
 fn a_remote_context_is_the_builders_to_fetch() {
-    let mut case = Case::new("FROM base\n", &[]);
-    case.build.context = Some("https://example.com/r.git".into());
-    let inputs = case.read();
-    assert_eq!(inputs.unpinned, ["https://example.com/r.git"]);
-    assert!(inputs.context.is_none() && inputs.dockerfile.is_none());
-    assert!(matches!(inputs.fallback, Some(Fallback::RemoteContext { .. })));
+    for url in ["https://example.com/r.git", "git@example.com:r.git", "github.com/o/r"] {
+        let mut case = Case::new("FROM base\n", &[]);
+        case.build.context = Some(url.into());
+        let inputs = case.read();
+        assert_eq!(inputs.unpinned, [url]);
+        assert!(inputs.context.is_none() && inputs.dockerfile.is_none());
+        assert!(matches!(inputs.fallback, Some(Fallback::RemoteContext { .. })));
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub mod volume;
 
 use super::diagnostic::Code;
 use super::report::Report;
-use super::yaml::{Hasher, Map, Node, Span, Value};
+use super::yaml::{Map, Node, Span, Value};
 
 /// The first step: mounts, ports, references, dependencies and their like.
 /// `templates` says that variables were not put in: ports that cannot be read then stay as they are.
@@ -78,7 +78,7 @@ fn external(section: &str, key: &str, map: &mut Map, report: &mut Report) {
 /// A list of `KEY=value` as a mapping. A key without a value is null.
 pub fn pairs(node: &mut Node) {
     let Value::List(list) = &mut node.value else { return };
-    let mut map = Map::with_capacity_and_hasher(list.len(), Hasher::default());
+    let mut map = Map::with_capacity(list.len());
     for item in std::mem::take(list) {
         let Value::Str(text) = &item.value else { continue };
         let (key, value) = match text.split_once('=') {

@@ -5,6 +5,7 @@ use crate::manifest::diagnostic::Code;
 use crate::manifest::merge::{as_build, by_name};
 use crate::manifest::report::Report;
 use crate::manifest::yaml::{Map, Node, Value};
+use crate::model::clean_path;
 
 /// Brings one service to long forms, as far as merging needs them.
 pub fn canonical(service: &mut Map, templates: bool, report: &mut Report) {
@@ -186,7 +187,7 @@ fn long_volume(short: volume::ShortVolume, item: &Node) -> Node {
     if !short.source.is_empty() {
         map.insert("source".to_owned(), text(short.source));
     }
-    map.insert("target".to_owned(), text(crate::manifest::paths::clean(&short.target)));
+    map.insert("target".to_owned(), text(clean_path(&short.target)));
     if short.read_only {
         map.insert("read_only".to_owned(), Node::new(Value::Bool(true), span));
     }

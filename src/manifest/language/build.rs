@@ -16,7 +16,7 @@ const OBJECT: Object = Object {
         Key::new("dockerfile_inline", &STRING, "The text of the Dockerfile, instead of a file."),
         Key::new("entitlements", &REPEATABLE_STRINGS, "Extra privileges that the build may use."),
         Key::new("args", &LIST_OR_DICT, "Build arguments.").merge(Merge::Sequence).unique(Unique::Key),
-        Key::new("ssh", &LIST_OR_DICT, "SSH agents or keys for RUN --mount=type=ssh."),
+        Key::new("ssh", &LIST_OR_DICT, "SSH agents for RUN --mount=type=ssh: your own, a socket, or key files."),
         Key::new("labels", &LIST_OR_DICT, "Labels of the image.").merge(Merge::Sequence).unique(Unique::Key),
         Key::new("cache_from", &REPEATABLE_STRINGS, "Where the builder may take cached layers from."),
         Key::new("cache_to", &REPEATABLE_STRINGS, "Where the builder writes cached layers to."),

@@ -58,7 +58,7 @@ networks:
 fn manifests_that_are_none() {
     for (files, message) in [
         (&[][..], "no manifest found"),
-        (&[("devenv.yaml", "")], "the manifest is empty"),
+        (&[("devenv.yaml", "")], "the manifest is empty: /p/devenv.yaml"),
         (&[("devenv.yaml", "# only a comment\n")], "the manifest is empty"),
         (&[("devenv.yaml", "- a\n")], "must be a mapping with `services:` at its top level, found a list"),
         (&[("devenv.yaml", "services: [a]\n")], "services must be a mapping, found a list"),
@@ -74,6 +74,10 @@ fn manifests_that_are_none() {
         (
             &[("devenv.yaml", "services: {a: {extends: b}, b: {extends: a}}\n")],
             "services extend each other in a circle: a → b → a",
+        ),
+        (
+            &[("devenv.yaml", "services: {a: {extends: {file: \"oci://x/y\", service: b}}}\n")],
+            "services.a cannot extend from oci://x/y: hob reads manifests from the disk only",
         ),
         (
             &[("devenv.yaml", "include: [b.yaml]\n"), ("b.yaml", "include: [devenv.yaml]\n")],
@@ -172,6 +176,11 @@ fn bombs_are_refused() {
     let many: String = (0..200).map(|n| format!("V{n}=$B\n")).collect();
     let many = format!("{}{many}", "B=0123456789abcdef$B$B\n".repeat(12));
     assert!(complaints(&[services, (".env", &many)]).contains("make them too long"));
+    // Each text within its bound, and all of them together not.
+    let texts = format!("services: {{a: {{image: x}}}}\nx-a:\n{}", "  - $LONG\n".repeat(600));
+    let long = format!("LONG={}\n", "0123456789abcdef".repeat(4096));
+    let said = complaints(&[("devenv.yaml", &texts), (".env", &long)]);
+    assert!(said.contains("make the manifest too long"), "{said}");
     let deep = format!("x-a: {}{}\n", "[".repeat(200), "]".repeat(200));
     assert!(complaints(&[("devenv.yaml", &deep)]).contains("levels deep"));
 }

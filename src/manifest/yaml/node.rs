@@ -1,5 +1,6 @@
 //! The tree that every pass works on: YAML values that know where they were written.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -45,8 +46,66 @@ pub enum Mark {
 /// to have equal hashes are no danger worth a slower one.
 pub type Hasher = FixedState;
 
-/// A mapping in the order written.
-pub type Map = IndexMap<String, Node, Hasher>;
+type Entries = IndexMap<String, Node, Hasher>;
+
+/// A mapping in the order written. Behind a pointer: most nodes are scalars, and each would be twice as large with room
+/// for a mapping in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Map(Box<Entries>);
+
+impl Map {
+    /// An empty mapping with room for entries.
+    pub fn with_capacity(entries: usize) -> Self {
+        Self(Box::new(Entries::with_capacity_and_hasher(entries, Hasher::default())))
+    }
+}
+
+impl Deref for Map {
+    type Target = Entries;
+
+    fn deref(&self) -> &Entries {
+        &self.0
+    }
+}
+
+impl DerefMut for Map {
+    fn deref_mut(&mut self) -> &mut Entries {
+        &mut self.0
+    }
+}
+
+impl FromIterator<(String, Node)> for Map {
+    fn from_iter<I: IntoIterator<Item = (String, Node)>>(entries: I) -> Self {
+        Self(Box::new(entries.into_iter().collect()))
+    }
+}
+
+impl IntoIterator for Map {
+    type Item = (String, Node);
+    type IntoIter = indexmap::map::IntoIter<String, Node>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Map {
+    type Item = (&'a String, &'a Node);
+    type IntoIter = indexmap::map::Iter<'a, String, Node>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Map {
+    type Item = (&'a String, &'a mut Node);
+    type IntoIter = indexmap::map::IterMut<'a, String, Node>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter_mut()
+    }
+}
 
 /// What a node holds.
 #[derive(Clone, Debug, Default, PartialEq)]

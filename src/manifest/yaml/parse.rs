@@ -60,6 +60,7 @@ fn attempt(text: &str, file: FileId, moved: &Moved) -> Outcome {
         moved,
         anchors: HashMap::new(),
         aliased: 0,
+        entries: Vec::new(),
         problems: Vec::new(),
         error: None,
     };
@@ -78,6 +79,8 @@ struct Builder<'a> {
     error: Option<ScanError>,
     anchors: HashMap<usize, (Node, usize)>,
     aliased: usize,
+    /// The entries of the mappings that are open: a mapping is made when its size is known.
+    entries: Vec<(String, Node)>,
     problems: Vec<Problem>,
 }
 
@@ -170,7 +173,7 @@ impl<'a> Builder<'a> {
     }
 
     fn mapping(&mut self, depth: usize) -> Result<Map, Stop> {
-        let mut map = Map::default();
+        let start = self.entries.len();
         let mut merges: Vec<Node> = Vec::new();
         let mut merge_key: Option<Span> = None;
         loop {
@@ -190,17 +193,23 @@ impl<'a> Builder<'a> {
                 merges.push(value);
                 continue;
             }
-            let Some(name) = self.key(&key, at) else { continue };
+            let Some(name) = self.key(key, at) else { continue };
             value.key = at;
+            self.entries.push((name, value));
+        }
+        let merged: usize = merges.iter().filter_map(Node::as_map).map(|map| map.len()).sum();
+        let mut map = Map::with_capacity(self.entries.len() - start + merged);
+        let mut twice = Vec::new();
+        for (name, value) in self.entries.drain(start..) {
             match map.entry(name) {
-                Entry::Occupied(first) => {
-                    let (name, first) = (first.key().clone(), first.get().key);
-                    self.duplicate(&name, at, first);
-                }
+                Entry::Occupied(first) => twice.push((first.key().clone(), value.key, first.get().key)),
                 Entry::Vacant(entry) => {
                     entry.insert(value);
                 }
             }
+        }
+        for (name, at, first) in twice {
+            self.duplicate(&name, at, first);
         }
         for merge in merges {
             self.merge(&mut map, merge);
@@ -208,10 +217,11 @@ impl<'a> Builder<'a> {
         Ok(map)
     }
 
-    fn key(&mut self, key: &Node, at: Span) -> Option<String> {
-        if let Value::Str(name) = &key.value {
-            return Some(name.clone());
-        }
+    fn key(&mut self, key: Node, at: Span) -> Option<String> {
+        let key = match key.value {
+            Value::Str(name) => return Some(name),
+            value => Node { value, ..key },
+        };
         let help = key.to_text().map(|text| format!("write it in quotes: \"{text}\""));
         self.problem(at, format!("a key must be a string, this one is {}", key.kind()), help);
         None

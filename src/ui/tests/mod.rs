@@ -151,6 +151,7 @@ fn up() -> Vec<(u64, Event)> {
         (6_400, Event::Ready { services: 4, took_ms: 6_400 }),
         (6_500, Event::Watching { services: services(["api", "worker"]), folders: 12 }),
         (9_000, reloaded("synced + restarted", timings(), None)),
+        (9_200, Event::CaughtUp { service: service("api"), took_ms: 1_230 }),
         (
             9_500,
             Event::State { service: service("worker"), container: "shop-worker-1".into(), state: "exited (1)".into() },

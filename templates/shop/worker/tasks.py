@@ -2,17 +2,22 @@
 
 No order may be lost when this file is edited while orders are in flight, and hob restarts the worker:
 a task is acknowledged when it is done (acks_late), so the broker hands what a stopped worker had in hand to the
-next one. A task may then run twice, and its steps are such that the second run changes nothing.
+next one, and what failed is handed back to it. A task may then run twice, and its steps are such that the second
+run changes nothing.
 """
 
 import os
+import signal
 import time
 from contextlib import contextmanager
 
 import psycopg2
 import redis
 from celery import Celery
+from celery.exceptions import Reject
+from celery.signals import worker_ready
 from celery.utils.log import get_task_logger
+from celery.worker import state
 from kombu import Connection
 from psycogreen.gevent import patch_psycopg
 
@@ -40,6 +45,12 @@ app.conf.update(
 )
 
 
+@worker_ready.connect
+def stop_between_tasks(**_):
+    """Celery's own handler raises where the signal finds Python, and on this pool that may be in a task."""
+    signal.signal(signal.SIGTERM, lambda *_: setattr(state, "should_stop", 0))
+
+
 @contextmanager
 def database():
     connection = psycopg2.connect("")  # PGHOST and its like say where
@@ -50,8 +61,17 @@ def database():
         connection.close()
 
 
-@app.task(name="shop.work_on", autoretry_for=(psycopg2.OperationalError,), max_retries=None, default_retry_delay=1)
+@app.task(name="shop.work_on")
 def work_on(order_id):
+    try:
+        pack(order_id)
+    except Exception as problem:  # the database is away, or there is a mistake in this file: the next try may do
+        log.exception("order %s: again in a second", order_id)
+        time.sleep(1)
+        raise Reject(problem, requeue=True)
+
+
+def pack(order_id):
     with database() as cursor:
         cursor.execute(
             "UPDATE orders SET status = 'packing', attempts = attempts + 1 FROM products "

@@ -45,9 +45,9 @@ pub fn get(path: &str) -> Value {
     serde_json::from_slice(&body).unwrap_or(Value::Null)
 }
 
-/// The same, of all that has a label.
-pub fn labelled(kind: &str, label: &str) -> Value {
-    let filters = escaped(&serde_json::json!({ "label": [label] }).to_string());
+/// The same, of all that has the labels.
+pub fn labelled(kind: &str, labels: &[&str]) -> Value {
+    let filters = escaped(&serde_json::json!({ "label": labels }).to_string());
     get(&format!("/{kind}?all=1&filters={filters}"))
 }
 

@@ -233,7 +233,9 @@ impl Lab {
 
     /// The project's containers, by name.
     pub fn containers(&self) -> Vec<Container> {
-        let listed = engine::labelled("containers/json", &format!("com.docker.compose.project={}", self.project));
+        // As Docker Compose tells them from containers that somebody ran of a service's image.
+        let labels = [&format!("com.docker.compose.project={}", self.project), "com.docker.compose.config-hash"];
+        let listed = engine::labelled("containers/json", &labels);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let container = |one: &Value| Container {
             id: text(&one["Id"]),
@@ -282,7 +284,7 @@ impl Lab {
 
     /// Names of the project's networks, or volumes.
     pub fn names(&self, kind: &str) -> Vec<String> {
-        let listed = engine::labelled(kind, &format!("com.docker.compose.project={}", self.project));
+        let listed = engine::labelled(kind, &[&format!("com.docker.compose.project={}", self.project)]);
         let listed = if kind == "volumes" { listed["Volumes"].clone() } else { listed };
         let name = |one: &Value| one["Name"].as_str().unwrap_or_default().to_owned();
         listed.as_array().into_iter().flatten().map(name).collect()
@@ -333,7 +335,7 @@ fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
 impl Drop for Lab {
     /// Removes all that is the project's, whatever became of the test.
     fn drop(&mut self) {
-        if no_engine().is_some() {
+        if no_engine().is_some() || engine::request("GET", "/_ping", "").is_err() {
             return;
         }
         let containers = self.containers();
@@ -346,7 +348,7 @@ impl Drop for Lab {
         for volume in self.names("volumes") {
             engine::delete(&format!("/volumes/{}", engine::escaped(&volume)));
         }
-        let images = engine::labelled("images/json", &format!("test={}", self.project));
+        let images = engine::labelled("images/json", &[&format!("test={}", self.project)]);
         for image in images.as_array().into_iter().flatten() {
             engine::delete(&format!("/images/{}?force=1", image["Id"].as_str().unwrap_or_default()));
         }

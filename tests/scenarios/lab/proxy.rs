@@ -96,6 +96,8 @@ fn serve(mut client: UnixStream, state: &Arc<State>, socket: &PathBuf) {
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut answers, &mut back);
         let _ = back.shutdown(Shutdown::Write);
+        // A client that has read enough: the engine must not wait for it to read the rest.
+        let _ = answers.shutdown(Shutdown::Read);
     });
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = client.read(&mut buffer) {

@@ -7,8 +7,11 @@
 //!
 //! Where the engine has no `/session` (Podman), the classic `/build` with an archive is used.
 
+mod caches;
 mod classic;
+mod content;
 mod files;
+mod keys;
 mod progress;
 mod request;
 mod services;
@@ -22,12 +25,14 @@ use std::time::Duration;
 use tonic::transport::Channel;
 
 use super::{Docker, Endpoint, errors};
-use crate::engine::{BuildContext, BuildProgress, BuildSink, BuildSpec, EngineError, ErrorKind, Result};
+use crate::engine::{BuildContext, BuildProgress, BuildSink, BuildSpec, EngineError, ErrorKind, LayerSpec, Result};
 use crate::model::ImageId;
 use progress::Tracker;
 
 /// gRPC's own limit of 4 MiB is too small for a status with much output.
 const MESSAGE: usize = 64 << 20;
+/// What a layer's archive is called while it is sent.
+const LAYER: &str = "layer.tar";
 /// How long the last news may come after the answer.
 const LAST_NEWS: Duration = Duration::from_secs(3);
 
@@ -37,15 +42,51 @@ impl Docker {
             progress(BuildProgress::Warning(warning));
         }
         let id = session::new_id();
-        let solve = request::solve_request(spec, &id, self.info.api, self.info.containerd_images)?;
+        let mut solve = request::solve_request(spec, &id, self.info.api, self.info.containerd_images)?;
+        let (caches, warnings) = caches::Caches::of(solve.cache.get_or_insert_default()).await?;
+        for warning in warnings {
+            progress(BuildProgress::Warning(warning));
+        }
+        request::set_imports(&mut solve);
         let trees = trees_of(spec).await?;
-        let services = services::Services::new(self, spec, trees)?;
+        let services = services::Services::new(self, spec, trees, caches.clone()).await?;
         let session = session::Session::open(self, &id, &request::shared_key(spec), services)
             .await
             .map_err(|error| errors::connection(&error, &self.info.endpoint))?;
         let Some(session) = session else { return classic::build(self, spec, progress).await };
         let answer = self.solve(solve, progress, &session, &spec.dockerfile).await?;
+        if let Some(written) = answer.exporter_response.get("cache.manifest")
+            && let Err(error) = caches.written(written).await
+        {
+            progress(BuildProgress::Warning(format!("the build's cache was written and cannot be named: {error}")));
+        }
         self.built_image(spec, &answer).await
+    }
+
+    /// An image with one layer more, which BuildKit unpacks onto it.
+    pub(super) async fn build_layer(&self, layer: &LayerSpec, progress: &BuildSink) -> Result<ImageId> {
+        let refuse = |why: &str| Err(EngineError::new(ErrorKind::Refused, why.to_owned()));
+        if self.image(&layer.base).await?.is_none_or(|image| !image.on_build.is_empty()) {
+            return refuse("an image with ONBUILD instructions takes no layer");
+        }
+        let spec = BuildSpec {
+            dockerfile: "Dockerfile".to_owned(),
+            dockerfile_text: Some(format!("FROM {}\nADD [\"{LAYER}\", \"/\"]\n", layer.base)),
+            tags: layer.tags.clone(),
+            labels: layer.labels.clone(),
+            ..BuildSpec::default()
+        };
+        let id = session::new_id();
+        let solve = request::solve_request(&spec, &id, self.info.api, self.info.containerd_images)?;
+        let mut trees = trees_of(&spec).await?;
+        trees.insert(request::CONTEXT.to_owned(), files::Tree::of_text(LAYER, layer.tar.clone()));
+        let services = services::Services::new(self, &spec, trees, caches::Caches::default()).await?;
+        let session = session::Session::open(self, &id, &format!("layer {}", layer.base), services)
+            .await
+            .map_err(|error| errors::connection(&error, &self.info.endpoint))?;
+        let Some(session) = session else { return refuse("this engine has no BuildKit") };
+        let answer = self.solve(solve, progress, &session, &spec.dockerfile).await?;
+        self.built_image(&spec, &answer).await
     }
 
     async fn solve(

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, CacheOptionsEntry, SolveRequest};
+use serde_json::{Value, json};
 
 use super::super::errors::unsupported;
-use crate::engine::{BuildContext, BuildSpec, EngineError, ErrorKind, Result};
+use crate::engine::{BuildContext, BuildSpec, EngineError, Result};
 use crate::model::Digest;
 
 /// The names under which the Dockerfile frontend asks for its files.
@@ -79,8 +80,8 @@ pub(super) fn solve_request(
         frontend: "dockerfile.v0".to_owned(),
         frontend_attrs: attributes(spec, api, containerd_images)?,
         cache: Some(CacheOptions {
-            exports: build.cache_to.iter().map(|entry| cache_entry("cache_to", entry)).collect::<Result<_>>()?,
-            imports: build.cache_from.iter().map(|entry| cache_entry("cache_from", entry)).collect::<Result<_>>()?,
+            exports: cache_exports(&build.cache_to, containerd_images)?,
+            imports: cache_entries("cache_from", &build.cache_from)?,
             ..Default::default()
         }),
         entitlements,
@@ -121,11 +122,10 @@ fn attributes(spec: &BuildSpec, api: (u32, u32), containerd_images: bool) -> Res
         None => build.platforms.join(","),
     };
     if platforms.contains(',') && !containerd_images {
-        return Err(EngineError::new(
-            ErrorKind::Refused,
-            format!(
-                "an image for several platforms ({platforms}) needs the engine's containerd image store; name one platform"
-            ),
+        return Err(EngineError::build_key(
+            "platforms",
+            format!("an image for several platforms ({platforms}) needs the engine's containerd image store"),
+            "name one platform, or turn that store on in the engine's settings",
         ));
     }
     if !platforms.is_empty() {
@@ -156,11 +156,10 @@ fn attributes(spec: &BuildSpec, api: (u32, u32), containerd_images: bool) -> Res
     for (key, value) in [("provenance", &build.provenance), ("sbom", &build.sbom)] {
         let Some(value) = value.as_deref().filter(|value| !matches!(*value, "" | "false")) else { continue };
         if !containerd_images {
-            return Err(EngineError::new(
-                ErrorKind::Refused,
-                format!(
-                    "build.{key} needs the engine's containerd image store; this engine keeps images without attestations"
-                ),
+            return Err(EngineError::build_key(
+                key,
+                format!("build.{key} needs the engine's containerd image store; this one keeps no attestations"),
+                "leave it out, or turn that store on in the engine's settings",
             ));
         }
         set(&format!("attest:{key}"), if value == "true" { String::new() } else { value.to_owned() });
@@ -187,9 +186,10 @@ fn named_contexts(spec: &BuildSpec, api: (u32, u32)) -> Result<Vec<(String, Stri
             continue;
         }
         if !source.contains("://") {
-            return Err(EngineError::new(
-                ErrorKind::Refused,
+            return Err(EngineError::build_key(
+                format!("additional_contexts.{name}"),
                 format!("build.additional_contexts.{name} is {source}, which is neither a URL nor a list of files"),
+                "name a folder, or an image as docker-image://NAME",
             ));
         }
         named.push((name.clone(), source.clone()));
@@ -198,6 +198,33 @@ fn named_contexts(spec: &BuildSpec, api: (u32, u32)) -> Result<Vec<(String, Stri
         return Err(unsupported("build.additional_contexts", NEWER_FRONTEND, api));
     }
     Ok(named)
+}
+
+fn cache_exports(entries: &[String], containerd_images: bool) -> Result<Vec<CacheOptionsEntry>> {
+    let exports = cache_entries("cache_to", entries)?;
+    match exports.iter().position(|entry| entry.r#type != "inline") {
+        Some(index) if !containerd_images => Err(EngineError::build_key(
+            format!("cache_to.{index}"),
+            format!("build.cache_to is \"{}\", which needs the engine's containerd image store", entries[index]),
+            "leave it out, as the engine keeps its cache between builds; write type=inline, or turn that store on in \
+             the engine's settings",
+        )),
+        _ => Ok(exports),
+    }
+}
+
+/// Tells the frontend where caches may be taken from: it is the one who asks for them.
+pub(super) fn set_imports(request: &mut SolveRequest) {
+    let imports = request.cache.as_ref().map(|cache| cache.imports.as_slice()).unwrap_or_default();
+    if !imports.is_empty() {
+        let entry = |entry: &CacheOptionsEntry| json!({ "Type": entry.r#type, "Attrs": entry.attrs });
+        let imports = Value::Array(imports.iter().map(entry).collect());
+        request.frontend_attrs.insert("cache-imports".to_owned(), imports.to_string());
+    }
+}
+
+fn cache_entries(key: &str, entries: &[String]) -> Result<Vec<CacheOptionsEntry>> {
+    entries.iter().enumerate().map(|(index, text)| cache_entry(&format!("{key}.{index}"), text)).collect()
 }
 
 /// `type=registry,ref=…`, or a reference alone.
@@ -215,17 +242,24 @@ fn cache_entry(key: &str, text: &str) -> Result<CacheOptionsEntry> {
             None => {}
         }
     }
+    let name = key.split('.').next().unwrap_or(key);
     match kind.as_str() {
         "registry" | "inline" | "gha" | "s3" | "azblob" => Ok(CacheOptionsEntry { r#type: kind, attrs }),
-        "local" => Err(EngineError::new(
-            ErrorKind::Refused,
-            format!("build.{key}: type=local is not done; the engine keeps its own cache between builds"),
-        )),
-        _ => Err(EngineError::new(
-            ErrorKind::Refused,
-            format!(
-                "build.{key} is \"{text}\"; expected an image reference, or type=registry,ref=IMAGE or type=inline"
-            ),
+        "local" => {
+            let folder = if name == "cache_to" { "dest" } else { "src" };
+            if attrs.get(folder).is_none_or(String::is_empty) {
+                return Err(EngineError::build_key(
+                    key,
+                    format!("build.{name} is \"{text}\", which names no folder"),
+                    format!("write type=local,{folder}=FOLDER"),
+                ));
+            }
+            Ok(CacheOptionsEntry { r#type: kind, attrs })
+        }
+        _ => Err(EngineError::build_key(
+            key,
+            format!("build.{name} is \"{text}\", which is no kind of cache"),
+            "write an image reference, type=registry,ref=IMAGE, type=local or type=inline",
         )),
     }
 }
@@ -233,8 +267,8 @@ fn cache_entry(key: &str, text: &str) -> Result<CacheOptionsEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ErrorKind;
     use crate::model::Build;
-    use serde_json::json;
 
     fn spec(build: serde_json::Value) -> BuildSpec {
         BuildSpec {
@@ -290,17 +324,36 @@ mod tests {
     }
 
     #[test]
+    fn the_frontend_is_told_of_caches() {
+        let build = json!({"cache_from": ["type=registry,ref=a/b"]});
+        let mut request = solve_request(&spec(build), "s", (1, 41), false).unwrap();
+        set_imports(&mut request);
+        assert_eq!(request.frontend_attrs["cache-imports"], r#"[{"Type":"registry","Attrs":{"ref":"a/b"}}]"#);
+        let mut request = solve_request(&spec(json!({})), "s", (1, 41), false).unwrap();
+        set_imports(&mut request);
+        assert!(!request.frontend_attrs.contains_key("cache-imports"));
+    }
+
+    #[test]
     fn what_cannot_be_done_is_said() {
-        for (build, api, part) in [
-            (json!({"additional_contexts": {"a": "docker-image://b"}}), (1, 41), "Docker Engine 23.0"),
-            (json!({"additional_contexts": {"a": "/folder"}}), (1, 51), "neither a URL"),
-            (json!({"cache_to": ["type=local,dest=x"]}), (1, 51), "type=local"),
-            (json!({"sbom": "true"}), (1, 51), "containerd image store"),
-            (json!({"platforms": ["a/b", "c/d"]}), (1, 51), "name one platform"),
+        for (build, at, part) in [
+            (json!({"additional_contexts": {"a": "/folder"}}), "additional_contexts.a", "neither a URL"),
+            (json!({"cache_to": ["type=inline", "type=local,dest=x"]}), "cache_to.1", "containerd image store"),
+            (json!({"cache_from": ["type=local,dest=x"]}), "cache_from.0", "names no folder"),
+            (json!({"cache_from": ["type=other"]}), "cache_from.0", "no kind of cache"),
+            (json!({"sbom": "true"}), "sbom", "containerd image store"),
+            (json!({"platforms": ["a/b", "c/d"]}), "platforms", "several platforms"),
         ] {
-            let error = solve_request(&spec(build), "s", api, false).unwrap_err();
+            let error = solve_request(&spec(build), "s", (1, 51), false).unwrap_err();
             assert!(error.message.contains(part), "{}", error.message);
+            assert!(![".0", ".1"].iter().any(|index| error.message.contains(index)), "{}", error.message);
+            let ErrorKind::BuildKey { key, instead } = error.kind else { panic!("{error}") };
+            assert_eq!(key, at);
+            assert!(!instead.is_empty());
         }
+        let older = spec(json!({"additional_contexts": {"a": "docker-image://b"}}));
+        let error = solve_request(&older, "s", (1, 41), false).unwrap_err();
+        assert!(error.message.contains("Docker Engine 23.0"), "{error}");
         assert_eq!(warnings(&spec(json!({"shm_size": "1m"})), (1, 41)).len(), 1);
         assert!(warnings(&spec(json!({"shm_size": "1m"})), (1, 42)).is_empty());
     }

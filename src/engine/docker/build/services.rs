@@ -2,7 +2,7 @@
 //! still there.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use bollard_buildkit_proto::fsutil::types::Packet;
@@ -29,8 +29,11 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::super::auth::Credentials;
 use super::super::{Docker, errors};
+use super::caches::Caches;
+use super::content::{self, ContentServer};
 use super::files::{self, Tree};
-use crate::engine::{BoxStream, BuildSecret, BuildSpec, EngineError, ErrorKind, Result};
+use super::keys::Agents;
+use crate::engine::{BoxStream, BuildSecret, BuildSpec, Result};
 
 /// Bytes that BuildKit may send before we have read them.
 pub(super) const WINDOW: u32 = 16 << 20;
@@ -44,21 +47,24 @@ pub(super) struct Services {
     trees: Arc<HashMap<String, Tree>>,
     secrets: Arc<Vec<BuildSecret>>,
     credentials: Arc<Credentials>,
-    agents: Arc<HashMap<String, PathBuf>>,
+    agents: Arc<Agents>,
+    caches: Caches,
 }
 
 impl Services {
-    pub(super) fn new(docker: &Docker, spec: &BuildSpec, trees: HashMap<String, Tree>) -> Result<Self> {
-        let mut agents = HashMap::new();
-        for entry in &spec.build.ssh {
-            let (id, path) = entry.split_once('=').unwrap_or((entry, ""));
-            agents.insert(id.to_owned(), agent_socket(id, path, docker.ssh_agent.as_deref())?);
-        }
+    pub(super) async fn new(
+        docker: &Docker,
+        spec: &BuildSpec,
+        trees: HashMap<String, Tree>,
+        caches: Caches,
+    ) -> Result<Self> {
+        let agents = Agents::start(&spec.build.ssh, docker.ssh_agent.as_deref()).await?;
         Ok(Self {
             trees: Arc::new(trees),
             secrets: Arc::new(spec.secrets.clone()),
             credentials: docker.credentials.clone(),
             agents: Arc::new(agents),
+            caches,
         })
     }
 
@@ -73,6 +79,9 @@ impl Services {
         if !self.agents.is_empty() {
             methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);
         }
+        if !self.caches.is_empty() {
+            methods.extend(content::METHODS);
+        }
         methods
     }
 
@@ -86,26 +95,7 @@ impl Services {
             .add_service(AuthServer::new(self.clone()))
             .add_service(SecretsServer::new(self.clone()))
             .add_service(SshServer::new(self.clone()))
-    }
-}
-
-/// The socket of an SSH agent: the user's own, or one named in the manifest. A key file would have to be decrypted
-/// and served here; an agent does that already.
-fn agent_socket(id: &str, path: &str, own: Option<&str>) -> Result<PathBuf> {
-    use std::os::unix::fs::FileTypeExt as _;
-    let refuse = |why: String| Err(EngineError::new(ErrorKind::Refused, why));
-    let path = if path.is_empty() { own.unwrap_or_default() } else { path };
-    if path.is_empty() {
-        return refuse(format!(
-            "build.ssh \"{id}\" needs an SSH agent, and SSH_AUTH_SOCK is not set; start one with `eval $(ssh-agent)` and `ssh-add`"
-        ));
-    }
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.file_type().is_socket() => Ok(path.into()),
-        Ok(_) => refuse(format!(
-            "build.ssh \"{id}\" names the key file {path}; add it to your SSH agent (`ssh-add {path}`) and write \"{id}\" alone"
-        )),
-        Err(error) => refuse(format!("build.ssh \"{id}\": {path} cannot be read: {error}")),
+            .add_service(ContentServer(self.caches.clone()))
     }
 }
 
@@ -190,7 +180,7 @@ impl Auth for Services {
 }
 
 impl Services {
-    fn agent(&self, id: &str) -> std::result::Result<&PathBuf, Status> {
+    fn agent(&self, id: &str) -> std::result::Result<&Path, Status> {
         let id = if id.is_empty() { "default" } else { id };
         self.agents.get(id).ok_or_else(|| Status::not_found(format!("SSH agent {id} is not listed in build.ssh")))
     }

@@ -157,6 +157,24 @@ async fn a_container_that_is_replaced_has_not_exited() {
     assert!(matches!(end, End::Exited(9)), "{end:?}");
 }
 
+/// An engine that is stopped tells of the end of its containers, and then goes away.
+#[tokio::test(start_paused = true)]
+async fn what_an_engine_ended_when_it_was_stopped_is_started_again() {
+    let running = start(rig(json!({"web": {"build": {"context": "/src/web"}}})), options());
+    let at = running.up().await;
+    running.rig.engine.exit("web", 137);
+    let ended = |e: &Event| matches!(e, Event::State { state, .. } if state == "exited (137)");
+    let at = running.wait(at, "the end", ended).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    running.rig.engine.go_away();
+    let away = |e: &Event| matches!(e, Event::Error(m) if m.text == "the engine went away");
+    let at = running.wait(at, "the loss", away).await;
+    running.rig.engine.come_back();
+    let planned = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-web-1");
+    running.wait(at, "the new start", planned).await;
+    running.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_engine_goes_away_and_comes_back() {
     let running = start(rig(json!({"web": {"build": {"context": "/src/web"}}})), options());

@@ -6,6 +6,7 @@ use super::*;
 use crate::engine::ErrorKind;
 use crate::engine::fake::Script;
 use crate::event::Message;
+use crate::model::Reloader;
 
 fn web() -> Rig {
     rig(json!({"web": {"build": {"context": "/src/web"}}}))
@@ -41,6 +42,21 @@ async fn a_rule_says_what_follows() {
     running.saved("/src/web/sync/exec/main.py", "1").await;
     assert_eq!(running.rig.events.reloads(), ["web: synced + command run"]);
     assert_eq!(running.rig.engine.take_journal(), ["upload web /", "exec web"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_reloads_itself_is_only_synced() {
+    let running = start(web(), options());
+    running.up().await;
+    // Found out only once the image was there.
+    let reloader = Reloader { name: "vite".into(), except: Vec::new() };
+    running.rig.sources.reloaders.lock().unwrap().insert("web".into(), reloader);
+    running.rig.engine.take_journal();
+    running.saved("/src/web/sync/main.js", "1").await;
+    assert_eq!(running.rig.events.reloads(), ["web: synced"]);
+    assert_eq!(running.rig.engine.take_journal(), ["upload web /"]);
+    let why = "COPY sync /app/sync (Dockerfile:3); vite reloads itself";
+    assert_eq!(running.rig.events.count(|e| matches!(e, Event::Reloaded(r) if r.reason == why)), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,6 +143,41 @@ async fn a_save_that_supersedes_a_half_done_recreation_puts_it_right() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_save_that_could_be_synced_finishes_a_half_done_recreation() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    let mut hold = running.rig.engine.hold("create web");
+    running.request(Request::Rebuild("web".into())).await;
+    hold.reached().await;
+    running.save("/src/web/sync/a", "1").await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    hold.release();
+    running.wait(at, "the answer", reloaded).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(running.rig.events.reloads(), ["web: rebuilt + recreated"]);
+    let observed = running.rig.view().await.observed;
+    assert_eq!(observed.containers.len(), 1, "nothing is left over");
+    assert!(running.rig.plan().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_that_is_asked_for_brings_what_was_saved() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    let mut hold = running.rig.engine.hold("upload web /");
+    running.save("/src/web/sync/a", "1").await;
+    hold.reached().await;
+    // Both while the job runs: the next one has both.
+    running.save("/src/web/sync/b", "2").await;
+    running.request(Request::Restart("web".into())).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    hold.release();
+    let at = running.wait(at, "the first", reloaded).await;
+    running.wait(at, "the second", reloaded).await;
+    assert_eq!(running.rig.engine.file("web", "/app/sync/b").unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_build_delays_nobody_else() {
     let running = start(
         rig(json!({
@@ -186,6 +237,93 @@ async fn a_failed_build_keeps_its_dirty_set_and_waits_for_its_own_save() {
         _ => None,
     });
     assert_eq!(files, Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_removed_while_it_is_synced_does_not_stay() {
+    let running = start(web(), options());
+    running.up().await;
+    let mut hold = running.rig.engine.hold("upload web /");
+    running.save("/src/web/sync/fresh/a", "1").await;
+    hold.reached().await;
+    // By the measure before, it was never there.
+    let at = running.rig.events.all().len();
+    running.remove("/src/web/sync/fresh/a").await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    hold.release();
+    let at = running.wait(at, "the sync", reloaded).await;
+    running.wait(at, "the removal", reloaded).await;
+    assert_eq!(running.rig.events.reloads(), ["web: synced + container restarted", "web: rebuilt + recreated"]);
+    assert!(running.rig.plan().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_in_the_place_of_another_has_nothing_of_it() {
+    let running = start(web(), options());
+    running.up().await;
+    let at = running.saved("/src/web/sync/fresh/a", "1").await;
+    // All that the system tells is that the folder went; by itself the path asks for nothing.
+    running.rig.sources.files.lock().unwrap().remove(std::path::Path::new("/src/web/sync/fresh/a"));
+    std::fs::remove_dir_all(running.disk.path().join("src/web/sync/fresh")).unwrap();
+    let gone = Change { path: "/src/web/sync/fresh".into(), kind: ChangeKind::Removed };
+    running.saves.send(Batch { at: now(), changes: vec![gone], notices: Vec::new() }).await.unwrap();
+    running.wait(at, "an answer", reloaded).await;
+    assert_eq!(running.rig.events.reloads()[1], "web: rebuilt + recreated");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_as_before_the_failure_tries_again() {
+    let running = start(web(), options());
+    running.up().await;
+    running.write("/src/web/sync/fresh/a", "breaks it");
+    running.write("/src/web/main.c", "2");
+    let plan = running.rig.plan().await;
+    let call = plan.steps.iter().find_map(|step| match &step.op {
+        crate::plan::Op::Build { image, .. } => Some(format!("build {image}")),
+        _ => None,
+    });
+    let kind = ErrorKind::Build { step: "RUN make".into(), output: "two of them".into() };
+    running.rig.engine.fail_next(&call.unwrap(), kind);
+    let at = running.rig.events.all().len();
+    running.touch(&["/src/web/main.c", "/src/web/sync/fresh/a"]).await;
+    let at = running.wait(at, "the failure", reloaded).await;
+    running.remove("/src/web/sync/fresh/a").await;
+    running.wait(at, "another try", reloaded).await;
+    assert_eq!(running.rig.events.reloads()[1], "web: rebuilt + recreated");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_as_before_a_failed_plan_tries_again() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    running.write("/src/web/sync/fresh/a", "takes a folder's place");
+    let error = Message::new("COPY reads \"src\", which is not there");
+    *running.rig.sources.unreadable.lock().unwrap() = Some(error);
+    running.touch(&["/m/devenv.yaml", "/src/web/sync/fresh/a"]).await;
+    let at = running.wait(at, "the failure", notice("waiting for a change")).await;
+    *running.rig.sources.unreadable.lock().unwrap() = None;
+    running.remove("/src/web/sync/fresh/a").await;
+    running.wait(at, "a new plan", |e| matches!(e, Event::Plan { .. })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_save_during_a_plan_that_fails_is_planned_as_a_whole() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    running.write("/src/web/main.c", "2");
+    let mut hold = running.rig.engine.hold("create web");
+    running.rig.engine.fail_next("create web", ErrorKind::DiskFull);
+    running.touch(&["/m/devenv.yaml"]).await;
+    hold.reached().await;
+    // By itself it could be synced; the container that is there has the old `main.c`.
+    running.save("/src/web/sync/a", "1").await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    hold.release();
+    let at = running.wait(at, "the failure", notice("waiting for a change")).await;
+    let started = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-web-1");
+    running.wait(at, "the new container", started).await;
+    assert_eq!(running.rig.events.reloads(), [] as [&str; 0]);
+    assert!(running.rig.plan().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

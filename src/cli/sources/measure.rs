@@ -1,0 +1,229 @@
+//! What the builds of services read, and the images and files that their containers should have.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::effects::{FromDockerfile, FromRules};
+use super::{DiskSources, request};
+use crate::event::Message;
+use crate::execute::{Cause, Failure};
+use crate::inputs::{self, BaseImage, BuildInputs, Ignore, Images, InputsError, Rules};
+use crate::model::{
+    Digest, FileTree, Measured, MountType, ObservedImage, Project, Reload, Service, ServiceName, Watch,
+};
+use crate::plan::{Base, Wanted, WantedImage};
+
+/// One measure of a project's services.
+pub(super) struct Measuring<'a> {
+    pub(super) sources: &'a DiskSources,
+    pub(super) project: &'a Project,
+    pub(super) images: &'a IndexMap<String, ObservedImage>,
+    pub(super) wanted: Wanted,
+    /// Being measured: a build that starts from itself, by way of others, is not followed.
+    pub(super) open: HashSet<ServiceName>,
+    pub(super) errors: Vec<Failure>,
+}
+
+impl Measuring<'_> {
+    pub(super) fn service(&mut self, name: &ServiceName) {
+        if self.wanted.images.contains_key(name) || !self.open.insert(name.clone()) {
+            return;
+        }
+        let Some(service) = self.project.services.get(name) else { return };
+        self.injected(service);
+        match &service.build {
+            None => {
+                let image = service.image.clone().unwrap_or_default();
+                self.wanted.images.insert(name.clone(), WantedImage::Named(image));
+                self.rules(service, None);
+            }
+            Some(build) => match self.read(service) {
+                Ok(inputs) if inputs.context.is_none() => {
+                    let digest = Digest::of_json(&serde_json::to_value(build).unwrap_or(Value::Null));
+                    self.wanted.images.insert(name.clone(), WantedImage::Remote { digest });
+                }
+                Ok(inputs) => self.built(service, inputs),
+                Err(error) => self.error(service, &error),
+            },
+        }
+    }
+
+    /// Reads what the build of a service reads, with all that it starts from.
+    fn read(&mut self, service: &Service) -> Result<BuildInputs, InputsError> {
+        let mut images = Images::new();
+        for (name, image) in self.images {
+            images.insert(name.clone(), base(image, None));
+        }
+        let sources = self.sources;
+        let (mut others, environment) = (HashMap::new(), &sources.environment);
+        loop {
+            let Some(request) = request(self.project, service, environment, &images, &others, &sources.platform) else {
+                return Err(InputsError::MissingContext { path: PathBuf::new(), similar: None });
+            };
+            let inputs = inputs::read(&*sources.tree, &request)?;
+            let mut news = false;
+            for image in inputs.images.iter().filter(|image| image.base) {
+                if let Some(owner) = self.owner(&image.name).filter(|owner| *owner != service.name) {
+                    news |= self.base_service(service, &owner, &image.name, &mut images);
+                } else if !self.images.contains_key(&image.name) {
+                    let base = Base::Image {
+                        name: image.name.clone(),
+                        platform: image.platform.clone().or_else(|| service.platform.clone()),
+                        service: service.name.clone(),
+                    };
+                    let named = |b: &Base| matches!(b, Base::Image { name, .. } if *name == image.name);
+                    if !self.wanted.bases.iter().any(named) {
+                        self.wanted.bases.push(base);
+                    }
+                }
+            }
+            for other in &inputs.services {
+                if !others.contains_key(other) {
+                    let name = self.project.services.get(other).map(|s| self.project.image_name(s)).unwrap_or_default();
+                    if self.base_service(service, other, &name, &mut images)
+                        && let Some(image) = images.get(&name)
+                    {
+                        others.insert(other.clone(), image.clone());
+                        news = true;
+                    }
+                }
+            }
+            if !news {
+                return Ok(inputs);
+            }
+        }
+    }
+
+    /// The service that an image is built for, where it is one of the project's.
+    fn owner(&self, image: &str) -> Option<ServiceName> {
+        let plain = image.strip_suffix(":latest").unwrap_or(image);
+        let builds = self.project.services.values().filter(|service| DiskSources::is_built(service));
+        builds.into_iter().find(|service| self.project.image_name(service) == plain).map(|service| service.name.clone())
+    }
+
+    /// Makes another service's image known as a base; `true` where that is news.
+    fn base_service(&mut self, service: &Service, owner: &ServiceName, image: &str, images: &mut Images) -> bool {
+        self.service(owner);
+        let Some(digest) = self.wanted.images.get(owner).and_then(WantedImage::digest).cloned() else { return false };
+        let built = self.images.get(image).filter(|observed| {
+            observed.labels.get(crate::plan::labels::INPUTS).is_some_and(|label| *label == digest.as_str())
+        });
+        if let Some(observed) = built {
+            let base = base(observed, Some(&digest));
+            images.insert(image.to_owned(), base.clone()) != Some(base)
+        } else {
+            let base = Base::Service { base: owner.clone(), service: service.name.clone() };
+            if !self.wanted.bases.contains(&base) {
+                self.wanted.bases.push(base);
+            }
+            images.remove(image);
+            false
+        }
+    }
+
+    fn built(&mut self, service: &Service, inputs: BuildInputs) {
+        let name = &service.name;
+        let measured = Measured {
+            digest: inputs.digest.clone(),
+            parts: inputs.parts.clone(),
+            fallback: inputs.fallback.as_ref().map(ToString::to_string),
+            base_images: inputs.images.iter().map(|image| image.name.clone()).collect(),
+        };
+        self.wanted.images.insert(name.clone(), WantedImage::Built(measured));
+        let image = self.images.get(&self.project.image_name(service));
+        let context = inputs.context.as_ref().map(|context| context.root.as_path());
+        if let Some(reloader) = inputs::reloader(&*self.sources.tree, service, image, context) {
+            self.wanted.reloaders.insert(name.clone(), reloader);
+        }
+        if service.has_watch_rules() {
+            self.rules(service, Some(&inputs));
+        } else {
+            let syncs = inputs.map.instructions().iter().any(|instruction| instruction.rebuild.is_none());
+            if syncs && !service.read_only && service.reload != Some(Reload::Rebuild) {
+                self.wanted.hot.insert(name.clone());
+            }
+            let folders = inputs.map.watch_dirs().iter().cloned().collect();
+            let effects = FromDockerfile {
+                map: Arc::clone(&inputs.map),
+                tree: Arc::clone(&self.sources.tree),
+                dockerfile: inputs.dockerfile.as_ref().and_then(|source| source.relative.clone()),
+                mounts: service.volumes.iter().map(|mount| mount.target.trim_end_matches('/').to_owned()).collect(),
+                reload: service.reload.clone(),
+            };
+            self.wanted.watch.insert(name.clone(), Watch { effects: Arc::new(effects), folders });
+        }
+        let mut read = self.sources.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.insert(name.clone(), Arc::new(inputs));
+    }
+
+    /// `develop.watch`, and bind mounts of a service that says what is to follow a change.
+    fn rules(&mut self, service: &Service, inputs: Option<&BuildInputs>) {
+        let tree = &*self.sources.tree;
+        let rules = service.develop.as_ref().map(|develop| develop.watch.as_slice()).unwrap_or_default();
+        let ignore = inputs.and_then(|inputs| {
+            let root = inputs.context.as_ref()?.root.clone();
+            let text = tree.read(inputs.ignore_file.as_deref()?).ok()?;
+            Some((root, Ignore::parse(&String::from_utf8_lossy(&text)).ok()?))
+        });
+        let mut rules = Rules::new(tree, rules, ignore);
+        if let Some(reload) = &service.reload {
+            for mount in service.volumes.iter().filter(|mount| mount.r#type == MountType::Bind) {
+                if let Some(source) = &mount.source {
+                    rules.bind(tree, source, reload);
+                }
+            }
+        }
+        let folders: BTreeSet<PathBuf> = rules.folders(tree);
+        if folders.is_empty() {
+            return;
+        }
+        if rules.syncs() && !service.read_only || rules.restarts() {
+            self.wanted.hot.insert(service.name.clone());
+        }
+        let effects = FromRules { rules, tree: Arc::clone(&self.sources.tree) };
+        self.wanted.watch.insert(service.name.clone(), Watch { effects: Arc::new(effects), folders });
+    }
+
+    fn error(&mut self, service: &Service, error: &InputsError) {
+        let path = match error {
+            InputsError::MissingContext { .. } | InputsError::ContextIsNoFolder { .. } => "build.context",
+            InputsError::MissingDockerfile { .. } => "build.dockerfile",
+            InputsError::UnknownTarget { .. } => "build.target",
+            InputsError::UnknownSecret { .. } | InputsError::SecretFile { .. } => "build.secrets",
+            _ => "build",
+        };
+        let place = self.project.locate(&format!("services.{}.{path}", service.name));
+        let mut message = Message::new(error.to_string()).service(&service.name).at(place.as_ref());
+        message.hints.extend(error.hint());
+        self.errors.push(Failure { cause: cause(error), message });
+    }
+}
+
+/// What is to be mended: the manifest, what it names, or what is to be built.
+fn cause(error: &InputsError) -> Cause {
+    match error {
+        InputsError::MissingContext { .. } | InputsError::MissingDockerfile { .. } | InputsError::SecretFile { .. } => {
+            Cause::Missing
+        }
+        InputsError::ContextIsNoFolder { .. } | InputsError::UnknownSecret { .. } => Cause::Manifest,
+        InputsError::Dockerfile { .. }
+        | InputsError::Ignore { .. }
+        | InputsError::MissingSource(_)
+        | InputsError::UnknownTarget { .. }
+        | InputsError::Read { .. }
+        | InputsError::NotUtf8 { .. } => Cause::Build,
+    }
+}
+
+fn base(image: &ObservedImage, digest: Option<&Digest>) -> BaseImage {
+    BaseImage {
+        id: digest.map_or_else(|| image.id.to_string(), ToString::to_string),
+        working_dir: Some(image.working_dir.clone()).filter(|dir| !dir.is_empty()),
+        env: image.env.clone(),
+        onbuild: image.on_build.clone(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Wires the rooms that read manifests and Dockerfiles to the session: `load` reads the manifest, `measure` what builds
+//! read, with the `secrets` that go into containers; `effects` is what a change asks for, `spec` a build as the engine
+//! takes it.
+
+mod effects;
+mod load;
+mod measure;
+mod secrets;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indexmap::IndexMap;
+
+use crate::engine::BuildSpec;
+use crate::event::Message;
+use crate::execute::{Failure, Loaded, Sources};
+use crate::host::DiskTree;
+use crate::inputs::{self, BaseImage, BuildInputs, BuildRequest, Images};
+use crate::manifest::LoadOptions;
+use crate::model::{Delta, Digest, Look, ObservedImage, Project, Service, ServiceName};
+use crate::plan::Wanted;
+use measure::Measuring;
+
+pub use load::{exit_of, load, load_or_exit, message};
+
+/// Reads the project from the disk.
+pub struct DiskSources {
+    tree: Arc<DiskTree>,
+    options: LoadOptions,
+    environment: HashMap<String, String>,
+    /// Of the engine, such as `linux/amd64`.
+    platform: String,
+    scale: Vec<(ServiceName, u32)>,
+    build: BuildOptions,
+    history: super::history::History,
+    /// The last reading of each service's build, for the build that follows.
+    read: Mutex<HashMap<ServiceName, Arc<BuildInputs>>>,
+}
+
+/// What the command line says about builds.
+#[derive(Clone, Debug, Default)]
+pub struct BuildOptions {
+    /// `--build-arg`.
+    pub args: Vec<(String, Option<String>)>,
+    /// `--pull`.
+    pub pull: bool,
+    /// `--no-cache`.
+    pub no_cache: bool,
+}
+
+impl DiskSources {
+    /// Sources with the shell's environment.
+    pub fn new(
+        tree: Arc<DiskTree>,
+        options: LoadOptions,
+        platform: String,
+        scale: Vec<(ServiceName, u32)>,
+        build: BuildOptions,
+        history: super::history::History,
+    ) -> Self {
+        let environment = options.environment.clone().into_iter().collect();
+        Self { tree, options, environment, platform, scale, build, history, read: Mutex::default() }
+    }
+
+    /// The project with what the command line says about it.
+    pub fn adjusted(&self, mut project: Project) -> Project {
+        for (name, number) in &self.scale {
+            if let Some(service) = project.services.get_mut(name) {
+                service.scale = Some(*number);
+            }
+        }
+        for build in project.services.values_mut().filter_map(|service| service.build.as_mut()) {
+            build.args.extend(self.build.args.iter().cloned());
+        }
+        project
+    }
+
+    fn is_built(service: &Service) -> bool {
+        service.build.is_some()
+    }
+}
+
+impl Sources for DiskSources {
+    fn load(&self) -> Result<Loaded, Vec<Message>> {
+        let loaded = load(&*self.tree, &self.options)?;
+        Ok(Loaded { project: self.adjusted(loaded.project), warnings: loaded.warnings })
+    }
+
+    fn base_images(&self, project: &Project, services: &[ServiceName]) -> Vec<String> {
+        let (images, others) = (Images::new(), HashMap::new());
+        let mut names = Vec::new();
+        for service in services.iter().filter_map(|name| project.services.get(name)) {
+            let Some(request) = request(project, service, &self.environment, &images, &others, &self.platform) else {
+                continue;
+            };
+            // What is wrong with it is said when it is measured.
+            let used = inputs::base_images(&*self.tree, &request).unwrap_or_default();
+            names.extend(used.into_iter().filter(|image| image.base).map(|image| image.name));
+        }
+        names
+    }
+
+    fn measure(
+        &self,
+        project: &Project,
+        services: &[ServiceName],
+        images: &IndexMap<String, ObservedImage>,
+    ) -> Result<Wanted, Vec<Failure>> {
+        let mut measuring = Measuring {
+            sources: self,
+            project,
+            images,
+            wanted: Wanted { salt: self.history.salt(), agent: agent(), ..Wanted::default() },
+            open: HashSet::new(),
+            errors: Vec::new(),
+        };
+        for name in services {
+            measuring.service(name);
+        }
+        let Measuring { wanted, errors, .. } = measuring;
+        let read: Vec<Arc<BuildInputs>> = {
+            let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            wanted.images.keys().filter_map(|name| read.get(name)).cloned().collect()
+        };
+        self.history.remember(read.iter().map(|inputs| &**inputs));
+        if errors.is_empty() { Ok(wanted) } else { Err(errors) }
+    }
+
+    fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Failure> {
+        self.spec_of(project, service)
+    }
+
+    fn delta(&self, project: &Project, service: &ServiceName, now: &Digest, before: &Digest) -> Result<Delta, String> {
+        let build = project.services.get(service).and_then(|service| service.build.as_ref());
+        let build = build.ok_or("it has no `build`")?;
+        // What a build does besides making an image, and images that are more than one.
+        let on = |text: &Option<String>| text.as_deref().is_some_and(|text| !matches!(text, "" | "false"));
+        if !build.cache_to.is_empty() || build.platforms.len() > 1 || on(&build.provenance) || on(&build.sbom) {
+            return Err("its build gives more than an image".to_owned());
+        }
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned();
+        let read = read.filter(|read| read.digest == *now).ok_or("it was measured again")?;
+        let before = self.history.reading(before).ok_or("what the earlier build read is not known any more")?;
+        read.delta(&before).map_err(|why| why.to_string())
+    }
+
+    fn looks(&self, image: &str) -> HashMap<String, Option<Look>> {
+        self.history.looks(image)
+    }
+
+    fn keep_looks(&self, image: &str, looks: &HashMap<String, Option<Look>>) {
+        self.history.keep_looks(image, looks);
+    }
+
+    fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {
+        self.history.recall(digests)
+    }
+}
+
+fn agent() -> Option<String> {
+    crate::agent::binary().map(|_| crate::agent::BUILD_ID.to_owned())
+}
+
+fn request<'a>(
+    project: &'a Project,
+    service: &'a Service,
+    environment: &'a HashMap<String, String>,
+    images: &'a Images,
+    services: &'a HashMap<ServiceName, BaseImage>,
+    platform: &'a str,
+) -> Option<BuildRequest<'a>> {
+    Some(BuildRequest {
+        service: &service.name,
+        build: service.build.as_ref()?,
+        project,
+        environment,
+        images,
+        services,
+        platform,
+        service_platform: service.platform.as_deref(),
+    })
+}

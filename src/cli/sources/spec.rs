@@ -1,0 +1,81 @@
+//! The build of a service as the engine takes it.
+
+use std::sync::PoisonError;
+
+use super::DiskSources;
+use super::secrets::build_secrets;
+use crate::engine::{BuildContext, BuildSpec, ContextFile};
+use crate::event::Message;
+use crate::execute::{Cause, Failure};
+use crate::inputs::{self, BuildInputs};
+use crate::model::{Digest, Project, ServiceName};
+use crate::plan::labels;
+
+impl DiskSources {
+    /// All but the image's names.
+    pub(super) fn spec_of(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Failure> {
+        let Some(definition) = project.services.get(service) else {
+            let message = Message::new(format!("service {service} is not in the manifest"));
+            return Err(Failure { cause: Cause::Manifest, message });
+        };
+        let Some(mut build) = definition.build.clone() else {
+            let message = Message::new(format!("service {service} has no `build`")).service(service);
+            return Err(Failure { cause: Cause::Manifest, message });
+        };
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned();
+        for (name, value) in &mut build.args {
+            *value = value.clone().or_else(|| self.environment.get(name).cloned());
+        }
+        build.args.retain(|_, value| value.is_some());
+        let mut spec = BuildSpec {
+            platform: definition.platform.clone(),
+            pull: self.build.pull || build.pull,
+            no_cache: self.build.no_cache || build.no_cache,
+            secrets: build_secrets(&*self.tree, project, definition, &self.environment)?,
+            ..BuildSpec::default()
+        };
+        if let Some(BuildInputs { context: Some(context), dockerfile, additional, digest, .. }) = read.as_deref() {
+            spec.context = BuildContext::Files(files(context));
+            match dockerfile {
+                Some(source) => {
+                    spec.dockerfile = source.relative.clone().unwrap_or_else(|| "Dockerfile".to_owned());
+                    spec.dockerfile_text = Some(source.text.clone());
+                }
+                None => spec.dockerfile = build.dockerfile.clone().unwrap_or_default(),
+            }
+            for context in additional {
+                let Some(name) = &context.name else { continue };
+                spec.contexts.insert(name.clone(), BuildContext::Files(files(context)));
+            }
+            spec.labels.extend(image_labels(project, service, digest));
+        } else {
+            spec.context = BuildContext::Remote(build.context.clone().unwrap_or_default());
+            spec.dockerfile = build.dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
+            spec.dockerfile_text.clone_from(&build.dockerfile_inline);
+        }
+        for target in build.additional_contexts.values_mut() {
+            if let Some(other) = target.strip_prefix("service:").and_then(|other| project.services.get(other)) {
+                *target = format!("docker-image://{}", project.image_name(other));
+            }
+        }
+        spec.build = build;
+        Ok(spec)
+    }
+}
+
+/// What is written on an image: whose it is, as Compose does, and what it was built from.
+fn image_labels(project: &Project, service: &ServiceName, digest: &Digest) -> [(String, String); 3] {
+    [
+        (labels::PROJECT.to_owned(), project.name.to_string()),
+        (labels::SERVICE.to_owned(), service.to_string()),
+        (labels::INPUTS.to_owned(), digest.as_str().to_owned()),
+    ]
+}
+
+fn files(context: &inputs::ContextFiles) -> Vec<ContextFile> {
+    let file = |file: &inputs::ContextFile| ContextFile {
+        source: context.root.join(&*file.path),
+        path: file.path.to_string(),
+    };
+    context.files.iter().map(file).collect()
+}

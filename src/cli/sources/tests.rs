@@ -1,0 +1,141 @@
+//! Why hob ends with which code, for what is found wrong before the engine is asked to do anything.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::super::exit::Exit;
+use super::super::history::History;
+use super::{BuildOptions, DiskSources};
+use crate::execute::Sources;
+use crate::host::DiskTree;
+use crate::manifest::LoadOptions;
+
+/// How hob ends on the files of a folder, and what it says first.
+fn ends(files: &[(&str, &str)]) -> (Exit, String, Option<usize>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    measured(folder.path())
+}
+
+fn measured(folder: &Path) -> (Exit, String, Option<usize>) {
+    let tree = Arc::new(DiskTree::new(None));
+    let options = LoadOptions { working_dir: folder.to_path_buf(), ..LoadOptions::default() };
+    let line = |message: &crate::event::Message| message.location.as_ref().map(|place| place.line);
+    let loaded = match super::load_or_exit(&*tree, &options) {
+        Ok(loaded) => loaded,
+        Err((exit, messages)) => return (exit, messages[0].text.clone(), line(&messages[0])),
+    };
+    let history = History::new(None);
+    let sources = DiskSources::new(tree, options, "linux/amd64".into(), Vec::new(), BuildOptions::default(), history);
+    let services: Vec<_> = loaded.project.services.keys().cloned().collect();
+    match sources.measure(&loaded.project, &services, &IndexMap::new()) {
+        Ok(_) => (Exit::Ok, String::new(), None),
+        Err(failures) => {
+            let first = &failures[0];
+            (Exit::from(first.cause), first.message.text.clone(), line(&first.message))
+        }
+    }
+}
+
+#[test]
+fn what_a_build_reads_fails_the_build_and_what_the_manifest_says_is_its_own() {
+    let build = "services:\n  api:\n    build: .\n";
+    let keys = |keys: &str| format!("services:\n  api:\n    build:\n      context: .\n{keys}");
+    let good = "FROM scratch\nCOPY file /\n";
+    for (name, manifest, dockerfile, exit, part, line) in [
+        ("nothing wrong", build.to_owned(), good, Exit::Ok, "", 0),
+        (
+            "not a Dockerfile",
+            build.to_owned(),
+            "FROM scratch\nRUN [\n  oops <<\nCPOY a b\n",
+            Exit::Build,
+            "Dockerfile:",
+            3,
+        ),
+        ("an unknown instruction", build.to_owned(), "FROM scratch\nCPOY a b\n", Exit::Build, "CPOY", 3),
+        ("no FROM", build.to_owned(), "COPY a b\n", Exit::Build, "FROM", 3),
+        ("no instruction", build.to_owned(), "", Exit::Build, "Dockerfile", 3),
+        ("a source that is not there", build.to_owned(), "FROM scratch\nCOPY other /\n", Exit::Build, "other", 3),
+        ("an unknown target", keys("      target: dev\n"), good, Exit::Build, "dev", 5),
+        ("no Dockerfile", keys("      dockerfile: Dockerfile.dev\n"), good, Exit::NoManifest, "Dockerfile.dev", 5),
+        ("no context", "services:\n  api:\n    build: ./none\n".to_owned(), good, Exit::NoManifest, "none", 3),
+        (
+            "a file as context",
+            "services:\n  api:\n    build: ./file\n".to_owned(),
+            good,
+            Exit::Manifest,
+            "not a folder",
+            3,
+        ),
+        (
+            "a secret without its file",
+            format!("{}secrets:\n  key:\n    file: ./none\n", keys("      secrets: [key]\n")),
+            "FROM scratch\nRUN --mount=type=secret,id=key true\n",
+            Exit::NoManifest,
+            "secret key",
+            5,
+        ),
+        (
+            "a secret that is not defined",
+            keys("      secrets: [key]\n"),
+            "FROM scratch\nRUN --mount=type=secret,id=key true\n",
+            Exit::Manifest,
+            "key",
+            5,
+        ),
+    ] {
+        let (ended, text, place) = ends(&[("devenv.yaml", &manifest), ("Dockerfile", dockerfile), ("file", "x")]);
+        assert_eq!(ended, exit, "{name}: {text}");
+        assert!(text.contains(part), "{name}: {text}");
+        assert_eq!(place.unwrap_or(0), line, "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_bad_ignore_file_fails_the_build() {
+    let manifest = "services:\n  api:\n    build: .\n";
+    let files = [("devenv.yaml", manifest), ("Dockerfile", "FROM scratch\nCOPY . /\n"), (".dockerignore", "a[\n")];
+    assert_eq!(ends(&files).0, Exit::Build);
+}
+
+#[test]
+fn files_that_a_manifest_names() {
+    let service = "services:\n  api:\n    image: x\n";
+    for (name, manifest, files, exit) in [
+        ("an env file", format!("{service}    env_file: none.env\n"), vec![], Exit::NoManifest),
+        ("a wrong env file", format!("{service}    env_file: a.env\n"), vec![("a.env", "A='x\n")], Exit::Manifest),
+        ("a label file", format!("{service}    label_file: none.env\n"), vec![], Exit::NoManifest),
+        ("an include", format!("include: [none.yaml]\n{service}"), vec![], Exit::NoManifest),
+        (
+            "a file to extend from",
+            "services:\n  api:\n    extends: {file: none.yaml, service: api}\n".to_owned(),
+            vec![],
+            Exit::NoManifest,
+        ),
+        (
+            "a secret",
+            format!("{service}    secrets: [key]\nsecrets:\n  key: {{file: ./none}}\n"),
+            vec![],
+            Exit::NoManifest,
+        ),
+        (
+            "a secret of an unset variable",
+            format!("{service}    secrets: [key]\nsecrets:\n  key: {{environment: HOB_NOT_SET}}\n"),
+            vec![],
+            Exit::Manifest,
+        ),
+    ] {
+        let mut all = vec![("devenv.yaml", manifest.as_str())];
+        all.extend(files);
+        let (ended, text, place) = ends(&all);
+        assert_eq!(ended, exit, "{name}: {text}");
+        assert!(place.is_some(), "{name}: {text}");
+    }
+}

@@ -1,0 +1,66 @@
+//! Requests past bollard, for what it does not give: the headers of an answer, JSON as it came, and an archive of which
+//! the beginning is enough.
+
+use std::io;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+
+use super::Endpoint;
+use crate::engine::{EngineError, ErrorKind, Result};
+
+/// The longest head of an answer.
+const HEAD: usize = 16 * 1024;
+
+/// What an engine answered.
+pub(super) struct Answer {
+    pub status: u16,
+    head: String,
+    pub body: Vec<u8>,
+}
+
+impl Endpoint {
+    /// A `GET`. At most `most` bytes of the answer's body are read.
+    pub(super) async fn get(&self, path: &str, most: u64) -> io::Result<Answer> {
+        let mut stream = self.dial().await?;
+        // HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n").as_bytes()).await?;
+        let mut reader = BufReader::new(stream);
+        let mut head = Vec::with_capacity(512);
+        while !head.ends_with(b"\r\n\r\n") {
+            if head.len() > HEAD {
+                return Err(io::Error::other("the engine's answer has no end of headers"));
+            }
+            head.push(reader.read_u8().await?);
+        }
+        let mut body = Vec::new();
+        reader.take(most).read_to_end(&mut body).await?;
+        Ok(Answer::new(String::from_utf8_lossy(&head).into_owned(), body))
+    }
+}
+
+impl Answer {
+    pub(super) fn new(head: String, body: Vec<u8>) -> Self {
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        Self { status, head, body }
+    }
+
+    /// The value of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+
+    /// Refuses an answer that is an error.
+    pub(super) fn is_good(&self) -> Result<()> {
+        if (200..300).contains(&self.status) {
+            return Ok(());
+        }
+        let said: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let text = said["message"].as_str().unwrap_or("no reason was given").to_owned();
+        let kind = if self.status == 404 { ErrorKind::NotFound } else { ErrorKind::Other };
+        Err(EngineError::new(kind, format!("the engine answered {}: {text}", self.status)))
+    }
+}

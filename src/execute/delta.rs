@@ -1,0 +1,179 @@
+//! Images that are made of an earlier one and one layer: where only files of the last `COPY`s changed, nothing else
+//! has to be built, sent or compared. The layer always goes onto the last image that was built as a whole, so there are
+//! never two of them on each other.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::executor::Executor;
+use super::observe::blocking;
+use crate::engine::{BuildProgress, BuildSink, BuildSpec, LayerSpec};
+use crate::event::Event;
+use crate::model::{Delta, Digest, ObservedImage, Project, ServiceName};
+use crate::plan::labels::{DELTA, INPUTS};
+use crate::plan::{LayerEntry, Layered, Looks, by_digest, is_delta, layer, layer_key, layer_paths};
+
+/// The builder's id of the only step.
+const STEP: &str = "delta";
+/// With more bytes than this the image is built: a layer is made in memory.
+const MOST_BYTES: u64 = 64 << 20;
+
+impl Executor {
+    /// Makes the image that a build would make, of an earlier one; `false` where it has to be built. What fails here is
+    /// told and is no failure: the build that follows gives the same image.
+    pub(super) async fn delta(
+        &self,
+        project: &Arc<Project>,
+        service: &ServiceName,
+        spec: &BuildSpec,
+        progress: &BuildSink,
+    ) -> bool {
+        if spec.no_cache || spec.pull {
+            return false;
+        }
+        let Some(inputs) = spec.labels.get(INPUTS).and_then(|digest| Digest::parse(digest)) else { return false };
+        // What was measured since the plan was made is another image.
+        if spec.tags.first().is_none_or(|name| *name != by_digest(&inputs)) {
+            return false;
+        }
+        let Some(base) = self.base(spec, &inputs).await else { return false };
+        let delta = {
+            let (sources, project, service) = (Arc::clone(&self.sources), Arc::clone(project), service.clone());
+            let digest = base.digest.clone();
+            blocking(move || sources.delta(&project, &service, &inputs, &digest)).await
+        };
+        let Ok(delta) = delta else { return false };
+        let count = delta.puts.len() + delta.removed.len();
+        let name = match count {
+            1 => format!("delta: 1 file onto {}", base.name),
+            _ => format!("delta: {count} files onto {}", base.name),
+        };
+        progress(BuildProgress::Started { step: STEP.to_owned(), name: name.clone() });
+        let began = tokio::time::Instant::now();
+        let made = self.put_layer(&base, &delta, spec, name, progress).await;
+        let error = made.as_ref().err().cloned();
+        let took = began.elapsed();
+        // The build that follows is no failure, so neither is this.
+        progress(BuildProgress::Done { step: STEP.to_owned(), cached: false, took, error: None });
+        if let Some(error) = error {
+            let text =
+                format!("{service} is built as a whole, because its image cannot be made of an earlier one: {error}");
+            self.sink.emit(Event::Notice { text });
+            return false;
+        }
+        true
+    }
+
+    /// The last image of this build that was built as a whole. None where the last image is of the same inputs: it is
+    /// built again because somebody wants another one.
+    async fn base(&self, spec: &BuildSpec, now: &Digest) -> Option<Base> {
+        for name in spec.tags.iter().skip(1) {
+            let Ok(Some(image)) = self.engine.image(name).await else { continue };
+            let Some(inputs) = image.labels.get(INPUTS).and_then(|digest| Digest::parse(digest)) else { continue };
+            if inputs == *now {
+                return None;
+            }
+            let digest = is_delta(&image).unwrap_or(inputs);
+            let name = by_digest(&digest);
+            // A build during which files changed leaves no name by digest: nobody knows what is in its image.
+            let whole = self.engine.image(&name).await.ok().flatten();
+            let is_whole = |image: &ObservedImage| {
+                image.labels.get(INPUTS).is_some_and(|label| label == digest.as_str()) && is_delta(image).is_none()
+            };
+            return whole.filter(is_whole).map(|image| Base { name, digest, id: image.id.to_string() });
+        }
+        None
+    }
+
+    async fn put_layer(
+        &self,
+        base: &Base,
+        delta: &Delta,
+        spec: &BuildSpec,
+        what: String,
+        progress: &BuildSink,
+    ) -> Result<(), String> {
+        let looks = self.look(base, delta).await?;
+        let entries = layer(delta, &looks)?;
+        let removes = entries.iter().any(|entry| entry.what == Layered::Gone);
+        let tar = blocking(move || archive(&entries)).await?;
+        let mut labels = spec.labels.clone();
+        labels.insert(DELTA.to_owned(), base.digest.to_string());
+        let spec = LayerSpec { base: base.name.clone(), tar, removes, what, tags: spec.tags.clone(), labels };
+        self.engine.layer(&spec, progress).await.map(drop).map_err(|error| error.message)
+    }
+
+    /// Looks at what a layer has to fit to, where that is not known yet.
+    async fn look(&self, base: &Base, delta: &Delta) -> Result<Looks, String> {
+        let (sources, id) = (Arc::clone(&self.sources), base.id.clone());
+        let mut looks = blocking(move || sources.looks(&id)).await;
+        let (own, below) = layer_paths(delta);
+        let mut news = false;
+        for (paths, without) in [(own, 0), (below, delta.copies)] {
+            let unknown: Vec<String> =
+                paths.into_iter().filter(|path| !looks.contains_key(&layer_key(path, without))).collect();
+            if unknown.is_empty() {
+                continue;
+            }
+            news = true;
+            let found = self.engine.look(&base.name, without, &unknown).await.map_err(|error| error.message)?;
+            looks.extend(unknown.iter().map(|path| layer_key(path, without)).zip(found));
+        }
+        if news {
+            let (sources, id, looks) = (Arc::clone(&self.sources), base.id.clone(), looks.clone());
+            blocking(move || sources.keep_looks(&id, &looks)).await;
+        }
+        Ok(looks)
+    }
+}
+
+/// An image that a layer is put on.
+struct Base {
+    name: String,
+    digest: Digest,
+    id: String,
+}
+
+/// The layer as an archive. What is in a file is what was measured, or there is none.
+pub(crate) fn archive(entries: &[LayerEntry]) -> Result<Vec<u8>, String> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut bytes = 0;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    for entry in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(entry.mode);
+        header.set_uid(entry.uid.into());
+        header.set_gid(entry.gid.into());
+        header.set_mtime(now);
+        header.set_size(0);
+        let path = entry.path.trim_start_matches('/');
+        let cannot = |error: std::io::Error| format!("{}: {error}", entry.path);
+        match &entry.what {
+            Layered::Folder => {
+                header.set_entry_type(tar::EntryType::Directory);
+                archive.append_data(&mut header, format!("{path}/"), std::io::empty()).map_err(cannot)?;
+            }
+            Layered::Gone => archive.append_data(&mut header, path, std::io::empty()).map_err(cannot)?,
+            Layered::Link(target) => {
+                header.set_entry_type(tar::EntryType::Symlink);
+                archive.append_link(&mut header, path, target).map_err(cannot)?;
+            }
+            Layered::File(source, digest) => {
+                let metadata = std::fs::metadata(source).map_err(cannot)?;
+                bytes += metadata.len();
+                if bytes > MOST_BYTES {
+                    return Err("too much changed".to_owned());
+                }
+                let content = std::fs::read(source).map_err(cannot)?;
+                if Digest::of(&content) != *digest {
+                    return Err(format!("{} was written again", source.display()));
+                }
+                header.set_size(content.len() as u64);
+                header.set_mtime(u64::try_from(metadata.mtime()).unwrap_or_default());
+                archive.append_data(&mut header, path, content.as_slice()).map_err(cannot)?;
+            }
+        }
+    }
+    archive.into_inner().map_err(|error| error.to_string())
+}

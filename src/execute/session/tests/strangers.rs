@@ -1,0 +1,161 @@
+//! Containers that somebody else made or started, and what was synced before.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde_json::json;
+
+use super::*;
+use crate::engine::Engine as _;
+use crate::model::ContainerId;
+
+fn web() -> Rig {
+    rig(json!({"web": {"build": {"context": "/src/web"}}}))
+}
+
+impl Running {
+    /// Recreates a service's container as another program would, from the image that this label is of.
+    async fn recreate(&self, service: &str, inputs: Option<&str>) -> ContainerId {
+        let engine = &self.rig.engine;
+        let view = self.rig.view().await;
+        let definition = &view.project.services[service];
+        let mut spec = crate::plan::container_spec(&view.project, definition, 1, &view.wanted, &IndexMap::new());
+        spec.labels.shift_remove("io.hob.inputs");
+        if let Some(inputs) = inputs {
+            spec.labels.insert("io.hob.inputs".into(), inputs.into());
+        }
+        let old = engine.container(service).unwrap().id;
+        engine.remove_container(&old, false).await.unwrap();
+        let id = engine.create_container(&spec).await.unwrap();
+        engine.start(&id).await.unwrap();
+        id
+    }
+
+    fn file(&self, path: &str) -> Option<String> {
+        self.rig.engine.file("web", path).map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_synced_is_brought_into_a_container_that_was_recreated_from_an_older_image() {
+    let running = start(web(), options());
+    running.up().await;
+    let old = running.inputs("web");
+    running.saved("/src/web/sync/a", "1").await;
+    running.saved("/src/web/sync/b", "1").await;
+    running.rig.engine.take_journal();
+    let at = running.rig.events.all().len();
+    let id = running.recreate("web", Some(&old)).await;
+    running.wait(at, "the sync", reloaded).await;
+    assert_eq!(running.rig.events.reloads()[2..], ["web: synced + container restarted"]);
+    assert_eq!((running.file("/app/sync/a"), running.file("/app/sync/b")), (Some("1".into()), Some("1".into())));
+    assert_eq!(running.rig.engine.container("web").unwrap().id, id);
+    let done = running.rig.engine.take_journal();
+    assert_eq!(done, ["remove web", "create web", "start web", "upload web /", "restart web"]);
+    // Once; and the next save is one like any other.
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    running.saved("/src/web/sync/a", "2").await;
+    assert_eq!(running.rig.events.reloads().len(), 4, "{:?}", running.rig.events.reloads());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_synced_into_it_is_built_or_is_there_already() {
+    for known in [true, false] {
+        let running = start(web(), options());
+        running.up().await;
+        let old = running.inputs("web");
+        running.saved("/src/web/main.c", "2").await;
+        let new = running.inputs("web");
+        running.rig.engine.take_journal();
+        let at = running.rig.events.all().len();
+        running.recreate("web", known.then_some(old.as_str())).await;
+        running.wait(at, "the recreation", reloaded).await;
+        assert_eq!(running.rig.events.reloads()[1..], ["web: rebuilt + recreated"]);
+        assert_eq!(running.inputs("web"), new);
+        let journal = running.rig.engine.take_journal();
+        assert!(journal.iter().all(|call| !call.starts_with("build ")), "its image is there: {journal:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_has_it_all_is_left_alone() {
+    let running = start(web(), options());
+    running.up().await;
+    running.saved("/src/web/main.c", "2").await;
+    let new = running.inputs("web");
+    let id = running.recreate("web", Some(&new)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    // A restart keeps the files.
+    running.saved("/src/web/sync/a", "1").await;
+    running.rig.engine.restart(&id, None).await.unwrap();
+    running.rig.engine.take_journal();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(running.rig.events.reloads().len(), 2, "{:?}", running.rig.events.reloads());
+    assert_eq!(running.rig.engine.journal(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_rules_brought_into_a_container_of_a_foreign_image_is_brought_again() {
+    let rule = json!({"path": "/src/web/sync", "action": "sync", "target": "/app/sync"});
+    let running = start(rig(json!({"web": {"image": "web", "develop": {"watch": [rule]}}})), options());
+    running.up().await;
+    running.saved("/src/web/sync/exec/a", "1").await;
+    let at = running.rig.events.all().len();
+    running.recreate("web", None).await;
+    assert_eq!(running.file("/app/sync/exec/a"), None);
+    running.wait(at, "the sync", reloaded).await;
+    assert_eq!(running.file("/app/sync/exec/a"), Some("1".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_saved_while_the_engine_was_away_is_synced() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    let id = running.rig.engine.container("web").unwrap().id;
+    running.saved("/src/web/sync/a", "1").await;
+    running.rig.engine.go_away();
+    let at = running.wait(at, "the loss", |e| matches!(e, Event::Error(_))).await;
+    running.save("/src/web/sync/b", "2").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    running.rig.engine.take_journal();
+    running.rig.engine.come_back();
+    let at = running.wait(at, "the return", notice("the engine is back")).await;
+    running.wait(at, "the sync", reloaded).await;
+    assert_eq!(running.rig.events.reloads()[1..], ["web: synced + container restarted"]);
+    assert_eq!(running.rig.engine.take_journal(), ["upload web /", "restart web"]);
+    assert_eq!(running.rig.engine.container("web").unwrap().id, id);
+    assert_eq!(running.file("/app/sync/b"), Some("2".into()));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(running.rig.engine.journal(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_without_up_brings_in_what_was_saved_before_it() {
+    let rig = web();
+    assert!(rig.up(&crate::execute::RunOptions::default()).await.is_success());
+    rig.sources.write("/src/web/sync/a", "saved before");
+    let running = start(rig, SessionOptions { apply: false, ..options() });
+    running.write("/src/web/sync/a", "saved before");
+    let from = running.up().await;
+    running.wait(from, "the sync", reloaded).await;
+    assert_eq!(running.rig.events.reloads(), ["web: synced + container restarted"]);
+    assert_eq!(running.file("/app/sync/a"), Some("saved before".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn initial_sync_fills_every_new_container() {
+    let rule = json!({"path": "/src/web/sync/initial", "action": "sync", "target": "/app", "initial_sync": true});
+    let rig = rig(json!({"web": {"build": {"context": "/src/web"}, "develop": {"watch": [rule]}}}));
+    let running = start(rig, options());
+    running.write("/src/web/sync/initial/a", "1");
+    let at = running.up().await;
+    let at = running.wait(at, "the first sync", reloaded).await;
+    assert_eq!(running.file("/app/sync/initial/a"), Some("1".into()));
+    running.saved("/src/web/main.c", "1").await;
+    running
+        .wait(at + 1, "the sync after the rebuild", |e| matches!(e, Event::Reloaded(r) if r.action == "synced"))
+        .await;
+    assert_eq!(running.file("/app/sync/initial/a"), Some("1".into()));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(running.rig.events.reloads(), ["web: synced", "web: rebuilt + recreated", "web: synced"]);
+}

@@ -1,0 +1,226 @@
+//! `up`: the plan that turns what is into what should be. `images` plans pulls and builds, `service` what becomes of
+//! a service's containers, `waits` what their start waits for, `removals` what goes.
+
+mod images;
+mod removals;
+mod service;
+mod waits;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use super::networks::{MissingExternal, Resources, resources};
+use super::op::{StepId, Until};
+use super::{Base, Plan, Wanted};
+use crate::model::{ContainerId, ContainerState, Digest, Graph, Health, Observed, Project, Service, ServiceName};
+
+/// Everything that `up` decides from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// What should be.
+    pub project: &'a Project,
+    /// The images and files that it should have.
+    pub wanted: &'a Wanted,
+    /// What is.
+    pub observed: &'a Observed,
+    /// Parts of earlier measures by digest, to name what changed.
+    pub history: &'a HashMap<Digest, Vec<(String, Digest)>>,
+    /// What containers hold by hot sync, which their labels do not say.
+    pub synced: &'a HashMap<ContainerId, Digest>,
+}
+
+/// When an existing container is recreated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recreate {
+    /// When it differs.
+    #[default]
+    Changed,
+    /// Always: `--force-recreate`.
+    Always,
+    /// Never: `--no-recreate`.
+    Never,
+}
+
+/// Choices of `up`.
+#[derive(Clone, Debug, Default)]
+pub struct UpOptions {
+    /// The services asked for; empty for all.
+    pub services: Vec<ServiceName>,
+    /// Leave out what they need: `--no-deps`.
+    pub no_deps: bool,
+    /// When to recreate.
+    pub recreate: Recreate,
+    /// `--force-recreate` is about what the services asked for need too: `--always-recreate-deps`.
+    pub recreate_deps: bool,
+    /// Create, do not start: `--no-start`.
+    pub no_start: bool,
+    /// An image that must be built is an error: `--no-build`.
+    pub no_build: bool,
+    /// Overrides the pull policy of every service.
+    pub pull: Option<String>,
+    /// Build again even where an image has the digest: `build --no-cache`.
+    pub rebuild: bool,
+    /// Wait until all are ready: `--wait`.
+    pub wait: bool,
+    /// Remove containers whose service is gone: `--remove-orphans`.
+    pub remove_orphans: bool,
+    /// New anonymous volumes for recreated containers: `--renew-anon-volumes`.
+    pub renew_anon_volumes: bool,
+    /// Time before SIGKILL for containers that are replaced: `--timeout`.
+    pub grace: Option<Duration>,
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanError {
+    /// The service.
+    pub service: Option<ServiceName>,
+    /// Dotted path of the value in the manifest, to find its place.
+    pub path: String,
+    /// What is wrong.
+    pub text: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// Plans `up`.
+///
+/// # Errors
+/// What the manifest asks for and the engine cannot give: all of it, not the first alone.
+pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
+    let graph = Graph::of(input.project);
+    let order = graph.order().map_err(|cycle| {
+        vec![PlanError {
+            service: cycle.0.first().cloned(),
+            path: cycle.0.first().map(|s| format!("services.{s}.depends_on")).unwrap_or_default(),
+            text: cycle.to_string(),
+            hint: "remove one of these dependencies".to_owned(),
+        }]
+    })?;
+    let asked: Vec<ServiceName> = if options.services.is_empty() { order.clone() } else { options.services.clone() };
+    let scope = if options.no_deps { asked.clone() } else { graph.closure(asked.iter().cloned()) };
+    let services: Vec<&Service> =
+        order.iter().filter(|name| scope.contains(name)).filter_map(|name| input.project.services.get(name)).collect();
+
+    let mut up = Up::new(input, options);
+    up.errors.extend(services.iter().filter_map(|service| not_yet(service)));
+    up.images(&services);
+    match resources(&mut up.plan, input.project, &services, input.observed) {
+        Ok(resources) => up.resources = resources,
+        Err(missing) => up.errors.extend(missing.into_iter().map(external_error)),
+    }
+    if !up.errors.is_empty() {
+        return Err(up.errors);
+    }
+    up.stale_networks(&services);
+    for service in &services {
+        up.service(service);
+    }
+    up.orphans();
+    if options.wait && !options.no_start {
+        for service in services.iter().filter(|s| asked.contains(&s.name)) {
+            up.ready(service);
+        }
+    }
+    Ok(up.plan)
+}
+
+/// Plans what must be there before builds can be measured: images that they start from. Empty where all are there.
+///
+/// # Errors
+/// An image that must not be built or pulled.
+pub fn bases(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
+    let mut up = Up::new(input, options);
+    let built = input.wanted.bases.iter().filter_map(|base| match base {
+        Base::Service { base, .. } => input.project.services.get(base),
+        Base::Image { .. } => None,
+    });
+    let mut built: Vec<&Service> = built.collect();
+    built.dedup_by_key(|service| service.name.clone());
+    up.images(&built);
+    if up.errors.is_empty() { Ok(up.plan) } else { Err(up.errors) }
+}
+
+/// Plans `build`: only the images of the services asked for.
+///
+/// # Errors
+/// As [`up`].
+pub fn images(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
+    let mut up = Up::new(input, options);
+    let services: Vec<&Service> = options.services.iter().filter_map(|name| input.project.services.get(name)).collect();
+    up.images(&services);
+    let planned = |name: &ServiceName| up.images.contains_key(name);
+    up.plan.unchanged = services.iter().map(|s| s.name.clone()).filter(|name| !planned(name)).collect();
+    if up.errors.is_empty() { Ok(up.plan) } else { Err(up.errors) }
+}
+
+/// hob's keys that this version reads and does not carry out: a service that needs one is not started without it.
+fn not_yet(service: &Service) -> Option<PlanError> {
+    let key = match service {
+        Service { process: Some(_), .. } => "process",
+        Service { probe: Some(_), .. } => "probe",
+        Service { provider: Some(_), .. } => "provider",
+        Service { prepare, .. } if !prepare.is_empty() => "prepare",
+        _ => return None,
+    };
+    Some(PlanError {
+        service: Some(service.name.clone()),
+        path: format!("services.{}.{key}", service.name),
+        text: format!("`{key}` is part of the language, and this version of hob does not carry it out yet"),
+        hint: format!("remove `{key}`, or leave the service out (`hob up` with the names of the others)"),
+    })
+}
+
+fn external_error(missing: MissingExternal) -> PlanError {
+    let (kind, key, name) = match missing {
+        MissingExternal::Network(key, name) => ("network", key, name),
+        MissingExternal::Volume(key, name) => ("volume", key, name),
+    };
+    PlanError {
+        service: None,
+        path: format!("{kind}s.{key}"),
+        text: format!("{kind} {name} is declared `external` and the engine does not have it"),
+        hint: format!("make it with `docker {kind} create {name}`, or remove `external: true` to let hob make it"),
+    }
+}
+
+/// What the plan does with one service.
+#[derive(Debug, Default)]
+struct Done {
+    /// Names of its containers once the plan is carried out.
+    containers: Vec<String>,
+    /// Steps after which its containers exist.
+    created: Vec<StepId>,
+    /// Steps after which it runs.
+    started: Vec<StepId>,
+    /// It is recreated or restarted.
+    touched: bool,
+    /// State and health of its containers that stay as they are.
+    untouched: Vec<(ContainerState, Option<Health>)>,
+    /// Waits planned for it.
+    waits: HashMap<Until, StepId>,
+}
+
+struct Up<'a> {
+    input: Input<'a>,
+    options: &'a UpOptions,
+    plan: Plan,
+    images: HashMap<ServiceName, StepId>,
+    resources: Resources,
+    done: BTreeMap<ServiceName, Done>,
+    errors: Vec<PlanError>,
+}
+
+impl<'a> Up<'a> {
+    fn new(input: Input<'a>, options: &'a UpOptions) -> Self {
+        Self {
+            input,
+            options,
+            plan: Plan::default(),
+            images: HashMap::new(),
+            resources: Resources::default(),
+            done: BTreeMap::new(),
+            errors: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The containers of a service: kept, made, replaced, started.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::{Done, Recreate, Up};
+use crate::model::{Condition, ContainerState, ObservedContainer, Service, ServiceName};
+use crate::plan::containers::{Existing, assess};
+use crate::plan::labels::WHY;
+use crate::plan::op::{Create, StepId};
+use crate::plan::{Op, Reason, container_spec};
+
+impl Up<'_> {
+    pub(super) fn service(&mut self, service: &Service) {
+        let mut done = Done::default();
+        let replicas = service.replicas();
+        let before = self.plan.steps.len();
+        let mut numbers: BTreeMap<u32, Vec<&ObservedContainer>> = BTreeMap::new();
+        for container in self.input.observed.of_service(&service.name) {
+            // A container on a network that is made again is already planned to be removed.
+            if !container.networks.keys().any(|network| self.resources.stale.contains_key(network)) {
+                numbers.entry(container.number).or_default().push(container);
+            }
+        }
+        for number in 1..=replicas {
+            let mut existing: Vec<Existing<'_>> = numbers
+                .remove(&number)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|container| self.assess(service, container, number))
+                .collect();
+            existing.sort_by_key(|e| (e.differs.is_some(), !e.container.state.is_running()));
+            let mut existing = existing.into_iter();
+            let best = existing.next();
+            // What takes a name, a port or a volume of theirs comes after them.
+            let gone = existing
+                .map(|other| self.remove(other.container, Some(&service.name), &Reason::Duplicate, Vec::new()))
+                .collect();
+            self.container(service, number, best, gone, &mut done);
+        }
+        for container in numbers.into_values().flatten() {
+            self.remove(container, Some(&service.name), &Reason::Scale(replicas), Vec::new());
+        }
+        if self.plan.steps.len() == before && !done.touched && !self.images.contains_key(&service.name) {
+            self.plan.unchanged.push(service.name.clone());
+        }
+        self.done.insert(service.name.clone(), done);
+    }
+
+    /// `--force-recreate` is about the services asked for; what they need is recreated where it differs.
+    fn is_forced(&self, service: &Service) -> bool {
+        let asked = &self.options.services;
+        self.options.recreate_deps || asked.is_empty() || asked.contains(&service.name)
+    }
+
+    fn assess<'c>(&self, service: &Service, container: &'c ObservedContainer, number: u32) -> Existing<'c> {
+        let shared = shared_namespaces(service)
+            .find(|other| self.done.get(*other).is_some_and(|done| done.touched))
+            .map(|other| Reason::Dependency(ServiceName::from(other)));
+        let differs = match self.options.recreate {
+            Recreate::Always if self.is_forced(service) => Some(Reason::Flag("--force-recreate")),
+            Recreate::Never => None,
+            Recreate::Changed | Recreate::Always => assess(self.input, service, container, number).or(shared),
+        };
+        Existing { container, differs }
+    }
+
+    /// One container of a service; `gone` are the removals of others that had its number.
+    fn container(
+        &mut self,
+        service: &Service,
+        number: u32,
+        existing: Option<Existing<'_>>,
+        gone: Vec<StepId>,
+        done: &mut Done,
+    ) {
+        let name = service.container_name(&self.input.project.name, number);
+        done.containers.push(name.clone());
+        match existing {
+            None => {
+                let joins =
+                    |name: &String| service.networks.keys().any(|key| self.input.project.network_name(key) == *name);
+                let stale = self.resources.stale.keys().find(|name| joins(name));
+                let reason = stale.map_or(Reason::NoContainer, |network| Reason::Network(network.clone()));
+                let created = self.create(service, number, None, gone, reason);
+                done.created.push(created);
+                done.touched = true;
+                self.start(service, &name, Reason::NoContainer, vec![created], done);
+            }
+            Some(Existing { container, differs: Some(reason) }) => {
+                self.replace(service, number, container, gone, reason, done);
+            }
+            Some(Existing { container, differs: None }) => {
+                if container.name == name {
+                    done.created.extend(gone);
+                } else {
+                    let op = Op::Rename { container: container.name.clone(), name: name.clone() };
+                    let renamed = self.plan.push(op, Some(&service.name), Reason::Replaces, gone);
+                    done.created.push(renamed);
+                }
+                self.keep(service, container, &name, done);
+            }
+        }
+    }
+
+    /// A container that is as it should be: started, restarted after what it depends on, or left alone.
+    fn keep(&mut self, service: &Service, container: &ObservedContainer, name: &str, done: &mut Done) {
+        let restart_after = service
+            .depends_on
+            .iter()
+            .find(|(other, dependency)| {
+                dependency.restart && self.done.get(*other).is_some_and(|done| done.touched && !done.started.is_empty())
+            })
+            .map(|(other, _)| other.clone());
+        if container.state.is_running() {
+            match restart_after {
+                Some(other) if !self.options.no_start => {
+                    let after = self.gates(service);
+                    let op = Op::Restart { container: name.to_owned(), grace: self.options.grace };
+                    let step = self.plan.push(op, Some(&service.name), Reason::Dependency(other), after);
+                    done.started.push(step);
+                    done.touched = true;
+                }
+                _ => done.untouched.push((container.state, container.health)),
+            }
+        } else if container.state == ContainerState::Exited(0) && self.is_job(&service.name) {
+            done.untouched.push((container.state, container.health));
+        } else {
+            let after = done.created.clone();
+            self.start(service, name, Reason::NotRunning(container.state), after, done);
+        }
+    }
+
+    /// Some service waits for this one to complete: once it has, it is not run again.
+    pub(super) fn is_job(&self, service: &str) -> bool {
+        self.input
+            .project
+            .services
+            .values()
+            .any(|other| other.depends_on.get(service).is_some_and(|d| d.condition == Condition::Completed))
+    }
+
+    fn create(
+        &mut self,
+        service: &Service,
+        number: u32,
+        old: Option<&ObservedContainer>,
+        mut after: Vec<StepId>,
+        reason: Reason,
+    ) -> StepId {
+        let inherited = match old {
+            Some(old) if !self.options.renew_anon_volumes => old.volumes.clone(),
+            _ => IndexMap::new(),
+        };
+        let mut spec = container_spec(self.input.project, service, number, self.input.wanted, &inherited);
+        if let Some(old) = old.filter(|old| old.name == spec.name) {
+            spec.name = format!("{}_{}", old.id.short(), spec.name);
+        }
+        after.extend(self.images.get(&service.name));
+        after.extend(spec.networks.keys().filter_map(|network| self.resources.networks.get(network)));
+        let volumes = spec.mounts.iter().filter_map(|mount| mount.source.as_ref());
+        after.extend(volumes.filter_map(|volume| self.resources.volumes.get(volume)));
+        for other in shared_namespaces(service) {
+            after.extend(self.done.get(other).into_iter().flat_map(|done| done.started.iter().chain(&done.created)));
+        }
+        spec.labels.insert(WHY.to_owned(), reason.to_string());
+        let agent = self.input.wanted.has_agent(&service.name);
+        let op = Op::Create(Box::new(Create { spec, agent }));
+        self.plan.push(op, Some(&service.name), reason, after)
+    }
+
+    /// The new container is made while the old one runs, which is stopped when all that it waits for is there.
+    fn replace(
+        &mut self,
+        service: &Service,
+        number: u32,
+        old: &ObservedContainer,
+        gone: Vec<StepId>,
+        reason: Reason,
+        done: &mut Done,
+    ) {
+        let name = service.container_name(&self.input.project.name, number);
+        let created = self.create(service, number, Some(old), gone, reason);
+        let mut after = vec![created];
+        if !self.options.no_start {
+            after.extend(self.gates(service));
+        }
+        let mut last = self.remove(old, Some(&service.name), &Reason::Replaced, after);
+        if old.name == name {
+            let op = Op::Rename { container: format!("{}_{name}", old.id.short()), name: name.clone() };
+            last = self.plan.push(op, Some(&service.name), Reason::Replaces, vec![last]);
+        }
+        done.created.push(last);
+        done.touched = true;
+        self.start(service, &name, Reason::Replaces, vec![last], done);
+    }
+
+    fn start(&mut self, service: &Service, name: &str, reason: Reason, mut after: Vec<StepId>, done: &mut Done) {
+        if self.options.no_start {
+            return;
+        }
+        after.extend(self.gates(service));
+        let step = self.plan.push(Op::Start { container: name.to_owned() }, Some(&service.name), reason, after);
+        done.started.push(step);
+        done.touched = true;
+    }
+}
+
+/// Services whose namespaces or mounts this one uses: it must be recreated when they are.
+fn shared_namespaces(service: &Service) -> impl Iterator<Item = &str> {
+    let modes = [&service.network_mode, &service.ipc, &service.pid];
+    let namespaces = modes.into_iter().flatten().filter_map(|mode| mode.strip_prefix("service:"));
+    let volumes = service.volumes_from.iter().filter(|from| !from.starts_with("container:"));
+    namespaces.chain(volumes.map(|from| from.split(':').next().unwrap_or(from)))
+}

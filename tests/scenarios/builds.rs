@@ -1,0 +1,61 @@
+//! Keys of `build:` that reach beyond the image.
+
+use std::time::Duration;
+
+use crate::lab::{engine, lab};
+
+fn has_containerd_images() -> bool {
+    engine::get("/info")["DriverStatus"].to_string().contains("containerd")
+}
+
+/// Makes the builder forget the steps whose description has a text.
+fn forget(text: &str) {
+    let records = engine::get("/system/df")["BuildCache"].clone();
+    let named = |record: &&serde_json::Value| record["Description"].to_string().contains(text);
+    let ids: Vec<String> =
+        records.as_array().unwrap().iter().filter(named).map(|one| one["ID"].as_str().unwrap().to_owned()).collect();
+    assert!(!ids.is_empty(), "{records}");
+    for id in ids {
+        let filters = engine::escaped(&serde_json::json!({ "id": [id] }).to_string());
+        engine::request("POST", &format!("/build/prune?all=1&filters={filters}"), "").unwrap();
+    }
+}
+
+#[test]
+fn a_cache_in_a_folder_is_written_and_taken_from() {
+    let lab = lab!();
+    let step = format!("RUN echo {} >/mark; cat /proc/sys/kernel/random/uuid >/id\n", lab.project);
+    lab.dockerfile("Dockerfile", &step);
+    let manifest = |keys: &str| {
+        lab.manifest(&format!("services:\n  a:\n    build:\n      context: .\n{keys}    network_mode: none\n"));
+    };
+    manifest("      cache_to: ['type=local,dest=cache']\n");
+    if !has_containerd_images() {
+        lab.ends(&["build"], 17).says(&["devenv.yaml:5:18", "type=local,dest=cache", "containerd image store"]);
+        manifest("      cache_from: ['type=local,src=cache']\n");
+        lab.ok(&["build"]).says(&["nothing is taken from the cache in cache"]);
+        return;
+    }
+    let id = || lab.ok(&["run", "--rm", "-T", "a", "cat", "/id"]).out.trim().to_owned();
+    let forget_image = || {
+        for image in engine::labelled("images/json", &[&format!("test={}", lab.project)]).as_array().unwrap() {
+            engine::delete(&format!("/images/{}?force=1", image["Id"].as_str().unwrap()));
+        }
+        // The engine gives an image's content up a little later.
+        std::thread::sleep(Duration::from_millis(200));
+        forget(&lab.project);
+    };
+    lab.ok(&["build"]);
+    let first = id();
+    assert!(lab.dir.join("cache/index.json").exists());
+
+    forget_image();
+    manifest("");
+    lab.ok(&["build"]);
+    assert_ne!(id(), first, "nothing but the folder has it");
+
+    forget_image();
+    manifest("      cache_from: ['type=local,src=cache']\n");
+    lab.ok(&["build"]);
+    assert_eq!(id(), first, "the step was not run again");
+}
