@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -40,9 +41,20 @@ pub fn request(method: &str, path: &str, body: &str) -> std::io::Result<(u16, Ve
 }
 
 /// The answer to a question, as JSON; `Null` where there is no such thing.
+///
+/// An engine fails a list in which something goes while it makes it, and other tests remove things all the time:
+/// such a question is asked again.
 pub fn get(path: &str) -> Value {
-    let (_, body) = request("GET", path, "").expect("the engine answers");
-    serde_json::from_slice(&body).unwrap_or(Value::Null)
+    let mut tries = 0;
+    loop {
+        let (status, body) = request("GET", path, "").expect("the engine answers");
+        if status < 500 {
+            return serde_json::from_slice(&body).unwrap_or(Value::Null);
+        }
+        tries += 1;
+        assert!(tries < 20, "GET {path}: {status} {}", String::from_utf8_lossy(&body));
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// The same, of all that has the labels.
