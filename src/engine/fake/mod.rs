@@ -216,6 +216,9 @@ impl FakeEngine {
         if let Some(held) = held {
             let _ = held.reached.send(());
             let _ = held.released.await;
+            if self.state().away {
+                return Err(EngineError::new(ErrorKind::Lost, "the engine went away".to_owned()));
+            }
         }
         match self.state().failures.get_mut(name).and_then(VecDeque::pop_front) {
             Some(error) => Err(error),

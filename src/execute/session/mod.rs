@@ -327,7 +327,10 @@ impl Session {
         self.containers.observe(observed, taken, &self.scope());
         self.follow_running();
         let running = self.containers.all_running();
-        self.again |= !self.up || self.watching.incomplete || !self.ran.iter().all(|id| running.contains(id));
+        // What is being carried out may still fail of it.
+        self.again |= self.applying || !self.up || self.watching.incomplete;
+        self.again |= !self.ran.iter().all(|id| running.contains(id));
+        self.watching.engine_back();
     }
 }
 

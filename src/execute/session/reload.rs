@@ -127,11 +127,16 @@ impl Session {
         watched.job = None;
         watched.halfway = reload.halfway;
         let failed = reload.measured.is_none();
+        let retry = std::mem::take(&mut watched.retry);
+        watched.initial_failed = failed && reload.task.initial;
         if failed {
             // What this job did not do is still to be done.
             watched.todo.dirty.extend(reload.task.dirty.iter().cloned());
             watched.todo.lacks = watched.todo.lacks.take().or(reload.task.lacks);
             watched.todo.unsure = true;
+            if retry {
+                watched.try_again();
+            }
         } else if reload.rebuilt && watched.inputs.is_some() {
             watched.brought.clear();
         } else if by_rules {
@@ -176,7 +181,8 @@ impl Session {
         if let Some(watched) = self.watching.get_mut(&reload.service) {
             watched.look_again();
         }
-        if let Some(report) = reload.report {
+        // Without the engine nothing succeeds, and that was said.
+        if let Some(report) = reload.report.filter(|_| !(failed && self.lost)) {
             self.sink.emit(Event::Reloaded(report));
         }
     }
@@ -360,7 +366,6 @@ impl Job {
         reload: &mut Reload,
         timings: &mut Timings,
     ) -> (String, Result<Option<String>, Failure>) {
-        reload.measured = Some(Measure { inputs: self.inputs.clone(), watch: None, reloader: None });
         let effects = Arc::clone(&self.watch.effects);
         let (targets, follows) = blocking(move || effects.at_start()).await;
         // Who cannot tell what is missing has all of it to do each time, and restarts nothing for it.
@@ -393,6 +398,7 @@ impl Job {
                 }
             }
         }
+        reload.measured = Some(Measure { inputs: self.inputs.clone(), watch: None, reloader: None });
         ("`initial_sync` of develop.watch".to_owned(), Ok(action))
     }
 

@@ -61,6 +61,10 @@ pub struct Watched {
     planned: BTreeSet<PathBuf>,
     /// A recreation was begun and not finished.
     pub halfway: bool,
+    /// `initial_sync` was begun and not finished.
+    pub initial_failed: bool,
+    /// The engine was away while its job ran: what that fails to do is tried again at once.
+    pub retry: bool,
     /// What rules of `develop.watch` put into its containers where no build does.
     pub brought: BTreeSet<PathBuf>,
     /// Its containers may hold what no image has; since when nothing was done to it.
@@ -121,6 +125,15 @@ impl Watched {
     /// Its containers do not hold what is wanted.
     pub fn has_changes(&self) -> bool {
         !self.todo.dirty.is_empty() || self.todo.lacks.is_some()
+    }
+
+    /// What failed is tried again at once.
+    pub fn try_again(&mut self) {
+        self.todo.initial |= std::mem::take(&mut self.initial_failed);
+        if self.has_changes() {
+            self.todo.noticed.get_or_insert_with(now);
+            self.todo.quiet.get_or_insert_with(now);
+        }
     }
 
     /// What the next job is about. `initial_sync` is a job of its own, before anything else.
@@ -220,6 +233,16 @@ impl Watching {
         }
     }
 
+    /// The engine is back: what failed while it was away is tried again, and what runs still and fails of it is too.
+    pub fn engine_back(&mut self) {
+        for watched in self.services.values_mut() {
+            watched.retry = watched.job.is_some();
+            if !watched.retry {
+                watched.try_again();
+            }
+        }
+    }
+
     /// A person asks for a service.
     pub fn ask(&mut self, service: &ServiceName, reload: Reload) {
         if let Some(watched) = self.services.get_mut(service) {
@@ -305,6 +328,8 @@ impl Session {
                     meanwhile: BTreeSet::new(),
                     planned: BTreeSet::new(),
                     halfway: false,
+                    initial_failed: false,
+                    retry: false,
                     brought: BTreeSet::new(),
                     behind: None,
                     layered: None,
@@ -372,6 +397,7 @@ impl Session {
             }
             saved.push(service.clone());
             watched.todo.dirty.extend(mine);
+            watched.todo.initial |= std::mem::take(&mut watched.initial_failed);
             watched.todo.noticed.get_or_insert(batch.first);
             watched.todo.quiet = Some(now);
             // A build that runs is of what is no longer there.

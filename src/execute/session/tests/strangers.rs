@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use super::*;
-use crate::engine::Engine as _;
+use crate::engine::{Engine as _, ErrorKind};
 use crate::model::ContainerId;
 
 fn web() -> Rig {
@@ -127,6 +127,58 @@ async fn what_was_saved_while_the_engine_was_away_is_synced() {
     assert_eq!(running.file("/app/sync/b"), Some("2".into()));
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(running.rig.engine.journal(), [] as [&str; 0]);
+}
+
+/// What a job fails to do because the engine goes away under it is done when it is back: no save comes to ask for it.
+#[tokio::test(start_paused = true)]
+async fn what_the_engine_went_away_from_is_done_when_it_is_back() {
+    for fails_before in [true, false] {
+        let running = start(web(), options());
+        let at = running.up().await;
+        let mut upload = running.rig.engine.hold("upload web /");
+        running.save("/src/web/sync/a", "1").await;
+        upload.reached().await;
+        running.rig.engine.go_away();
+        let mut at = running.wait(at, "the loss", |e| matches!(e, Event::Error(_))).await;
+        if fails_before {
+            upload.release();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            running.rig.engine.come_back();
+            at = running.wait(at, "the return", notice("the engine is back")).await;
+        } else {
+            running.rig.engine.come_back();
+            at = running.wait(at, "the return", notice("the engine is back")).await;
+            running.rig.engine.fail_next("upload web /", ErrorKind::Lost);
+            upload.release();
+        }
+        running.wait(at, "the sync", |e| reloaded(e) && !matches!(e, Event::Reloaded(r) if r.error.is_some())).await;
+        assert_eq!(running.file("/app/sync/a"), Some("1".into()), "{fails_before}");
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let (rig, _) = running.stop().await;
+        let done = rig.events.reloads();
+        assert_eq!(done.last().unwrap(), "web: synced + container restarted", "{fails_before}: {done:?}");
+        assert_eq!(done.len(), if fails_before { 1 } else { 2 }, "{done:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_initial_sync_that_the_engine_went_away_from_is_done_when_it_is_back() {
+    let rule = json!({"path": "/src/web/sync/initial", "action": "sync", "target": "/app", "initial_sync": true});
+    let rig = rig(json!({"web": {"build": {"context": "/src/web"}, "develop": {"watch": [rule]}}}));
+    let mut upload = rig.engine.hold("upload web /");
+    let running = start(rig, options());
+    running.write("/src/web/sync/initial/a", "1");
+    let at = running.up().await;
+    upload.reached().await;
+    running.rig.engine.go_away();
+    let at = running.wait(at, "the loss", |e| matches!(e, Event::Error(_))).await;
+    upload.release();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(running.file("/app/sync/initial/a"), None);
+    running.rig.engine.come_back();
+    let at = running.wait(at, "the return", notice("the engine is back")).await;
+    running.wait(at, "the sync", reloaded).await;
+    assert_eq!(running.file("/app/sync/initial/a"), Some("1".into()));
 }
 
 #[tokio::test(start_paused = true)]
