@@ -146,7 +146,7 @@ impl Service<'_> {
 
     fn mounts(&mut self) {
         let mut targets: BTreeMap<String, String> = BTreeMap::new();
-        let mut found = Vec::new();
+        let (mut found, mut without_source) = (Vec::new(), Vec::new());
         for (index, node) in self.get(&["tmpfs"]).and_then(Node::as_list).into_iter().flatten().enumerate() {
             let Some(path) = node.as_str().and_then(|text| text.split(':').next()) else { continue };
             found.push((path.to_owned(), format!("tmpfs.{index}"), node.span));
@@ -159,6 +159,13 @@ impl Service<'_> {
                 continue;
             };
             found.push((target.to_owned(), format!("volumes.{index}"), node.span));
+            if node.get("type").and_then(Node::as_str) == Some("bind") && node.get("source").is_none_or(Node::is_null) {
+                without_source.push((index, node.span));
+            }
+        }
+        for (index, span) in without_source {
+            let message = format!("services.{}: volumes.{index} has no `source`, the path on this machine", self.name);
+            self.report.error(Code::Missing, span, message);
         }
         for (path, place, span) in found {
             if path.is_empty() && place.starts_with("volumes") {
@@ -255,7 +262,7 @@ fn resources(manifest: &Map, report: &mut Report) {
                 let help = "put it into a file and name that, or take it from a variable";
                 report.error_help(Code::Conflict, span, format!("{kind}.{name}: a secret cannot have `content`"), help);
             }
-            if given == 0 && !map.contains_key("external") && !map.contains_key("driver") {
+            if given == 0 && !map.contains_key("external") {
                 report.error(Code::Missing, span, format!("{kind}.{name}: one of {words} must be given"));
             }
         }

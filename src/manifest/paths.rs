@@ -45,7 +45,7 @@ impl Base<'_> {
 
     /// A build context: a folder, or something that is not on the disk.
     fn context(&self, path: &str) -> String {
-        if path.contains("://") || path.starts_with("service:") || is_repository(path) {
+        if path.is_empty() || path.contains("://") || path.starts_with("service:") || is_repository(path) {
             return path.to_owned();
         }
         self.absolute(path)

@@ -83,7 +83,8 @@ fn active_profiles(manifest: &Map, environment: &Environment, loader: &mut Loade
     let mut profiles: BTreeSet<String> = loader.options.profiles.iter().cloned().collect();
     if profiles.is_empty() {
         let list = environment.filled("COMPOSE_PROFILES").unwrap_or_default();
-        profiles.extend(list.split(',').map(|profile| profile.trim().to_owned()).filter(|profile| !profile.is_empty()));
+        // Without any, the profile with an empty name is active, as it is in Compose.
+        profiles.extend(list.split(',').map(|profile| profile.trim().to_owned()));
     }
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return profiles };
     for target in &loader.options.targets {

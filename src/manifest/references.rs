@@ -25,7 +25,9 @@ pub fn check(manifest: &Map, on: &On, report: &mut Report) {
             })
             .collect::<Vec<_>>()
         };
-        let joined = names("networks").into_iter().filter(|(network, _)| network != "default").collect();
+        // The default network is there for every service, but not for what is no container.
+        let given = service.get("provider").is_none();
+        let joined = names("networks").into_iter().filter(|(network, _)| !given || network != "default").collect();
         refer.all("network", joined, section("networks"));
         refer.all("model", names("models"), section("models"));
         refer.all("secret", sources(service.get("secrets")), section("secrets"));

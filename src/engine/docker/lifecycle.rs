@@ -181,7 +181,7 @@ mod tests {
         inline_seccomp_profiles(&mut body).await.unwrap();
         let options = body.host_config.as_ref().unwrap().security_opt.clone().unwrap();
         assert_eq!(options, ["seccomp={}", "seccomp=unconfined", "label=disable"]);
-        body.host_config.as_mut().unwrap().security_opt = Some(vec!["seccomp=/nowhere".into()]);
-        assert!(inline_seccomp_profiles(&mut body).await.unwrap_err().message.contains("/nowhere"));
+        body.host_config.as_mut().unwrap().security_opt = Some(vec!["seccomp=/nowhere/at/all".into()]);
+        assert!(inline_seccomp_profiles(&mut body).await.unwrap_err().message.contains("/nowhere/at/all"));
     }
 }

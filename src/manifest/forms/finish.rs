@@ -10,7 +10,8 @@ use crate::manifest::yaml::{Map, Node, Value};
 pub fn finish(name: &str, service: &mut Map, report: &mut Report) {
     for (key, node) in service.iter_mut() {
         match key.as_str() {
-            "annotations" | "environment" | "labels" | "sysctls" => pairs(node),
+            "environment" => variables(node, report),
+            "annotations" | "labels" | "sysctls" => pairs(node),
             "build" => build(node, report),
             "dns_search" | "tmpfs" => strings(node),
             "deploy" => deploy(node),
@@ -34,11 +35,24 @@ pub fn finish(name: &str, service: &mut Map, report: &mut Report) {
     hob::keys(name, service, report);
 }
 
+/// Variables of an environment: in a list, a space before the `=` is a mistake.
+fn variables(node: &mut Node, report: &mut Report) {
+    for item in node.as_list().into_iter().flatten() {
+        let name = item.as_str().map(|text| text.split_once('=').map_or(text, |(name, _)| name));
+        if let Some(name) = name.filter(|name| name.ends_with(char::is_whitespace)) {
+            let message = format!("the name of the variable {name:?} ends with a space");
+            report.error_help(Code::Value, item.span, message, format!("write `{}=…`", name.trim_end()));
+        }
+    }
+    pairs(node);
+}
+
 fn build(node: &mut Node, report: &mut Report) {
     let Some(map) = node.as_map_mut() else { return };
     for (key, node) in map {
         match key.as_str() {
-            "args" | "labels" => pairs(node),
+            "args" => variables(node, report),
+            "labels" => pairs(node),
             "extra_hosts" => hosts(node, report),
             _ => {}
         }

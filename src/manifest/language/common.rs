@@ -49,8 +49,8 @@ pub const STRINGS: Shape = Shape::List(&STRING, true);
 pub const REPEATABLE_STRINGS: Shape = Shape::List(&STRING, false);
 /// One string or a list of them.
 pub const STRING_OR_STRINGS: Shape = Shape::Either(&[STRING, STRINGS]);
-/// A list of strings and numbers in which none may stand twice.
-pub const STRINGS_OR_NUMBERS: Shape = Shape::List(&STRING_OR_NUMBER, true);
+/// A list of strings and whole numbers in which none may stand twice.
+pub const STRINGS_OR_INTS: Shape = Shape::List(&STRING_OR_INT, true);
 /// `KEY: value` or a list of `KEY=value`.
 pub const LIST_OR_DICT: Shape = Shape::Either(&[Shape::Map(&VALUES), STRINGS]);
 /// A command: nothing, a line that is split like a shell does, or a list.

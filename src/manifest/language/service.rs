@@ -3,8 +3,8 @@
 use super::build::BUILD;
 use super::common::{
     BOOL, COMMAND, COUNT, DURATION, EXTRA_HOSTS, FILE_REFERENCES, FLOAT, FREE_MAP, GPUS, HOOK, INT, LIST_OR_DICT,
-    LOG_OPTIONS, NULL, OPTIONS, SIZE, STRICT_BOOL, STRING, STRING_OR_INT, STRING_OR_STRINGS, STRINGS,
-    STRINGS_OR_NUMBERS, TEST, ULIMITS, int_between, one_of,
+    LOG_OPTIONS, NULL, OPTIONS, SIZE, STRICT_BOOL, STRING, STRING_OR_INT, STRING_OR_STRINGS, STRINGS, STRINGS_OR_INTS,
+    TEST, ULIMITS, int_between, one_of,
 };
 use super::deploy::DEPLOY;
 use super::hob::{PREPARE, PROBE, PROCESS, RELOAD};
@@ -48,12 +48,12 @@ pub const SERVICE: Object = Object {
         Key::new("entrypoint", &COMMAND, "The entry point, instead of the image's.").merge(Merge::Replace),
         Key::new("env_file", &ENV_FILE, "Files with variables.").merge(Merge::Sequence).unique(Unique::EnvFile),
         Key::new("environment", &LIST_OR_DICT, "Variables.").merge(Merge::Sequence).unique(Unique::Key),
-        Key::new("expose", &STRINGS_OR_NUMBERS, "Ports for other services, not published.").unique(Unique::Text),
+        Key::new("expose", &STRINGS_OR_INTS, "Ports for other services, not published.").unique(Unique::Text),
         Key::new("extends", &EXTENDS, "A service that this one starts from."),
         Key::new("external_links", &STRINGS, "Containers of other projects."),
         Key::new("extra_hosts", &EXTRA_HOSTS, "Lines for /etc/hosts.").merge(Merge::Hosts),
         Key::new("gpus", &GPUS, "GPUs that it gets."),
-        Key::new("group_add", &STRINGS_OR_NUMBERS, "More groups of its user."),
+        Key::new("group_add", &STRINGS_OR_INTS, "More groups of its user."),
         Key::new("healthcheck", &Shape::Object(&HEALTH), "How the engine tells that it is healthy."),
         Key::new("hostname", &STRING, "Host name of the container."),
         Key::new("image", &STRING, "The image, or the name for the one that is built."),

@@ -105,10 +105,67 @@ fn manifests_that_are_none() {
             "activate one with `--profile q`",
         ),
         (&[("devenv.yaml", "services: {a: {image: x, reload: restrat}}\n")], "did you mean `restart`?"),
+        (
+            &[("devenv.yaml", "services: {a: {image: x, environment: [\"A =1\"]}}\n")],
+            "the name of the variable \"A \" ends with a space",
+        ),
+        (
+            &[("devenv.yaml", "services: {a: {image: x, volumes: [{type: bind, target: /b}]}}\n")],
+            "volumes.0 has no `source`",
+        ),
+        (&[("devenv.yaml", "services: {a: {image: x, expose: [1.5]}}\n")], "services.a.expose"),
+        (
+            &[("devenv.yaml", "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {driver: d}}\n")],
+            "secrets.s: one of `file` or `environment` must be given",
+        ),
+        (
+            &[("devenv.yaml", "services: {a: {provider: {type: x}, networks: [default]}}\n")],
+            "services.a uses the network default, which is not defined",
+        ),
     ] {
         let said = complaints(files);
         assert!(said.contains(message), "{message:?} in:\n{said}");
         assert!(run(files, |_| {}).project.is_none(), "{message}");
+    }
+}
+
+/// As Compose's reader has it, which is neither the specification of YAML nor what the parser takes.
+#[test]
+fn tabs_stand_inside_brackets_and_texts_and_do_not_indent() {
+    let image = |text: &str| format!("services:\n  a:\n    image: x\n{text}");
+    for wrong in [
+        image("\t\n"),
+        image("\t# c\n"),
+        image("    \tinit: true\n"),
+        image("    command:\n    -\tb\n"),
+        image("    command:\n    - \tb\n"),
+        image("    command: >\n      b\n\t\n    init: true\n"),
+        image("    command: b\n\t  c\n"),
+        image("    environment:\n      A:\n\t\n      B: 1\n"),
+        "\t\nservices:\n  a:\n    image: x\n".to_owned(),
+        "services:\n\ta:\n    image: x\n".to_owned(),
+    ] {
+        let said = complaints(&[("devenv.yaml", &wrong)]);
+        assert!(said.contains("not valid YAML"), "{wrong:?}: {said}");
+    }
+    let command = |text: String| {
+        let project = project(&text);
+        project.services["a"].command.clone().unwrap_or_default()
+    };
+    for (text, words) in [
+        (image("    command: [a,\n\tb]\n"), vec!["a", "b"]),
+        (image("    command: [a,\n\t\tb\n\t,c # x\n\t# y\n\t]\n"), vec!["a", "b", "c"]),
+        (image("    command: [\"b\n\tc \t\n\t\td\"]\n"), vec!["b c d"]),
+        (image("    command:\n    - b\tc -\td # e -\tf\n"), vec!["b\tc -\td"]),
+        (image("    command:\n    - |\n      b\n      \tc\n"), vec!["b\n\tc\n"]),
+        (image("    command:\n    - b\n      \tc\n    # x\n\t# y\n    init:\ttrue\t\n"), vec!["b c"]),
+        (
+            "{\n\t\"services\": {\n\t\t\"a\":\t{\n\t\t\t\"image\": \"x\",\n\t\t\t\"command\": [\n\n\t\t\t\t\"b\"\n\t\t\t]\n\t\t}\n\t}\n}\n"
+                .to_owned(),
+            vec!["b"],
+        ),
+    ] {
+        assert_eq!(command(text.clone()), words, "{text:?}");
     }
 }
 

@@ -208,6 +208,14 @@ fn profiles_choose_services() {
         options.environment.insert("COMPOSE_PROFILES".to_owned(), "test, x".to_owned());
     };
     assert_eq!(names(set), ("a c".to_owned(), 1));
+    // The empty name is that of no profile.
+    let text = "services: {a: {image: x, profiles: [\"\"]}, b: {image: y, profiles: [q]}}";
+    let names = |profiles: &[&str]| {
+        let profiles = profiles.iter().map(|&name| name.to_owned()).collect();
+        let project = run(&[("compose.yaml", text)], |options| options.profiles = profiles).project.unwrap();
+        project.services.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!((names(&[]), names(&["q"])), (vec!["a".to_owned()], vec!["b".to_owned()]));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod moved;
 pub mod node;
 mod parse;
 mod scalar;
+mod tabs;
 
 pub use node::{FileId, Hasher, Map, Mark, Node, Span, Trail, Value, VariableOrigin, VariableUse};
 pub use parse::parse;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use saphyr_parser::ScanError;
+use saphyr_parser::{Marker, ScanError};
 
 /// How far a line is moved; deeper than any nesting that is read.
 const STEP: usize = 160;
@@ -18,6 +18,11 @@ impl Moved {
     /// The column, from one, that a place had before its line was moved.
     pub fn column(&self, line: usize, column: usize) -> u32 {
         number(column.saturating_sub(self.0.get(&line).copied().unwrap_or(0))) + 1
+    }
+
+    /// The line and the column, both from one, that a place had before its line was moved.
+    pub fn place(&self, marker: Marker) -> (u32, u32) {
+        (number(marker.line()), self.column(marker.line(), marker.col()))
     }
 
     /// The line that stands too far left for the parser, if moving it changes nothing else.

@@ -9,6 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as ScanSpan, Str
 use super::moved::{Moved, number};
 use super::node::{FileId, Map, Mark, Node, Span, Value};
 use super::scalar;
+use super::tabs::{self, Tabs};
 
 /// The deepest nesting that is read.
 const MAX_DEPTH: usize = 128;
@@ -33,16 +34,26 @@ pub struct Problem {
 /// and this parser do. Such lines are moved to the right and the text is read again; places are moved back.
 pub fn parse(text: &str, file: FileId) -> (Vec<Node>, Vec<Problem>) {
     let mut moved = Moved::default();
-    let mut outcome = attempt(text, file, &moved);
-    let mut text = Cow::Borrowed(text);
-    while let Some(error) = outcome.error {
-        let repaired = match moved.line_to_move(&text, &error) {
-            Some(line) => Some(moved.apply(&text, line)),
-            None => Moved::without_tabs(&text, &error),
+    let has_tabs = text.contains('\t');
+    let mut outcome = attempt(text, file, &moved, has_tabs);
+    let mut read = Cow::Borrowed(text);
+    while let Some(error) = &outcome.error {
+        let repaired = match moved.line_to_move(&read, error) {
+            Some(line) => Some(moved.apply(&read, line)),
+            None => Moved::without_tabs(&read, error).or_else(|| tabs::repaired(&read, error)),
         };
         let Some(repaired) = repaired else { break };
-        text = Cow::Owned(repaired);
-        outcome = attempt(&text, file, &moved);
+        read = Cow::Owned(repaired);
+        outcome = attempt(&read, file, &moved, has_tabs);
+    }
+    if outcome.error.is_none()
+        && let Some(tabs) = outcome.tabs
+        && let Some((line, column)) = tabs.wrong(text)
+    {
+        let message = "not valid YAML: a tab where spaces are expected".to_owned();
+        let help = Some("indent with spaces".to_owned());
+        outcome.problems.push(Problem { message, span: Span { file, line, column, length: 1 }, help });
+        outcome.documents.clear();
     }
     (outcome.documents, outcome.problems)
 }
@@ -51,9 +62,10 @@ struct Outcome {
     documents: Vec<Node>,
     problems: Vec<Problem>,
     error: Option<ScanError>,
+    tabs: Option<Tabs>,
 }
 
-fn attempt(text: &str, file: FileId, moved: &Moved) -> Outcome {
+fn attempt(text: &str, file: FileId, moved: &Moved, has_tabs: bool) -> Outcome {
     let mut builder = Builder {
         parser: Parser::new_from_str(text),
         file,
@@ -63,10 +75,11 @@ fn attempt(text: &str, file: FileId, moved: &Moved) -> Outcome {
         entries: Vec::new(),
         problems: Vec::new(),
         error: None,
+        tabs: has_tabs.then(|| Tabs::of(text)),
     };
     let mut documents = Vec::new();
     let (Ok(()) | Err(Stop)) = builder.stream(&mut documents);
-    Outcome { documents, problems: builder.problems, error: builder.error }
+    Outcome { documents, problems: builder.problems, error: builder.error, tabs: builder.tabs }
 }
 
 /// Reading cannot go on; the problem is noted.
@@ -82,12 +95,18 @@ struct Builder<'a> {
     /// The entries of the mappings that are open: a mapping is made when its size is known.
     entries: Vec<(String, Node)>,
     problems: Vec<Problem>,
+    tabs: Option<Tabs>,
 }
 
 impl<'a> Builder<'a> {
     fn next(&mut self) -> Result<(Event<'a>, ScanSpan), Stop> {
         match self.parser.next_event() {
-            Some(Ok(event)) => Ok(event),
+            Some(Ok((event, span))) => {
+                if let Some(tabs) = &mut self.tabs {
+                    tabs.event(&event, span, self.moved);
+                }
+                Ok((event, span))
+            }
             Some(Err(error)) => {
                 let marker = error.marker();
                 let span = Span {

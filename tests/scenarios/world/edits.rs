@@ -265,8 +265,9 @@ impl Edits {
             }
             69..=74 => {
                 let path = self.place();
+                // A write through a link must not end up on the machine.
                 let to =
-                    *self.random.pick(&["a", "../b", "sub", "../src", "/nowhere", ".", "gone", "x.txt", "../../lib"]);
+                    *self.random.pick(&["a", "../b", "sub", "../src", "/no/such", ".", "gone", "x.txt", "../../lib"]);
                 let _ = if path.is_symlink() || path.is_file() { fs::remove_file(&path) } else { Ok(()) };
                 (format!("ln -s {to} {}", self.shown(&path)), symlink(to, path))
             }
