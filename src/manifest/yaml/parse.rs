@@ -17,6 +17,9 @@ const MAX_DEPTH: usize = 128;
 /// The most nodes that aliases may add to one file.
 const MAX_ALIASED: usize = 250_000;
 
+/// How often a text is read again because it was written in a way that the parser does not take.
+const MAX_REPAIRS: usize = 400;
+
 /// What is wrong with a text as YAML.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -37,7 +40,8 @@ pub fn parse(text: &str, file: FileId) -> (Vec<Node>, Vec<Problem>) {
     let has_tabs = text.contains('\t');
     let mut outcome = attempt(text, file, &moved, has_tabs);
     let mut read = Cow::Borrowed(text);
-    while let Some(error) = &outcome.error {
+    for _ in 0..MAX_REPAIRS {
+        let Some(error) = &outcome.error else { break };
         let repaired = match moved.line_to_move(&read, error) {
             Some(line) => Some(moved.apply(&read, line)),
             None => Moved::without_tabs(&read, error).or_else(|| tabs::repaired(&read, error)),

@@ -55,19 +55,20 @@ impl Tabs {
         let mut after_comment = false;
         for (line, content) in (1..).zip(text.lines()) {
             let is_comment = content.trim_start().starts_with('#');
-            let mut before = None;
+            // The last character, and the last that is no blank.
+            let (mut before, mut word) = (None, None);
             for (column, c) in (1..).zip(content.chars()) {
                 let at = (line, column);
                 match c {
                     // The rest is a comment.
                     '#' if matches!(before, None | Some(' ' | '\t')) && !self.is_covered(at) => break,
-                    '\t' if !(is_comment && after_comment) && !self.is_covered(at) => {
-                        let head = content.chars().take(column as usize - 1).collect::<String>();
-                        if matches!(head.trim_end_matches([' ', '\t']).chars().next_back(), None | Some('-' | '?')) {
-                            return Some(at);
-                        }
+                    '\t' if matches!(word, None | Some('-' | '?'))
+                        && !(is_comment && after_comment || self.is_covered(at)) =>
+                    {
+                        return Some(at);
                     }
-                    _ => {}
+                    ' ' | '\t' => {}
+                    c => word = Some(c),
                 }
                 before = Some(c);
             }
