@@ -134,8 +134,10 @@ impl Session {
             watched.todo.dirty.extend(reload.task.dirty.iter().cloned());
             watched.todo.lacks = watched.todo.lacks.take().or(reload.task.lacks);
             watched.todo.unsure = true;
-            if retry {
-                watched.try_again();
+            if reload.superseded {
+                watched.try_again(reload.noticed);
+            } else if retry {
+                watched.try_again(now());
             }
         } else if reload.rebuilt && watched.inputs.is_some() {
             watched.brought.clear();
@@ -153,10 +155,6 @@ impl Session {
             // Its quiet begins anew.
             _ => Some(now()),
         };
-        if reload.superseded && watched.has_changes() {
-            watched.todo.noticed.get_or_insert(reload.noticed);
-            watched.todo.quiet.get_or_insert_with(now);
-        }
         if let Some(Measure { inputs, watch, .. }) = reload.measured {
             let mut wanted = (*self.wanted).clone();
             if let (Some(now), Some(WantedImage::Built(old))) = (&inputs, wanted.images.get_mut(&reload.service)) {

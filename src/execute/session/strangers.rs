@@ -109,8 +109,7 @@ impl Session {
         if watched.has_changes() {
             // An equal measure says nothing about these.
             watched.todo.unsure = true;
-            watched.todo.noticed.get_or_insert_with(now);
-            watched.todo.quiet.get_or_insert_with(now);
+            watched.todo.set_due(now());
         }
     }
 

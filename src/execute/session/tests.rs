@@ -145,14 +145,19 @@ impl Running {
         self.end().await
     }
 
-    /// The next build of a service's context, as it is now, waits.
-    async fn hold_build(&self, service: &str) -> crate::engine::fake::Hold {
+    /// The call by which a service's context, as it is now, will be built.
+    async fn build_call(&self, service: &str) -> String {
         let plan = self.rig.plan().await;
         let image = plan.steps.iter().find_map(|step| match &step.op {
             crate::plan::Op::Build { services, image, .. } if services[0].as_str() == service => Some(image.clone()),
             _ => None,
         });
-        self.rig.engine.hold(&format!("build {}", image.expect("there is something to build")))
+        format!("build {}", image.expect("there is something to build"))
+    }
+
+    /// That build waits.
+    async fn hold_build(&self, service: &str) -> crate::engine::fake::Hold {
+        self.rig.engine.hold(&self.build_call(service).await)
     }
 
     /// The label that says what a service's container was built from.

@@ -96,6 +96,14 @@ pub struct Task {
     pub quiet: Option<Instant>,
 }
 
+impl Task {
+    /// It is to be done now, without a burst to wait for.
+    pub fn set_due(&mut self, noticed: Instant) {
+        self.noticed.get_or_insert(noticed);
+        self.quiet.get_or_insert_with(now);
+    }
+}
+
 impl Watched {
     /// Whether a change of the path asks for something. What is still to be done does in any case: after a failure, that
     /// a folder is as it was before may be what mends it.
@@ -113,13 +121,12 @@ impl Watched {
     pub fn look_again(&mut self) -> bool {
         let meanwhile = std::mem::take(&mut self.meanwhile);
         let mine: Vec<PathBuf> = meanwhile.into_iter().filter(|path| self.concerns(path)).collect();
-        if !mine.is_empty() {
-            self.todo.dirty.extend(mine);
-            self.todo.noticed.get_or_insert_with(now);
-            self.todo.quiet.get_or_insert_with(now);
-            return true;
+        if mine.is_empty() {
+            return false;
         }
-        false
+        self.todo.dirty.extend(mine);
+        self.todo.set_due(now());
+        true
     }
 
     /// Its containers do not hold what is wanted.
@@ -127,12 +134,11 @@ impl Watched {
         !self.todo.dirty.is_empty() || self.todo.lacks.is_some()
     }
 
-    /// What failed is tried again at once.
-    pub fn try_again(&mut self) {
+    /// What failed is tried again at once, as noticed at this moment.
+    pub fn try_again(&mut self, noticed: Instant) {
         self.todo.initial |= std::mem::take(&mut self.initial_failed);
         if self.has_changes() {
-            self.todo.noticed.get_or_insert_with(now);
-            self.todo.quiet.get_or_insert_with(now);
+            self.todo.set_due(noticed);
         }
     }
 
@@ -238,7 +244,7 @@ impl Watching {
         for watched in self.services.values_mut() {
             watched.retry = watched.job.is_some();
             if !watched.retry {
-                watched.try_again();
+                watched.try_again(now());
             }
         }
     }

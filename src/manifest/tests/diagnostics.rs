@@ -158,6 +158,7 @@ fn tabs_stand_inside_brackets_and_texts_and_do_not_indent() {
         (image("    command: [\"b\n\tc \t\n\t\td\"]\n"), vec!["b c d"]),
         (image("    command:\n    - b\tc -\td # e -\tf\n"), vec!["b\tc -\td"]),
         (image("    command:\n    - |\n      b\n      \tc\n"), vec!["b\n\tc\n"]),
+        (image("    labels: {a:\tx, \"b\":\t \t\"y:\tz\"}\n    command: [\"é:\tc\"]\n"), vec!["é:\tc"]),
         (image("    command:\n    - b\n      \tc\n    # x\n\t# y\n    init:\ttrue\t\n"), vec!["b c"]),
         (
             "{\n\t\"services\": {\n\t\t\"a\":\t{\n\t\t\t\"image\": \"x\",\n\t\t\t\"command\": [\n\n\t\t\t\t\"b\"\n\t\t\t]\n\t\t}\n\t}\n}\n"
@@ -167,6 +168,12 @@ fn tabs_stand_inside_brackets_and_texts_and_do_not_indent() {
     ] {
         assert_eq!(command(text.clone()), words, "{text:?}");
     }
+    // Behind a colon inside brackets, and nowhere else on the line.
+    let pair = |n: usize| format!("      K{n}:\t\"x:\ty\",\n");
+    let project = project(&image(&format!("    labels: {{\n{}    }}\n", (0..500).map(pair).collect::<String>())));
+    let labels = &project.services["a"].labels;
+    assert_eq!(labels.len(), 500);
+    assert!(labels.values().all(|value| value == "x:\ty"), "{labels:?}");
 }
 
 #[test]

@@ -44,25 +44,6 @@ impl Moved {
         }
     }
 
-    /// The text with spaces for the tabs that the error is about: behind a colon Compose's reader takes tabs too.
-    pub fn without_tabs(text: &str, error: &ScanError) -> Option<String> {
-        if error.info() != "':' must be followed by a valid YAML whitespace" {
-            return None;
-        }
-        let line = error.marker().line();
-        let mut found = false;
-        let mut out = String::with_capacity(text.len());
-        for (index, content) in text.split_inclusive('\n').enumerate() {
-            if index + 1 == line && content.contains(":\t") {
-                found = true;
-                out.push_str(&content.replace('\t', " "));
-            } else {
-                out.push_str(content);
-            }
-        }
-        found.then_some(out)
-    }
-
     /// Moves a line.
     pub fn apply(&mut self, text: &str, line: usize) -> String {
         self.0.insert(line, STEP);

@@ -17,8 +17,8 @@ const MAX_DEPTH: usize = 128;
 /// The most nodes that aliases may add to one file.
 const MAX_ALIASED: usize = 250_000;
 
-/// How often a text is read again because it was written in a way that the parser does not take.
-const MAX_REPAIRS: usize = 400;
+/// How many bytes are read again at most because a text is written in a way that the parser does not take.
+const MAX_READ_AGAIN: usize = 64 << 20;
 
 /// What is wrong with a text as YAML.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,13 +40,14 @@ pub fn parse(text: &str, file: FileId) -> (Vec<Node>, Vec<Problem>) {
     let has_tabs = text.contains('\t');
     let mut outcome = attempt(text, file, &moved, has_tabs);
     let mut read = Cow::Borrowed(text);
-    for _ in 0..MAX_REPAIRS {
-        let Some(error) = &outcome.error else { break };
+    let mut read_again = 0;
+    while let Some(error) = outcome.error.as_ref().filter(|_| read_again < MAX_READ_AGAIN) {
         let repaired = match moved.line_to_move(&read, error) {
             Some(line) => Some(moved.apply(&read, line)),
-            None => Moved::without_tabs(&read, error).or_else(|| tabs::repaired(&read, error)),
+            None => tabs::repaired(&read, error),
         };
         let Some(repaired) = repaired else { break };
+        read_again += repaired.len();
         read = Cow::Owned(repaired);
         outcome = attempt(&read, file, &moved, has_tabs);
     }

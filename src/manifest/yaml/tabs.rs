@@ -5,6 +5,8 @@ use saphyr_parser::{Event, ScanError, Span as ScanSpan};
 
 use super::moved::Moved;
 
+const BLANKS: [char; 2] = [' ', '\t'];
+
 /// A line and a column, both from one.
 type Place = (u32, u32);
 
@@ -78,24 +80,38 @@ impl Tabs {
     }
 }
 
-/// The text with spaces for the tabs that begin the line that the parser stopped at, and those right below it. Whether
-/// they may stand there is looked at when all has been read.
+/// The text with spaces for the tabs that the parser stopped at. Whether they may stand there is looked at when all has
+/// been read.
 pub fn repaired(text: &str, error: &ScanError) -> Option<String> {
-    let begins = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let before: usize = text.split_inclusive('\n').take(error.marker().line().saturating_sub(1)).map(str::len).sum();
+    let (before, rest) = text.split_at(before);
+    let spaced = if error.info() == "':' must be followed by a valid YAML whitespace" {
+        around(rest, error.marker().col())
+    } else {
+        leading(rest)
+    };
+    (spaced != rest).then(|| format!("{before}{spaced}"))
+}
+
+/// Spaces for the tabs among the blanks at a column of the first line.
+fn around(text: &str, column: usize) -> String {
+    let at = text.char_indices().nth(column).map_or(text.len(), |(at, _)| at);
+    let begin = text[..at].trim_end_matches(BLANKS).len();
+    let end = text.len() - text[at..].trim_start_matches(BLANKS).len();
+    format!("{}{}{}", &text[..begin], text[begin..end].replace('\t', " "), &text[end..])
+}
+
+/// Spaces for the tabs that begin the first line, and those right below it.
+fn leading(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut found = false;
-    let mut goes_on = true;
-    for (line, content) in (1..).zip(text.split_inclusive('\n')) {
-        let (head, rest) = content.split_at(begins(content));
-        goes_on = if line <= error.marker().line() { line == error.marker().line() } else { goes_on };
-        goes_on &= head.contains('\t');
-        if goes_on {
-            found = true;
-            out.push_str(&head.replace('\t', " "));
-        } else {
-            out.push_str(head);
+    for line in text.split_inclusive('\n') {
+        let (blanks, rest) = line.split_at(line.len() - line.trim_start_matches(BLANKS).len());
+        if !blanks.contains('\t') {
+            break;
         }
+        out.push_str(&blanks.replace('\t', " "));
         out.push_str(rest);
     }
-    found.then_some(out)
+    out.push_str(&text[out.len()..]);
+    out
 }

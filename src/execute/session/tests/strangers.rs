@@ -161,6 +161,27 @@ async fn what_the_engine_went_away_from_is_done_when_it_is_back() {
     }
 }
 
+/// A whole plan too, where it fails only after the engine is back.
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_the_engine_went_away_from_is_made_again() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    running.write("/src/web/main.c", "2");
+    let build = running.build_call("web").await;
+    let mut held = running.rig.engine.hold(&build);
+    running.touch(&["/m/devenv.yaml"]).await;
+    held.reached().await;
+    running.rig.engine.go_away();
+    let at = running.wait(at, "the loss", |e| matches!(e, Event::Error(_))).await;
+    running.rig.engine.come_back();
+    let at = running.wait(at, "the return", notice("the engine is back")).await;
+    running.rig.engine.fail_next(&build, ErrorKind::Lost);
+    held.release();
+    let at = running.wait(at, "the failure", |e| matches!(e, Event::Error(_))).await;
+    let started = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-web-1");
+    running.wait(at, "the new container", started).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_initial_sync_that_the_engine_went_away_from_is_done_when_it_is_back() {
     let rule = json!({"path": "/src/web/sync/initial", "action": "sync", "target": "/app", "initial_sync": true});
