@@ -127,9 +127,8 @@ impl FakeSources {
         contexts.get(service).cloned().unwrap_or_else(|| format!("/src/{service}"))
     }
 
-    fn parts(&self, service: &ServiceName) -> Vec<(String, Digest)> {
+    fn parts(&self, service: &ServiceName, files: &HashMap<PathBuf, String>) -> Vec<(String, Digest)> {
         let context = self.context(service);
-        let files = self.files.lock().unwrap();
         let mut parts: Vec<(String, Digest)> = files
             .iter()
             .filter(|(path, _)| path.starts_with(&context))
@@ -209,6 +208,8 @@ impl Sources for FakeSources {
         if let Some(message) = self.unreadable.lock().unwrap().clone() {
             return Err(vec![Failure { cause: Cause::Build, message }]);
         }
+        // Of one moment: what is wanted and what is watched must not be of two.
+        let files = self.files.lock().unwrap().clone();
         let mut wanted = Wanted { reloaders: self.reloaders.lock().unwrap().clone(), ..Wanted::default() };
         for service in services.iter().filter_map(|name| project.services.get(name)) {
             if service.build.is_none() {
@@ -218,7 +219,7 @@ impl Sources for FakeSources {
                     continue;
                 }
             } else {
-                let parts = self.parts(&service.name);
+                let parts = self.parts(&service.name, &files);
                 let digest = Digest::of_json(&parts);
                 self.history.lock().unwrap().insert(digest.clone(), parts.clone());
                 let measured = Measured { digest, parts: parts.into(), fallback: None, base_images: Vec::new() };
@@ -226,14 +227,12 @@ impl Sources for FakeSources {
             }
             let context = PathBuf::from(self.context(&service.name));
             let mut folders = BTreeSet::from([context.clone()]);
-            let files = self.files.lock().unwrap();
             let fresh = context.join("sync/fresh");
             if files.keys().any(|path| path.starts_with(&fresh)) {
                 folders.insert(fresh);
             }
             let initial = files.keys().filter(|path| path.starts_with(context.join("sync/initial"))).cloned().collect();
             let known = files.keys().cloned().collect();
-            drop(files);
             let effects = Arc::new(ByFolder { context, disk: project.working_dir.clone(), known, initial });
             wanted.watch.insert(service.name.clone(), Watch { effects, folders });
         }
@@ -247,7 +246,7 @@ impl Sources for FakeSources {
 
     fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Failure> {
         let build = project.services[service].build.clone().unwrap_or_default();
-        let parts = self.parts(service);
+        let parts = self.parts(service, &self.files.lock().unwrap());
         // The fake engine makes an image's id of the spec: it must say what is read.
         let labels = parts.into_iter().map(|(name, digest)| (name, digest.to_string())).collect();
         Ok(BuildSpec { build, labels, ..BuildSpec::default() })
