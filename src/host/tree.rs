@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock};
@@ -16,6 +16,8 @@ use crate::model::{Digest, Entry, EntryKind, FileTree, Listed};
 
 /// A file that keeps changing while it is read is tried this often.
 const TRIES: usize = 3;
+/// The largest file that is read as a whole: a manifest, an env file, a Dockerfile, a secret.
+const MAX_READ: u64 = 16 << 20;
 /// Fewer files than this are not worth a thread.
 const FEW_FILES: usize = 32;
 /// Fewer folders than this are not worth one.
@@ -98,7 +100,19 @@ impl Drop for DiskTree {
 
 impl FileTree for DiskTree {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
+        let file = match open(path)? {
+            Opened::File(file) => file,
+            Opened::Nothing => return Ok(Vec::new()),
+        };
+        let size = file.metadata()?.len();
+        let mut content = Vec::with_capacity(usize::try_from(size.min(MAX_READ)).unwrap_or(0));
+        // It may grow while it is read.
+        file.take(MAX_READ + 1).read_to_end(&mut content)?;
+        if content.len() as u64 > MAX_READ {
+            let message = format!("it is too large: more than {} MB are not read", MAX_READ >> 20);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
+        Ok(content)
     }
 
     fn entry(&self, path: &Path) -> io::Result<Entry> {
@@ -223,12 +237,37 @@ fn entry(name: OsString, metadata: &Metadata, path: impl FnOnce() -> PathBuf) ->
     Ok(Entry { name, kind, mode: metadata.permissions().mode() & 0o7777 })
 }
 
+/// What there is to read at a path.
+enum Opened {
+    File(File),
+    /// `/dev/null`, which people name to say "no file".
+    Nothing,
+}
+
+/// Opens a regular file. Whoever opens a pipe waits for its other end, and a device may never come to an end.
+fn open(path: &Path) -> io::Result<Opened> {
+    let file = File::options().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path)?;
+    let metadata = file.metadata()?;
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return Ok(Opened::File(file));
+    }
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if kind.is_char_device() && fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev()) {
+        return Ok(Opened::Nothing);
+    }
+    let kind = if kind.is_fifo() { "a pipe" } else { "a device" };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {kind}, and hob reads files only")))
+}
+
 /// Reads a file to its digest, again if it changed meanwhile.
 fn measure(path: &Path) -> io::Result<Measured> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let mut file = File::open(path)?;
+        let Opened::File(mut file) = open(path)? else { return Err(io::ErrorKind::InvalidInput.into()) };
         let at = SystemTime::now();
         let stamp = Stamp::of(&file.metadata()?);
         let mut hasher = Sha256::new();
@@ -282,6 +321,28 @@ mod tests {
         assert_eq!(entries[2].mode, 0o750);
         assert_eq!(tree.entry(&dir.path().join("run")).unwrap(), entries[2]);
         assert_eq!(tree.entry(&dir.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("pipe", dir.path().join("link")).unwrap();
+        let tree = DiskTree::new(None);
+        for path in [pipe, dir.path().join("link"), "/dev/zero".into()] {
+            let error = tree.read(&path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{}: {error}", path.display());
+            assert!(tree.digest(&path).is_err());
+        }
+        assert_eq!(tree.read(dir.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(tree.read(Path::new("/dev/null")).unwrap(), b"");
+        // It takes no room on the disk.
+        let large = dir.path().join("large");
+        File::create(&large).unwrap().set_len(MAX_READ + 1).unwrap();
+        assert_eq!(tree.read(&large).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        File::options().write(true).open(&large).unwrap().set_len(MAX_READ).unwrap();
+        assert_eq!(tree.read(&large).unwrap().len() as u64, MAX_READ);
     }
 
     #[test]

@@ -3,98 +3,80 @@
 //! `*` and `?` stop at a slash, `[a-z]` is a class, `[^a]` a negated one, and a backslash takes the next character
 //! literally. A pattern is checked as a whole, so that a broken one fails even where its start would not match.
 
+use super::linear::{self, Linear};
+
 /// A pattern that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the pattern is not closed: every `[` needs its `]`, and a `\\` needs a character after it")]
-pub struct BadPattern;
-
-/// One step of a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    /// This character.
-    Char(char),
-    /// `?`: one character that is no slash.
-    One,
-    /// `*`: any number of characters that are no slash.
-    Many,
-    /// `[…]`.
-    Class { negated: bool, ranges: Vec<(char, char)> },
+pub enum BadPattern {
+    /// A bracket or an escape has no end.
+    #[error("the pattern is not closed: every `[` needs its `]`, and a `\\` needs a character after it")]
+    Open,
+    /// It takes more memory than a pattern may.
+    #[error("the pattern is too long")]
+    TooLong,
 }
 
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glob(Vec<Token>);
+pub struct Glob(Linear);
 
 impl Glob {
     /// Compiles a pattern.
     pub fn new(pattern: &str) -> Result<Self, BadPattern> {
-        let mut tokens = Vec::new();
-        let mut chars = pattern.chars().peekable();
-        while let Some(c) = chars.next() {
-            tokens.push(match c {
-                '*' => {
-                    if tokens.last() == Some(&Token::Many) {
-                        continue;
-                    }
-                    Token::Many
-                }
-                '?' => Token::One,
-                '[' => {
-                    let negated = chars.next_if_eq(&'^').is_some();
-                    let mut ranges = Vec::new();
-                    loop {
-                        if !ranges.is_empty() && chars.next_if_eq(&']').is_some() {
-                            break;
-                        }
-                        let low = bound(&mut chars)?;
-                        let high = if chars.next_if_eq(&'-').is_some() { bound(&mut chars)? } else { low };
-                        ranges.push((low, high));
-                    }
-                    Token::Class { negated, ranges }
-                }
-                '\\' => Token::Char(chars.next().ok_or(BadPattern)?),
-                c => Token::Char(c),
-            });
-        }
-        Ok(Self(tokens))
+        Linear::new(expression(pattern)?).map(Self)
     }
 
     /// Whether the pattern matches all of `text`.
     pub fn matches(&self, text: &str) -> bool {
-        matches(&self.0, text)
+        self.0.matches(text)
     }
+}
+
+/// Whether a pattern can be read.
+pub(super) fn check(pattern: &str) -> Result<(), BadPattern> {
+    expression(pattern).map(drop)
+}
+
+/// The pattern as a regular expression.
+fn expression(pattern: &str) -> Result<String, BadPattern> {
+    let mut out = String::with_capacity(pattern.len() + 16);
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' => {
+                while chars.next_if_eq(&'*').is_some() {}
+                out.push_str(linear::NAME);
+            }
+            '?' => out.push_str(linear::ONE),
+            '[' => {
+                let negated = chars.next_if_eq(&'^').is_some();
+                let mut ranges = Vec::new();
+                let mut first = true;
+                loop {
+                    if !first && chars.next_if_eq(&']').is_some() {
+                        break;
+                    }
+                    first = false;
+                    let low = bound(&mut chars)?;
+                    let high = if chars.next_if_eq(&'-').is_some() { bound(&mut chars)? } else { low };
+                    ranges.push((low, high));
+                }
+                linear::class(negated, &ranges, &mut out);
+            }
+            '\\' => linear::literal(chars.next().ok_or(BadPattern::Open)?, &mut out),
+            c => linear::literal(c, &mut out),
+        }
+    }
+    Ok(out)
 }
 
 /// One end of a range inside a class.
 fn bound(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<char, BadPattern> {
     match chars.next() {
-        None | Some('-' | ']') => Err(BadPattern),
-        Some('\\') => chars.next().ok_or(BadPattern),
+        None | Some('-' | ']') => Err(BadPattern::Open),
+        Some('\\') => chars.next().ok_or(BadPattern::Open),
         Some(c) => Ok(c),
     }
-}
-
-fn matches(tokens: &[Token], text: &str) -> bool {
-    let Some((first, rest)) = tokens.split_first() else { return text.is_empty() };
-    if *first == Token::Many {
-        return tails(text).any(|tail| matches(rest, tail));
-    }
-    let mut chars = text.chars();
-    let Some(c) = chars.next() else { return false };
-    let fits = match first {
-        Token::Char(wanted) => c == *wanted,
-        Token::One => c != '/',
-        Token::Class { negated, ranges } => ranges.iter().any(|&(low, high)| low <= c && c <= high) != *negated,
-        Token::Many => false,
-    };
-    fits && matches(rest, chars.as_str())
-}
-
-/// What may be left of a text after a `*`, which stops at a slash: all of it first, the least last.
-pub(super) fn tails(text: &str) -> impl Iterator<Item = &str> {
-    let end = text.find('/').unwrap_or(text.len());
-    let starts = text[..end].char_indices().map(|(at, _)| at);
-    starts.chain([end]).map(|at| &text[at..])
 }
 
 /// Whether a path component holds a wildcard that is not escaped.
@@ -149,15 +131,31 @@ mod tests {
             ("*.py", ".hidden.py", true),
             ("", "", true),
             ("", "a", false),
+            ("[z-a]", "m", false),
+            ("[^z-a]", "m", true),
+            ("a.c", "abc", false),
+            ("a+(b)|{c}$^", "a+(b)|{c}$^", true),
+            ("a*b", "a\nb", true),
+            ("a?b", "a\nb", true),
+            ("[^a]", "/", true),
+            ("[&&~~[]", "~", true),
         ] {
             assert_eq!(Glob::new(pattern).unwrap().matches(text), expected, "{pattern:?} on {text:?}");
         }
     }
 
     #[test]
+    fn many_wildcards_take_no_time() {
+        let text = "a".repeat(5_000);
+        assert!(!Glob::new(&"a*".repeat(500)).unwrap().matches(&format!("{text}/")));
+        assert!(!Glob::new(&format!("{}b", "a*".repeat(500))).unwrap().matches(&text));
+        assert_eq!(Glob::new(&"?".repeat(2_000_000)), Err(BadPattern::TooLong));
+    }
+
+    #[test]
     fn broken_patterns_are_refused() {
         for pattern in ["[]a]", "[-]", "[x-]", "[-x]", "[a-b-c]", "[", "[^", "[^bc", "a[", "\\", "a*b\\"] {
-            assert_eq!(Glob::new(pattern), Err(BadPattern), "{pattern:?}");
+            assert_eq!(Glob::new(pattern), Err(BadPattern::Open), "{pattern:?}");
         }
     }
 }

@@ -68,7 +68,7 @@ impl Ignore {
                 Some(rest) if !keeps => (true, rest.to_owned()),
                 _ => (keeps, cleaned),
             };
-            let pattern = Pattern::new(&cleaned, keeps).map_err(|BadPattern| bad(BadPattern.to_string()))?;
+            let pattern = Pattern::new(&cleaned, keeps).map_err(|problem| bad(problem.to_string()))?;
             ignore.patterns.push(pattern);
             ignore.lines.push(index + 1);
         }
@@ -85,7 +85,7 @@ impl Ignore {
                 None => (false, pattern.as_str()),
             };
             if pattern.is_empty() {
-                return Err(BadPattern);
+                return Err(BadPattern::Open);
             }
             ignore.patterns.push(Pattern::new(pattern, keeps)?);
             ignore.lines.push(0);

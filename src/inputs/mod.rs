@@ -23,6 +23,7 @@ mod finder;
 pub mod glob;
 pub mod ignore;
 mod image;
+mod linear;
 mod map;
 mod parts;
 mod pattern;

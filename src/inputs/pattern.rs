@@ -5,7 +5,8 @@
 //! as `**x` matching `abcx`, and a negated class matching a slash. `glob` is another language: it has no `**`, and
 //! `\d` is a letter there and a class here. Only how far a `*` goes is the same.
 
-use super::glob::{BadPattern, Glob, tails};
+use super::glob::{self, BadPattern};
+use super::linear::{self, Linear};
 
 /// How a pattern is compared with a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,30 +18,7 @@ enum Kind {
     /// The path ends with this text, or is it without its leading slash.
     Suffix(String),
     /// Anything else.
-    Tokens(Vec<Token>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    Char(char),
-    /// `?`
-    One,
-    /// `*`
-    Many,
-    /// `**` at the end: anything.
-    Rest,
-    /// `**/` or `**`: nothing, or anything that ends with a slash.
-    Folders,
-    Class {
-        negated: bool,
-        items: Vec<Item>,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Item {
-    Range(char, char),
-    Perl(char),
+    Expression(Linear),
 }
 
 /// One cleaned pattern.
@@ -56,7 +34,7 @@ pub struct Pattern {
 impl Pattern {
     /// Compiles a pattern that is cleaned already (no `./`, no trailing slash, no `!`).
     pub fn new(text: &str, keeps: bool) -> Result<Self, BadPattern> {
-        Glob::new(text)?;
+        glob::check(text)?;
         Ok(Self { text: text.to_owned(), keeps, kind: compile(text)? })
     }
 
@@ -66,7 +44,7 @@ impl Pattern {
             Kind::Exact => path == self.text,
             Kind::Prefix(prefix) => path.starts_with(prefix.as_str()),
             Kind::Suffix(suffix) => path.ends_with(suffix.as_str()) || suffix.strip_prefix('/') == Some(path),
-            Kind::Tokens(tokens) => matches(tokens, path),
+            Kind::Expression(expression) => expression.matches(path),
         }
     }
 
@@ -94,10 +72,10 @@ fn compile(pattern: &str) -> Result<Kind, BadPattern> {
         Exact,
         Prefix,
         Suffix,
-        Tokens,
+        Expression,
     }
     let mut found = Type::Exact;
-    let mut tokens = Vec::new();
+    let mut out = String::with_capacity(pattern.len() + 16);
     let mut chars = pattern.chars().peekable();
     let mut first = true;
     while let Some(c) = chars.next() {
@@ -105,41 +83,42 @@ fn compile(pattern: &str) -> Result<Kind, BadPattern> {
             '*' if chars.next_if_eq(&'*').is_some() => {
                 chars.next_if_eq(&'/');
                 if chars.peek().is_none() {
-                    if found == Type::Exact {
-                        found = Type::Prefix;
-                    } else {
-                        found = Type::Tokens;
-                    }
-                    tokens.push(Token::Rest);
+                    // Anything, save for what the builder's `.` leaves out.
+                    found = if found == Type::Exact { Type::Prefix } else { Type::Expression };
+                    out.push_str(r"(?-u:[^\n])*");
                 } else {
-                    tokens.push(Token::Folders);
-                    found = Type::Tokens;
+                    // Nothing, or anything that ends with a slash.
+                    found = Type::Expression;
+                    out.push_str(r"(?:(?-u:[^\n])*/)?");
                 }
                 if first {
                     found = Type::Suffix;
                 }
             }
             '*' => {
-                tokens.push(Token::Many);
-                found = Type::Tokens;
+                out.push_str(linear::NAME);
+                found = Type::Expression;
             }
             '?' => {
-                tokens.push(Token::One);
-                found = Type::Tokens;
+                out.push_str(linear::ONE);
+                found = Type::Expression;
             }
             '\\' => {
-                tokens.push(escaped(chars.next().ok_or(BadPattern)?)?);
-                found = Type::Tokens;
+                match escaped(chars.next().ok_or(BadPattern::Open)?)? {
+                    Escaped::Char(c) => linear::literal(c, &mut out),
+                    Escaped::Class(ranges) => linear::class(false, &ranges, &mut out),
+                }
+                found = Type::Expression;
             }
             '[' => {
-                tokens.push(class(&mut chars)?);
-                found = Type::Tokens;
+                class(&mut chars, &mut out)?;
+                found = Type::Expression;
             }
             ']' => {
-                tokens.push(Token::Char(']'));
-                found = Type::Tokens;
+                linear::literal(']', &mut out);
+                found = Type::Expression;
             }
-            c => tokens.push(Token::Char(c)),
+            c => linear::literal(c, &mut out),
         }
         first = false;
     }
@@ -147,89 +126,75 @@ fn compile(pattern: &str) -> Result<Kind, BadPattern> {
         Type::Exact => Kind::Exact,
         Type::Prefix => Kind::Prefix(pattern[..pattern.len() - 2].to_owned()),
         Type::Suffix => Kind::Suffix(pattern[2..].to_owned()),
-        Type::Tokens => Kind::Tokens(tokens),
+        Type::Expression => Kind::Expression(Linear::new(out)?),
     })
 }
 
-/// What a backslash and a character mean once they are in a regular expression.
-fn escaped(c: char) -> Result<Token, BadPattern> {
+/// What a backslash and a character mean in the builder's regular expressions.
+enum Escaped {
+    /// This character.
+    Char(char),
+    /// One out of these.
+    Class(Vec<(char, char)>),
+}
+
+fn escaped(c: char) -> Result<Escaped, BadPattern> {
     Ok(match c {
-        'd' | 'D' | 's' | 'S' | 'w' | 'W' => Token::Class { negated: false, items: vec![Item::Perl(c)] },
-        'a' => Token::Char('\u{7}'),
-        'f' => Token::Char('\u{c}'),
-        'n' => Token::Char('\n'),
-        'r' => Token::Char('\r'),
-        't' => Token::Char('\t'),
-        'v' => Token::Char('\u{b}'),
-        c if c.is_ascii_alphanumeric() => return Err(BadPattern),
-        c => Token::Char(c),
+        'd' | 'D' | 's' | 'S' | 'w' | 'W' => Escaped::Class(perl(c)),
+        'a' => Escaped::Char('\u{7}'),
+        'f' => Escaped::Char('\u{c}'),
+        'n' => Escaped::Char('\n'),
+        'r' => Escaped::Char('\r'),
+        't' => Escaped::Char('\t'),
+        'v' => Escaped::Char('\u{b}'),
+        c if c.is_ascii_alphanumeric() => return Err(BadPattern::Open),
+        c => Escaped::Char(c),
     })
 }
 
-fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Token, BadPattern> {
+/// The classes of one letter, which know ASCII only.
+fn perl(c: char) -> Vec<(char, char)> {
+    match c {
+        'd' => vec![('0', '9')],
+        'D' => vec![('\0', '/'), (':', char::MAX)],
+        'w' => vec![('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')],
+        'W' => vec![('\0', '/'), (':', '@'), ('[', '^'), ('`', '`'), ('{', char::MAX)],
+        's' => vec![('\t', '\n'), ('\u{c}', '\r'), (' ', ' ')],
+        _ => vec![('\0', '\u{8}'), ('\u{b}', '\u{b}'), ('\u{e}', '\u{1f}'), ('!', char::MAX)],
+    }
+}
+
+fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) -> Result<(), BadPattern> {
     let negated = chars.next_if_eq(&'^').is_some();
-    let mut items: Vec<Item> = Vec::new();
+    let mut ranges: Vec<(char, char)> = Vec::new();
     loop {
-        let c = match chars.next().ok_or(BadPattern)? {
-            ']' if !items.is_empty() => return Ok(Token::Class { negated, items }),
-            '\\' => match escaped(chars.next().ok_or(BadPattern)?)? {
-                Token::Char(c) => c,
-                Token::Class { items: inner, .. } => {
-                    items.extend(inner);
+        let c = match chars.next().ok_or(BadPattern::Open)? {
+            ']' if !ranges.is_empty() => {
+                linear::class(negated, &ranges, out);
+                return Ok(());
+            }
+            '\\' => match escaped(chars.next().ok_or(BadPattern::Open)?)? {
+                Escaped::Char(c) => c,
+                Escaped::Class(inner) => {
+                    ranges.extend(inner);
                     continue;
                 }
-                _ => return Err(BadPattern),
             },
             c => c,
         };
         let mut ahead = chars.clone();
         if ahead.next() == Some('-') && ahead.peek().is_some_and(|c| *c != ']') {
             *chars = ahead;
-            let high = match chars.next().ok_or(BadPattern)? {
-                '\\' => chars.next().ok_or(BadPattern)?,
+            let high = match chars.next().ok_or(BadPattern::Open)? {
+                '\\' => chars.next().ok_or(BadPattern::Open)?,
                 c => c,
             };
             if high < c {
-                return Err(BadPattern);
+                return Err(BadPattern::Open);
             }
-            items.push(Item::Range(c, high));
+            ranges.push((c, high));
         } else {
-            items.push(Item::Range(c, c));
-        }
-    }
-}
-
-fn matches(tokens: &[Token], text: &str) -> bool {
-    let Some((first, rest)) = tokens.split_first() else { return text.is_empty() };
-    match first {
-        Token::Rest => return true,
-        Token::Folders => {
-            return matches(rest, text) || text.match_indices('/').any(|(at, _)| matches(rest, &text[at + 1..]));
-        }
-        Token::Many => return tails(text).any(|tail| matches(rest, tail)),
-        _ => {}
-    }
-    let mut chars = text.chars();
-    let Some(c) = chars.next() else { return false };
-    let fits = match first {
-        Token::Char(wanted) => c == *wanted,
-        Token::One => c != '/',
-        Token::Class { negated, items } => items.iter().any(|item| item.holds(c)) != *negated,
-        _ => false,
-    };
-    fits && matches(rest, chars.as_str())
-}
-
-impl Item {
-    fn holds(&self, c: char) -> bool {
-        match *self {
-            Self::Range(low, high) => low <= c && c <= high,
-            Self::Perl('d') => c.is_ascii_digit(),
-            Self::Perl('D') => !c.is_ascii_digit(),
-            Self::Perl('w') => c.is_ascii_alphanumeric() || c == '_',
-            Self::Perl('W') => !(c.is_ascii_alphanumeric() || c == '_'),
-            Self::Perl('s') => matches!(c, '\t' | '\n' | '\u{c}' | '\r' | ' '),
-            Self::Perl(_) => !matches!(c, '\t' | '\n' | '\u{c}' | '\r' | ' '),
+            ranges.push((c, c));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which files make the manifest: from the command line, from `COMPOSE_FILE`, or found by walking up.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::LoadOptions;
@@ -112,11 +113,15 @@ fn read_env(
     }
 }
 
-/// Whether there is something at a path that can be read as a file.
+/// Whether there is something at a path that is to be read as a file. That it can be read is not said.
 pub fn is_file(tree: &dyn FileTree, path: &Path) -> bool {
     match tree.entry(path).map(|entry| entry.kind) {
         Ok(EntryKind::File { .. } | EntryKind::Other) => true,
-        Ok(EntryKind::Symlink(_)) => tree.read(path).is_ok(),
+        Ok(EntryKind::Symlink(_)) => {
+            let leads_nowhere =
+                |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory);
+            !tree.read(path).is_err_and(|error| leads_nowhere(error.kind()))
+        }
         Ok(EntryKind::Dir) | Err(_) => false,
     }
 }

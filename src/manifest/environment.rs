@@ -15,7 +15,7 @@ use crate::model::FileTree;
 
 /// Variables with where they were set. The shell wins over hob's own, and those over files; of several files the
 /// first one added wins.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Environment {
     shell: Arc<BTreeMap<String, String>>,
     own: BTreeMap<String, String>,
@@ -23,7 +23,7 @@ pub struct Environment {
 }
 
 /// A variable that a file sets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Setting {
     value: String,
     file: PathBuf,

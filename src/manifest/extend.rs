@@ -9,6 +9,9 @@ use super::paths::{Base, is_fetched, join};
 use super::yaml::{Map, Mark, Node, Span, Value};
 use super::{forms, merge, unique};
 
+/// The longest chain of services that extend each other.
+const MAX_CHAIN: usize = 100;
+
 /// Extends every service of a document.
 pub fn extend(document: &mut Node, file: &Path, place: &Place, loader: &mut Loader<'_>) {
     let Some(services) = document.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut)
@@ -40,6 +43,11 @@ fn resolve(
         names.push(name);
         let message = format!("services extend each other in a circle: {}", names.join(" → "));
         loader.report.error(Code::Cycle, extends.span, message);
+        return;
+    }
+    if chain.len() >= MAX_CHAIN {
+        let message = format!("services.{name}: services extend each other over more than {MAX_CHAIN} levels");
+        loader.report.error(Code::Extends, extends.span, message);
         return;
     }
     if let Some(base) = base_of(name, &extends, link, services, file, place, chain, loader) {

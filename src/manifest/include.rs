@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::diagnostic::Code;
 use super::discover::is_file;
+use super::environment::Environment;
 use super::load::{Loader, Place};
 use super::paths::{is_fetched, join};
 use super::yaml::{Map, Node, Span, Value};
@@ -101,8 +102,24 @@ fn one(entry: &Node, place: &Place, loader: &mut Loader<'_>) -> Option<Map> {
     };
     let mut environment = (*place.environment).clone();
     environment.add_files(&env_files, loader.tree, &mut loader.report, &mut loader.env_files);
-    let inner = Place { dir, environment: Rc::new(environment), chain: place.chain.clone() };
-    Some(loader.model(&files, &inner))
+    // What is included on several ways is read once: else each level of such a diamond would double the work.
+    let key = Included { files, dir, environment };
+    if let Some((_, known)) = loader.included.iter().find(|(other, _)| *other == key) {
+        return Some(known.clone());
+    }
+    let inner =
+        Place { dir: key.dir.clone(), environment: Rc::new(key.environment.clone()), chain: place.chain.clone() };
+    let model = loader.model(&key.files, &inner);
+    loader.included.push((key, model.clone()));
+    Some(model)
+}
+
+/// What an included manifest depends on.
+#[derive(PartialEq)]
+pub struct Included {
+    files: Vec<PathBuf>,
+    dir: PathBuf,
+    environment: Environment,
 }
 
 /// Takes the resources of an included manifest in.

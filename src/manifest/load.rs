@@ -86,6 +86,8 @@ pub struct Loader<'a> {
     profiles: Vec<String>,
     model: Option<serde_json::Value>,
     documents: HashMap<PathBuf, Rc<Vec<Node>>>,
+    /// Included manifests, each with what it was read from.
+    pub included: Vec<(include::Included, Map)>,
 }
 
 impl<'a> Loader<'a> {
@@ -102,6 +104,7 @@ impl<'a> Loader<'a> {
             profiles: Vec::new(),
             model: None,
             documents: HashMap::new(),
+            included: Vec::new(),
         }
     }
 

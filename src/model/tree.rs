@@ -41,7 +41,8 @@ pub struct Listed {
 
 /// Reads files for rooms that do no I/O of their own. Paths are absolute.
 pub trait FileTree: Sync {
-    /// The whole content of a file, following symbolic links.
+    /// The whole content of a file that describes something (a manifest, an env file, a Dockerfile), following symbolic
+    /// links. What is no file, or is larger than such a file can be, is an error.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
     /// What a path is, without following a symbolic link in its last part.

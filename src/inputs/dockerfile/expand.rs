@@ -1,6 +1,9 @@
 //! Variables in a Dockerfile's words, as the builder's own small shell expands them.
 
-use super::pattern;
+use super::pattern::{self, MAX_VALUE};
+
+/// The deepest nesting of `${A:-${B:-…}}`.
+const MAX_NESTING: usize = 100;
 
 /// What to do with quotes and escapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,7 @@ pub fn expand(word: &str, escape: char, variables: &dyn Variables) -> Result<Exp
         literal: false,
         variables,
         unknown: None,
+        nesting: 0,
     };
     let text = lexer.until(None, false)?.text;
     Ok(Expanded { text, unknown: lexer.unknown })
@@ -66,6 +70,7 @@ pub fn split_words(text: &str, quotes: Quotes) -> Vec<String> {
         literal: true,
         variables: &Nothing,
         unknown: None,
+        nesting: 0,
     };
     lexer.until(None, quotes == Quotes::Kept).map(|words| words.list).unwrap_or_default()
 }
@@ -79,6 +84,7 @@ struct Lexer<'a> {
     literal: bool,
     variables: &'a dyn Variables,
     unknown: Option<String>,
+    nesting: usize,
 }
 
 #[derive(Default)]
@@ -132,6 +138,7 @@ impl Lexer<'_> {
                 '$' => {
                     let value = self.dollar()?;
                     value.chars().for_each(|c| words.char(c));
+                    self.check_length(words.text.len())?;
                 }
                 '\'' => {
                     let text = self.single_quoted()?;
@@ -191,7 +198,10 @@ impl Lexer<'_> {
             match self.peek() {
                 None => return Err("a double quote is not closed".to_owned()),
                 Some('"') => break,
-                Some('$') => text.push_str(&self.dollar()?),
+                Some('$') => {
+                    text.push_str(&self.dollar()?);
+                    self.check_length(text.len())?;
+                }
                 Some(c) => {
                     self.at += 1;
                     if c != self.escape {
@@ -255,7 +265,25 @@ impl Lexer<'_> {
         }
     }
 
+    /// Without an end, a few lines of `ARG B=$A$A` would fill the memory.
+    fn check_length(&self, length: usize) -> Result<(), String> {
+        if length <= self.chars.len() * 4 + MAX_VALUE {
+            return Ok(());
+        }
+        Err(format!("the variables make the value longer than {} KiB", MAX_VALUE / 1024))
+    }
+
     fn dollar(&mut self) -> Result<String, String> {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            return Err(format!("variables are nested more than {MAX_NESTING} levels deep"));
+        }
+        let value = self.variable();
+        self.nesting -= 1;
+        value
+    }
+
+    fn variable(&mut self) -> Result<String, String> {
         self.at += 1;
         if self.peek() != Some('{') {
             let name = self.name();

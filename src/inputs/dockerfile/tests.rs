@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::expand::expand;
+use super::expand::{Quotes, expand, split_words};
 use super::*;
 
 fn texts(dockerfile: &Dockerfile) -> Vec<&str> {
@@ -275,4 +275,22 @@ fn words_are_expanded_as_the_builder_does() {
         assert_eq!(expand(word, '\\', &env).unwrap().unknown.as_deref(), Some("UNKNOWN"), "{word}");
     }
     assert_eq!(expand("`$A c:\\x", '`', &env).unwrap().text, "$A c:\\x");
+}
+
+#[test]
+fn expansion_has_an_end() {
+    let env = Env(HashMap::from([("A", "a")]));
+    for open in ["${N:-", "\"${N:-", "${N:+", "${A/", "${A#"] {
+        let error = expand(&open.repeat(100_000), '\\', &env).unwrap_err();
+        assert!(error.contains("nested more than 100 levels deep"), "{open}: {error}");
+        split_words(&open.repeat(100_000), Quotes::Kept);
+    }
+    let deep = "${N:-".repeat(100) + "x" + &"}".repeat(100);
+    assert_eq!(expand(&deep, '\\', &env).unwrap().text, "x");
+    let long = "x".repeat(600_000);
+    let env = Env(HashMap::from([("L", long.leak() as &str)]));
+    assert!(expand("$L", '\\', &env).is_ok());
+    for word in ["$L$L", "\"$L$L\"", "${L//x/$L}"] {
+        assert!(expand(word, '\\', &env).unwrap_err().contains("longer than 1024 KiB"), "{word}");
+    }
 }

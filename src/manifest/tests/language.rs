@@ -272,3 +272,37 @@ fn the_schema_has_every_key_and_is_json() {
     }
     assert!(service["properties"]["image"]["description"].is_string());
 }
+
+#[test]
+fn what_is_included_on_many_ways_is_read_once() {
+    // Each level includes both files of the next one: 2^24 ways to the last.
+    let mut files = vec![("devenv.yaml".to_owned(), "include: [l0a.yaml, l0b.yaml]".to_owned())];
+    for level in 0..24 {
+        for side in ["a", "b"] {
+            let next = format!("include: [l{0}a.yaml, l{0}b.yaml]\n", level + 1);
+            let next = if level < 23 { next } else { String::new() };
+            files.push((format!("l{level}{side}.yaml"), format!("{next}services: {{s{level}{side}: {{image: x}}}}")));
+        }
+    }
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    assert_eq!(project_of(&files).services.len(), 48);
+}
+
+#[test]
+fn an_included_file_is_read_again_where_its_variables_differ() {
+    let files = [
+        ("devenv.yaml", "include: [{path: inc.yaml, env_file: one.env}, {path: inc.yaml, env_file: two.env}]"),
+        ("inc.yaml", "services: {\"${NAME}\": {image: x}, s: {image: \"y:$NAME\"}}"),
+        ("one.env", "NAME=one"),
+        ("two.env", "NAME=two"),
+    ];
+    let text = complaints(&files);
+    assert!(text.contains("services.s is defined by an included manifest too"), "{text}");
+}
+
+#[test]
+fn a_chain_without_end_names_its_place() {
+    let services: String = (0..5_000).map(|n| format!("  s{n}: {{extends: s{}}}\n", n + 1)).collect();
+    let text = complaints(&[("devenv.yaml", &format!("services:\n{services}  s5000: {{image: x}}\n"))]);
+    assert!(text.contains("devenv.yaml:102:19") && text.contains("over more than 100 levels"), "{text}");
+}
