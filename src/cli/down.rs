@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::args::{DownArgs, KillArgs, RemoveImages, RestartArgs, RmArgs, StartArgs, StopArgs};
 use super::context::{Context, Stack};
-use super::exit::Exit;
+use super::exit::{Exit, Failure};
 use crate::execute::RunOptions;
 use crate::model::{ObservedContainer, ServiceName};
 use crate::plan::{self, DownOptions, Images, Op, Plan, Reason};
@@ -68,7 +68,10 @@ pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> 
     let stack = context.stack(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     let observed = stack.observe().await?;
-    let plan = plan::start(&stack.project, &observed, &services);
+    let plan = plan::start(&stack.project, &observed, &services).map_err(|service| {
+        Failure::new(Exit::Failed, format!("service {service} has no container to start"))
+            .hint(format!("make and start it with `hob up -d {service}`"))
+    })?;
     carry_out(context, &stack, &plan).await
 }
 

@@ -25,11 +25,16 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
         return Err(Failure::new(Exit::Manifest, format!("no such service: {name}")).into());
     };
     let pull = args.pull.map(|when| pull_policy(when).to_owned());
-    if !args.no_deps && !service.depends_on.is_empty() {
-        let services = service.depends_on.keys().filter(|d| stack.project.services.contains_key(*d)).cloned();
-        // Waits as the service itself would: what it needs must be as `depends_on` says.
-        let options =
-            UpOptions { services: services.collect(), wait: true, pull: pull.clone(), ..UpOptions::default() };
+    let needs = service.depends_on.keys().filter(|d| stack.project.services.contains_key(*d));
+    let needs: Vec<ServiceName> = needs.cloned().collect();
+    // Without any, as where the only one belongs to a profile that is off, an `up` of them would be one of all.
+    if !args.no_deps && !needs.is_empty() {
+        let options = UpOptions {
+            services: needs,
+            needed_by: Some(name.clone()),
+            pull: pull.clone(),
+            ..UpOptions::default()
+        };
         bring_up(context, &stack, &options, &RunOptions::default()).await?;
     }
     let options = UpOptions { services: vec![name.clone()], no_deps: true, pull, ..UpOptions::default() };

@@ -97,6 +97,7 @@ fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOpti
         pull: args.pull.map(|when| pull_policy(when).to_owned()),
         rebuild: false,
         wait: args.wait,
+        needed_by: None,
         remove_orphans: args.remove_orphans,
         renew_anon_volumes: args.renew_anon_volumes,
         grace: args.timeout.map(Duration::from_secs),

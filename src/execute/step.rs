@@ -56,13 +56,21 @@ impl Executor {
             Op::Kill { container, signal } => engine.kill(&ContainerId::new(container), signal).await,
             Op::Restart { container, grace } => engine.restart(&ContainerId::new(container), *grace).await,
             Op::Remove { container, volumes } => engine.remove_container(&ContainerId::new(container), *volumes).await,
-            Op::Wait { containers, until } => {
+            Op::Wait { containers, until, optional } => {
                 let held = |why: String| {
                     self.sink.emit(Event::StepHeld { step: id, service: step.service.clone(), why });
                 };
                 let (service, until) = (step.service.as_ref(), *until);
                 let wait = Wait { service, containers, until, limit: options.wait_timeout };
-                return wait.run(engine, &held).await;
+                return match wait.run(engine, &held).await {
+                    Err(failure) if *optional => {
+                        let mut message = failure.message;
+                        message.text = format!("{}; what needs it has `required: false` and starts without", message.text);
+                        self.sink.emit(Event::Warning(message));
+                        Ok(())
+                    }
+                    result => result,
+                };
             }
         };
         result.map_err(|error| Failure::of_engine(step.service.as_ref(), error))

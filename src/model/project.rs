@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Origins, ProjectName, Service, ServiceName};
+use super::{Condition, Origins, ProjectName, Service, ServiceName};
 
 /// `x-` keys, kept as written.
 pub type Extensions = IndexMap<String, Value>;
@@ -60,6 +60,12 @@ impl Project {
     /// Where the value at a dotted path (`services.api.build.dockerfile`) was written, or its nearest parent.
     pub fn locate(&self, path: &str) -> Option<Location> {
         self.origins.locate(path)
+    }
+
+    /// Some service waits for this one to complete: it is to end, and once it has it is not run again.
+    pub fn is_job(&self, service: &str) -> bool {
+        let waits = |other: &Service| other.depends_on.get(service).is_some_and(|d| d.condition == Condition::Completed);
+        self.services.values().any(waits)
     }
 
     /// The engine's name of a named volume.

@@ -170,12 +170,6 @@ pub fn restart(project: &Project, observed: &Observed, services: &[ServiceName],
     ordered(project, observed, services, |container| Some(Op::Restart { container: container.name.clone(), grace }))
 }
 
-/// Starts containers that are there and do not run, what is needed first.
-pub fn start(project: &Project, observed: &Observed, services: &[ServiceName]) -> Plan {
-    ordered(project, observed, services, |container| {
-        (!container.state.is_running()).then(|| Op::Start { container: container.name.clone() })
-    })
-}
 
 fn ordered(
     project: &Project,
@@ -194,8 +188,7 @@ fn ordered(
             let after = graph.needs(&service).flat_map(|need| of_service.get(need).cloned().unwrap_or_default());
             let after = after.collect();
             if let Some(op) = op(container) {
-                let command = if matches!(op, Op::Start { .. }) { "start" } else { "restart" };
-                let step = plan.push(op, Some(&service), Reason::Asked(command), after);
+                let step = plan.push(op, Some(&service), Reason::Asked("restart"), after);
                 of_service.entry(service.clone()).or_default().push(step);
             }
         }

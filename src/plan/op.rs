@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Reason;
-use crate::model::{Condition, ContainerSpec, NetworkSpec, ServiceName, VolumeSpec};
+use crate::model::{Condition, ContainerSpec, ContainerState, Health, NetworkSpec, ServiceName, VolumeSpec};
 
 /// One action on the engine. Containers are named by the name or id that the engine knows when the step is reached.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +99,8 @@ pub enum Op {
         containers: Vec<String>,
         /// What is waited for.
         until: Until,
+        /// All that wait for it can do without (`required: false`): a failure is a warning, and they go on.
+        optional: bool,
     },
 }
 
@@ -121,6 +123,18 @@ impl From<Condition> for Until {
             Condition::Started => Self::Running,
             Condition::Healthy => Self::Healthy,
             Condition::Completed => Self::Completed,
+        }
+    }
+}
+
+impl Until {
+    /// Whether a container in this state is what is waited for.
+    pub fn is_met(self, state: ContainerState, health: Option<Health>) -> bool {
+        match self {
+            Self::Running => state.is_running(),
+            Self::Healthy => state.is_running() && health == Some(Health::Healthy),
+            Self::Completed => state == ContainerState::Exited(0),
+            Self::Ready => state.is_running() && health.is_none_or(|health| health == Health::Healthy),
         }
     }
 }
@@ -155,7 +169,7 @@ impl fmt::Display for Op {
             Self::Kill { container, signal } => write!(f, "send {signal} to container {container}"),
             Self::Restart { container, .. } => write!(f, "restart container {container}"),
             Self::Remove { container, .. } => write!(f, "remove container {container}"),
-            Self::Wait { containers, until } => {
+            Self::Wait { containers, until, .. } => {
                 let what = match until {
                     Until::Running => "runs",
                     Until::Healthy => "is healthy",

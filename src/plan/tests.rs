@@ -150,7 +150,7 @@ impl World {
                     self.container(container).state = ContainerState::Exited(137);
                 }
                 Op::Remove { container, .. } => self.observed.containers.retain(|c| c.name != *container),
-                Op::Wait { containers, until } => {
+                Op::Wait { containers, until, .. } => {
                     for name in containers {
                         let container = self.container(name);
                         match until {
@@ -489,6 +489,24 @@ fn wait_ends_with_every_service_ready() {
     assert!(world.plan(&options).is_empty(), "{}", world.plan(&options));
 }
 
+/// A container made by other means waits for what its service needs, and for nothing else.
+#[test]
+fn what_another_one_needs_is_waited_for_as_it_says() {
+    let mut world = shop();
+    world.service("migrate").depends_on.get_mut("db").unwrap().required = false;
+    let options = UpOptions {
+        services: vec!["migrate".into()],
+        needed_by: Some("api".into()),
+        ..UpOptions::default()
+    };
+    let plan = world.plan(&options);
+    let waits = plan.steps.iter().filter_map(|step| match &step.op {
+        Op::Wait { containers, until, optional } => Some(format!("{} {until:?} {optional}", containers.join(" "))),
+        _ => None,
+    });
+    assert_eq!(waits.collect::<Vec<_>>(), ["shop-db-1 Healthy true", "shop-migrate-1 Completed false"], "{plan}");
+}
+
 #[test]
 fn what_is_external_must_be_there() {
     let mut world = shop();
@@ -553,7 +571,16 @@ fn stop_start_and_restart_keep_the_order() {
     assert_snapshot!(restart(&world.project, &world.observed, &["api".into()], None), @"1. restart container shop-api-1, because restart was asked for");
     let stopped = stop(&world.project, &world.observed, &["web".into()], None, "stop");
     world.apply(&stopped);
-    assert_snapshot!(start(&world.project, &world.observed, &["web".into()]), @"1. start container shop-web-1, because start was asked for");
+    assert_snapshot!(start(&world.project, &world.observed, &["web".into()]).unwrap(), @"1. start container shop-web-1, because start was asked for");
+    world.apply(&stop(&world.project, &world.observed, &[], None, "stop"));
+    assert_snapshot!(start(&world.project, &world.observed, &["api".into()]).unwrap(), @r"
+    1. start container shop-db-1, because start was asked for
+    2. start container shop-api-1, because start was asked for
+    ");
+    world.observed.containers.retain(|c| c.service != "db".into());
+    let without = start(&world.project, &world.observed, &["api".into()]);
+    assert_eq!(without, Err(ServiceName::from("db")), "up makes it");
+    assert!(start(&world.project, &world.observed, &[]).is_ok());
 }
 
 /// A recreation was interrupted before the old one was stopped, and then the manifest changed once more.

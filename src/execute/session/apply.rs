@@ -55,6 +55,13 @@ impl Session {
         Graph::of(&self.project).closure(asked.iter().cloned())
     }
 
+    /// The services that the session was asked for by name, all where none was. Their end is its end, and it stops no
+    /// others: what they need may have run before, and may be what others need too.
+    pub(super) fn asked(&self) -> Vec<ServiceName> {
+        let asked = &self.options.up.services;
+        if asked.is_empty() { self.project.services.keys().cloned().collect() } else { asked.clone() }
+    }
+
     pub(super) fn in_scope(&self, service: &ServiceName) -> bool {
         self.options.up.services.is_empty() || self.scope().contains(service)
     }

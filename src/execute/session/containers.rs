@@ -1,9 +1,10 @@
 //! The containers of the project as the engine's events tell of them: who runs, and who has ended.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Attach, Session, now};
+use super::{Attach, Finished, Session, now};
 use crate::engine::{Action, EngineEvent, LogQuery};
 use crate::event::Event;
 use crate::execute::Follow;
@@ -20,6 +21,8 @@ pub struct Tracked {
     pub name: String,
     /// It runs.
     pub running: bool,
+    /// It has ended, and as far as is known the engine starts it again: `restart: always`.
+    returns: bool,
     /// Its last exit code.
     pub exit: Option<i64>,
     /// When it was first heard of.
@@ -64,9 +67,14 @@ impl Containers {
         self.all.iter().filter(|(_, c)| ran(c)).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Whether any container runs.
-    pub fn any_running(&self) -> bool {
-        self.all.values().any(|c| c.running)
+    /// Whether any container of these services runs, or is about to be started again by the engine.
+    pub fn any_running(&self, services: &[ServiceName]) -> bool {
+        self.all.values().any(|c| (c.running || c.returns) && services.contains(&c.service))
+    }
+
+    /// Whether a container has ended and is about to be started again.
+    fn returns(&self, id: &ContainerId) -> bool {
+        self.all.get(id).is_some_and(|c| c.returns)
     }
 
     /// The last exit code of a service's container.
@@ -106,6 +114,7 @@ impl Containers {
                 number: container.number,
                 name: container.name.clone(),
                 running: container.state.is_running(),
+                returns: false,
                 exit: match container.state {
                     ContainerState::Exited(code) => Some(code),
                     _ => None,
@@ -116,12 +125,12 @@ impl Containers {
             };
             if let Some(newer) = known.filter(|known| known.heard || known.changed > taken) {
                 (tracked.running, tracked.exit, tracked.changed) = (newer.running, newer.exit, newer.changed);
-                tracked.heard = newer.heard;
+                (tracked.heard, tracked.returns) = (newer.heard, newer.returns);
             }
             self.all.insert(container.id.clone(), tracked);
         }
         self.all.extend(before.into_iter().filter(|(_, known)| known.since > taken));
-        self.any_started |= self.any_running();
+        self.any_started |= self.all.values().any(|c| c.running);
     }
 }
 
@@ -172,6 +181,10 @@ impl Session {
         // What says nothing about whether a container runs must not be taken for news of it: engines tell of every
         // probe of a health check, and one may come before the first observation.
         let says_nothing = matches!(event.action, Action::Other(_) | Action::Health(Health::Starting));
+        // It may have been about to be started again.
+        if matches!(&event.action, Action::Other(word) if word == "stop") && self.containers.returns(&event.container) {
+            self.ask_whether_it_returns(&event.container);
+        }
         if event.oneoff || !known || says_nothing {
             return;
         }
@@ -186,6 +199,7 @@ impl Session {
             name: name(),
             // Only one that runs is probed.
             running: matches!(event.action, Action::Health(_)),
+            returns: false,
             exit: None,
             since: now(),
             changed: now(),
@@ -196,12 +210,12 @@ impl Session {
         }
         let state = match &event.action {
             Action::Start => {
-                (tracked.running, tracked.heard) = (true, true);
+                (tracked.running, tracked.heard, tracked.returns) = (true, true, false);
                 self.containers.any_started = true;
                 "running".to_owned()
             }
             Action::Die(code) => {
-                (tracked.running, tracked.heard) = (false, true);
+                (tracked.running, tracked.heard, tracked.returns) = (false, true, true);
                 tracked.exit = Some(*code);
                 format!("exited ({code})")
             }
@@ -228,8 +242,29 @@ impl Session {
             Action::Die(code) => {
                 self.agents.forget(&event.container);
                 self.containers.died.push((event.container.clone(), code));
+                self.ask_whether_it_returns(&event.container);
             }
             _ => {}
+        }
+    }
+
+    /// Whether the engine starts a container again that has ended: its restart policy, how often it has done so and
+    /// whether somebody stopped it all play a part, so that only the engine knows.
+    fn ask_whether_it_returns(&mut self, id: &ContainerId) {
+        let (engine, id) = (Arc::clone(&self.engine), id.clone());
+        self.jobs.spawn(async move {
+            // Without an answer the engine is gone, and when it is back all are observed again.
+            let state = engine.inspect(&id).await.ok().flatten().map(|container| container.state);
+            Finished::Ended(id, state.is_some_and(ContainerState::is_running))
+        });
+    }
+
+    pub(super) fn container_ended(&mut self, id: &ContainerId, returns: bool) {
+        let Some(tracked) = self.containers.all.get_mut(id).filter(|c| !c.running) else { return };
+        tracked.returns = returns;
+        if returns {
+            let (service, container) = (tracked.service.clone(), tracked.name.clone());
+            self.sink.emit(Event::State { service, container, state: "restarting".to_owned() });
         }
     }
 

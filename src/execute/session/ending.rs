@@ -1,14 +1,13 @@
 //! How a session ends: gracefully at the first Ctrl-C, at once at the second, or by itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{EndOn, Finished, Session};
 use crate::engine::Query;
 use crate::event::{Event, Request};
 use crate::execute::{Failure, RunOptions};
-use crate::model::{
-    Condition, ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName,
-};
+use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
 use crate::plan;
 
 /// Why a session ended.
@@ -76,7 +75,7 @@ impl Session {
             return;
         }
         stopping.begun = true;
-        let (engine, scope, project) = (Arc::clone(&self.engine), self.scope(), self.project.name.to_string());
+        let (engine, scope, project) = (Arc::clone(&self.engine), self.asked(), self.project.name.to_string());
         let known: Vec<ContainerId> =
             scope.iter().flat_map(|service| self.containers.running(service)).map(|(id, _)| id).collect();
         self.jobs.spawn(async move {
@@ -119,14 +118,23 @@ impl Session {
 
     fn begin_stop(&mut self) {
         let (engine, executor, project) = (Arc::clone(&self.engine), self.executor.clone(), Arc::clone(&self.project));
-        let (scope, grace) = (self.scope(), self.options.up.grace);
+        let (asked, scope, grace) = (self.asked(), self.scope(), self.options.up.grace);
         self.jobs.spawn(async move {
             let query = Query { project: project.name.to_string(), ..Query::default() };
             let observed = match engine.observe(&query).await {
                 Ok(observed) => observed,
                 Err(error) => return Finished::Stopped(vec![Failure::of_engine(None, error)], None),
             };
-            let plan = plan::stop(&project, &observed, &scope, grace, "stop");
+            let stays = |c: &&ObservedContainer| {
+                !c.oneoff && c.state.is_running() && scope.contains(&c.service) && !asked.contains(&c.service)
+            };
+            let stay: BTreeSet<&str> =
+                observed.containers.iter().filter(stays).map(|c| c.service.as_str()).collect();
+            if !stay.is_empty() {
+                let names = stay.into_iter().collect::<Vec<_>>().join(", ");
+                executor.sink.emit(Event::Notice { text: format!("not asked for by name, runs on: {names}") });
+            }
+            let plan = plan::stop(&project, &observed, &asked, grace, "stop");
             let run = RunOptions { keep_going: true, ..RunOptions::default() };
             let failures = executor.run(&project, &plan, &run).await.failures;
             Finished::Stopped(failures, engine.observe(&query).await.ok().map(Box::new))
@@ -164,7 +172,7 @@ impl Session {
         }
         let done = self.up && !self.applying && !self.again && !self.reread && !self.watching.is_busy();
         let idle = done && !self.lost;
-        let all_exited = self.containers.any_started && !self.containers.any_running();
+        let all_exited = self.containers.any_started && !self.containers.any_running(&self.asked());
         if idle && all_exited && self.attached() {
             if self.options.watch && !self.watching.is_empty() && self.options.end_on == EndOn::AllExited {
                 self.say_all_exited();
@@ -185,20 +193,12 @@ impl Session {
 
     /// Whether a service's exit ends the session. A job that others wait for is to end.
     fn ends(&self, service: &ServiceName, code: i64) -> bool {
-        let job = code == 0 && self.is_job(service);
+        let job = code == 0 && self.project.is_job(service);
         match self.options.end_on {
             EndOn::AllExited => false,
             EndOn::AnyExit => !job || self.options.exit_code_from.as_ref() == Some(service),
             EndOn::AnyFailure => code != 0,
         }
-    }
-
-    /// Some service waits for this one to complete.
-    pub(super) fn is_job(&self, service: &ServiceName) -> bool {
-        let awaited = |other: &Service| {
-            other.depends_on.get(service).is_some_and(|dependency| dependency.condition == Condition::Completed)
-        };
-        self.project.services.values().any(awaited)
     }
 
     fn say_all_exited(&mut self) {

@@ -95,6 +95,8 @@ enum Finished {
     Reloaded(Box<Reload>),
     Read(Result<Box<super::Loaded>, Vec<Message>>),
     Stopped(Vec<Failure>, Option<Box<Observed>>),
+    /// A container has ended, and whether the engine starts it again.
+    Ended(ContainerId, bool),
     Looked(Option<Box<Looked>>),
     CaughtUp(CaughtUp),
     EngineBack(BoxStream<crate::engine::Result<EngineEvent>>, Box<Observed>, Instant),
@@ -253,6 +255,7 @@ impl Session {
             }
             Finished::Stopped(failures, after) => self.stopped(failures, after.as_deref()),
             Finished::CaughtUp(caught_up) => self.caught_up(caught_up),
+            Finished::Ended(container, returns) => self.container_ended(&container, returns),
             Finished::Looked(looked) => self.looked(looked.map(|looked| *looked)),
             Finished::EngineBack(..) => {}
         }

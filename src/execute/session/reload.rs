@@ -104,7 +104,7 @@ impl Session {
                 // A container that was stopped and not started again has completed nothing, if it is no job.
                 completed: !task.unsure
                     && containers.is_empty()
-                    && self.is_job(&name)
+                    && self.project.is_job(&name)
                     && self.containers.exit_code(&name) == Some(0),
                 halfway,
                 task,

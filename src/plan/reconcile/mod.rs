@@ -62,6 +62,8 @@ pub struct UpOptions {
     pub rebuild: bool,
     /// Wait until all are ready: `--wait`.
     pub wait: bool,
+    /// Wait until the services are what this one needs, which is started by other means: `run`.
+    pub needed_by: Option<ServiceName>,
     /// Remove containers whose service is gone: `--remove-orphans`.
     pub remove_orphans: bool,
     /// New anonymous volumes for recreated containers: `--renew-anon-volumes`.
@@ -121,6 +123,9 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
         for service in services.iter().filter(|s| asked.contains(&s.name)) {
             up.ready(service);
         }
+    }
+    if let Some(service) = options.needed_by.as_ref().and_then(|name| input.project.services.get(name)) {
+        up.gates(service);
     }
     Ok(up.plan)
 }
@@ -197,8 +202,8 @@ struct Done {
     touched: bool,
     /// State and health of its containers that stay as they are.
     untouched: Vec<(ContainerState, Option<Health>)>,
-    /// Waits planned for it.
-    waits: HashMap<Until, StepId>,
+    /// Waits planned for it, by what is waited for and whether that is optional.
+    waits: HashMap<(Until, bool), StepId>,
 }
 
 struct Up<'a> {

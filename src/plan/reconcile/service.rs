@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use super::{Done, Recreate, Up};
-use crate::model::{Condition, ContainerState, ObservedContainer, Service, ServiceName};
+use crate::model::{ContainerState, ObservedContainer, Service, ServiceName};
 use crate::plan::containers::{Existing, assess};
 use crate::plan::labels::WHY;
 use crate::plan::op::{Create, StepId};
@@ -124,21 +124,12 @@ impl Up<'_> {
                 }
                 _ => done.untouched.push((container.state, container.health)),
             }
-        } else if container.state == ContainerState::Exited(0) && self.is_job(&service.name) {
+        } else if container.state == ContainerState::Exited(0) && self.input.project.is_job(&service.name) {
             done.untouched.push((container.state, container.health));
         } else {
             let after = done.created.clone();
             self.start(service, name, Reason::NotRunning(container.state), after, done);
         }
-    }
-
-    /// Some service waits for this one to complete: once it has, it is not run again.
-    pub(super) fn is_job(&self, service: &str) -> bool {
-        self.input
-            .project
-            .services
-            .values()
-            .any(|other| other.depends_on.get(service).is_some_and(|d| d.condition == Condition::Completed))
     }
 
     fn create(

@@ -1,7 +1,7 @@
 //! What the start of a service waits for.
 
 use super::Up;
-use crate::model::{ContainerState, Health, Service, ServiceName};
+use crate::model::{Service, ServiceName};
 use crate::plan::op::{StepId, Until};
 use crate::plan::{Op, Reason};
 
@@ -11,43 +11,40 @@ impl Up<'_> {
         let mut gates = Vec::new();
         for (other, dependency) in &service.depends_on {
             if self.done.contains_key(other) {
-                gates.extend(self.wait(other, dependency.condition.into(), Reason::Awaited(service.name.clone())));
+                let (until, optional) = (dependency.condition.into(), !dependency.required);
+                gates.extend(self.wait(other, until, optional, Reason::Awaited(service.name.clone())));
             }
         }
         gates
     }
 
     /// The steps after which a service is what is waited for; none where it is so already.
-    fn wait(&mut self, service: &ServiceName, until: Until, reason: Reason) -> Vec<StepId> {
+    fn wait(&mut self, service: &ServiceName, until: Until, optional: bool, reason: Reason) -> Vec<StepId> {
         let Some(done) = self.done.get(service) else { return Vec::new() };
         if until == Until::Running {
             return done.started.clone();
         }
-        // One that is healthy is ready too.
+        // One that is healthy is ready too. What fails for those that can do without would not fail for the others.
         let met_by = if until == Until::Ready { [Until::Ready, Until::Healthy] } else { [until, until] };
-        if let Some(step) = met_by.iter().find_map(|until| done.waits.get(until)) {
+        if let Some(step) = met_by.iter().find_map(|until| done.waits.get(&(*until, optional))) {
             return vec![*step];
         }
-        let met = done.untouched.iter().all(|state| match (until, state) {
-            (Until::Healthy, (_, health)) => *health == Some(Health::Healthy),
-            (Until::Completed, (state, _)) => *state == ContainerState::Exited(0),
-            (_, (state, health)) => state.is_running() && health.is_none_or(|health| health == Health::Healthy),
-        });
+        let met = done.untouched.iter().all(|(state, health)| until.is_met(*state, *health));
         if met && done.started.is_empty() || done.containers.is_empty() {
             return Vec::new();
         }
-        let op = Op::Wait { containers: done.containers.clone(), until };
+        let op = Op::Wait { containers: done.containers.clone(), until, optional };
         let after = done.started.iter().chain(&done.created).copied().collect();
         let step = self.plan.push(op, Some(service), reason, after);
         if let Some(done) = self.done.get_mut(service) {
-            done.waits.insert(until, step);
+            done.waits.insert((until, optional), step);
         }
         vec![step]
     }
 
     /// `--wait`: one-shot jobs complete, all others run and are healthy.
     pub(super) fn ready(&mut self, service: &Service) {
-        let until = if self.is_job(&service.name) { Until::Completed } else { Until::Ready };
-        self.wait(&service.name, until, Reason::Wait);
+        let until = if self.input.project.is_job(&service.name) { Until::Completed } else { Until::Ready };
+        self.wait(&service.name, until, false, Reason::Wait);
     }
 }
