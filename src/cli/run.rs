@@ -29,12 +29,8 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     let needs: Vec<ServiceName> = needs.cloned().collect();
     // Without any, as where the only one belongs to a profile that is off, an `up` of them would be one of all.
     if !args.no_deps && !needs.is_empty() {
-        let options = UpOptions {
-            services: needs,
-            needed_by: Some(name.clone()),
-            pull: pull.clone(),
-            ..UpOptions::default()
-        };
+        let options =
+            UpOptions { services: needs, needed_by: Some(name.clone()), pull: pull.clone(), ..UpOptions::default() };
         bring_up(context, &stack, &options, &RunOptions::default()).await?;
     }
     let options = UpOptions { services: vec![name.clone()], no_deps: true, pull, ..UpOptions::default() };

@@ -65,7 +65,8 @@ impl Executor {
                 return match wait.run(engine, &held).await {
                     Err(failure) if *optional => {
                         let mut message = failure.message;
-                        message.text = format!("{}; what needs it has `required: false` and starts without", message.text);
+                        message.text =
+                            format!("{}; what needs it has `required: false` and starts without", message.text);
                         self.sink.emit(Event::Warning(message));
                         Ok(())
                     }

@@ -64,7 +64,8 @@ impl Project {
 
     /// Some service waits for this one to complete: it is to end, and once it has it is not run again.
     pub fn is_job(&self, service: &str) -> bool {
-        let waits = |other: &Service| other.depends_on.get(service).is_some_and(|d| d.condition == Condition::Completed);
+        let waits =
+            |other: &Service| other.depends_on.get(service).is_some_and(|d| d.condition == Condition::Completed);
         self.services.values().any(waits)
     }
 

@@ -170,7 +170,6 @@ pub fn restart(project: &Project, observed: &Observed, services: &[ServiceName],
     ordered(project, observed, services, |container| Some(Op::Restart { container: container.name.clone(), grace }))
 }
 
-
 fn ordered(
     project: &Project,
     observed: &Observed,

@@ -494,11 +494,7 @@ fn wait_ends_with_every_service_ready() {
 fn what_another_one_needs_is_waited_for_as_it_says() {
     let mut world = shop();
     world.service("migrate").depends_on.get_mut("db").unwrap().required = false;
-    let options = UpOptions {
-        services: vec!["migrate".into()],
-        needed_by: Some("api".into()),
-        ..UpOptions::default()
-    };
+    let options = UpOptions { services: vec!["migrate".into()], needed_by: Some("api".into()), ..UpOptions::default() };
     let plan = world.plan(&options);
     let waits = plan.steps.iter().filter_map(|step| match &step.op {
         Op::Wait { containers, until, optional } => Some(format!("{} {until:?} {optional}", containers.join(" "))),

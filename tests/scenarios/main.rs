@@ -21,6 +21,7 @@ mod depends;
 mod equal;
 mod foreground;
 mod hot;
+mod needs;
 mod recover;
 mod safety;
 mod terminal;

@@ -128,8 +128,7 @@ impl Session {
             let stays = |c: &&ObservedContainer| {
                 !c.oneoff && c.state.is_running() && scope.contains(&c.service) && !asked.contains(&c.service)
             };
-            let stay: BTreeSet<&str> =
-                observed.containers.iter().filter(stays).map(|c| c.service.as_str()).collect();
+            let stay: BTreeSet<&str> = observed.containers.iter().filter(stays).map(|c| c.service.as_str()).collect();
             if !stay.is_empty() {
                 let names = stay.into_iter().collect::<Vec<_>>().join(", ");
                 executor.sink.emit(Event::Notice { text: format!("not asked for by name, runs on: {names}") });
