@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;
+use super::beside::{Beside, Working};
 use super::build::Builds;
 use super::prune::Prunes;
 use super::{Failure, Sources};
@@ -29,6 +30,8 @@ pub struct RunOptions {
     pub wait_timeout: Option<Duration>,
     /// Leave the images that a build has superseded: `--prune=false`.
     pub keep_images: bool,
+    /// Who works beside the plan, and is told what it leaves free.
+    pub beside: Option<Arc<Beside>>,
 }
 
 /// How a plan ended.
@@ -62,10 +65,12 @@ pub struct Executor {
     pub(super) prunes: Arc<Prunes>,
     /// Numbers of steps in events: plans that are carried out side by side do not share any.
     steps: Arc<AtomicUsize>,
+    /// Steps that are with the engine and cannot be taken back.
+    with_engine: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Waiting,
     Running,
     Done,
@@ -77,7 +82,16 @@ impl Executor {
     /// An executor that builds as many images side by side as the machine has cores.
     pub fn new(engine: Arc<dyn Engine>, sink: Arc<dyn Sink>, sources: Arc<dyn Sources>) -> Self {
         let agents = Arc::new(Agents::new(Arc::clone(&engine), Arc::clone(&sink)));
-        Self { agents, engine, sink, sources, builds: Arc::default(), prunes: Arc::default(), steps: Arc::default() }
+        Self {
+            agents,
+            engine,
+            sink,
+            sources,
+            builds: Arc::default(),
+            prunes: Arc::default(),
+            steps: Arc::default(),
+            with_engine: Arc::default(),
+        }
     }
 
     /// The same, which says what it does to another sink.
@@ -94,6 +108,11 @@ impl Executor {
     /// Waits for what goes on after a plan is done: old images are removed. For commands that end now.
     pub async fn wait_for_prunes(&self) {
         self.prunes.settle().await;
+    }
+
+    /// Whether a step of any plan is with the engine that cannot be taken back: its end should be waited for.
+    pub(super) fn is_with_engine(&self) -> bool {
+        self.with_engine.load(Ordering::Relaxed) > 0
     }
 
     /// Says what would be done, and does nothing.
@@ -142,6 +161,9 @@ impl Executor {
                     states[id] = State::Running;
                     running.push(self.step(project, plan, base, id, options, stop.clone()));
                 }
+            }
+            if let Some(beside) = &options.beside {
+                beside.tell(Working::of(plan, &states));
             }
             let Some((id, result)) = running.next().await else { break };
             match result {
@@ -202,7 +224,10 @@ impl Executor {
                 result = work => result,
                 () = stop.cancelled() => return (id, None),
             },
-            _ => work.await,
+            _ => {
+                let _with = With::engine(&self.with_engine);
+                work.await
+            }
         };
         let event = match &result {
             Ok(()) => Event::StepDone { step: base + id, what, service, took_ms: millis(began.elapsed()) },
@@ -231,6 +256,22 @@ impl Executor {
                 });
             }
         }
+    }
+}
+
+/// A step that is with the engine.
+struct With<'a>(&'a AtomicUsize);
+
+impl<'a> With<'a> {
+    fn engine(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for With<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

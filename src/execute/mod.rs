@@ -6,6 +6,7 @@
 #![allow(clippy::result_large_err, reason = "a failure is made once and carries all that a person is told")]
 
 mod agents;
+mod beside;
 mod build;
 pub(crate) mod delta;
 mod executor;

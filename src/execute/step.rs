@@ -61,7 +61,8 @@ impl Executor {
                     self.sink.emit(Event::StepHeld { step: id, service: step.service.clone(), why });
                 };
                 let (service, until) = (step.service.as_ref(), *until);
-                let wait = Wait { service, containers, until, limit: options.wait_timeout };
+                let (limit, beside) = (options.wait_timeout, options.beside.as_deref());
+                let wait = Wait { service, containers, until, limit, beside };
                 return match wait.run(engine, &held).await {
                     Err(failure) if *optional => {
                         let mut message = failure.message;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
+use super::beside::Beside;
 use super::step::tail;
 use super::{Cause, Failure};
 use crate::engine::Engine;
@@ -26,6 +27,8 @@ pub struct Wait<'a> {
     pub until: Until,
     /// For how long at most.
     pub limit: Option<Duration>,
+    /// Who may change the containers meanwhile.
+    pub beside: Option<&'a Beside>,
 }
 
 impl Wait<'_> {
@@ -41,8 +44,17 @@ impl Wait<'_> {
         let mut pause = PAUSE.0;
         let mut last = String::new();
         loop {
+            let beside = self.beside.zip(self.service);
+            let begun = beside.map(|(beside, service)| beside.begun(service));
             let container = engine.inspect(&id).await.map_err(|error| Failure::of_engine(self.service, error))?;
-            match judge(container.as_ref(), self.until) {
+            let verdict = match judge(container.as_ref(), self.until) {
+                // A save is being brought into it: what was seen may have been on the way to something else.
+                Verdict::Never(_) if beside.zip(begun).is_some_and(|((b, s), n)| b.changed_since(s, n)) => {
+                    Verdict::NotYet("is being changed by a save".to_owned())
+                }
+                verdict => verdict,
+            };
+            match verdict {
                 Verdict::Met => return Ok(()),
                 Verdict::Never(why) => return Err(failure(engine, self.service, name, why).await),
                 Verdict::NotYet(why) => {

@@ -22,12 +22,12 @@ pub struct Viewed {
     taken: Instant,
     /// Where the logs of containers end that were there before the session.
     ends: HashMap<ContainerId, String>,
+    /// It was taken with all folders watched that it reads.
+    watched: bool,
 }
 
 /// How an apply ended.
 pub struct Applied {
-    /// What it was made from; `None` where that could not be found out.
-    view: Option<View>,
     /// What is there afterwards, and when the engine was asked; `None` where it did not answer.
     after: Option<(Observed, Instant)>,
     /// How the plan ended.
@@ -36,9 +36,9 @@ pub struct Applied {
 
 impl Applied {
     /// Nothing was planned; without a failure because it was cancelled.
-    fn without_view(failures: Vec<Failure>) -> Self {
+    fn nothing(failures: Vec<Failure>) -> Self {
         let outcome = Outcome { cancelled: failures.is_empty(), failures, ..Outcome::default() };
-        Self { view: None, after: None, outcome }
+        Self { after: None, outcome }
     }
 }
 
@@ -70,6 +70,7 @@ impl Session {
     pub(super) fn apply(&mut self) {
         self.again = false;
         self.applying = true;
+        self.watching.incomplete = false;
         // What has changed until now is part of the measure that is about to be taken.
         self.watching.forget_dirty();
         let looking = self.looking();
@@ -84,7 +85,7 @@ impl Session {
                     ends.extend(end(&*engine, &container.id).await.map(|end| (container.id.clone(), end)));
                 }
             }
-            Finished::Viewed(Box::new(Viewed { view, taken, ends }))
+            Finished::Viewed(Box::new(Viewed { view, taken, ends, watched: false }))
         });
     }
 
@@ -97,7 +98,8 @@ impl Session {
             options.pull = None;
         }
         let mut run = self.options.run.clone();
-        run.cancel = self.cancel.child_token();
+        run.cancel = self.beside.cancel.clone();
+        run.beside = self.beside.beside.clone();
         Looking {
             executor: self.executor.clone(),
             project: Arc::clone(&self.project),
@@ -111,41 +113,40 @@ impl Session {
 
     /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
     pub(super) fn viewed(&mut self, viewed: Viewed) {
-        let Viewed { view, taken, ends } = viewed;
+        let Viewed { view, taken, ends, watched } = viewed;
         let view = match view {
             Ok(view) => view,
             Err(failures) => {
-                self.applied(Applied::without_view(failures));
+                self.applied(Applied::nothing(failures));
                 return;
             }
         };
         self.wanted = Arc::clone(&view.wanted);
-        if !self.up {
+        if !self.up && !watched {
             self.containers.observe(&view.observed, taken, &self.scope());
             self.containers.ends = ends;
             self.follow_running();
         }
-        let more = self.watch_services();
+        if self.watch_services() && !watched {
+            let looking = self.looking();
+            self.jobs.spawn(async move {
+                // What changed between the measure and the watch was not told.
+                let again = looking.is_outdated(&view).await;
+                let view = if again { looking.view().await } else { Ok(view) };
+                Finished::Viewed(Box::new(Viewed { view, taken, ends: HashMap::new(), watched: true }))
+            });
+            return;
+        }
+        self.beside.begin(taken);
         let (looking, synced) = (self.looking(), self.synced.clone());
-        self.jobs.spawn(async move {
-            // What changed between the measure and the watch was not told.
-            let again = more && looking.is_outdated(&view).await;
-            let view = if again { looking.view().await } else { Ok(view) };
-            Finished::Applied(Box::new(match view {
-                Ok(view) => looking.carry_out(view, taken, &synced).await,
-                Err(failures) => Applied::without_view(failures),
-            }))
-        });
+        self.jobs.spawn(async move { Finished::Applied(Box::new(looking.carry_out(view, taken, &synced).await)) });
     }
 
     pub(super) fn applied(&mut self, applied: Applied) {
         self.applying = false;
-        let Applied { view, after, outcome } = applied;
+        let Applied { after, outcome } = applied;
         let first = !self.up;
-        if let Some(view) = view {
-            self.wanted = view.wanted;
-            self.watch_services();
-        }
+        let planned_at = self.beside.end(&self.cancel);
         self.again |= self.watching.planned(outcome.is_success());
         if let Some((after, taken)) = &after {
             self.containers.observe(after, *taken, &self.scope());
@@ -167,8 +168,12 @@ impl Session {
             }
             return;
         }
+        if outcome.cancelled && outcome.failures.is_empty() {
+            // Its waits were ended, for a plan that takes its place.
+            return;
+        }
         if outcome.is_success() {
-            self.watching.all_built();
+            self.watching.all_built(planned_at);
             if first && self.options.apply {
                 self.ready(&after.map(|(after, _)| after).unwrap_or_default());
             }
@@ -241,13 +246,13 @@ impl Looking {
         let Self { executor, project, .. } = self;
         if !self.apply {
             let after = Some((view.observed.clone(), taken));
-            return Applied { view: Some(view), after, outcome: Outcome::default() };
+            return Applied { after, outcome: Outcome::default() };
         }
         let outcome = match plan::up(view.input(synced), &self.options) {
             Ok(plan) if plan.steps.is_empty() => {
                 let outcome = executor.run(project, &plan, &self.run).await;
                 let after = Some((view.observed.clone(), taken));
-                return Applied { view: Some(view), after, outcome };
+                return Applied { after, outcome };
             }
             Ok(plan) => executor.run(project, &plan, &self.run).await,
             Err(errors) => Outcome { failures: plan_failures(project, errors), ..Outcome::default() },
@@ -255,6 +260,6 @@ impl Looking {
         let taken = now();
         let query = Query { project: project.name.to_string(), ..Query::default() };
         let after = executor.engine.observe(&query).await.ok().map(|after| (after, taken));
-        Applied { view: Some(view), after, outcome }
+        Applied { after, outcome }
     }
 }

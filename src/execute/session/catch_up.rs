@@ -43,7 +43,13 @@ impl Session {
     /// The service that has been quiet longest of those whose image is behind, and when its quiet was long enough.
     /// `None` while something else must end first.
     fn next_to_catch_up(&self) -> Option<(ServiceName, Instant, What)> {
-        let free = self.up && !self.applying && !self.again && !self.reread && !self.lost && self.stopping.is_none();
+        let free = self.up
+            && !self.applying
+            && !self.again
+            && !self.reread
+            && !self.reading
+            && !self.lost
+            && self.stopping.is_none();
         if !self.options.catch_up || !free || self.catching_up.is_some() {
             return None;
         }

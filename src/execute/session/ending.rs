@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::{EndOn, Finished, Session};
-use crate::engine::Query;
-use crate::event::{Event, Request};
-use crate::execute::{Failure, RunOptions};
+use tokio::task::JoinSet;
+
+use super::{EndOn, Finished, Session, now};
+use crate::engine::{Engine, Query};
+use crate::event::{Event, Message, Request};
+use crate::execute::{Cause, Failure, RunOptions};
 use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
 use crate::plan;
 
@@ -30,9 +33,17 @@ impl End {
     }
 }
 
+/// How long jobs may take to end once the session is being stopped: what they wait for may never come.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause before an engine is asked whether it is still there, while a session waits for it to end.
+const PULSE: Duration = Duration::from_millis(250);
+
 /// The session is being stopped.
 #[derive(Debug)]
 pub struct Stopping {
+    /// When jobs that have not ended are given up; `None` once they have been.
+    give_up: Option<Instant>,
     /// A second request came.
     killed: bool,
     /// The stop plan was begun.
@@ -57,7 +68,38 @@ impl Session {
     fn stop(&mut self, why: &str, exit: Option<i64>) {
         self.sink.emit(Event::Stopping { why: why.to_owned(), forced: false });
         self.cancel.cancel();
-        self.stopping = Some(Stopping { killed: false, begun: false, done: false, exit, failures: Vec::new() });
+        let give_up = Some(now() + PATIENCE);
+        self.stopping =
+            Some(Stopping { give_up, killed: false, begun: false, done: false, exit, failures: Vec::new() });
+        self.watch_engine();
+    }
+
+    /// An engine that hangs must not hold the session.
+    fn watch_engine(&mut self) {
+        if self.lost {
+            return;
+        }
+        let engine = Arc::clone(&self.engine);
+        self.jobs.spawn(async move { Finished::Stopped(vec![silence(&*engine).await], None) });
+    }
+
+    /// When jobs that have not ended are given up. What is with the engine is waited for as long as the engine answers:
+    /// a container that starts a moment later would be left behind.
+    pub(super) fn give_up_at(&self) -> Option<Instant> {
+        let at = self.stopping.as_ref()?.give_up?;
+        Some(if at <= now() && self.executor.is_with_engine() { now() + PULSE } else { at })
+    }
+
+    fn give_up_jobs(&mut self) {
+        let Some(stopping) = &mut self.stopping else { return };
+        if stopping.give_up.is_none_or(|at| at > now()) || self.executor.is_with_engine() {
+            return;
+        }
+        stopping.give_up = None;
+        self.jobs = JoinSet::new();
+        self.applying = false;
+        self.watching.forget_jobs();
+        self.watch_engine();
     }
 
     /// The second Ctrl-C: what runs is killed, and nothing is waited for.
@@ -95,8 +137,14 @@ impl Session {
 
     /// Plans the stop as soon as no job is in the way.
     pub(super) fn stopping_next(&mut self) -> Option<End> {
+        if self.applying || self.watching.is_busy() {
+            self.give_up_jobs();
+        }
         let idle = !self.applying && !self.watching.is_busy();
         let stopping = self.stopping.as_mut()?;
+        if idle {
+            stopping.give_up = None;
+        }
         if !self.options.stop_services {
             stopping.done |= idle || stopping.killed;
         } else if !stopping.begun && idle {
@@ -162,14 +210,15 @@ impl Session {
         if !self.failed.is_empty() {
             return Some(End::Failed(std::mem::take(&mut self.failed)));
         }
-        if !self.applying && !self.watching.is_busy() {
+        if !self.applying && !self.reading && !self.watching.is_busy() {
             let counts = self.containers.take_ended().into_iter().find(|(service, code)| self.ends(service, *code));
             if let Some((service, code)) = counts {
                 self.stop(&format!("{service} has exited"), Some(code));
                 return self.stopping_next();
             }
         }
-        let done = self.up && !self.applying && !self.again && !self.reread && !self.watching.is_busy();
+        let planning = self.applying || self.again || self.reread || self.reading;
+        let done = self.up && !planning && !self.watching.is_busy();
         let idle = done && !self.lost;
         let all_exited = self.containers.any_started && !self.containers.any_running(&self.asked());
         if idle && all_exited && self.attached() {
@@ -204,6 +253,19 @@ impl Session {
         if !std::mem::replace(&mut self.said_exited, true) {
             let text = "all services have exited; a save starts them again, Ctrl-C ends the session".to_owned();
             self.sink.emit(Event::Notice { text });
+        }
+    }
+}
+
+/// Ends when the engine does not say any more that it is there.
+async fn silence(engine: &dyn Engine) -> Failure {
+    loop {
+        tokio::time::sleep(PULSE).await;
+        if !matches!(tokio::time::timeout(PATIENCE, engine.ping()).await, Ok(Ok(()))) {
+            let endpoint = &engine.info().endpoint;
+            let message = Message::new(format!("the engine at {endpoint} does not answer; services may still run"))
+                .hint("once it answers again, `hob stop` stops them");
+            return Failure { cause: Cause::Unreachable, message };
         }
     }
 }

@@ -2,6 +2,7 @@
 //! time is a job beside the loop, so that one slow build or stuck stop delays no other service.
 
 mod apply;
+mod beside;
 mod catch_up;
 mod containers;
 mod ending;
@@ -130,8 +131,12 @@ pub struct Session {
     began: Instant,
     /// A whole plan is being made or carried out.
     applying: bool,
-    /// The manifest must be read again when the jobs that run are done.
+    /// What goes on beside the plan that is being carried out.
+    beside: beside::Running,
+    /// The manifest must be read again.
     reread: bool,
+    /// The manifest is being read.
+    reading: bool,
     /// The whole plan must be made again when the jobs that run are done.
     again: bool,
     /// The engine does not answer: nothing begins until it is back.
@@ -153,6 +158,7 @@ impl Session {
     pub fn new(executor: Executor, project: Arc<Project>, options: SessionOptions) -> Self {
         let (engine, sink) = (Arc::clone(&executor.engine), Arc::clone(&executor.sink));
         let logs = Logs::new(Arc::clone(&engine), Arc::clone(&sink), options.logs);
+        let cancel = options.run.cancel.child_token();
         Self {
             agents: Arc::clone(&executor.agents),
             sources: Arc::clone(&executor.sources),
@@ -171,7 +177,9 @@ impl Session {
             jobs: JoinSet::new(),
             began: now(),
             applying: false,
+            beside: beside::Running::within(&cancel),
             reread: false,
+            reading: false,
             again: false,
             lost: false,
             ran: Vec::new(),
@@ -180,7 +188,7 @@ impl Session {
             failed: Vec::new(),
             said_exited: false,
             said_watching: Vec::new(),
-            cancel: options.run.cancel.child_token(),
+            cancel,
             options,
         }
     }
@@ -197,7 +205,8 @@ impl Session {
         };
         self.apply();
         let end = loop {
-            let deadline = [self.watching.deadline(), self.catch_up_at()].into_iter().flatten().min();
+            let deadlines = [self.watching.deadline(), self.catch_up_at(), self.say_at(), self.give_up_at()];
+            let deadline = deadlines.into_iter().flatten().min();
             tokio::select! {
                 // What the engine tells of a job is known before the job's own end.
                 biased;
@@ -212,6 +221,7 @@ impl Session {
                 },
                 Some(batch) = saves.next() => self.watching.push(batch, self.applying, &*self.sink),
                 () = until(deadline) => self.quiet(),
+                () = self.beside.news() => {}
                 Some(job) = self.jobs.join_next() => match job {
                     Ok(Finished::EngineBack(back, observed, taken)) => {
                         events = back;
@@ -237,7 +247,7 @@ impl Session {
             Finished::Applied(applied) => self.applied(*applied),
             Finished::Reloaded(reload) => self.reloaded(*reload),
             Finished::Read(Ok(loaded)) => {
-                self.applying = false;
+                self.reading = false;
                 for warning in loaded.warnings {
                     self.sink.emit(Event::Warning(warning));
                 }
@@ -245,7 +255,7 @@ impl Session {
                 self.again = true;
             }
             Finished::Read(Err(messages)) => {
-                self.applying = false;
+                self.reading = false;
                 for message in messages {
                     self.sink.emit(Event::Error(message));
                 }
@@ -270,18 +280,21 @@ impl Session {
             // Nothing begins, but a start that has failed ends a session that does not wait for better times.
             return self.ended();
         }
-        if self.reread || self.again {
+        if self.reread && !self.reading {
+            self.read();
+        }
+        if self.again {
             // A build that runs is for a manifest that is no longer; its service is planned again anyway.
             self.watching.cancel_builds();
             self.give_up_catching_up(None);
-            if !self.applying && !self.watching.is_busy() {
-                if self.reread {
-                    self.read();
-                } else {
-                    self.apply();
-                }
+            if self.applying {
+                // So is what a plan only waits for.
+                self.beside.end_waits();
+            } else if !self.watching.is_busy() && !self.reading {
+                self.apply();
             }
-        } else {
+        } else if !self.reading {
+            self.say_watching_beside();
             self.look_at_strangers();
             self.start_reloads();
             self.catch_up();
@@ -292,7 +305,7 @@ impl Session {
     /// Reads the manifest again, beside the loop.
     fn read(&mut self) {
         self.reread = false;
-        self.applying = true;
+        self.reading = true;
         let sources = Arc::clone(&self.sources);
         self.jobs.spawn_blocking(move || Finished::Read(sources.load().map(Box::new)));
     }

@@ -73,9 +73,6 @@ struct Job {
 impl Session {
     /// Gives every service that has something to do and no job a job.
     pub(super) fn start_reloads(&mut self) {
-        if self.applying || !self.up {
-            return;
-        }
         let project = Arc::clone(&self.project);
         let together = |a: &ServiceName, b: &ServiceName| restarted_with(&project, a).contains(b);
         for name in self.watching.startable() {
@@ -85,6 +82,12 @@ impl Session {
                 continue;
             }
             let Some(service) = self.project.services.get(&name).cloned() else { continue };
+            let mut with = restarted_with(&project, &name);
+            with.push(name.clone());
+            if !with.iter().all(|service| self.is_free(service)) {
+                continue;
+            }
+            let change = self.beside.change(with);
             let containers: Vec<ContainerId> = self.containers.running(&name).into_iter().map(|(id, _)| id).collect();
             let hot = self.is_hot(&name);
             let cancel = self.cancel.child_token();
@@ -115,7 +118,11 @@ impl Session {
                 keep_images: self.options.run.keep_images,
                 cancel,
             };
-            self.jobs.spawn(async move { Finished::Reloaded(Box::new(job.run().await)) });
+            self.jobs.spawn(async move {
+                let reload = job.run().await;
+                drop(change);
+                Finished::Reloaded(Box::new(reload))
+            });
         }
     }
 

@@ -176,6 +176,13 @@ impl Watching {
         }
     }
 
+    /// Jobs that were given up.
+    pub fn forget_jobs(&mut self) {
+        for watched in self.services.values_mut() {
+            watched.job = None;
+        }
+    }
+
     /// Takes in what the watcher saw; `applying` where all services are being measured.
     pub fn push(&mut self, batch: Batch, applying: bool, sink: &dyn Sink) {
         for notice in batch.notices {
@@ -227,15 +234,16 @@ impl Watching {
             if !success {
                 watched.todo.dirty.extend(planned);
             }
-            news |= watched.look_again() || watched.todo.quiet.is_some();
+            // A job that runs beside the plan may be what mends it.
+            news |= watched.look_again() || watched.todo.quiet.is_some() || watched.job.is_some();
         }
         self.incomplete && news
     }
 
-    /// A plan has built every image.
-    pub fn all_built(&mut self) {
+    /// A plan has built every image, of what the files were when it was made.
+    pub fn all_built(&mut self, planned: Option<Instant>) {
         for watched in self.services.values_mut() {
-            watched.behind = None;
+            watched.behind = watched.behind.filter(|since| planned.is_some_and(|planned| *since > planned));
         }
     }
 
