@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
 
 use super::args::{GlobalArgs, KeyValue};
 use super::exit::{Exit, Failure};
@@ -13,9 +14,8 @@ use super::sources::{BuildOptions, DiskSources, load_or_exit};
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Surroundings};
 use crate::event::{Event, Sink};
-use crate::execute::{Executor, Sources};
-use crate::host::lock::{Key, Lock, LockError};
-use crate::host::paths::Paths;
+use crate::execute::{Executor, Place, Sources, Turn, Turns};
+use crate::host::paths::{Paths, PathsError};
 use crate::host::{DiskTree, env};
 use crate::manifest::LoadOptions;
 use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName};
@@ -30,6 +30,8 @@ pub struct Context {
     pub environment: BTreeMap<String, String>,
     /// The working directory.
     pub working_dir: PathBuf,
+    /// What a person would recognise this process by, such as `hob up -d`.
+    pub command: String,
     /// Folders of hob's own.
     pub paths: Paths,
     /// The disk.
@@ -50,7 +52,7 @@ pub struct Stack {
 
 impl Context {
     /// Of this process.
-    pub fn new(global: GlobalArgs, sink: Arc<dyn Sink>) -> anyhow::Result<Self> {
+    pub fn new(global: GlobalArgs, command: String, sink: Arc<dyn Sink>) -> anyhow::Result<Self> {
         let working_dir = std::env::current_dir().context("the working directory cannot be found")?;
         let environment = env::snapshot();
         let paths = Paths::new(&environment)?;
@@ -58,7 +60,7 @@ impl Context {
         // A file for each place where hob is started: a session keeps it in memory.
         let place = Digest::of(working_dir.as_os_str().as_encoded_bytes());
         let digests = paths.digests().ok().map(|folder| folder.join(&place.as_str()[..16]));
-        Ok(Self { global, sink, environment, working_dir, paths, tree: Arc::new(DiskTree::new(digests)) })
+        Ok(Self { global, sink, command, environment, working_dir, paths, tree: Arc::new(DiskTree::new(digests)) })
     }
 
     /// How manifests are loaded. `targets` are services that the user named.
@@ -135,17 +137,26 @@ impl Context {
         let project = sources.adjusted(project);
         let sources: Arc<dyn Sources> = sources;
         let executor = Executor::new(Arc::clone(&engine), Arc::clone(&self.sink), Arc::clone(&sources));
+        let executor = executor.taking_turns(self.turns(&engine.info().endpoint, &project.name));
         Ok(Stack { project: Arc::new(project), engine, sources, executor })
     }
 
-    /// The project's lock, for commands that change something.
-    pub fn lock(&self, stack: &Stack, command: &str) -> anyhow::Result<Lock> {
-        let key = Key { engine: &stack.engine.info().endpoint, project: &stack.project.name };
-        let locks = self.paths.locks()?;
-        Lock::acquire(&locks, key, &format!("hob {command}")).map_err(|error| match error {
-            LockError::Held(held) => Failure::new(Exit::Locked, held.to_string()).into(),
-            error @ LockError::Io { .. } => anyhow::Error::new(error),
-        })
+    /// The turns of this command on a project. Where there can be no locks, whoever needs one says so.
+    fn turns(&self, engine: &str, project: &str) -> Turns {
+        let folder = match self.paths.locks() {
+            Ok(folder) => folder,
+            Err(PathsError::Unusable { path, .. }) => path,
+            Err(PathsError::NoHome) => PathBuf::new(),
+        };
+        let (engine, project, command) = (engine.to_owned(), project.to_owned(), self.command.clone());
+        Turns::new(Place { folder, engine, project, command })
+    }
+
+    /// Waits for the turn to change the project; to be taken before looking at what is there.
+    pub async fn turn(&self, stack: &Stack) -> anyhow::Result<Arc<Turn>> {
+        let turn = stack.executor.turn(&CancellationToken::new()).await;
+        let turn = turn.map_err(|failure| self.failures(vec![failure]))?;
+        turn.context("the wait for another hob was cancelled")
     }
 
     /// Variables of `-e`: a name alone takes its value from the shell.

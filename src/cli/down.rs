@@ -35,6 +35,7 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         remove_orphans: args.remove_orphans,
         grace: seconds(args.timeout),
     };
+    let _turn = if args.dry_run { None } else { Some(context.turn(&stack).await?) };
     let mut observed = stack.observe().await?;
     if images != Images::None {
         let mut query = crate::engine::Query { project: stack.project.name.to_string(), ..Default::default() };
@@ -46,7 +47,6 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         stack.executor.show(&plan);
         return Ok(Exit::Ok);
     }
-    let _lock = context.lock(&stack, "down")?;
     let exit = carry_out(context, &stack, &plan).await?;
     if args.volumes {
         stack.executor.remove_agent_volume().await;
@@ -58,6 +58,7 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
 pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
+    let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
     let plan = plan::stop(&stack.project, &observed, &services, seconds(args.timeout), "stop");
     carry_out(context, &stack, &plan).await
@@ -67,6 +68,7 @@ pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
 pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
+    let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
     let plan = plan::start(&stack.project, &observed, &services).map_err(|service| {
         Failure::new(Exit::Failed, format!("service {service} has no container to start"))
@@ -86,12 +88,13 @@ pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Ex
         };
         services.extend(stack.project.services.values().filter(restarts).map(|s| s.name.clone()));
     }
+    let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
     let plan = plan::restart(&stack.project, &observed, &services, seconds(args.timeout));
     carry_out(context, &stack, &plan).await
 }
 
-/// `hob kill`.
+/// `hob kill`. It waits for no other command: it is there to end what takes too long.
 pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
@@ -108,6 +111,7 @@ pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
 pub async fn rm(context: &Context, args: &RmArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
+    let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
     let mut plan = Plan::default();
     for container in chosen(&observed.containers, &services) {

@@ -88,7 +88,7 @@ fn start(cli: Cli, sink: &Arc<dyn Sink>) -> anyhow::Result<Exit> {
     if let Some(folder) = &cli.global.change_dir {
         std::env::set_current_dir(folder).with_context(|| format!("cannot change to {}", folder.display()))?;
     }
-    let context = Context::new(cli.global, Arc::clone(sink))?;
+    let context = Context::new(cli.global, cli.command.title(), Arc::clone(sink))?;
     // What speaks to no engine needs no runtime and its threads.
     if let Some(exit) = offline(&context, &cli.command)? {
         return Ok(exit);

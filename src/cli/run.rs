@@ -35,6 +35,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     }
     let options = UpOptions { services: vec![name.clone()], no_deps: true, pull, ..UpOptions::default() };
     let run = RunOptions::default();
+    let turn = context.turn(&stack).await?;
     let view = settle(&stack.executor, &stack.project, std::slice::from_ref(&name), &options, &run).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     image_and_resources(context, &stack, &view, &options).await?;
@@ -55,6 +56,8 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     }
     stack.engine.confirm().await?;
     let id = stack.engine.create_container(&spec).await.map_err(refused)?;
+    // What it needs is there, and is not taken away from under it any more.
+    drop(turn);
     if args.detach {
         stack.engine.start(&id).await.map_err(refused)?;
         context.sink.emit(Event::Output { text: spec.name });

@@ -30,7 +30,6 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
     if args.dry_run {
         return dry_run(context, &stack, &options).await;
     }
-    let lock = context.lock(&stack, "up")?;
     let foreground = args.foreground();
     let attach = if foreground { attach(context, &stack, args)? } else { Attach::None };
     let exit_code_from = match &args.exit_code_from {
@@ -58,15 +57,14 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
     if !foreground {
         stack.executor.wait_for_prunes().await;
     }
-    drop(lock);
     exit
 }
 
 /// `hob watch`: the same session without logs, which leaves the services running.
 pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
-    let lock = context.lock(&stack, "watch")?;
     let services = super::context::named(&stack.project, &args.services)?;
+    watched_by_nobody(&stack, &services)?;
     let session = SessionOptions {
         up: UpOptions { services, ..UpOptions::default() },
         apply: !args.no_up,
@@ -76,9 +74,22 @@ pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> 
         run: RunOptions { keep_images: !args.prune, ..RunOptions::default() },
         ..SessionOptions::default()
     };
-    let exit = run_session(context, &stack, session).await;
-    drop(lock);
-    exit
+    run_session(context, &stack, session).await
+}
+
+/// A watch that has nothing to watch, because another session does, is of no use.
+fn watched_by_nobody(stack: &Stack, services: &[ServiceName]) -> Result<(), Failure> {
+    let mut held = None;
+    for service in scope(&stack.project, services, false) {
+        match stack.executor.turns.watch(&service) {
+            Ok(_) => return Ok(()),
+            Err(by) => held = Some(by),
+        }
+    }
+    let Some(held) = held else { return Ok(()) };
+    let who = held.holder.map_or_else(|| "another hob".to_owned(), |holder| holder.to_string());
+    let failure = Failure::new(Exit::Locked, format!("{who} watches project {} already", stack.project.name));
+    Err(failure.hint("one session puts saves into a service; end that one with Ctrl-C in its terminal first"))
 }
 
 fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOptions, Failure> {
@@ -148,16 +159,33 @@ pub fn scope(project: &Project, services: &[ServiceName], no_deps: bool) -> Vec<
 
 /// Makes and carries out the plan of `up`, without a session.
 pub async fn bring_up(context: &Context, stack: &Stack, options: &UpOptions, run: &RunOptions) -> anyhow::Result<()> {
+    // As often as others changed the project while it waited for something.
+    loop {
+        let run = RunOptions { turn: Some(context.turn(stack).await?), ..run.clone() };
+        if bring_up_once(context, stack, options, &run).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// False where it was overtaken.
+async fn bring_up_once(
+    context: &Context,
+    stack: &Stack,
+    options: &UpOptions,
+    run: &RunOptions,
+) -> anyhow::Result<bool> {
     let scope = scope(&stack.project, &options.services, options.no_deps);
     let view = settle_for_plan(&stack.executor, &stack.project, &scope, options, run).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let plan = plan::up(view.input(&std::collections::HashMap::new()), options)
         .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
     if plan.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let outcome = stack.executor.run(&stack.project, &plan, run).await;
-    if outcome.is_success() { Ok(()) } else { Err(context.failures(outcome.failures)) }
+    let overtaken = outcome.overtaken && outcome.failures.is_empty();
+    if outcome.is_success() || overtaken { Ok(!overtaken) } else { Err(context.failures(outcome.failures)) }
 }
 
 async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) -> anyhow::Result<Exit> {

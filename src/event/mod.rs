@@ -4,6 +4,7 @@
 
 mod request;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -223,6 +224,8 @@ pub enum Event {
         /// Rows; as many cells as heads.
         rows: Vec<Vec<String>>,
     },
+    /// Another command changed the project while a session runs.
+    Elsewhere(Elsewhere),
     /// Text on standard output: the result of a command such as `config`.
     Output {
         /// The text; a line end is added where it has none.
@@ -334,6 +337,42 @@ pub struct Reloaded {
     pub timings: Timings,
     /// Why it failed; the old state goes on.
     pub error: Option<Message>,
+}
+
+/// What another command did to the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Elsewhere {
+    /// The command, such as `hob restart api`; `None` where it is not known.
+    pub command: Option<String>,
+    /// Its process.
+    pub process: Option<u32>,
+    /// What became of services, by name.
+    pub changes: BTreeMap<ServiceName, Did>,
+    /// Nothing is left, and the session ends.
+    pub everything: bool,
+}
+
+/// What was done to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Did {
+    /// It had no container, or none that ran.
+    Started,
+    /// Its containers are other ones.
+    Recreated,
+    /// The same containers were stopped and started.
+    Restarted,
+    /// It has fewer containers.
+    Scaled,
+    /// Its containers do not run.
+    Stopped,
+    /// Its containers are gone.
+    Removed,
+    /// Its containers are frozen.
+    Paused,
+    /// They go on.
+    Unpaused,
 }
 
 /// Where the time between a save and the running program went, in microseconds.

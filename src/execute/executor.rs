@@ -13,6 +13,7 @@ use super::agents::Agents;
 use super::beside::{Beside, Working};
 use super::build::Builds;
 use super::prune::Prunes;
+use super::turn::{Turn, Turns};
 use super::{Failure, Sources};
 use crate::engine::Engine;
 use crate::event::{Event, PlannedStep, Sink};
@@ -32,6 +33,8 @@ pub struct RunOptions {
     pub keep_images: bool,
     /// Who works beside the plan, and is told what it leaves free.
     pub beside: Option<Arc<Beside>>,
+    /// The turn in which it is carried out: while there is nothing to do but wait, others may have theirs.
+    pub turn: Option<Arc<Turn>>,
 }
 
 /// How a plan ended.
@@ -45,12 +48,14 @@ pub struct Outcome {
     pub incomplete: Vec<ServiceName>,
     /// It was cancelled before it was done.
     pub cancelled: bool,
+    /// Another hob changed the project while nothing was done but wait: the plan must be made again.
+    pub overtaken: bool,
 }
 
 impl Outcome {
     /// All steps were done.
     pub fn is_success(&self) -> bool {
-        self.failures.is_empty() && !self.cancelled
+        self.failures.is_empty() && !self.cancelled && !self.overtaken
     }
 }
 
@@ -63,6 +68,8 @@ pub struct Executor {
     pub(super) agents: Arc<Agents>,
     pub(super) builds: Arc<Builds>,
     pub(super) prunes: Arc<Prunes>,
+    /// Whose turn it is to change the project.
+    pub turns: Arc<Turns>,
     /// Numbers of steps in events: plans that are carried out side by side do not share any.
     steps: Arc<AtomicUsize>,
     /// Steps that are with the engine and cannot be taken back.
@@ -89,9 +96,25 @@ impl Executor {
             sources,
             builds: Arc::default(),
             prunes: Arc::default(),
+            turns: Arc::default(),
             steps: Arc::default(),
             with_engine: Arc::default(),
         }
+    }
+
+    /// The same, which takes turns with other processes.
+    #[must_use]
+    pub fn taking_turns(self, turns: Turns) -> Self {
+        Self { turns: Arc::new(turns), ..self }
+    }
+
+    /// Waits for the turn to change the project: to be taken before the look from which a plan is made. `None` where
+    /// that was cancelled.
+    ///
+    /// # Errors
+    /// The lock cannot be made.
+    pub async fn turn(&self, cancel: &CancellationToken) -> Result<Option<Arc<Turn>>, Failure> {
+        self.turns.take(&*self.sink, cancel).await
     }
 
     /// The same, which says what it does to another sink.
@@ -156,11 +179,20 @@ impl Executor {
         // Ends what can be ended, without an error of its own, when another step has failed.
         let stop = options.cancel.child_token();
         loop {
-            if !stop.is_cancelled() {
-                for id in ready(plan, &states) {
+            let ready = if stop.is_cancelled() { Vec::new() } else { ready(plan, &states) };
+            if !ready.is_empty() && self.resumes(options, &mut outcome).await {
+                for id in ready {
                     states[id] = State::Running;
                     running.push(self.step(project, plan, base, id, options, stop.clone()));
                 }
+            } else if !ready.is_empty() {
+                stop.cancel();
+            }
+            if let Some(turn) = &options.turn
+                && states.contains(&State::Running)
+                && states.iter().zip(&plan.steps).all(|(state, step)| *state != State::Running || is_wait(&step.op))
+            {
+                turn.rest();
             }
             if let Some(beside) = &options.beside {
                 beside.tell(Working::of(plan, &states));
@@ -196,6 +228,22 @@ impl Executor {
             }
         }
         outcome
+    }
+
+    /// Whether the plan goes on after a wait in which others could have their turn.
+    async fn resumes(&self, options: &RunOptions, outcome: &mut Outcome) -> bool {
+        let Some(turn) = &options.turn else { return true };
+        match turn.resume(&*self.sink, &options.cancel).await {
+            Ok(Some(others)) => {
+                outcome.overtaken |= others;
+                !others
+            }
+            Ok(None) => false,
+            Err(failure) => {
+                outcome.failures.push(failure);
+                false
+            }
+        }
     }
 
     /// One step; `None` where it was dropped because the run is being ended.
@@ -273,6 +321,10 @@ impl Drop for With<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+fn is_wait(op: &Op) -> bool {
+    matches!(op, Op::Wait { .. })
 }
 
 fn ready(plan: &Plan, states: &[State]) -> Vec<StepId> {

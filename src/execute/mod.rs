@@ -23,6 +23,7 @@ mod sync_files;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod wait;
 
 pub use executor::{Executor, Outcome, RunOptions};
@@ -30,3 +31,4 @@ pub use failure::{Cause, Failure};
 pub use logs::{Follow, LogOptions, Logs, lines};
 pub use observe::{View, observe, plan_failures, settle, settle_for_plan};
 pub use sources::{Loaded, Sources};
+pub use turn::{Doer, Place, Turn, Turns};

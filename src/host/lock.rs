@@ -1,10 +1,14 @@
-//! One hob at a time changes a project.
+//! One hob at a time changes a project, and one session at a time puts saves into a service.
 //!
 //! The lock is the kernel's (`flock`): it goes with the process that holds it, however that ends, so a file that is
-//! left over never blocks. What is written in the file only serves to name the holder in a message.
+//! left over never blocks. What is written in the file only serves to name the holder, also for a while after it has
+//! let go: what the engine tells then was its doing.
 //!
-//! A session (`up`, `watch`) holds the lock from its first change to its last; a short command that changes things
-//! holds it while it does. Commands that only look (`ps`, `logs`, `config`) need none.
+//! Two kinds. The lock of a project is held by everything that looks at the engine to change containers, networks or
+//! volumes, from the look to the last change: by `up`, `down`, `stop`, `start`, `restart`, `kill`, `rm` and `run`, and
+//! by a session for as long as one of its plans takes, never between them. The lock of a service is held by the
+//! session that watches its files. Commands that only look (`ps`, `logs`, `config`) and those that make images
+//! (`build`, `pull`) need none.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -22,6 +26,8 @@ use crate::model::Digest;
 pub struct Lock {
     file: File,
     path: PathBuf,
+    holder: Holder,
+    before: Option<Holder>,
 }
 
 /// Who has a lock.
@@ -33,6 +39,39 @@ pub struct Holder {
     pub command: String,
     /// Seconds since the epoch at which it took the lock.
     pub since: u64,
+    /// Milliseconds since the epoch at which it let go; `None` while it has it, or where it was killed.
+    #[serde(default)]
+    pub until: Option<u64>,
+}
+
+impl Holder {
+    fn of_this_process(command: &str) -> Self {
+        Self { pid: std::process::id(), command: command.to_owned(), since: now().as_secs(), until: None }
+    }
+
+    /// Whether this process is it.
+    #[must_use]
+    pub fn is_this_process(&self) -> bool {
+        self.pid == std::process::id()
+    }
+
+    /// Whether it has the lock, or let go of it less than this ago. One that was killed does nothing any more.
+    #[must_use]
+    pub fn is_at_work(&self, echo: Duration) -> bool {
+        match self.until {
+            Some(until) => now().saturating_sub(Duration::from_millis(until)) < echo,
+            None => {
+                let pid = i32::try_from(self.pid).map(nix::unistd::Pid::from_raw);
+                pid.is_ok_and(|pid| nix::sys::signal::kill(pid, None).is_ok())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "`{}` (process {})", self.command, self.pid)
+    }
 }
 
 /// The lock is another's.
@@ -62,25 +101,31 @@ pub enum LockError {
     },
 }
 
-/// What is locked: a project on an engine. Two engines may run the same project at once.
+/// What is locked: a project on an engine, or the watch of one of its services. Two engines may run the same project
+/// at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
     /// The engine's address, for example `unix:///var/run/docker.sock`.
     pub engine: &'a str,
     /// The project's name.
     pub project: &'a str,
+    /// The service that is watched; `None` for the project as a whole.
+    pub service: Option<&'a str>,
 }
 
 impl Key<'_> {
-    /// The project's name for whoever looks into the folder, and a digest that tells engines apart.
+    /// The names for whoever looks into the folder, and a digest that tells engines apart.
     fn file_name(&self) -> String {
-        let readable: String = self
-            .project
-            .chars()
+        let dot = self.service.map(|_| "_");
+        let readable: String = [Some(self.project), dot, self.service]
+            .into_iter()
+            .flatten()
+            .flat_map(str::chars)
             .map(|letter| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '_' })
             .take(64)
             .collect();
-        let digest = Digest::of(format!("{}\0{}", self.engine, self.project).as_bytes());
+        let service = self.service.map(|service| format!("\0{service}")).unwrap_or_default();
+        let digest = Digest::of(format!("{}\0{}{service}", self.engine, self.project).as_bytes());
         format!("{readable}-{}.lock", digest.short())
     }
 }
@@ -102,14 +147,29 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = read(&mut file);
-                let time = holder.as_ref().map(|holder| Duration::from_secs(now().saturating_sub(holder.since)));
+                // What it says may still be of the one before.
+                let holder = holder.filter(|holder| holder.until.is_none());
+                let time = holder.as_ref().map(|holder| now().saturating_sub(Duration::from_secs(holder.since)));
                 return Err(Held { project: key.project.to_owned(), holder, time }.into());
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let holder = Holder { pid: std::process::id(), command: command.to_owned(), since: now() };
+        let before = read(&mut file);
+        let holder = Holder::of_this_process(command);
         write(&mut file, &holder).map_err(failed)?;
-        Ok(Self { file, path })
+        Ok(Self { file, path, holder, before })
+    }
+
+    /// Who has the lock, or had it last.
+    #[must_use]
+    pub fn last(folder: &Path, key: Key<'_>) -> Option<Holder> {
+        read(&mut File::open(folder.join(key.file_name())).ok()?)
+    }
+
+    /// Who had it before.
+    #[must_use]
+    pub fn before(&self) -> Option<&Holder> {
+        self.before.as_ref()
     }
 
     /// The lock's file. It stays when the lock is let go: taking it away could take it from the next holder.
@@ -121,13 +181,15 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // A file without a name is no lie about who has the lock. Closing it lets go of the lock.
-        let _ = self.file.set_len(0);
+        // Closing it lets go of the lock.
+        self.holder.until = Some(u64::try_from(now().as_millis()).unwrap_or(u64::MAX));
+        let _ = write(&mut self.file, &self.holder);
     }
 }
 
 fn read(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
+    file.rewind().ok()?;
     file.take(64 * 1024).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
@@ -139,8 +201,9 @@ fn write(file: &mut File, holder: &Holder) -> io::Result<()> {
     file.write_all(&serde_json::to_vec(holder)?)
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+/// The time since the epoch.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 impl std::error::Error for Held {}
@@ -186,7 +249,7 @@ mod tests {
 
     use super::*;
 
-    const SHOP: Key<'static> = Key { engine: "unix:///run/docker.sock", project: "shop" };
+    const SHOP: Key<'static> = Key { engine: "unix:///run/docker.sock", project: "shop", service: None };
 
     fn held(folder: &Path, key: Key<'_>) -> Held {
         match Lock::acquire(folder, key, "hob down") {
@@ -216,6 +279,9 @@ mod tests {
         let _shop = Lock::acquire(folder.path(), SHOP, "hob up").unwrap();
         let _other = Lock::acquire(folder.path(), Key { project: "shop2", ..SHOP }, "hob up").unwrap();
         let _remote = Lock::acquire(folder.path(), Key { engine: "ssh://far", ..SHOP }, "hob up").unwrap();
+        let _api = Lock::acquire(folder.path(), Key { service: Some("api"), ..SHOP }, "hob up").unwrap();
+        let _web = Lock::acquire(folder.path(), Key { service: Some("web"), ..SHOP }, "hob up").unwrap();
+        held(folder.path(), Key { service: Some("api"), ..SHOP });
         held(folder.path(), SHOP);
     }
 
@@ -223,7 +289,7 @@ mod tests {
     fn a_file_left_over_does_not_block() {
         let folder = tempfile::tempdir().unwrap();
         let path = Lock::acquire(folder.path(), SHOP, "hob up").unwrap().path().to_owned();
-        for content in [&br#"{"pid":1,"command":"hob up","since":1}"#[..], b"no json at all", b"\xff\xfe"] {
+        for content in [&br#"{"pid":1,"command":"hob up","since":1}"#[..], b"", b"no json at all", b"\xff\xfe"] {
             std::fs::write(&path, content).unwrap();
             Lock::acquire(folder.path(), SHOP, "hob up").unwrap();
         }
@@ -258,8 +324,23 @@ mod tests {
 
     #[test]
     fn names_are_safe_in_any_folder() {
-        let name = Key { engine: "e", project: "../../etc/passwd" }.file_name();
+        let name = Key { engine: "e", project: "../../etc/passwd", service: Some("../x") }.file_name();
         assert!(!name.contains('/') && !name.starts_with('.'), "{name}");
+    }
+
+    #[test]
+    fn who_had_it_last_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Lock::last(folder.path(), SHOP), None);
+        let lock = Lock::acquire(folder.path(), SHOP, "hob stop api").unwrap();
+        assert_eq!(lock.before(), None);
+        let holder = Lock::last(folder.path(), SHOP).unwrap();
+        assert_eq!((holder.command.as_str(), holder.until), ("hob stop api", None));
+        drop(lock);
+        assert!(Lock::last(folder.path(), SHOP).unwrap().until.is_some(), "it has let go");
+        let lock = Lock::acquire(folder.path(), SHOP, "hob up").unwrap();
+        assert_eq!(lock.before().unwrap().command, "hob stop api");
+        assert_eq!(held(folder.path(), SHOP).holder.unwrap().command, "hob up");
     }
 
     #[test]

@@ -40,12 +40,15 @@ pub enum Decision {
 pub enum HoldReason {
     /// It is a job that has completed: a save does not run it again.
     Completed,
+    /// Somebody stopped it: a save does not start it again.
+    Stopped,
 }
 
 impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Completed => f.write_str("it has completed; the next `hob up` runs it again"),
+            Self::Stopped => f.write_str("it was stopped; `hob start` or `hob up -d` starts it with what was saved"),
         }
     }
 }
@@ -57,6 +60,8 @@ pub struct Running {
     pub running: bool,
     /// It has none, because it has exited with 0.
     pub completed: bool,
+    /// It has none, because a person stopped it.
+    pub stopped: bool,
     /// A file can be put into that container.
     pub writable: bool,
 }
@@ -88,6 +93,9 @@ pub fn decide(
 ) -> Decision {
     if state.completed && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
         return Decision::Hold(HoldReason::Completed);
+    }
+    if state.stopped && !state.running && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
+        return Decision::Hold(HoldReason::Stopped);
     }
     let mut synced = Vec::new();
     let mut reloads = Vec::new();
@@ -170,7 +178,7 @@ mod tests {
         (path.into(), Effect::Rebuild { why: "RUN make (Dockerfile:4) may depend on it".into() })
     }
 
-    const UP: Running = Running { running: true, completed: false, writable: true };
+    const UP: Running = Running { running: true, completed: false, stopped: false, writable: true };
 
     #[test]
     fn a_batch_is_decided_as_a_whole() {
@@ -183,6 +191,7 @@ mod tests {
             ("the strongest reload wins", vec![sync("/a", Some(Reload::None)), sync("/b", None)], UP, "sync 2 Restart"),
             ("it does not run", vec![sync("/a", None)], Running { running: false, ..UP }, "rebuild"),
             ("it has completed", vec![rebuild("/a")], Running { running: false, completed: true, ..UP }, "hold"),
+            ("it was stopped", vec![rebuild("/a")], Running { running: false, stopped: true, ..UP }, "hold"),
             ("it cannot be written to", vec![sync("/a", None)], Running { writable: false, ..UP }, "rebuild"),
         ];
         for (name, changes, state, expected) in cases {

@@ -80,6 +80,10 @@ impl Common {
                 let text = paint(&text, DIM, self.settings.err_color);
                 self.say(Some(service), &text);
             }
+            Event::Elsewhere(elsewhere) => {
+                let text = summary::elsewhere(elsewhere);
+                self.streams.err(&text);
+            }
             Event::Stopping { why, forced } => {
                 self.show_failures();
                 let why = clean(why, false);

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use indexmap::IndexMap;
 
-use crate::event::{PlannedStep, Reloaded};
+use crate::event::{Did, Elsewhere, PlannedStep, Reloaded};
 use crate::model::ServiceName;
 
 use super::clean::clean;
@@ -110,6 +110,32 @@ pub(super) fn reloaded(reloaded: &Reloaded, timings: bool, color: bool) -> Strin
         line.push_str(&aside(&reloaded.reason, color));
     }
     line
+}
+
+/// What another command did: `` `hob restart api` (process 12) restarted api and web ``.
+pub(super) fn elsewhere(elsewhere: &Elsewhere) -> String {
+    let mut by_kind: IndexMap<Did, Vec<ServiceName>> = IndexMap::new();
+    for (service, did) in &elsewhere.changes {
+        by_kind.entry(*did).or_default().push(service.clone());
+    }
+    let verb = |did: Did| match did {
+        Did::Started => "started",
+        Did::Recreated => "recreated",
+        Did::Restarted => "restarted",
+        Did::Scaled => "scaled down",
+        Did::Stopped => "stopped",
+        Did::Removed => "removed",
+        Did::Paused => "paused",
+        Did::Unpaused => "unpaused",
+    };
+    let parts: Vec<String> =
+        by_kind.iter().map(|(did, services)| format!("{} {}", verb(*did), names(services))).collect();
+    let who = match (&elsewhere.command, elsewhere.process) {
+        (Some(command), Some(process)) => format!("`{}` (process {process})", clean(command, false)),
+        _ => "another program".to_owned(),
+    };
+    let end = if elsewhere.everything { "; nothing is left, and the session ends" } else { "" };
+    format!("{who} {}{end}", parts.join(", "))
 }
 
 /// The time from a save to the running program, in whole milliseconds above the first.

@@ -24,6 +24,7 @@ mod hot;
 mod needs;
 mod recover;
 mod safety;
+mod second;
 mod terminal;
 mod up;
 mod watch;

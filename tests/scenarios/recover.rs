@@ -5,25 +5,6 @@ use nix::sys::signal::Signal;
 use crate::lab::{Lab, Proxy, Rule, idle, lab, until};
 
 #[test]
-fn two_hobs_on_one_project_exclude_each_other() {
-    let lab = lab!();
-    lab.manifest(&format!("services:\n{}", idle("a")));
-    let session = lab.start(&["up"]);
-    session.says(0, "ready: 1 service");
-    let pid = session.pid().to_string();
-    for command in [&["up", "-d"][..], &["up"], &["down"], &["watch"]] {
-        lab.ends(command, 21).says(&[&pid, &lab.project, "hob up"]);
-    }
-    // Who only looks is let in.
-    assert_eq!(lab.ok(&["ps", "--services"]).out, "a\n");
-    lab.ok(&["exec", "a", "true"]);
-    lab.ok(&["up", "--dry-run"]);
-    assert_eq!(lab.states(), ["a running"]);
-    session.interrupt();
-    lab.ok(&["down"]);
-}
-
-#[test]
 fn a_hob_that_is_killed_leaves_what_the_next_up_mends() {
     let lab = lab!();
     lab.manifest(&format!(

@@ -134,5 +134,31 @@ pub enum Command {
     Version(VersionArgs),
 }
 
+impl Command {
+    /// What a person would recognise it by: the command and the services that it is about. Nothing else of the command
+    /// line, which may hold secrets.
+    pub fn title(&self) -> String {
+        let one = |words: &[String]| words.iter().take(1).cloned().collect::<Vec<_>>();
+        let (name, services) = match self {
+            Self::Up(args) if args.detach => ("up -d", args.services.clone()),
+            Self::Up(args) => ("up", args.services.clone()),
+            Self::Down(args) => ("down", args.services.clone()),
+            Self::Run(args) => ("run", one(&args.words)),
+            Self::Exec(args) => ("exec", one(&args.words)),
+            Self::Build(args) => ("build", args.services.clone()),
+            Self::Pull(args) => ("pull", args.services.clone()),
+            Self::Start(args) => ("start", args.services.clone()),
+            Self::Stop(args) => ("stop", args.services.clone()),
+            Self::Restart(args) => ("restart", args.services.clone()),
+            Self::Kill(args) => ("kill", args.services.clone()),
+            Self::Rm(args) => ("rm", args.services.clone()),
+            Self::Watch(args) => ("watch", args.services.clone()),
+            _ => return "hob".to_owned(),
+        };
+        let words = std::iter::once(format!("hob {name}")).chain(services);
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
 #[cfg(test)]
 mod tests;

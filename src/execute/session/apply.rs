@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::execute::executor::millis;
 use crate::execute::logs::end;
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan};
-use crate::execute::{Executor, Failure, Outcome, RunOptions, View};
+use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View};
 use crate::model::{ContainerId, Digest, Graph, Observed, Project, ServiceName};
 use crate::plan::{self, UpOptions};
 
@@ -24,6 +24,8 @@ pub struct Viewed {
     ends: HashMap<ContainerId, String>,
     /// It was taken with all folders watched that it reads.
     watched: bool,
+    /// The turn in which what is planned from it is carried out.
+    turn: Option<Arc<Turn>>,
 }
 
 /// How an apply ended.
@@ -73,10 +75,19 @@ impl Session {
         self.watching.incomplete = false;
         // What has changed until now is part of the measure that is about to be taken.
         self.watching.forget_dirty();
-        let looking = self.looking();
+        let mut looking = self.looking();
         let first = !self.up && self.attached();
         let engine = Arc::clone(&self.engine);
         self.jobs.spawn(async move {
+            let turn = match looking.turn().await {
+                Ok(turn) => turn,
+                Err(failures) => {
+                    let view = Err(failures);
+                    let (taken, ends) = (now(), HashMap::new());
+                    return Finished::Viewed(Box::new(Viewed { view, taken, ends, watched: false, turn: None }));
+                }
+            };
+            looking.run.turn.clone_from(&turn);
             let taken = now();
             let view = looking.view().await;
             let mut ends = HashMap::new();
@@ -85,13 +96,13 @@ impl Session {
                     ends.extend(end(&*engine, &container.id).await.map(|end| (container.id.clone(), end)));
                 }
             }
-            Finished::Viewed(Box::new(Viewed { view, taken, ends, watched: false }))
+            Finished::Viewed(Box::new(Viewed { view, taken, ends, watched: false, turn }))
         });
     }
 
     fn looking(&self) -> Looking {
         let mut options = self.options.up.clone();
-        if self.up {
+        if self.up || self.overtaken {
             // What a flag forces is forced once.
             options.recreate = plan::Recreate::Changed;
             options.rebuild = false;
@@ -113,7 +124,7 @@ impl Session {
 
     /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
     pub(super) fn viewed(&mut self, viewed: Viewed) {
-        let Viewed { view, taken, ends, watched } = viewed;
+        let Viewed { view, taken, ends, watched, turn } = viewed;
         let view = match view {
             Ok(view) => view,
             Err(failures) => {
@@ -128,17 +139,19 @@ impl Session {
             self.follow_running();
         }
         if self.watch_services() && !watched {
-            let looking = self.looking();
+            let mut looking = self.looking();
+            looking.run.turn.clone_from(&turn);
             self.jobs.spawn(async move {
                 // What changed between the measure and the watch was not told.
                 let again = looking.is_outdated(&view).await;
                 let view = if again { looking.view().await } else { Ok(view) };
-                Finished::Viewed(Box::new(Viewed { view, taken, ends: HashMap::new(), watched: true }))
+                Finished::Viewed(Box::new(Viewed { view, taken, ends: HashMap::new(), watched: true, turn }))
             });
             return;
         }
         self.beside.begin(taken);
-        let (looking, synced) = (self.looking(), self.synced.clone());
+        let (mut looking, synced) = (self.looking(), self.synced.clone());
+        looking.run.turn = turn;
         self.jobs.spawn(async move { Finished::Applied(Box::new(looking.carry_out(view, taken, &synced).await)) });
     }
 
@@ -166,6 +179,10 @@ impl Session {
             for failure in &outcome.failures {
                 self.sink.emit(Event::Error(failure.message.clone()));
             }
+            return;
+        }
+        if outcome.overtaken && outcome.failures.is_empty() {
+            (self.again, self.overtaken) = (true, true);
             return;
         }
         if outcome.cancelled && outcome.failures.is_empty() {
@@ -216,6 +233,15 @@ struct Looking {
 }
 
 impl Looking {
+    /// The turn to change the project, where that is to be done; no failure says that it was cancelled.
+    async fn turn(&self) -> Result<Option<Arc<Turn>>, Vec<Failure>> {
+        if !self.apply {
+            return Ok(None);
+        }
+        let turn = self.executor.turn(&self.run.cancel).await.map_err(|failure| vec![failure])?;
+        turn.map(Some).ok_or_else(Vec::new)
+    }
+
     async fn view(&self) -> Result<View, Vec<Failure>> {
         let Self { executor, project, scope, .. } = self;
         if self.apply && !self.watch {

@@ -56,6 +56,26 @@ impl Containers {
         self.all.iter().filter(of).map(|(id, c)| (id.clone(), c.clone())).collect()
     }
 
+    /// Whether a service has a container.
+    pub fn any_of(&self, service: &str) -> bool {
+        self.all.values().any(|c| c.service.as_str() == service)
+    }
+
+    /// Whether a container of a service runs.
+    pub fn runs(&self, service: &str) -> bool {
+        self.all.values().any(|c| c.service.as_str() == service && c.running)
+    }
+
+    /// Whether a container runs.
+    pub fn is_running(&self, id: &ContainerId) -> bool {
+        self.all.get(id).is_some_and(|c| c.running)
+    }
+
+    /// There is no container.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// All containers that run.
     pub fn all_running(&self) -> Vec<ContainerId> {
         self.all.iter().filter(|(_, c)| c.running).map(|(id, _)| id.clone()).collect()
@@ -177,6 +197,7 @@ impl Session {
     }
 
     pub(super) fn engine_event(&mut self, event: &EngineEvent) {
+        self.take_note(event);
         let known = self.project.services.contains_key(&event.service) && self.in_scope(&event.service);
         // What says nothing about whether a container runs must not be taken for news of it: engines tell of every
         // probe of a health check, and one may come before the first observation.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::{EndOn, Finished, Session, now};
 use crate::engine::{Engine, Query};
@@ -12,6 +13,9 @@ use crate::event::{Event, Message, Request};
 use crate::execute::{Cause, Failure, RunOptions};
 use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
 use crate::plan;
+
+/// How long the end waits for another hob's plan.
+const TURN: Duration = Duration::from_secs(2);
 
 /// Why a session ended.
 #[derive(Debug)]
@@ -168,6 +172,8 @@ impl Session {
         let (engine, executor, project) = (Arc::clone(&self.engine), self.executor.clone(), Arc::clone(&self.project));
         let (asked, scope, grace) = (self.asked(), self.scope(), self.options.up.grace);
         self.jobs.spawn(async move {
+            // Another hob's plan may be under way. It is waited for, but not for long: somebody wants this one to end.
+            let turn = tokio::time::timeout(TURN, executor.turn(&CancellationToken::new())).await;
             let query = Query { project: project.name.to_string(), ..Query::default() };
             let observed = match engine.observe(&query).await {
                 Ok(observed) => observed,
@@ -184,6 +190,7 @@ impl Session {
             let plan = plan::stop(&project, &observed, &asked, grace, "stop");
             let run = RunOptions { keep_going: true, ..RunOptions::default() };
             let failures = executor.run(&project, &plan, &run).await.failures;
+            drop(turn);
             Finished::Stopped(failures, engine.observe(&query).await.ok().map(Box::new))
         });
     }
@@ -220,6 +227,9 @@ impl Session {
         let planning = self.applying || self.again || self.reread || self.reading;
         let done = self.up && !planning && !self.watching.is_busy();
         let idle = done && !self.lost;
+        if idle && let Some(end) = self.ended_by_others() {
+            return Some(end);
+        }
         let all_exited = self.containers.any_started && !self.containers.any_running(&self.asked());
         if idle && all_exited && self.attached() {
             if self.options.watch && !self.watching.is_empty() && self.options.end_on == EndOn::AllExited {

@@ -6,6 +6,7 @@ mod beside;
 mod catch_up;
 mod containers;
 mod ending;
+mod others;
 mod reload;
 mod strangers;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::plan::{UpOptions, Wanted};
 use apply::{Applied, Viewed};
 use catch_up::CaughtUp;
 use containers::Containers;
+use others::Others;
 use reload::Reload;
 use strangers::Looked;
 use watching::Watching;
@@ -125,6 +127,7 @@ pub struct Session {
     /// The service whose image is being built in the background, and how to end that.
     catching_up: Option<(ServiceName, CancellationToken)>,
     containers: Containers,
+    others: Others,
     watching: Watching,
     logs: Logs,
     jobs: JoinSet<Finished>,
@@ -143,6 +146,8 @@ pub struct Session {
     lost: bool,
     /// The containers that ran when it went away.
     ran: Vec<ContainerId>,
+    /// The first apply was overtaken by another hob and is made again.
+    overtaken: bool,
     /// The first apply has ended.
     up: bool,
     stopping: Option<ending::Stopping>,
@@ -172,6 +177,7 @@ impl Session {
             looking: false,
             catching_up: None,
             containers: Containers::default(),
+            others: Others::default(),
             watching: Watching::default(),
             logs,
             jobs: JoinSet::new(),
@@ -183,6 +189,7 @@ impl Session {
             again: false,
             lost: false,
             ran: Vec::new(),
+            overtaken: false,
             up: false,
             stopping: None,
             failed: Vec::new(),
@@ -206,7 +213,8 @@ impl Session {
         self.apply();
         let end = loop {
             let deadlines = [self.watching.deadline(), self.catch_up_at(), self.say_at(), self.give_up_at()];
-            let deadline = deadlines.into_iter().flatten().min();
+            let deadlines = deadlines.into_iter().chain([self.others.deadline()]);
+            let deadline = deadlines.flatten().min();
             tokio::select! {
                 // What the engine tells of a job is known before the job's own end.
                 biased;
@@ -220,7 +228,10 @@ impl Session {
                     }
                 },
                 Some(batch) = saves.next() => self.watching.push(batch, self.applying, &*self.sink),
-                () = until(deadline) => self.quiet(),
+                () = until(deadline) => {
+                    self.quiet();
+                    self.tell_of_others();
+                }
                 () = self.beside.news() => {}
                 Some(job) = self.jobs.join_next() => match job {
                     Ok(Finished::EngineBack(back, observed, taken)) => {
@@ -319,6 +330,7 @@ impl Session {
         }
         self.lost = true;
         self.containers.clear();
+        self.others.clear();
         let (engine, project) = (Arc::clone(&self.engine), self.project.name.clone());
         let query = Query { project: project.to_string(), ..Query::default() };
         self.jobs.spawn(async move {

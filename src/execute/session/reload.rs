@@ -26,6 +26,8 @@ pub struct Reload {
     /// What it was about; goes back where it did not succeed.
     task: Task,
     noticed: Instant,
+    /// The containers that it was put into.
+    containers: Vec<ContainerId>,
     /// What was measured, where it succeeded.
     measured: Option<Measure>,
     /// What the containers hold now, or that they hold a part of it.
@@ -61,6 +63,8 @@ struct Job {
     noticed: Instant,
     quiet: Instant,
     completed: bool,
+    /// Somebody stopped it.
+    stopped: bool,
     /// The last job left a recreation unfinished.
     halfway: bool,
     hot: bool,
@@ -110,6 +114,7 @@ impl Session {
                     && self.project.is_job(&name)
                     && self.containers.exit_code(&name) == Some(0),
                 halfway,
+                stopped: self.others.has_stopped(&name),
                 task,
                 hot,
                 synced: self.synced.clone(),
@@ -127,6 +132,7 @@ impl Session {
     }
 
     pub(super) fn reloaded(&mut self, reload: Reload) {
+        self.others.worked(&reload.service);
         self.synced.extend(reload.synced);
         let service = self.project.services.get(&reload.service);
         let by_rules = service.is_some_and(Service::has_watch_rules);
@@ -186,8 +192,9 @@ impl Session {
         if let Some(watched) = self.watching.get_mut(&reload.service) {
             watched.look_again();
         }
-        // Without the engine nothing succeeds, and that was said.
-        if let Some(report) = reload.report.filter(|_| !(failed && self.lost)) {
+        // Without the engine nothing succeeds, and that was said. What somebody took away meanwhile is said as well.
+        let taken_away = self.lost_them(&reload.containers);
+        if let Some(report) = reload.report.filter(|_| !(failed && (self.lost || taken_away))) {
             self.sink.emit(Event::Reloaded(report));
         }
     }
@@ -199,6 +206,7 @@ impl Job {
             service: self.service.name.clone(),
             task: self.task.clone(),
             noticed: self.noticed,
+            containers: self.containers.clone(),
             measured: None,
             synced: HashMap::new(),
             brought: false,
@@ -249,6 +257,7 @@ impl Job {
         let state = Running {
             running: !self.containers.is_empty(),
             completed: self.completed,
+            stopped: self.stopped,
             writable: !self.service.read_only,
         };
         let by_files = match besides {
@@ -429,7 +438,13 @@ impl Job {
     ) -> Result<Option<String>, Failure> {
         let began = now();
         let options = self.rebuild_options();
-        let run = RunOptions { cancel: self.cancel.clone(), keep_images: self.keep_images, ..RunOptions::default() };
+        let superseded = || {
+            let message = Message::new("a newer change took its place");
+            Failure { cause: crate::execute::Cause::Build, message }
+        };
+        let turn = self.executor.turn(&self.cancel).await?.ok_or_else(superseded)?;
+        let (cancel, keep_images) = (self.cancel.clone(), self.keep_images);
+        let run = RunOptions { cancel, keep_images, turn: Some(turn), ..RunOptions::default() };
         let view = settle(&self.executor, &self.project, &options.services, &options, &run).await;
         let view = view.map_err(first)?;
         let mut synced = self.synced.clone();
@@ -448,8 +463,11 @@ impl Job {
             return Err(failure);
         }
         if outcome.cancelled {
-            let message = Message::new("a newer change took its place");
-            return Err(Failure { cause: crate::execute::Cause::Build, message });
+            return Err(superseded());
+        }
+        if outcome.overtaken {
+            let message = Message::new("another command changed the project meanwhile; a save tries again");
+            return Err(Failure { cause: crate::execute::Cause::Engine, message });
         }
         reload.halfway = false;
         reload.measured = Some(self.measure_of(&view.wanted));

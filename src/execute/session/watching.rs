@@ -326,9 +326,10 @@ impl Session {
         if !self.options.watch {
             return false;
         }
-        let scope = self.scope();
         let wanted = Arc::clone(&self.wanted);
-        self.watching.services.retain(|service, _| scope.contains(service) && wanted.watch.contains_key(service));
+        let scope = self.scope().into_iter().filter(|service| wanted.watch.contains_key(service)).collect();
+        let scope = self.claim(scope);
+        self.watching.services.retain(|service, _| scope.contains(service));
         for service in scope {
             let Some(watch) = wanted.watch.get(&service).cloned() else { continue };
             let inputs = measured(&wanted, &service);

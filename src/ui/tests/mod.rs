@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::options::Settings;
 use super::*;
-use crate::event::{LogStream, Message, PlannedStep, Reloaded, Timings};
+use crate::event::{Did, Elsewhere, LogStream, Message, PlannedStep, Reloaded, Timings};
 use crate::model::ServiceName;
 
 const SETTINGS: Settings = Settings {
@@ -155,6 +155,17 @@ fn up() -> Vec<(u64, Event)> {
         (
             9_500,
             Event::State { service: service("worker"), container: "shop-worker-1".into(), state: "exited (1)".into() },
+        ),
+        (
+            9_600,
+            Event::Elsewhere(Elsewhere {
+                command: Some("hob up -d".into()),
+                process: Some(12),
+                changes: [("api", Did::Recreated), ("db", Did::Recreated), ("web", Did::Started)]
+                    .map(|(name, did)| (service(name), did))
+                    .into(),
+                everything: false,
+            }),
         ),
         (9_900, Event::Stopping { why: "Ctrl-C".into(), forced: false }),
     ]

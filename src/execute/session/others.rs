@@ -1,0 +1,251 @@
+//! What other commands do to the project while a session runs: `hob up -d`, `stop`, `restart` or `down` in a second
+//! terminal, or Docker's own. The session takes note of it, says it once, and goes on with what is there.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use super::ending::{End, restarted_with};
+use super::{Session, now};
+use crate::engine::{Action, EngineEvent};
+use crate::event::{Did, Elsewhere, Event};
+use crate::execute::Doer;
+use crate::host::lock::{Held, Holder, Lock};
+use crate::model::{ContainerId, ServiceName};
+
+/// What another command does comes as several events; it is told when no more came for so long.
+const PAUSE: Duration = Duration::from_millis(400);
+/// At the latest after so long, though the other command goes on.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What the engine tells so shortly after a job of ours was still its doing.
+const ECHO: Duration = Duration::from_secs(1);
+
+/// What others did, and who they are.
+#[derive(Debug, Default)]
+pub struct Others {
+    seen: BTreeMap<ServiceName, Seen>,
+    by: Option<Holder>,
+    first: Option<Instant>,
+    last: Option<Instant>,
+    /// When a job of ours last worked on a service.
+    worked: HashMap<ServiceName, Instant>,
+    /// Services that somebody stopped: a save does not start them.
+    stopped: BTreeSet<ServiceName>,
+    /// Services whose saves this session takes care of.
+    watched: BTreeMap<ServiceName, Option<Lock>>,
+    /// Who takes care of others was said.
+    said: BTreeSet<ServiceName>,
+    /// Somebody removed all containers of the session.
+    everything_gone: bool,
+}
+
+/// What the engine told of a service's containers, that was not our doing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// It had a container before.
+    had: bool,
+    created: bool,
+    signalled: bool,
+    died: bool,
+    started: bool,
+    removed: bool,
+    paused: Option<bool>,
+}
+
+impl Seen {
+    /// What that comes to. `left` are the containers that are there now, and whether one runs; `known` whether
+    /// another hob did it.
+    fn did(self, left: Option<bool>, known: bool) -> Option<Did> {
+        match self {
+            Self { created: true, started: true, had, removed, .. } if had || removed => Some(Did::Recreated),
+            Self { created: true, started: true, .. } => Some(Did::Started),
+            Self { removed: true, .. } if left.is_none() => Some(Did::Removed),
+            Self { removed: true, .. } => Some(Did::Scaled),
+            Self { signalled: true, died: true, started: true, .. } => Some(Did::Restarted),
+            // A restart policy starts containers too, which is no command.
+            Self { started: true, .. } if known => Some(Did::Started),
+            Self { signalled: true, died: true, .. } if left != Some(true) => Some(Did::Stopped),
+            Self { paused: Some(true), .. } => Some(Did::Paused),
+            Self { paused: Some(false), .. } => Some(Did::Unpaused),
+            _ => None,
+        }
+    }
+}
+
+impl Others {
+    /// When something is to be told.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.last.map(|last| last + PAUSE)
+    }
+
+    /// A job of ours worked on a service until now.
+    pub fn worked(&mut self, service: &ServiceName) {
+        self.worked.insert(service.clone(), now());
+    }
+
+    /// Whether somebody stopped the service on purpose.
+    pub fn has_stopped(&self, service: &ServiceName) -> bool {
+        self.stopped.contains(service)
+    }
+
+    /// It is heard of no more: the engine went away.
+    pub fn clear(&mut self) {
+        self.seen.clear();
+        (self.by, self.first, self.last) = (None, None, None);
+    }
+}
+
+impl Session {
+    fn is_ours(&self, service: &ServiceName) -> Option<Option<Holder>> {
+        let at_work = |of: &ServiceName| of == service || restarted_with(&self.project, of).contains(service);
+        let recent = |(of, when): (&ServiceName, &Instant)| now().duration_since(*when) < ECHO && at_work(of);
+        if self.stopping.is_some() || self.watching.busy().iter().any(at_work) || self.others.worked.iter().any(recent)
+        {
+            return None;
+        }
+        match self.executor.turns.doer() {
+            Doer::Us => None,
+            Doer::Hob(holder) => Some(Some(holder)),
+            Doer::Unknown => Some(None),
+        }
+    }
+
+    /// Takes note of an event that is another's doing.
+    pub(super) fn take_note(&mut self, event: &EngineEvent) {
+        if event.oneoff {
+            return;
+        }
+        if event.action == Action::Start {
+            self.others.stopped.remove(&event.service);
+        }
+        let change: fn(&mut Seen) = match &event.action {
+            Action::Create => |seen| seen.created = true,
+            Action::Start => |seen| seen.started = true,
+            Action::Die(_) => |seen| seen.died = true,
+            Action::Destroy => |seen| seen.removed = true,
+            Action::Other(word) => match word.as_str() {
+                "kill" => |seen| seen.signalled = true,
+                "pause" => |seen| seen.paused = Some(true),
+                "unpause" => |seen| seen.paused = Some(false),
+                _ => return,
+            },
+            Action::Health(_) | Action::OutOfMemory => return,
+        };
+        let Some(by) = self.is_ours(&event.service) else { return };
+        let had = self.containers.any_of(&event.service);
+        let seen = self.others.seen.entry(event.service.clone()).or_insert_with(|| Seen { had, ..Seen::default() });
+        change(seen);
+        let stopped = seen.signalled && seen.died && !seen.started;
+        if stopped && matches!(event.action, Action::Die(_)) {
+            self.others.stopped.insert(event.service.clone());
+        }
+        if matches!(event.action, Action::Die(_) | Action::Destroy) {
+            // What is saved while it does not run is not put into it: when it starts again it is looked at.
+            self.filled.remove(&event.container);
+        }
+        self.others.by = by.or(self.others.by.take());
+        self.others.first.get_or_insert_with(now);
+        self.others.last = Some(now());
+    }
+
+    /// Says what others did, when that seems to be all.
+    pub(super) fn tell_of_others(&mut self) {
+        let now = now();
+        let (Some(first), Some(last)) = (self.others.first, self.others.last) else { return };
+        if now < last + PAUSE {
+            return;
+        }
+        let goes_on = matches!(self.executor.turns.doer(), Doer::Hob(holder) if holder.until.is_none());
+        if goes_on && now < first + PATIENCE {
+            self.others.last = Some(now);
+            return;
+        }
+        let by = self.others.by.take();
+        (self.others.first, self.others.last) = (None, None);
+        let mut changes = BTreeMap::new();
+        let mut open = BTreeMap::new();
+        for (service, seen) in std::mem::take(&mut self.others.seen) {
+            let left = self.containers.any_of(&service).then(|| self.containers.runs(&service));
+            match seen.did(left, by.is_some()) {
+                Some(did) => drop(changes.insert(service, did)),
+                // It was asked to stop and takes its time.
+                None if seen.signalled && !seen.died => drop(open.insert(service, seen)),
+                None => {}
+            }
+        }
+        self.others.seen = open;
+        if changes.is_empty() {
+            return;
+        }
+        let mine = |(service, did): (&ServiceName, &Did)| *did == Did::Removed && self.in_scope(service);
+        let everything = self.up && changes.iter().any(mine) && self.containers.is_empty();
+        self.others.everything_gone = everything;
+        let (command, process) = by.map(|by| (by.command, by.pid)).unzip();
+        self.sink.emit(Event::Elsewhere(Elsewhere { command, process, changes, everything }));
+    }
+
+    /// Somebody has removed all that the session is about, and nobody has made it again.
+    pub(super) fn ended_by_others(&mut self) -> Option<End> {
+        if !std::mem::take(&mut self.others.everything_gone) || !self.containers.is_empty() {
+            return None;
+        }
+        let from = self.options.exit_code_from.as_ref().and_then(|service| self.containers.exit_code(service));
+        Some(End::Exited(from.unwrap_or(0)))
+    }
+
+    /// Takes the watch of services that no other session watches, and says who watches the rest.
+    pub(super) fn claim(&mut self, services: Vec<ServiceName>) -> Vec<ServiceName> {
+        self.others.watched.retain(|service, _| services.contains(service));
+        let mut taken: Vec<(ServiceName, Held)> = Vec::new();
+        for service in &services {
+            if self.others.watched.contains_key(service) {
+                continue;
+            }
+            match self.executor.turns.watch(service) {
+                Ok(lock) => drop(self.others.watched.insert(service.clone(), lock)),
+                Err(held) => taken.push((service.clone(), held)),
+            }
+        }
+        taken.retain(|(service, _)| self.others.said.insert(service.clone()));
+        if let Some((_, held)) = taken.first() {
+            let names: Vec<&str> = taken.iter().map(|(service, _)| service.as_str()).collect();
+            let who = held.holder.as_ref().map_or_else(|| "another hob".to_owned(), Holder::to_string);
+            let text = format!("{who} watches {} already: it puts saves in, and this one does not", names.join(", "));
+            self.sink.emit(Event::Notice { text });
+        }
+        services.into_iter().filter(|service| self.others.watched.contains_key(service)).collect()
+    }
+
+    /// Whether none of these containers is there any more to be worked on: somebody else took them away.
+    pub(super) fn lost_them(&self, containers: &[ContainerId]) -> bool {
+        !containers.is_empty() && !containers.iter().any(|id| self.containers.is_running(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_events_come_to() {
+        let stopped = Seen { had: true, signalled: true, died: true, ..Seen::default() };
+        let made = Seen { created: true, started: true, ..Seen::default() };
+        let cases = [
+            ("stopped", stopped, Some(false), false, Some(Did::Stopped)),
+            ("a signal that another replica survives", stopped, Some(true), false, None),
+            ("restarted", Seen { started: true, ..stopped }, Some(true), false, Some(Did::Restarted)),
+            ("down", Seen { removed: true, ..stopped }, None, true, Some(Did::Removed)),
+            ("scaled down", Seen { removed: true, ..stopped }, Some(true), true, Some(Did::Scaled)),
+            ("made", made, Some(true), true, Some(Did::Started)),
+            ("recreated", Seen { had: true, removed: true, ..made }, Some(true), true, Some(Did::Recreated)),
+            ("recreated, out of scope", Seen { removed: true, ..made }, None, true, Some(Did::Recreated)),
+            ("started", Seen { started: true, ..Seen::default() }, Some(true), true, Some(Did::Started)),
+            ("a policy's start", Seen { died: true, started: true, ..Seen::default() }, Some(true), false, None),
+            ("an exit", Seen { died: true, ..Seen::default() }, Some(false), false, None),
+            ("SIGHUP", Seen { signalled: true, ..Seen::default() }, Some(true), false, None),
+            ("paused", Seen { paused: Some(true), ..Seen::default() }, Some(true), false, Some(Did::Paused)),
+        ];
+        for (name, seen, left, known, want) in cases {
+            assert_eq!(seen.did(left, known), want, "{name}");
+        }
+    }
+}

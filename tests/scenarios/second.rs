@@ -1,0 +1,153 @@
+//! A second terminal: other commands while a session runs in the foreground.
+
+use nix::sys::signal::Signal;
+
+use crate::lab::{Lab, Session, engine, idle, lab, until};
+
+/// What another command did, as the session tells it.
+fn elsewhere(session: &Session, from: usize, command: &str, service: &str, did: &str) {
+    session.event(from, "elsewhere", |e| e["command"] == command && e["changes"][service] == did);
+}
+
+fn json(lab: &Lab, args: &[&str]) -> Session {
+    lab.start(&[&["--progress", "json"], args].concat())
+}
+
+#[test]
+fn every_command_works_beside_a_session_which_takes_note() {
+    let lab = lab!();
+    let manifest = |mode: &str, more: &str| {
+        format!("services:\n{}    environment: {{MODE: {mode}}}\n{}{more}", idle("api"), idle("db"))
+    };
+    lab.manifest(&manifest("one", ""));
+    let mut session = json(&lab, &["up", "--no-watch"]);
+    session.event(0, "ready", |_| true);
+
+    let from = session.mark();
+    lab.ok(&["restart", "api"]);
+    elsewhere(&session, from, "hob restart api", "api", "restarted");
+    lab.ok(&["stop", "api"]);
+    elsewhere(&session, from, "hob stop api", "api", "stopped");
+    lab.ok(&["up", "-d"]);
+    elsewhere(&session, from, "hob up -d", "api", "started");
+    lab.manifest(&manifest("two", &idle("new")));
+    lab.ok(&["up", "-d"]).says(&["environment changed"]);
+    session.event(from, "elsewhere", |e| e["changes"]["api"] == "recreated");
+    lab.ok(&["rm", "-sf", "db"]);
+    elsewhere(&session, from, "hob rm db", "db", "removed");
+    lab.ok(&["up", "-d"]);
+    elsewhere(&session, from, "hob up -d", "db", "started");
+    // Docker's own commands too.
+    engine::request("POST", &format!("/containers/{}/pause", lab.id("db")), "").unwrap();
+    session.event(from, "elsewhere", |e| e["command"].is_null() && e["changes"]["db"] == "paused");
+    engine::request("POST", &format!("/containers/{}/unpause", lab.id("db")), "").unwrap();
+    // Who only looks is let in, and what is run besides is nobody's business.
+    lab.ok(&["exec", "-T", "api", "true"]);
+    lab.ok(&["run", "--rm", "-T", "api", "true"]);
+    assert!(!session.is_over());
+
+    lab.ok(&["down"]);
+    let said = session.event(from, "elsewhere", |e| e["command"] == "hob down");
+    assert_eq!((&said["changes"]["api"], &said["everything"]), (&"removed".into(), &true.into()), "{said}");
+    assert_eq!(session.end(), 0, "there is nothing left to show: {}", session.text());
+    let events = session.events();
+    let errors: Vec<_> = events.iter().filter(|e| e["type"] == "error").collect();
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
+#[test]
+fn a_second_up_waits_for_the_plan_of_the_first_and_says_so() {
+    let lab = lab!();
+    // It does not stop by itself, so the recreation hangs there for as long as we like.
+    let manifest = |mode: &str| {
+        format!(
+            "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    stop_grace_period: 10m\n    \
+             command: sh -c \"trap 'touch /asked' TERM; while :; do sleep 0.05; done\"\n    environment: {{MODE: {mode}}}\n"
+        )
+    };
+    lab.manifest(&manifest("one"));
+    lab.ok(&["up", "-d"]);
+    let old = lab.id("a");
+    lab.manifest(&manifest("two"));
+    let mut first = lab.start(&["up", "-d"]);
+    first.says(0, "stop container");
+    let mut second = lab.start(&["up", "-d"]);
+    second.says(
+        0,
+        &format!("waiting for `hob up -d` (process {}), which is changing project {}", first.pid(), lab.project),
+    );
+    // A wait can be given up, and `kill` is there to end what takes too long.
+    second.signal(Signal::SIGINT);
+    second.end();
+    let mut second = lab.start(&["up", "-d"]);
+    second.says(0, "waiting for");
+    until(|| if lab.containers().len() == 2 { Ok(()) } else { Err(format!("{:?}", lab.containers())) });
+    engine::request("POST", &format!("/containers/{old}/kill"), "").unwrap();
+    assert_eq!((first.end(), second.end()), (0, 0), "{}\n{}", first.text(), second.text());
+    assert!(second.text().contains("nothing to do"), "{}", second.text());
+    assert_eq!((lab.states(), lab.exec("a", "echo $MODE")), (vec!["a running".to_owned()], "two".to_owned()));
+    lab.ok(&["kill"]);
+}
+
+#[test]
+fn a_plan_that_waits_for_health_keeps_nobody_out() {
+    let lab = lab!();
+    lab.manifest(&format!(
+        "services:\n{}    healthcheck: {{test: [CMD, test, -e, /ready], interval: 100ms, retries: 1000}}\n{}    depends_on:\n      \
+         db: {{condition: service_healthy}}\n{}",
+        idle("db"),
+        idle("api"),
+        idle("other")
+    ));
+    let mut session = lab.start(&["up", "-d"]);
+    session.says(0, "its health check has not passed yet");
+    until(|| if lab.states().contains(&"other running".to_owned()) { Ok(()) } else { Err("not yet".into()) });
+    let before = lab.started("other");
+    lab.ok(&["restart", "other"]);
+    assert_ne!(lab.started("other"), before);
+    lab.exec("db", "touch /ready");
+    assert_eq!(session.end(), 0, "{}", session.text());
+    assert_eq!(lab.states(), ["api running", "db running", "other running"]);
+}
+
+#[test]
+fn two_sessions_share_the_services_and_one_puts_saves_in() {
+    let lab = lab!();
+    lab.dockerfile("Dockerfile", "COPY text /\nCMD [\"sh\", \"-c\", \"cat /text; exec sleep 3600\"]\n");
+    lab.write("text", "one\n");
+    lab.manifest(&format!(
+        "services:\n  a:\n    build: .\n    network_mode: none\n    stop_signal: SIGKILL\n{}",
+        idle("b")
+    ));
+    let mut first = json(&lab, &["up"]);
+    first.event(0, "watching", |_| true);
+    let mut second = json(&lab, &["up"]);
+    second.event(0, "notice", |e| {
+        e["text"].as_str().is_some_and(|t| t.contains(&format!("`hob up` (process {}) watches a", first.pid())))
+    });
+    second.event(0, "ready", |_| true);
+    lab.ends(&["watch"], 21).says(&["watches project", &first.pid().to_string()]);
+    let from = second.mark();
+    lab.write("text", "two\n");
+    assert_eq!(first.reloaded(0, "a")["action"], "synced + restarted");
+    second.log(from, "a", "two");
+
+    // What was stopped on purpose is not started by a save, and has what was saved when it is started again.
+    let from = first.mark();
+    lab.ok(&["stop", "a"]);
+    elsewhere(&first, from, "hob stop a", "a", "stopped");
+    lab.write("text", "three\n");
+    assert_eq!(first.reloaded(from, "a")["action"], "held");
+    lab.ok(&["start", "a"]);
+    first.log(from, "a", "three");
+
+    // The first ends and stops all; the second says so, and ends where it is told to.
+    first.signal(Signal::SIGINT);
+    assert_eq!(first.end(), 130, "{}", first.text());
+    second.event(0, "elsewhere", |e| e["command"] == "hob up" && e["changes"]["b"] == "stopped");
+    if !second.is_over() {
+        second.signal(Signal::SIGINT);
+        second.end();
+    }
+    assert_eq!(lab.states(), ["a exited", "b exited"]);
+}
