@@ -3,6 +3,7 @@
 //! they like, and it takes note of that.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,8 @@ struct State {
     lock: Option<Lock>,
     /// When the last one ended.
     ended: Option<Instant>,
+    /// How often another process had the turn in between.
+    others: u64,
     /// That it is waited for was said.
     said: bool,
 }
@@ -57,6 +60,8 @@ pub struct Turn {
     turns: Arc<Turns>,
     /// The plan only waits: others may change the project.
     resting: Mutex<bool>,
+    /// How often others had the turn, when this one last had it.
+    others: AtomicU64,
 }
 
 /// Who changed the project, as far as this process can tell.
@@ -89,14 +94,15 @@ impl Turns {
         sink: &dyn Sink,
         cancel: &CancellationToken,
     ) -> Result<Option<Arc<Turn>>, Failure> {
-        Ok(self
-            .enter(sink, cancel)
-            .await?
-            .map(|_| Arc::new(Turn { turns: Arc::clone(self), resting: Mutex::new(false) })))
+        let others = self.enter(sink, cancel).await?;
+        Ok(others.map(|others| {
+            let (turns, resting, others) = (Arc::clone(self), Mutex::new(false), AtomicU64::new(others));
+            Arc::new(Turn { turns, resting, others })
+        }))
     }
 
-    /// Waits and enters; true where another process had the turn since this one last had it.
-    async fn enter(&self, sink: &dyn Sink, cancel: &CancellationToken) -> Result<Option<bool>, Failure> {
+    /// Waits and enters; how often another process had the turn until now.
+    async fn enter(&self, sink: &dyn Sink, cancel: &CancellationToken) -> Result<Option<u64>, Failure> {
         let began = tokio::time::Instant::now();
         loop {
             let held = match self.try_enter()? {
@@ -113,13 +119,12 @@ impl Turns {
         }
     }
 
-    fn try_enter(&self) -> Result<Result<bool, Held>, Failure> {
+    fn try_enter(&self) -> Result<Result<u64, Held>, Failure> {
         let mut state = self.state();
-        let mut others = false;
         if let (Some(place), None) = (&self.place, &state.lock) {
             match Lock::acquire(&place.folder, place.key(None), &place.command) {
                 Ok(lock) => {
-                    others = lock.before().is_some_and(|before| !before.is_this_process());
+                    state.others += u64::from(lock.before().is_some_and(|before| !before.is_this_process()));
                     state.lock = Some(lock);
                 }
                 Err(LockError::Held(held)) => return Ok(Err(held)),
@@ -130,7 +135,7 @@ impl Turns {
         }
         state.plans += 1;
         state.said = false;
-        Ok(Ok(others))
+        Ok(Ok(state.others))
     }
 
     fn leave(&self) {
@@ -144,15 +149,20 @@ impl Turns {
 
     /// Who has just changed something.
     pub fn doer(&self) -> Doer {
-        {
+        let (plans, ended) = {
             let state = self.state();
-            if state.plans > 0 || state.ended.is_some_and(|ended| now().duration_since(ended) < ECHO) {
-                return Doer::Us;
-            }
+            (state.plans, state.ended)
+        };
+        if plans > 0 {
+            return Doer::Us;
         }
         let last = self.place.as_ref().and_then(|place| Lock::last(&place.folder, place.key(None)));
-        match last {
-            Some(holder) if !holder.is_this_process() && holder.is_at_work(ECHO) => Doer::Hob(holder),
+        let other = last.filter(|holder| !holder.is_this_process() && holder.is_at_work(ECHO));
+        let has_ended = ended.is_some_and(|ended| now().duration_since(ended) < ECHO);
+        match other {
+            // Whoever has the lock is the one who does something.
+            Some(holder) if holder.until.is_none() || !has_ended => Doer::Hob(holder),
+            _ if has_ended => Doer::Us,
             _ => Doer::Unknown,
         }
     }
@@ -196,11 +206,9 @@ impl Turn {
         if !*self.resting.lock().unwrap_or_else(PoisonError::into_inner) {
             return Ok(Some(false));
         }
-        let others = self.turns.enter(sink, cancel).await?;
-        if others.is_some() {
-            *self.resting.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        }
-        Ok(others)
+        let Some(others) = self.turns.enter(sink, cancel).await? else { return Ok(None) };
+        *self.resting.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        Ok(Some(self.others.swap(others, Ordering::Relaxed) != others))
     }
 }
 

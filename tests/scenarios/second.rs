@@ -123,7 +123,7 @@ fn two_sessions_share_the_services_and_one_puts_saves_in() {
     first.event(0, "watching", |_| true);
     let mut second = json(&lab, &["up"]);
     second.event(0, "notice", |e| {
-        e["text"].as_str().is_some_and(|t| t.contains(&format!("`hob up` (process {}) watches a", first.pid())))
+        e["text"].as_str().is_some_and(|t| t.contains(&format!("`hob up` (process {}) watches a, b", first.pid())))
     });
     second.event(0, "ready", |_| true);
     lab.ends(&["watch"], 21).says(&["watches project", &first.pid().to_string()]);

@@ -327,9 +327,8 @@ impl Session {
             return false;
         }
         let wanted = Arc::clone(&self.wanted);
-        let scope = self.scope().into_iter().filter(|service| wanted.watch.contains_key(service)).collect();
-        let scope = self.claim(scope);
-        self.watching.services.retain(|service, _| scope.contains(service));
+        let scope = self.claim(self.scope());
+        self.watching.services.retain(|service, _| scope.contains(service) && wanted.watch.contains_key(service));
         for service in scope {
             let Some(watch) = wanted.watch.get(&service).cloned() else { continue };
             let inputs = measured(&wanted, &service);
