@@ -159,7 +159,7 @@ impl Context {
         turn.context("the wait for another hob was cancelled")
     }
 
-    /// Variables of `-e`: a name alone takes its value from the shell.
+    /// Arguments of builds: a name alone takes its value from the shell.
     pub fn variables(&self, list: &[KeyValue]) -> Vec<(String, Option<String>)> {
         list.iter()
             .map(|entry| (entry.key.clone(), entry.value.clone().or_else(|| self.environment.get(&entry.key).cloned())))
@@ -173,6 +173,15 @@ impl Stack {
         let query = crate::engine::Query { project: self.project.name.to_string(), ..Default::default() };
         Ok(self.engine.observe(&query).await?)
     }
+}
+
+/// Variables of `-e`: a name alone takes its value from the shell or `.env`, and is left as the image or the manifest
+/// has it where neither sets it.
+pub fn variables<'a>(project: &'a Project, list: &'a [KeyValue]) -> impl Iterator<Item = (String, String)> + 'a {
+    list.iter().filter_map(|entry| {
+        let value = entry.value.as_ref().or_else(|| project.environment.get(&entry.key))?;
+        Some((entry.key.clone(), value.clone()))
+    })
 }
 
 /// "did you mean" where a known name is near, else the known names.

@@ -19,12 +19,12 @@ pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
     let service = ServiceName::new(args.service());
     let id = super::context::container(&observed, &service, args.index)?.id.clone();
     let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
-    let variables = context.variables(&args.env).into_iter();
+    let variables = super::context::variables(&stack.project, &args.env);
     let spec = ExecSpec {
         command: args.command().to_vec(),
         user: args.user.clone(),
         working_dir: args.workdir.clone(),
-        env: variables.filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect(),
+        env: variables.map(|(name, value)| format!("{name}={value}")).collect(),
         tty,
         stdin: !args.detach,
         privileged: args.privileged,

@@ -1,5 +1,6 @@
 //! `hob run`: a one-off container of a service.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -10,11 +11,12 @@ use super::exec::{Sized, interact, refused};
 use super::exit::{Exit, Failure};
 use super::up::{bring_up, pull_policy};
 use crate::engine::LogQuery;
-use crate::event::Event;
+use crate::event::{Event, Message};
 use crate::execute::{RunOptions, lines, settle};
 use crate::host::signals::Signals;
 use crate::host::terminal;
-use crate::model::{ContainerId, Mount, MountType, Port, Service, ServiceName};
+use crate::manifest::command_line;
+use crate::model::{ContainerId, Project, Service, ServiceName};
 use crate::plan::{self, Op, UpOptions, labels};
 
 /// Runs a command in a new container.
@@ -40,8 +42,8 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     let view = view.map_err(|failures| context.failures(failures))?;
     image_and_resources(context, &stack, &view, &options).await?;
 
-    let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
-    let service = adjusted(context, service, args, tty)?;
+    let tty = !args.no_tty && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
+    let service = adjusted(context, &stack.project, service, args, tty)?;
     let mut spec = plan::container_spec(&stack.project, &service, 1, &view.wanted, &indexmap::IndexMap::new());
     spec.name = args.name.clone().unwrap_or_else(|| format!("{}-{name}-run-{}", stack.project.name, unique()));
     spec.labels.insert(labels::ONEOFF.to_owned(), "True".to_owned());
@@ -60,7 +62,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     drop(turn);
     if args.detach {
         stack.engine.start(&id).await.map_err(refused)?;
-        context.sink.emit(Event::Output { text: spec.name });
+        context.sink.emit(Event::Output { text: id.to_string() });
         return Ok(Exit::Ok);
     }
     let code = attached(context, &stack, &id, tty, args).await;
@@ -96,76 +98,72 @@ async fn image_and_resources(
 }
 
 /// The service with what the command line says.
-fn adjusted(context: &Context, mut service: Service, args: &RunArgs, tty: bool) -> anyhow::Result<Service> {
+fn adjusted(
+    context: &Context,
+    project: &Project,
+    mut service: Service,
+    args: &RunArgs,
+    tty: bool,
+) -> anyhow::Result<Service> {
     if !args.command().is_empty() {
         service.command = Some(args.command().to_vec());
     }
     if let Some(entrypoint) = &args.entrypoint {
-        service.entrypoint = Some(entrypoint.split_whitespace().map(str::to_owned).collect());
+        service.entrypoint =
+            Some(command_line::words(entrypoint).map_err(|why| usage("--entrypoint", entrypoint, &why))?);
         if args.command().is_empty() {
             service.command = Some(Vec::new());
         }
     }
-    for file in &args.env_from_file {
-        let path = context.working_dir.join(file);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Failure::new(Exit::NoManifest, format!("{}: {error}", path.display())))?;
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            if let Some((name, value)) = line.split_once('=') {
-                service.environment.insert(name.to_owned(), Some(value.to_owned()));
-            }
-        }
-    }
-    service.environment.extend(context.variables(&args.env));
+    service.environment.extend(environment(context, project, args)?);
     service.user = args.user.clone().or(service.user);
     service.working_dir = args.workdir.clone().or(service.working_dir);
     service.cap_add.extend(args.cap_add.iter().cloned());
     service.cap_drop.extend(args.cap_drop.iter().cloned());
     for volume in &args.volumes {
-        service.volumes.push(volume_of(context, volume)?);
+        let home = context.environment.get("HOME").map(String::as_str);
+        let mount = command_line::mount(volume, &context.working_dir, home).map_err(|why| usage("-v", volume, &why))?;
+        service.volumes.push(mount);
     }
     if !args.publish.is_empty() {
-        service.ports = args.publish.iter().map(|text| port_of(text)).collect::<Result<_, _>>()?;
+        let ports = |text: &String| command_line::ports(text).map_err(|why| usage("-p", text, &why));
+        service.ports = args.publish.iter().map(ports).collect::<Result<Vec<_>, _>>()?.concat();
     }
     service.container_name = None;
     service.restart = None;
     service.scale = None;
     service.tty = tty;
-    service.stdin_open = args.interactive && !args.detach;
+    service.stdin_open = args.interactive;
     Ok(service)
 }
 
-/// `[SOURCE:]TARGET[:ro]`, a source with a slash or a dot being a path of the host.
-fn volume_of(context: &Context, text: &str) -> Result<Mount, Failure> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let (source, target, options) = match parts[..] {
-        [target] => (None, target, ""),
-        [source, target] => (Some(source), target, ""),
-        [source, target, options] => (Some(source), target, options),
-        _ => return Err(Failure::new(Exit::Usage, format!("-v {text}: expected [SOURCE:]TARGET[:ro]"))),
-    };
-    let path = source.filter(|source| source.starts_with(['/', '.', '~']));
-    Ok(Mount {
-        r#type: if path.is_some() { MountType::Bind } else { MountType::Volume },
-        source: match path {
-            Some(path) => Some(context.working_dir.join(path).display().to_string()),
-            None => source.map(str::to_owned),
-        },
-        target: target.to_owned(),
-        read_only: options.split(',').any(|option| option == "ro"),
-        ..Mount::default()
-    })
+/// Variables of the command line, and of files where those do not set them; of several files the first one counts.
+fn environment(
+    context: &Context,
+    project: &Project,
+    args: &RunArgs,
+) -> anyhow::Result<impl Iterator<Item = (String, Option<String>)>> {
+    let given: BTreeMap<String, String> = super::context::variables(project, &args.env).collect();
+    let mut all = given.clone();
+    for file in &args.env_from_file {
+        let path = context.working_dir.join(file);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Failure::new(Exit::NoManifest, format!("{}: {error}", path.display())))?;
+        let read = command_line::env_file(&text, file, &given).map_err(|why| Failure::new(Exit::Manifest, why))?;
+        for (name, line) in read.unset {
+            let text = format!("{}:{line}: the variable {name} is not set; an empty text is used", file.display());
+            let hint = format!("`-e {name}` hands it on from here");
+            context.sink.emit(Event::Warning(Message::new(text).hint(hint)));
+        }
+        for (name, value) in read.variables {
+            all.entry(name).or_insert(value);
+        }
+    }
+    Ok(all.into_iter().map(|(name, value)| (name, Some(value))))
 }
 
-/// `[[IP:]PUBLISHED:]TARGET[/PROTOCOL]`.
-fn port_of(text: &str) -> Result<Port, Failure> {
-    let error = || Failure::new(Exit::Usage, format!("-p {text}: expected [[IP:]PUBLISHED:]TARGET[/PROTOCOL]"));
-    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let mut parts = ports.rsplitn(3, ':');
-    let target = parts.next().and_then(|port| port.parse().ok()).ok_or_else(error)?;
-    let published = parts.next().map(str::to_owned);
-    let host_ip = parts.next().map(str::to_owned);
-    Ok(Port { target, published, host_ip, protocol: Some(protocol.to_owned()), ..Port::default() })
+fn usage(option: &str, text: &str, why: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("{option} {text}: {why}"))
 }
 
 async fn attached(

@@ -6,6 +6,7 @@
 pub mod docker;
 mod error;
 pub mod fake;
+mod reach;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use tokio::io::AsyncWrite;
 
 use crate::model::{
     Build, ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
-    ObservedContainer, ObservedImage, ServiceName, VolumeSpec,
+    ObservedContainer, ObservedImage, Published, ServiceName, VolumeSpec,
 };
 
 pub use error::{EngineError, ErrorKind};
@@ -125,6 +126,15 @@ pub trait Engine: Send + Sync {
     async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>>;
     /// Sets the size of a command's terminal in character cells.
     async fn exec_resize(&self, exec: &str, columns: u16, rows: u16) -> Result<()>;
+
+    /// Whether something answers on a published TCP port.
+    async fn answers(&self, port: &Published) -> bool {
+        reach::answers(port).await
+    }
+    /// Where programs in a container listen; `None` where that cannot be found out.
+    async fn listeners(&self, id: &ContainerId) -> Option<Vec<std::net::SocketAddr>> {
+        reach::listeners(self, id).await
+    }
 
     /// What happens to the project's containers from now on. The stream fails when the engine goes away.
     async fn events(&self, project: &str) -> Result<BoxStream<Result<EngineEvent>>>;

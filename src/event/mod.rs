@@ -193,6 +193,8 @@ pub enum Event {
         service: ServiceName,
         /// Such as `http://localhost:8080`.
         url: String,
+        /// Something answers there.
+        answers: bool,
     },
     /// The stack is up.
     Ready {
@@ -200,6 +202,8 @@ pub enum Event {
         services: usize,
         /// Since the command began.
         took_ms: u64,
+        /// They were seen to be ready; else they were started, and nobody waited.
+        waited: bool,
     },
     /// The watch is set: saves from now on are seen.
     Watching {

@@ -13,6 +13,7 @@ mod executor;
 mod failure;
 mod logs;
 mod observe;
+mod port;
 mod prune;
 pub mod session;
 mod sources;

@@ -64,6 +64,10 @@ impl Executor {
                 let (limit, beside) = (options.wait_timeout, options.beside.as_deref());
                 let wait = Wait { service, containers, until, limit, beside };
                 return match wait.run(engine, &held).await {
+                    Ok(told) => {
+                        told.into_iter().for_each(|message| self.sink.emit(Event::Warning(message)));
+                        Ok(())
+                    }
                     Err(failure) if *optional => {
                         let mut message = failure.message;
                         message.text =
@@ -71,7 +75,7 @@ impl Executor {
                         self.sink.emit(Event::Warning(message));
                         Ok(())
                     }
-                    result => result,
+                    Err(failure) => Err(failure),
                 };
             }
         };

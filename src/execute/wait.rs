@@ -1,5 +1,9 @@
 //! Waiting until a service is what its dependents need. The engine is asked again and again at growing intervals: an
 //! inspect costs it about a millisecond, and an event stream may break in the middle of a wait.
+//!
+//! A service without a health check is ready when it has lived for a moment and, where it publishes TCP ports, one of
+//! them answers. How long a container lived that has ended is told by the engine's clock, so that the same program is
+//! judged the same every time.
 
 use std::time::Duration;
 
@@ -8,7 +12,7 @@ use tokio::time::Instant;
 
 use super::beside::Beside;
 use super::step::tail;
-use super::{Cause, Failure};
+use super::{Cause, Failure, port};
 use crate::engine::Engine;
 use crate::event::Message;
 use crate::model::{ContainerId, ContainerState, Health, ObservedContainer, ServiceName};
@@ -16,6 +20,13 @@ use crate::plan::Until;
 
 /// The first and the longest pause between two looks.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+
+/// What has no health check and lives for so long is ready.
+const MOMENT: Duration = Duration::from_secs(1);
+/// How long a published port may take to answer, before it is said that it does not.
+const ANSWER: Duration = Duration::from_secs(10);
+/// A container that the engine has started so often while it was waited for does not get better.
+const STARTS: usize = 10;
 
 /// What is waited for.
 pub struct Wait<'a> {
@@ -32,30 +43,58 @@ pub struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    /// Waits until all containers of the service are what is asked for.
-    pub async fn run(&self, engine: &dyn Engine, held: &(dyn Fn(String) + Sync)) -> Result<(), Failure> {
-        try_join_all(self.containers.iter().map(|name| self.one(engine, name, held))).await.map(drop)
+    /// Waits until all containers of the service are what is asked for. Gives what a person should know of those that
+    /// are as ready as can be told: that nothing answers on their ports.
+    pub async fn run(&self, engine: &dyn Engine, held: &(dyn Fn(String) + Sync)) -> Result<Vec<Message>, Failure> {
+        let told = try_join_all(self.containers.iter().map(|name| self.one(engine, name, held))).await?;
+        Ok(told.into_iter().flatten().collect())
     }
 
-    async fn one(&self, engine: &dyn Engine, name: &str, held: &(dyn Fn(String) + Sync)) -> Result<(), Failure> {
+    async fn one(
+        &self,
+        engine: &dyn Engine,
+        name: &str,
+        held: &(dyn Fn(String) + Sync),
+    ) -> Result<Option<Message>, Failure> {
         let id = ContainerId::new(name);
         let subject = self.service.map_or(name, |s| s.as_str());
         let began = Instant::now();
         let mut pause = PAUSE.0;
         let mut last = String::new();
+        // When it was last seen to be started, and how often.
+        let (mut run, mut since, mut starts) = (String::new(), began, 0);
+        // When it has lived for long enough, and its ports began to be asked.
+        let mut lives = None;
         loop {
             let beside = self.beside.zip(self.service);
             let begun = beside.map(|(beside, service)| beside.begun(service));
             let container = engine.inspect(&id).await.map_err(|error| Failure::of_engine(self.service, error))?;
-            let verdict = match judge(container.as_ref(), self.until) {
-                // A save is being brought into it: what was seen may have been on the way to something else.
-                Verdict::Never(_) if beside.zip(begun).is_some_and(|((b, s), n)| b.changed_since(s, n)) => {
-                    Verdict::NotYet("is being changed by a save".to_owned())
+            if let Some(container) = container.as_ref().filter(|container| container.started != run) {
+                (since, lives) = (Instant::now(), None);
+                run.clone_from(&container.started);
+                starts += 1;
+            }
+            let mut verdict = judge(container.as_ref(), self.until, since.elapsed());
+            if let (Verdict::Met, Until::Ready, Some(service), Some(container)) =
+                (&verdict, self.until, self.service, container.as_ref().filter(|c| c.state.is_running()))
+                && !port::any_answers(engine, container).await
+            {
+                if lives.get_or_insert_with(Instant::now).elapsed() >= ANSWER {
+                    return Ok(port::silent(engine, service, container).await);
                 }
-                verdict => verdict,
-            };
+                verdict = Verdict::NotYet("runs; nothing answers on its published ports yet".to_owned());
+            }
+            if starts > STARTS && verdict != Verdict::Met {
+                verdict = Verdict::Never("ends again and again".to_owned());
+            }
+            // A save is being brought into it: what was seen may have been on the way to something else.
+            if matches!(verdict, Verdict::Never(_))
+                && beside.zip(begun).is_some_and(|((beside, service), begun)| beside.changed_since(service, begun))
+            {
+                verdict = Verdict::NotYet("is being changed by a save".to_owned());
+            }
             match verdict {
-                Verdict::Met => return Ok(()),
+                Verdict::Met => return Ok(None),
                 Verdict::Never(why) => return Err(failure(engine, self.service, name, why).await),
                 Verdict::NotYet(why) => {
                     if why != last {
@@ -84,11 +123,20 @@ enum Verdict {
     Never(String),
 }
 
-fn judge(container: Option<&ObservedContainer>, until: Until) -> Verdict {
+/// `alive` is how long it was seen to run.
+fn judge(container: Option<&ObservedContainer>, until: Until, alive: Duration) -> Verdict {
     let Some(container) = container else { return Verdict::Never("was removed".to_owned()) };
     match (container.state, until) {
         (ContainerState::Exited(0), Until::Completed) => Verdict::Met,
-        (ContainerState::Exited(code), _) => Verdict::Never(format!("exited with {code}")),
+        (ContainerState::Exited(_), Until::Ready)
+            if container.health.is_none() && container.lived.is_some_and(|lived| lived >= MOMENT) =>
+        {
+            Verdict::Met
+        }
+        (ContainerState::Exited(code), _) => Verdict::Never(match container.lived.filter(|lived| *lived < MOMENT) {
+            Some(lived) => format!("exited with {code} after {} ms", lived.as_millis()),
+            None => format!("exited with {code}"),
+        }),
         (ContainerState::Dead | ContainerState::Removing, _) => Verdict::Never("is gone".to_owned()),
         (ContainerState::Restarting, _) => Verdict::NotYet("keeps ending and is started again".to_owned()),
         (ContainerState::Created, _) => Verdict::NotYet("is not started yet".to_owned()),
@@ -98,7 +146,8 @@ fn judge(container: Option<&ObservedContainer>, until: Until) -> Verdict {
             Some(Health::Healthy) => Verdict::Met,
             Some(Health::Starting) => Verdict::NotYet("is starting; its health check has not passed yet".to_owned()),
             Some(Health::Unhealthy) => Verdict::Never("is unhealthy".to_owned()),
-            None if until == Until::Ready => Verdict::Met,
+            None if until == Until::Ready && alive >= MOMENT => Verdict::Met,
+            None if until == Until::Ready => Verdict::NotYet("has just been started".to_owned()),
             None => Verdict::Never("has no health check, so it can never be healthy".to_owned()),
         },
     }
@@ -108,7 +157,12 @@ fn judge(container: Option<&ObservedContainer>, until: Until) -> Verdict {
 async fn failure(engine: &dyn Engine, service: Option<&ServiceName>, name: &str, why: String) -> Failure {
     let subject = service.map_or(name, |s| s.as_str());
     let mut message = Message { service: service.cloned(), ..Message::new(format!("{subject} {why}")) };
-    if why.contains("no health check") {
+    if why.starts_with("exited with 0 ") {
+        message.hints.push(format!(
+            "a service that is to end is one that another waits for with `service_completed_successfully`; \
+             `hob logs {subject}` shows what it did"
+        ));
+    } else if why.contains("no health check") {
         message.hints.push(format!("give {subject} a `healthcheck`, or wait for it with `service_started`"));
     } else {
         if let Ok(probes) = engine.health_log(&ContainerId::new(name)).await
@@ -141,13 +195,14 @@ mod tests {
             (Running, Some(Health::Unhealthy), Until::Healthy, Some(false)),
             (Running, None, Until::Healthy, Some(false)),
             (Running, None, Until::Ready, Some(true)),
+            (Exited(0), None, Until::Ready, Some(false)),
             (Running, None, Until::Completed, None),
             (Exited(0), None, Until::Completed, Some(true)),
             (Exited(1), None, Until::Completed, Some(false)),
             (Exited(0), None, Until::Healthy, Some(false)),
             (Restarting, None, Until::Healthy, None),
         ] {
-            let verdict = judge(Some(&container(state, health)), until);
+            let verdict = judge(Some(&container(state, health)), until, MOMENT);
             let expected = match met {
                 Some(true) => matches!(verdict, Verdict::Met),
                 Some(false) => matches!(verdict, Verdict::Never(_)),
@@ -155,6 +210,23 @@ mod tests {
             };
             assert!(expected, "{state:?} {health:?} until {until:?} gave {verdict:?}");
         }
-        assert!(matches!(judge(None, Until::Running), Verdict::Never(_)));
+        assert!(matches!(judge(None, Until::Running, MOMENT), Verdict::Never(_)));
+    }
+
+    /// Whether a program is ready that ends soon does not depend on when it is looked at.
+    #[test]
+    fn how_long_it_lived_decides() {
+        let ended = |code, millis| ObservedContainer {
+            lived: Some(Duration::from_millis(millis)),
+            ..container(ContainerState::Exited(code), None)
+        };
+        let ready = |container: &ObservedContainer| judge(Some(container), Until::Ready, Duration::ZERO);
+        assert_eq!(ready(&ended(0, 20)), Verdict::Never("exited with 0 after 20 ms".into()));
+        assert_eq!(ready(&ended(1, 999)), Verdict::Never("exited with 1 after 999 ms".into()));
+        assert_eq!(ready(&ended(0, 1000)), Verdict::Met);
+        assert_eq!(ready(&ended(1, 1500)), Verdict::Met);
+        let running = container(ContainerState::Running, None);
+        assert!(matches!(ready(&running), Verdict::NotYet(_)));
+        assert_eq!(judge(Some(&running), Until::Ready, MOMENT), Verdict::Met);
     }
 }

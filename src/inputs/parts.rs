@@ -53,7 +53,7 @@ pub(super) fn secrets(
                     return Err(InputsError::SecretFile { name: source.to_owned(), path: path.clone(), error });
                 }
             },
-            (_, Some(name), _) => request.environment.get(name).map(|value| Digest::of(value.as_bytes())),
+            (_, Some(name), _) => request.project.environment.get(name).map(|value| Digest::of(value.as_bytes())),
             (_, _, Some(content)) => Some(Digest::of(content.as_bytes())),
             _ => None,
         };

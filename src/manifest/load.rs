@@ -56,6 +56,7 @@ pub fn load(tree: &dyn FileTree, options: &LoadOptions) -> Loaded {
     let project = project.filter(|_| report.errors() == 0).map(|project| Project {
         files: files.clone(),
         env_files: env_files.clone(),
+        environment: environment.clone(),
         ..project
     });
     let diagnostics = report.diagnostics;

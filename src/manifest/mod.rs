@@ -12,6 +12,7 @@
 
 mod canonical;
 mod check;
+pub mod command_line;
 mod consistency;
 mod diagnostic;
 mod discover;

@@ -1,5 +1,7 @@
 //! The engine's state as it is: what `observe` reads and `reconcile` compares with the project.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 
 use super::{ContainerId, ImageId, NetworkId, ServiceName};
@@ -75,6 +77,10 @@ pub struct ObservedContainer {
     pub command: String,
     /// Unix time in seconds.
     pub created: i64,
+    /// When it was last started, in the engine's words; only of one that was inspected.
+    pub started: String,
+    /// How long it ran; only of one that was inspected and has ended.
+    pub lived: Option<Duration>,
     /// Published ports.
     pub ports: Vec<Published>,
     /// Ids of the networks it is attached to, by name.

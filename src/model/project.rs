@@ -1,5 +1,6 @@
 //! The project as the manifest describes it, in canonical form: no short forms, no variables, absolute paths.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -48,6 +49,10 @@ pub struct Project {
     /// Every other file that the load read (`.env`, env files, label files), absolute: a change of one re-plans.
     #[serde(skip)]
     pub env_files: Vec<PathBuf>,
+    /// Every variable that the manifest may use: the shell's, then those of `.env` or `--env-file`. Secrets and configs
+    /// of variables are read from here, and so is a name without a value on the command line.
+    #[serde(skip)]
+    pub environment: BTreeMap<String, String>,
     /// Services left out because none of their profiles is active, by name.
     #[serde(skip)]
     pub disabled: IndexMap<ServiceName, Service>,

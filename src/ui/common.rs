@@ -67,8 +67,9 @@ impl Common {
             Event::Warning(message) => self.message(Severity::Warning, message),
             Event::Error(message) => self.error(message),
             Event::Plan { steps, unchanged, dry_run } => self.plan(steps, unchanged, *dry_run),
-            Event::Url { service, url } => self.url(service, url),
-            Event::Ready { services, took_ms } => self.ready(*services, *took_ms),
+            Event::Url { service, url, answers: true } => self.url(service, url),
+            Event::Url { service, url, answers: false } => self.url(service, &format!("{url} (nothing answers yet)")),
+            Event::Ready { services, took_ms, waited } => self.ready(*services, *took_ms, *waited),
             Event::Watching { services, folders } => {
                 let folders = summary::counted(*folders, "folder");
                 let text = format!("watching {} in {folders}", summary::names(services));
@@ -226,12 +227,12 @@ impl Common {
         }
     }
 
-    fn ready(&mut self, services: usize, took_ms: u64) {
+    fn ready(&mut self, services: usize, took_ms: u64, waited: bool) {
         self.show_failures();
         let urls = if self.urls_shown { IndexMap::new() } else { self.urls.clone() };
         self.urls_shown = true;
         let color = self.settings.err_color;
-        let lines = summary::ready(services, took_ms, &urls, |service| self.column(Some(service)), color);
+        let lines = summary::ready(services, took_ms, waited, &urls, |service| self.column(Some(service)), color);
         for line in lines {
             self.streams.err(&line);
         }

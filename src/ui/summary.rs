@@ -68,6 +68,7 @@ pub(super) fn dry_run(steps: &[PlannedStep], unchanged: &[ServiceName]) -> Vec<S
 pub(super) fn ready(
     services: usize,
     took_ms: u64,
+    waited: bool,
     urls: &IndexMap<ServiceName, Vec<String>>,
     mut column: impl FnMut(&ServiceName) -> String,
     color: bool,
@@ -78,7 +79,7 @@ pub(super) fn ready(
             lines.push(format!("{}  {}", column(service), paint(&clean(url, false), BOLD, color)));
         }
     }
-    let ready = paint("ready:", DONE, color);
+    let ready = paint(if waited { "ready:" } else { "up:" }, DONE, color);
     lines.push(format!("{ready} {} in {}", counted(services, "service"), millis(took_ms)));
     lines
 }

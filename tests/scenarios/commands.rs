@@ -154,9 +154,9 @@ fn run_starts_a_one_off_container_and_leaves_nothing() {
     lab.ends(&["run", "--rm", "--entrypoint", "no-such-program", "tool"], 127);
     assert_eq!(lab.states(), ["db running"], "nothing is left");
 
-    let name = lab.ok(&["run", "-d", "--entrypoint", "sleep", "tool", "3600"]).out;
-    let name = name.trim();
-    assert!(lab.containers().iter().any(|c| c.name == name && c.state == "running"), "{name}");
+    let id = lab.ok(&["run", "-d", "--entrypoint", "sleep", "tool", "3600"]).out;
+    let id = id.trim();
+    assert!(lab.containers().iter().any(|c| c.id == id && c.state == "running"), "{id}");
     assert_eq!(lab.ok(&["ps", "--services"]).out.lines().count(), 2);
     lab.ok(&["up", "-d", "tool"]).silent_about(&["not in the manifest"]);
     lab.ok(&["down", "-t", "0"]);

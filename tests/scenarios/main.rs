@@ -22,6 +22,7 @@ mod equal;
 mod foreground;
 mod hot;
 mod needs;
+mod oneoff;
 mod recover;
 mod safety;
 mod second;

@@ -1,6 +1,6 @@
 //! Secrets and configs: those of builds, and those that are written into containers.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -15,12 +15,11 @@ pub(super) fn build_secrets(
     tree: &dyn FileTree,
     project: &Project,
     service: &Service,
-    environment: &HashMap<String, String>,
 ) -> Result<Vec<BuildSecret>, Failure> {
     let mut secrets = Vec::new();
     for used in service.build.iter().flat_map(|build| &build.secrets) {
         let Some(key) = &used.source else { continue };
-        let content = secret(tree, &project.secrets, key, environment).map_err(|mut failure| {
+        let content = secret(tree, &project.secrets, key, &project.environment).map_err(|mut failure| {
             let place = project.locate(&format!("secrets.{key}"));
             failure.message = failure.message.service(&service.name).at(place.as_ref());
             failure
@@ -37,7 +36,7 @@ fn secret(
     tree: &dyn FileTree,
     sources: &IndexMap<String, crate::model::Secret>,
     key: &str,
-    environment: &HashMap<String, String>,
+    environment: &BTreeMap<String, String>,
 ) -> Result<Option<Vec<u8>>, Failure> {
     let Some(source) = sources.get(key) else { return Ok(None) };
     if let Some(file) = &source.file {
@@ -51,7 +50,7 @@ fn secret(
             Some(value) => Ok(Some(value.clone().into_bytes())),
             None => {
                 let message = Message::new(format!("secret {key}: the variable {name} is not set"));
-                let message = message.hint("set it in the shell or in `.env`");
+                let message = message.hint("set it in the shell, in `.env` or in the file of `--env-file`");
                 Err(Failure { cause: Cause::Manifest, message })
             }
         };
@@ -86,7 +85,7 @@ impl Measuring<'_> {
                 }
                 continue;
             }
-            match secret(&*self.sources.tree, sources, key, &self.sources.environment) {
+            match secret(&*self.sources.tree, sources, key, &self.project.environment) {
                 Ok(Some(content)) => {
                     let target = used.target.clone().unwrap_or_else(|| key.clone());
                     let path = if target.starts_with('/') { target } else { format!("{folder}{target}") };

@@ -31,7 +31,7 @@ impl DiskSources {
             platform: definition.platform.clone(),
             pull: self.build.pull || build.pull,
             no_cache: self.build.no_cache || build.no_cache,
-            secrets: build_secrets(&*self.tree, project, definition, &self.environment)?,
+            secrets: build_secrets(&*self.tree, project, definition)?,
             ..BuildSpec::default()
         };
         if let Some(BuildInputs { context: Some(context), dockerfile, additional, digest, .. }) = read.as_deref() {

@@ -249,6 +249,8 @@ fn from_inspect(answer: ContainerInspectResponse) -> ObservedContainer {
         (ContainerState::Running, None) => "Up".to_owned(),
         (state, _) => state.word().to_owned(),
     };
+    let started = state.started_at.unwrap_or_default();
+    let lived = state.finished_at.filter(|_| matches!(observed, ContainerState::Exited(_)));
     let mut container = ObservedContainer {
         id: ContainerId::new(answer.id.unwrap_or_default()),
         name: answer.name.unwrap_or_default().trim_start_matches('/').to_owned(),
@@ -259,6 +261,8 @@ fn from_inspect(answer: ContainerInspectResponse) -> ObservedContainer {
         status,
         command: command.join(" "),
         created: answer.created.map(|text| time::unix_seconds(&text)).unwrap_or_default(),
+        lived: lived.and_then(|finished| time::between(&started, &finished)),
+        started,
         ports,
         networks: network_ids(settings.networks),
         volumes: volume_names(answer.mounts),

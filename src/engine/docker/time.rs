@@ -1,8 +1,29 @@
 //! The engine's timestamps.
 
+use std::time::Duration;
+
 /// Unix seconds of an RFC 3339 timestamp, fractions cut off; 0 where it is not one.
 pub(super) fn unix_seconds(text: &str) -> i64 {
     parse(text).unwrap_or(0)
+}
+
+/// How much later one timestamp is than another; `None` where it is not, or one of them is none.
+pub(super) fn between(from: &str, to: &str) -> Option<Duration> {
+    let exact = |text: &str| {
+        let fraction: String = text
+            .get(19..)?
+            .strip_prefix('.')?
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .chain("000000000".chars())
+            .collect();
+        Some(Duration::from_nanos(fraction.get(..9)?.parse().ok()?))
+    };
+    let moment = |text: &str| {
+        let whole = Duration::from_secs(u64::try_from(parse(text)?).ok()?);
+        Some(whole + exact(text).unwrap_or_default())
+    };
+    moment(to)?.checked_sub(moment(from)?)
 }
 
 /// An RFC 3339 timestamp of Unix seconds.
@@ -61,6 +82,15 @@ mod tests {
         ] {
             assert_eq!(unix_seconds(text), seconds, "{text}");
         }
+    }
+
+    #[test]
+    fn the_time_between_two() {
+        let at = |fraction: &str| format!("2026-11-24T05:39:24{fraction}Z");
+        assert_eq!(between(&at(".98"), &at(".999999999")), Some(Duration::from_nanos(19_999_999)));
+        assert_eq!(between(&at(""), "2026-11-24T05:39:25.5Z"), Some(Duration::from_millis(1_500)));
+        assert_eq!(between(&at(".5"), &at("")), None);
+        assert_eq!(between(&at(""), "0001-01-01T00:00:00Z"), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::engine::{
 };
 use crate::model::{
     ContainerId, ContainerSpec, ContainerState, Digest, EngineInfo, HealthProbe, ImageId, NetworkId, NetworkSpec,
-    Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, VolumeSpec,
+    Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Published, VolumeSpec,
 };
 
 const PROJECT: &str = "com.docker.compose.project";
@@ -336,6 +336,11 @@ impl Engine for FakeEngine {
 
     async fn resize(&self, id: &ContainerId, columns: u16, rows: u16) -> Result<()> {
         self.call(&format!("resize {} {columns}x{rows}", self.subject(id)), true).await
+    }
+
+    /// Nothing of this machine is asked.
+    async fn answers(&self, _port: &Published) -> bool {
+        true
     }
 
     async fn exec(&self, id: &ContainerId, spec: &ExecSpec) -> Result<Session> {

@@ -4,11 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::url::url;
 use super::{Finished, Session, now};
 use crate::engine::Query;
 use crate::event::Event;
-use crate::execute::executor::millis;
 use crate::execute::logs::end;
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan};
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View};
@@ -192,7 +190,7 @@ impl Session {
         if outcome.is_success() {
             self.watching.all_built(planned_at);
             if first && self.options.apply {
-                self.ready(&after.map(|(after, _)| after).unwrap_or_default());
+                self.look_whether_ready(after.map(|(after, _)| after).unwrap_or_default());
             }
         } else if first && !(self.options.stay && self.options.watch) {
             // Told by whoever ends the program with them.
@@ -206,18 +204,6 @@ impl Session {
         }
         self.up = true;
         self.say_watching();
-    }
-
-    fn ready(&self, after: &Observed) {
-        for service in self.scope() {
-            for port in self.project.services.get(&service).into_iter().flat_map(|s| &s.ports) {
-                if let Some(url) = url(port, &service, after) {
-                    self.sink.emit(Event::Url { service: service.clone(), url });
-                }
-            }
-        }
-        let services = self.scope().len();
-        self.sink.emit(Event::Ready { services, took_ms: millis(now() - self.began) });
     }
 }
 

@@ -239,7 +239,7 @@ impl Session {
             let from = self.options.exit_code_from.as_ref().and_then(|s| self.containers.exit_code(s));
             return Some(End::Exited(from.unwrap_or(0)));
         }
-        if done && !self.attached() && !self.options.watch {
+        if done && !self.attached() && !self.options.watch && !self.looking_whether_ready {
             return Some(End::Exited(0));
         }
         None

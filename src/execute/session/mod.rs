@@ -7,6 +7,7 @@ mod catch_up;
 mod containers;
 mod ending;
 mod others;
+mod readiness;
 mod reload;
 mod strangers;
 #[cfg(test)]
@@ -100,6 +101,7 @@ enum Finished {
     Stopped(Vec<Failure>, Option<Box<Observed>>),
     /// A container has ended, and whether the engine starts it again.
     Ended(ContainerId, bool),
+    Ready(Box<readiness::Readiness>),
     Looked(Option<Box<Looked>>),
     CaughtUp(CaughtUp),
     EngineBack(BoxStream<crate::engine::Result<EngineEvent>>, Box<Observed>, Instant),
@@ -154,6 +156,8 @@ pub struct Session {
     /// Why the first apply ends the session.
     failed: Vec<Failure>,
     said_exited: bool,
+    /// The session ends as soon as it is known whether the services are ready.
+    looking_whether_ready: bool,
     said_watching: Vec<ServiceName>,
     cancel: CancellationToken,
 }
@@ -194,6 +198,7 @@ impl Session {
             stopping: None,
             failed: Vec::new(),
             said_exited: false,
+            looking_whether_ready: false,
             said_watching: Vec::new(),
             cancel,
             options,
@@ -276,6 +281,7 @@ impl Session {
             }
             Finished::Stopped(failures, after) => self.stopped(failures, after.as_deref()),
             Finished::CaughtUp(caught_up) => self.caught_up(caught_up),
+            Finished::Ready(readiness) => self.said_whether_ready(*readiness),
             Finished::Ended(container, returns) => self.container_ended(&container, returns),
             Finished::Looked(looked) => self.looked(looked.map(|looked| *looked)),
             Finished::EngineBack(..) => {}

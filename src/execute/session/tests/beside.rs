@@ -41,8 +41,8 @@ async fn a_plan_that_waits_holds_back_no_save() {
     assert!(!running.rig.engine.is_running("api"));
     let at = running.rig.events.all().len();
     running.rig.engine.set_health("db", Health::Healthy);
-    let at = running.wait(at, "ready", ready).await;
     running.wait(at, "the save of what was started now", reloaded).await;
+    running.wait(at, "ready", ready).await;
     assert_eq!(running.rig.events.reloads()[3..], ["api: synced + container restarted"]);
     assert_eq!(running.rig.events.texts(), [] as [&str; 0]);
     let (rig, _) = running.stop().await;
@@ -76,7 +76,8 @@ async fn an_edit_of_the_manifest_ends_a_wait() {
         api.depends_on.values_mut().for_each(|dependency| dependency.condition = Condition::Started);
     }
     running.touch(&["/m/devenv.yaml"]).await;
-    running.wait(0, "ready", ready).await;
+    let started = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-api-1");
+    running.wait(0, "its start", started).await;
     assert!(running.rig.engine.is_running("api"));
     assert_eq!(running.rig.events.texts(), [] as [&str; 0]);
 }

@@ -33,6 +33,7 @@ async fn to_build(running: &Running) -> usize {
 async fn after_a_quiet_while_the_image_of_what_was_synced_is_there() {
     let running = start(web(), catching_up());
     running.up().await;
+    running.wait(0, "ready", ready).await;
     let id = running.rig.engine.container("web").unwrap().id;
     running.saved("/src/web/sync/a", "1").await;
     let at = running.saved("/src/web/sync/a", "2").await;

@@ -16,11 +16,12 @@ async fn the_stack_comes_up_and_then_is_ready_and_watched() {
         })),
         options(),
     );
-    let ready_at = running.wait(0, "ready", ready).await;
     let watching =
         |e: &Event| matches!(e, Event::Watching { services, folders } if *services == ["web".into()] && *folders == 2);
-    running.wait(ready_at, "the watch", watching).await;
-    let url = |e: &Event| matches!(e, Event::Url { url, .. } if url == "http://localhost:8080");
+    running.wait(0, "the watch", watching).await;
+    assert_eq!(running.rig.events.count(ready), 0, "nothing has lived for long enough");
+    running.wait(0, "ready", |e| matches!(e, Event::Ready { services: 2, waited: true, .. })).await;
+    let url = |e: &Event| matches!(e, Event::Url { url, answers: true, .. } if url == "http://localhost:8080");
     assert_eq!(running.rig.events.count(url), 1);
     assert!(running.rig.engine.is_running("web") && running.rig.engine.is_running("db"));
     // A change of the manifest that changes nothing is planned, and not said again.

@@ -1,0 +1,127 @@
+//! Whether what was started is ready: seen beside the loop, which goes on meanwhile.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::url::url;
+use super::{Finished, Session, now};
+use crate::engine::{Engine, Query};
+use crate::event::Event;
+use crate::execute::executor::millis;
+use crate::execute::port;
+use crate::execute::wait::Wait;
+use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, ServiceName};
+use crate::plan::Until;
+
+/// What was found out.
+pub struct Readiness {
+    /// Services that are ready.
+    ready: usize,
+    /// What there is to say, in order.
+    events: Vec<Event>,
+    /// It was waited until they are.
+    waited: bool,
+}
+
+impl Session {
+    /// After the first plan: where services answer, and whether they are ready. A command that ends now says what is
+    /// so at this moment; a session waits for it.
+    pub(super) fn look_whether_ready(&mut self, after: Observed) {
+        let (engine, project, scope) = (Arc::clone(&self.engine), Arc::clone(&self.project), self.scope());
+        let lasts = self.attached() || self.options.watch;
+        let waited = self.options.up.wait;
+        self.looking_whether_ready = !lasts;
+        self.jobs.spawn(async move {
+            let readiness = if lasts && !waited {
+                wait(&*engine, &project, &scope).await
+            } else {
+                let ready = running(&project, &after, &scope).count();
+                Readiness { ready, events: urls(&*engine, &project, &after, &scope).await, waited }
+            };
+            Finished::Ready(Box::new(readiness))
+        });
+    }
+
+    pub(super) fn said_whether_ready(&mut self, readiness: Readiness) {
+        self.looking_whether_ready = false;
+        if self.stopping.is_some() {
+            return;
+        }
+        let Readiness { ready, events, waited } = readiness;
+        events.into_iter().for_each(|event| self.sink.emit(event));
+        if ready > 0 {
+            self.sink.emit(Event::Ready { services: ready, took_ms: millis(now() - self.began), waited });
+        }
+    }
+}
+
+/// Services that run, or have done what they are there for.
+fn running<'a>(
+    project: &'a Project,
+    observed: &'a Observed,
+    scope: &'a [ServiceName],
+) -> impl Iterator<Item = &'a ServiceName> {
+    let runs = |c: &ObservedContainer| {
+        c.state.is_running() || c.state == ContainerState::Exited(0) && project.is_job(&c.service)
+    };
+    scope.iter().filter(move |service| observed.of_service(service).any(runs))
+}
+
+/// Waits until each service is ready or can be told not to be.
+async fn wait(engine: &dyn Engine, project: &Project, scope: &[ServiceName]) -> Readiness {
+    let waits = scope.iter().filter_map(|name| project.services.get(name)).map(|service| async move {
+        let containers: Vec<String> =
+            (1..=service.replicas()).map(|number| service.container_name(&project.name, number)).collect();
+        let until = if project.is_job(&service.name) { Until::Completed } else { Until::Ready };
+        let wait = Wait { service: Some(&service.name), containers: &containers, until, limit: None, beside: None };
+        let result = wait.run(engine, &|_| ()).await;
+        // A save may have put another one in its place meanwhile.
+        let runs = match &result {
+            Err(_) => runs(engine, &containers).await,
+            Ok(_) => false,
+        };
+        (service, if runs { Ok(Vec::new()) } else { result })
+    });
+    let (mut ready, mut events) = (BTreeSet::new(), Vec::new());
+    for (service, result) in futures_util::future::join_all(waits).await {
+        match result {
+            Ok(told) if told.is_empty() => drop(ready.insert(service.name.clone())),
+            Ok(told) => events.extend(told.into_iter().map(Event::Warning)),
+            // Its log is shown already.
+            Err(failure) => events.push(Event::Notice { text: failure.message.text }),
+        }
+    }
+    let query = Query { project: project.name.to_string(), ..Query::default() };
+    if let Ok(after) = engine.observe(&query).await {
+        let scope: Vec<ServiceName> = scope.iter().filter(|name| ready.contains(*name)).cloned().collect();
+        events.extend(urls(engine, project, &after, &scope).await);
+    }
+    Readiness { ready: ready.len(), events, waited: true }
+}
+
+async fn runs(engine: &dyn Engine, containers: &[String]) -> bool {
+    for name in containers {
+        let there = engine.inspect(&ContainerId::new(name)).await.ok().flatten();
+        if !there.is_some_and(|container| container.state == ContainerState::Running) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Where services answer, and where they will.
+async fn urls(engine: &dyn Engine, project: &Project, observed: &Observed, scope: &[ServiceName]) -> Vec<Event> {
+    let mut events = Vec::new();
+    for service in running(project, observed, scope).filter_map(|name| project.services.get(name)) {
+        let ports: Vec<_> = observed.of_service(&service.name).flat_map(port::published).collect();
+        for port in &service.ports {
+            let Some(url) = url(port, &service.name, observed) else { continue };
+            let mut answers = false;
+            for published in ports.iter().filter(|published| u32::from(published.container_port) == port.target) {
+                answers |= engine.answers(published).await;
+            }
+            events.push(Event::Url { service: service.name.clone(), url, answers });
+        }
+    }
+    events
+}
