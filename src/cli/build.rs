@@ -5,7 +5,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::sources::BuildOptions;
 use super::up::scope;
-use crate::event::Event;
+use crate::event::{Event, Message};
 use crate::execute::{RunOptions, plan_failures, settle};
 use crate::model::ServiceName;
 use crate::plan::{self, Op, Plan, UpOptions};
@@ -15,7 +15,12 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
     if args.print {
         return print(context, args);
     }
-    let options = BuildOptions { args: context.variables(&args.build_args), pull: args.pull, no_cache: args.no_cache };
+    let options = BuildOptions {
+        args: context.variables(&args.build_args),
+        pull: args.pull,
+        no_cache: args.no_cache,
+        anew: true,
+    };
     let stack = context.stack_with(&args.services, Vec::new(), options).await?;
     let named = super::context::named(&stack.project, &args.services)?;
     let chosen: Vec<ServiceName> = scope(&stack.project, &named, !args.with_dependencies)
@@ -60,7 +65,8 @@ pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
     let images: Vec<(ServiceName, String, Option<String>)> = chosen
         .iter()
         .filter_map(|name| stack.project.services.get(name))
-        .filter(|service| service.build.is_none())
+        .filter(|service| service.build.is_none() || !args.ignore_buildable)
+        .filter(|service| !matches!(service.pull_policy.as_deref(), Some("never" | "build")))
         .filter_map(|service| Some((service.name.clone(), service.image.clone()?, service.platform.clone())))
         .collect();
     query.images = images.iter().map(|(_, image, _)| image.clone()).collect();
@@ -78,6 +84,13 @@ pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
     }
     let run = RunOptions { keep_going: true, ..RunOptions::default() };
     let outcome = stack.executor.run(&stack.project, &plan, &run).await;
+    let is_built =
+        |name: &&ServiceName| stack.project.services.get(*name).is_some_and(|service| service.build.is_some());
+    let built: Vec<&str> = outcome.incomplete.iter().filter(is_built).map(ServiceName::as_str).collect();
+    if !built.is_empty() {
+        let text = format!("images that cannot be pulled can be built: `hob build {}`", built.join(" "));
+        context.sink.emit(Event::Warning(Message::new(text)));
+    }
     if outcome.is_success() || args.ignore_pull_failures {
         Ok(Exit::Ok)
     } else {

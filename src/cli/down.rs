@@ -6,8 +6,8 @@ use super::args::{DownArgs, KillArgs, RemoveImages, RestartArgs, RmArgs, StartAr
 use super::context::{Context, Stack};
 use super::exit::{Exit, Failure};
 use crate::execute::RunOptions;
-use crate::model::{ObservedContainer, ServiceName};
-use crate::plan::{self, DownOptions, Images, Op, Plan, Reason};
+use crate::model::{ObservedContainer, ObservedImage, ServiceName};
+use crate::plan::{self, DownOptions, Images, Op, Plan, Reason, labels};
 
 fn seconds(timeout: Option<u64>) -> Option<Duration> {
     timeout.map(Duration::from_secs)
@@ -41,6 +41,19 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         let mut query = crate::engine::Query { project: stack.project.name.to_string(), ..Default::default() };
         query.images = stack.project.services.values().map(|s| stack.project.image_name(s)).collect();
         observed = stack.engine.observe(&query).await?;
+        // Those of earlier builds have other names, or none.
+        let of_project = [labels::INPUTS.to_owned(), format!("{}={}", labels::PROJECT, stack.project.name)];
+        let used = stack.engine.used_images().await?;
+        let goes = |image: &ObservedImage| {
+            let own = observed.containers.iter().any(|container| container.image == image.id);
+            own || !used.contains(&image.id)
+        };
+        let images = stack.engine.images(&of_project).await?.into_iter().filter(goes).collect::<Vec<_>>();
+        for image in images {
+            if !observed.images.values().any(|known| known.id == image.id) {
+                observed.images.insert(image.id.to_string(), image);
+            }
+        }
     }
     let plan = plan::down(&stack.project, &observed, &options);
     if args.dry_run {

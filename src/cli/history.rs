@@ -77,22 +77,45 @@ impl History {
         Some(self.folder.as_ref()?.join(format!("image-{}.json", Digest::of(image.as_bytes()))))
     }
 
-    /// A random text of this user on this machine.
+    /// The name of the builder's copy of a context, which nobody else has from now on; a new one where none is kept.
+    pub fn take_copy(&self, context: &str) -> String {
+        let kept = self.copy_file(context).and_then(|file| {
+            let name = fs::read_to_string(&file).ok()?;
+            // Of two who read it, one removes it.
+            fs::remove_file(&file).ok().map(|()| name)
+        });
+        kept.unwrap_or_else(|| random().unwrap_or_default())
+    }
+
+    /// The copy is whole.
+    pub fn keep_copy(&self, context: &str, name: &str) {
+        if let (Some(folder), Some(file)) = (&self.folder, self.copy_file(context)) {
+            let _ = fs::create_dir_all(folder).and_then(|()| write_atomically(&file, name.as_bytes()));
+        }
+    }
+
+    fn copy_file(&self, context: &str) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(format!("copy-{}.json", Digest::of(context.as_bytes()))))
+    }
+
+    /// A random text of this user on this machine; empty where none can be kept.
     pub fn salt(&self) -> String {
         let Some(folder) = &self.folder else { return String::new() };
         let file = folder.join("salt");
         if let Ok(salt) = fs::read_to_string(&file) {
             return salt;
         }
-        let mut random = [0_u8; 32];
-        let read = fs::File::open("/dev/urandom").and_then(|mut f| std::io::Read::read_exact(&mut f, &mut random));
-        if read.is_err() {
-            return String::new();
-        }
-        let salt = Digest::of(&random).as_str().to_owned();
-        let _ = fs::create_dir_all(folder).and_then(|()| write_atomically(&file, salt.as_bytes()));
-        salt
+        let Some(salt) = random() else { return String::new() };
+        // One that is not kept would make another digest of the same secret each time.
+        let kept = fs::create_dir_all(folder).and_then(|()| write_atomically(&file, salt.as_bytes()));
+        kept.map(|()| salt).unwrap_or_default()
     }
+}
+
+fn random() -> Option<String> {
+    let mut random = [0_u8; 32];
+    fs::File::open("/dev/urandom").and_then(|mut f| std::io::Read::read_exact(&mut f, &mut random)).ok()?;
+    Some(Digest::of(&random).to_string())
 }
 
 fn prune(folder: &Path) {

@@ -57,7 +57,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
         spec.labels.insert(label.key.clone(), label.value.clone().unwrap_or_default());
     }
     stack.engine.confirm().await?;
-    let id = stack.engine.create_container(&spec).await.map_err(refused)?;
+    let id = stack.executor.create_container(&spec).await.map_err(refused)?;
     // What it needs is there, and is not taken away from under it any more.
     drop(turn);
     if args.detach {

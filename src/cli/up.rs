@@ -20,7 +20,8 @@ use crate::plan::{self, Recreate, UpOptions};
 /// `hob up`.
 pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
     let scale = args.scale.iter().map(|s| (ServiceName::new(&s.service), s.number)).collect();
-    let stack = context.stack_with(&args.services, scale, BuildOptions::default()).await?;
+    let build = BuildOptions { anew: args.build, ..BuildOptions::default() };
+    let stack = context.stack_with(&args.services, scale, build).await?;
     let options = up_options(context, &stack, args)?;
     let run = RunOptions {
         keep_going: args.keep_going,

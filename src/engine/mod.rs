@@ -20,8 +20,8 @@ use indexmap::IndexMap;
 use tokio::io::AsyncWrite;
 
 use crate::model::{
-    Build, ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
-    ObservedContainer, ObservedImage, Published, ServiceName, VolumeSpec,
+    Build, ContainerId, ContainerSpec, Digest, EngineInfo, EntryKind, HealthProbe, ImageId, Look, NetworkId,
+    NetworkSpec, Observed, ObservedContainer, ObservedImage, Published, ServiceName, VolumeSpec,
 };
 
 pub use error::{EngineError, ErrorKind};
@@ -55,8 +55,9 @@ pub trait Engine: Send + Sync {
     }
     /// Pulls an image; `progress` is called as layers arrive.
     async fn pull(&self, reference: &str, platform: Option<&str>, progress: &PullSink) -> Result<()>;
-    /// Builds an image through BuildKit. Dropping the future cancels the build on the engine.
-    async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<ImageId>;
+    /// Builds an image through BuildKit. Dropping the future cancels the build on the engine, which may make the image
+    /// and name it none the less, at any later moment: so whoever drops builds lets them name nothing.
+    async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<Built>;
     /// Makes an image of one that is there and one layer more.
     async fn layer(&self, _spec: &LayerSpec, _progress: &BuildSink) -> Result<ImageId> {
         Err(EngineError::new(ErrorKind::Refused, "this engine makes no layers".to_owned()))
@@ -285,8 +286,11 @@ pub struct BuildSpec {
     pub contexts: indexmap::IndexMap<String, BuildContext>,
     /// Target, args, labels, cache, network and so on, in canonical form.
     pub build: Build,
-    /// Names for the image.
+    /// Names that the engine gives to the image as soon as it is made.
     pub tags: Vec<String>,
+    /// What the builder keeps its copy of the context under, besides what tells contexts apart: a copy of which nobody
+    /// knows whether its transfer came to an end must not be the base of the next one.
+    pub copy: String,
     /// Labels besides the manifest's.
     pub labels: indexmap::IndexMap<String, String>,
     /// Secrets by id, with their content.
@@ -297,6 +301,28 @@ pub struct BuildSpec {
     pub pull: bool,
     /// Never use the builder's cache.
     pub no_cache: bool,
+}
+
+impl BuildSpec {
+    /// Tells contexts apart: one per Dockerfile, target and folder, because each may select other files, and a copy that
+    /// is shared between two selections would be fetched anew at every turn.
+    pub fn context_key(&self) -> String {
+        let first = match &self.context {
+            BuildContext::Files(files) => files.first().map(|file| file.source.clone()),
+            BuildContext::Remote(_) => None,
+        };
+        let folder = self.build.context.clone().or_else(|| Some(first?.parent()?.display().to_string()));
+        Digest::of_json(&(folder, &self.dockerfile, &self.build.target)).to_string()
+    }
+}
+
+/// What a build made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The image.
+    pub id: ImageId,
+    /// Of the files that were sent, each was what [`ContextFile::was`] says.
+    pub as_measured: bool,
 }
 
 /// A layer that is put on an image.
@@ -353,6 +379,19 @@ pub struct ContextFile {
     pub source: PathBuf,
     /// Path within the context, with `/` and no leading one.
     pub path: String,
+    /// What it was when it was measured; `None` where that does not matter.
+    pub was: Option<Was>,
+}
+
+/// What an entry of a build context was when it was measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Was {
+    /// File, folder or link.
+    pub kind: EntryKind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Of a file's content.
+    pub digest: Option<Digest>,
 }
 
 /// Called as a build goes on.
@@ -397,6 +436,8 @@ pub enum BuildProgress {
         /// Why it failed.
         error: Option<String>,
     },
+    /// Each transfer of files that the builder asked for came to its end: its copy is what it was told.
+    Sent,
     /// The builder warns, such as about a misspelt instruction.
     Warning(String),
 }

@@ -84,9 +84,9 @@ impl Agents {
 
     /// Puts the agent in front of a container's command. Where that cannot be, the container is made without, its
     /// label says so, and so does a warning.
-    pub async fn wrap(&self, spec: &ContainerSpec) -> Result<ContainerSpec, EngineError> {
+    pub async fn wrap(&self, spec: &ContainerSpec, image: Option<ObservedImage>) -> Result<ContainerSpec, EngineError> {
         let mut spec = spec.clone();
-        let Some(image) = self.engine.image(&spec.image).await? else { return Ok(spec) };
+        let Some(image) = image else { return Ok(spec) };
         self.remember_images(&IndexMap::from([(spec.image.clone(), image.clone())]));
         let wrapped = match agent::can_run(&image, &spec.service, self.engine.info()) {
             Ok(()) => agent::wrap(&image, &spec.service),

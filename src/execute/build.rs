@@ -1,6 +1,7 @@
 //! Building an image once for all who need it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,21 +9,25 @@ use tokio::sync::Semaphore;
 
 use super::Failure;
 use super::executor::{Executor, millis};
-use super::observe::blocking;
-use crate::engine::{BuildProgress, ErrorKind};
+use super::observe::{bases, blocking};
+use crate::engine::{BuildProgress, EngineError, ErrorKind};
 use crate::event::{Event, Message, Sink};
-use crate::model::{Project, ServiceName};
+use crate::model::{Digest, Project, ServiceName};
+use crate::plan::by_digest;
+use crate::plan::labels::INPUTS;
 
 /// Builds that run: as many at once as the machine has cores, and one for each image.
 pub struct Builds {
     cores: LazyLock<Semaphore>,
     by_image: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Whoever gives names to images.
+    pub(super) naming: tokio::sync::Mutex<()>,
 }
 
 impl Default for Builds {
     fn default() -> Self {
         let cores = || Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from).max(2));
-        Self { cores: LazyLock::new(cores), by_image: Mutex::default() }
+        Self { cores: LazyLock::new(cores), by_image: Mutex::default(), naming: tokio::sync::Mutex::default() }
     }
 }
 
@@ -46,65 +51,103 @@ impl Executor {
         let lock = self.builds.of(image);
         let waited = lock.try_lock().is_err();
         let _turn = lock.lock().await;
+        let failure = |error| Failure::of_engine(Some(&first), error);
         // Another job has built the very same image: only the names are left to do. Where that build failed or was
         // given up, this one is done as if it had never been.
-        if waited && self.name(image, names, &first).await? {
-            return Ok(());
+        if waited && self.engine.image(image).await.map_err(failure)?.is_some() {
+            return self.name(image, names.to_vec()).await.map_err(failure);
         }
         let _core = self.builds.cores.acquire().await;
         let mut spec = {
             let (sources, project, first) = (Arc::clone(&self.sources), Arc::clone(project), first.clone());
             blocking(move || sources.build_spec(&project, &first)).await?
         };
-        spec.tags = std::iter::once(image.to_owned()).chain(names.iter().cloned()).collect();
         let progress = Progress::new(services.to_vec(), Arc::clone(&self.sink));
-        let progress = move |news| progress.take(news);
+        let progress = Arc::new(progress);
+        let take = {
+            let progress = Arc::clone(&progress);
+            move |news| progress.take(news)
+        };
+        let all = || std::iter::once(image.to_owned()).chain(names.iter().cloned()).collect();
         // Its files were compared with their digests as they were read, so nothing has to be measured again.
-        if self.delta(project, &first, &spec, &progress).await {
-            return Ok(());
+        if let Some(id) = self.delta(project, &first, (image, names), &spec, &take).await {
+            return self.name(&id, all()).await.map_err(failure);
         }
-        let built = self.engine.build(&spec, &progress).await;
-        if let Err(error) = built {
-            let key = match &error.kind {
-                ErrorKind::BuildKey { key, .. } => format!(".{key}"),
-                _ => String::new(),
-            };
-            let mut failure = Failure::of_engine(Some(&first), error);
-            let place = project.locate(&format!("services.{first}.build{key}"));
-            failure.message.location = failure.message.location.or(place);
-            return Err(failure);
+        let context = spec.context_key();
+        spec.copy = {
+            let (sources, context) = (Arc::clone(&self.sources), context.clone());
+            blocking(move || sources.take_copy(&context)).await
+        };
+        // The image has no name yet: an engine goes on with builds that were given up, and names what they make at any
+        // later moment, over what was built since.
+        let built = self.engine.build(&spec, &take).await;
+        if progress.sent() {
+            let (sources, copy) = (Arc::clone(&self.sources), spec.copy.clone());
+            blocking(move || sources.keep_copy(&context, &copy)).await;
         }
-        if !names.is_empty() && self.has_changed(project, &first, image).await {
-            // The builder may have read some of it before the change and some after: the image is used, and the next
-            // plan builds it again, but nobody else may take it for what was measured.
-            let removed = self.engine.remove_image(image).await;
-            return removed.map_err(|error| Failure::of_engine(Some(&first), error));
+        let built = match built {
+            Ok(built) => built,
+            Err(error) => return Err(build_failure(project, &first, error)),
+        };
+        // The builder may have read some of it before a change and some after, or all of it after one that was taken
+        // back: the image is used, and the next plan builds it again, but nobody may take it for what was measured.
+        let asked = spec.labels.get(INPUTS).and_then(|digest| Digest::parse(digest));
+        let is_it = built.as_measured && asked.is_none_or(|digest| by_digest(&digest) == image);
+        let confirmed = is_it && !self.has_changed(project, &first, image).await;
+        let names = if confirmed { all() } else { names.to_vec() };
+        if !confirmed {
+            // From an earlier build, which somebody wants another one of.
+            self.engine.remove_image(image).await.map_err(failure)?;
         }
-        Ok(())
+        self.name(&built.id, names).await.map_err(failure)
+    }
+
+    /// Gives an image its names. Begun once, it is done, whoever gives up waiting: a name that is on its way to the
+    /// engine must not get there after that of a later build.
+    pub(super) async fn name(&self, image: &str, names: Vec<String>) -> Result<(), EngineError> {
+        let (engine, builds, image) = (Arc::clone(&self.engine), Arc::clone(&self.builds), image.to_owned());
+        let naming = tokio::spawn(async move {
+            let _turn = builds.naming.lock().await;
+            for name in names {
+                engine.tag(&image, &name).await?;
+            }
+            Ok(())
+        });
+        match naming.await {
+            Ok(result) => result,
+            Err(error) => Err(EngineError::new(ErrorKind::Other, error.to_string())),
+        }
     }
 
     /// Whether what a build reads is not what its image is named by any more.
     async fn has_changed(&self, project: &Arc<Project>, service: &ServiceName, image: &str) -> bool {
+        let mut images = self.agents.images();
+        let names = {
+            let (sources, project, service) = (Arc::clone(&self.sources), Arc::clone(project), service.clone());
+            blocking(move || bases(&*sources, &project, vec![service])).await
+        };
+        // What it started from may be another image by now.
+        if let Ok(bases) = self.engine.images_by_reference(&names).await {
+            images.extend(bases);
+        }
         let (sources, project, service) = (Arc::clone(&self.sources), Arc::clone(project), service.clone());
-        let images = self.agents.images();
         let now = blocking(move || {
             let wanted = sources.measure(&project, std::slice::from_ref(&service), &images).ok()?;
             wanted.images.get(&service)?.by_digest()
         });
         now.await.is_some_and(|now| now != image)
     }
+}
 
-    /// Gives an image its names; false where it is not there.
-    async fn name(&self, image: &str, names: &[String], service: &ServiceName) -> Result<bool, Failure> {
-        let failure = |error| Failure::of_engine(Some(service), error);
-        if self.engine.image(image).await.map_err(failure)?.is_none() {
-            return Ok(false);
-        }
-        for name in names {
-            self.engine.tag(image, name).await.map_err(failure)?;
-        }
-        Ok(true)
-    }
+fn build_failure(project: &Project, service: &ServiceName, error: EngineError) -> Failure {
+    let key = match &error.kind {
+        ErrorKind::BuildKey { key, .. } => format!(".{key}"),
+        _ => String::new(),
+    };
+    let mut failure = Failure::of_engine(Some(service), error);
+    let place = project.locate(&format!("services.{service}.build{key}"));
+    failure.message.location = failure.message.location.or(place);
+    failure
 }
 
 /// Turns a builder's news into events, output into whole lines.
@@ -112,11 +155,17 @@ struct Progress {
     services: Vec<ServiceName>,
     sink: Arc<dyn Sink>,
     steps: Mutex<HashMap<String, (String, Vec<u8>)>>,
+    sent: AtomicBool,
 }
 
 impl Progress {
     fn new(services: Vec<ServiceName>, sink: Arc<dyn Sink>) -> Self {
-        Self { services, sink, steps: Mutex::default() }
+        Self { services, sink, steps: Mutex::default(), sent: AtomicBool::new(false) }
+    }
+
+    /// The builder's copy of the context is whole.
+    fn sent(&self) -> bool {
+        self.sent.load(Ordering::Acquire)
     }
 
     fn take(&self, news: BuildProgress) {
@@ -145,6 +194,7 @@ impl Progress {
                 }
                 self.done(step, name, cached, took, error);
             }
+            BuildProgress::Sent => self.sent.store(true, Ordering::Release),
             BuildProgress::Warning(text) => {
                 let message = Message { service: services.first().cloned(), ..Message::new(text) };
                 self.sink.emit(Event::Warning(message));

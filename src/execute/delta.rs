@@ -4,71 +4,76 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 use super::executor::Executor;
 use super::observe::blocking;
 use crate::engine::{BuildProgress, BuildSink, BuildSpec, LayerSpec};
 use crate::event::Event;
-use crate::model::{Delta, Digest, ObservedImage, Project, ServiceName};
+use crate::model::{Delta, Digest, ImageId, ObservedImage, Project, ServiceName};
 use crate::plan::labels::{DELTA, INPUTS};
 use crate::plan::{LayerEntry, Layered, Looks, by_digest, is_delta, layer, layer_key, layer_paths};
 
 /// The builder's id of the only step.
 const STEP: &str = "delta";
+/// A look at a path costs an engine about as much as the copy of a file, and more where the file systems of containers
+/// are slow to mount: with more of them to take, or after so long, the image is built.
+const MOST_LOOKS: usize = 24;
+const LOOKING: Duration = Duration::from_secs(1);
 /// With more bytes than this the image is built: a layer is made in memory.
 const MOST_BYTES: u64 = 64 << 20;
 
 impl Executor {
-    /// Makes the image that a build would make, of an earlier one; `false` where it has to be built. What fails here is
-    /// told and is no failure: the build that follows gives the same image.
+    /// Makes the image that a build would make, of an earlier one; `None` where it has to be built. It gets no name.
+    /// What fails here is told and is no failure: the build that follows gives the same image.
     pub(super) async fn delta(
         &self,
         project: &Arc<Project>,
         service: &ServiceName,
+        (image, names): (&str, &[String]),
         spec: &BuildSpec,
         progress: &BuildSink,
-    ) -> bool {
+    ) -> Option<ImageId> {
         if spec.no_cache || spec.pull {
-            return false;
+            return None;
         }
-        let Some(inputs) = spec.labels.get(INPUTS).and_then(|digest| Digest::parse(digest)) else { return false };
+        let inputs = Digest::parse(spec.labels.get(INPUTS)?)?;
         // What was measured since the plan was made is another image.
-        if spec.tags.first().is_none_or(|name| *name != by_digest(&inputs)) {
-            return false;
+        if image != by_digest(&inputs) {
+            return None;
         }
-        let Some(base) = self.base(spec, &inputs).await else { return false };
+        let base = self.base(names, &inputs).await?;
         let delta = {
             let (sources, project, service) = (Arc::clone(&self.sources), Arc::clone(project), service.clone());
             let digest = base.digest.clone();
             blocking(move || sources.delta(&project, &service, &inputs, &digest)).await
         };
-        let Ok(delta) = delta else { return false };
+        let delta = delta.ok()?;
         let count = delta.puts.len() + delta.removed.len();
         let name = match count {
             1 => format!("delta: 1 file onto {}", base.name),
             _ => format!("delta: {count} files onto {}", base.name),
         };
         progress(BuildProgress::Started { step: STEP.to_owned(), name: name.clone() });
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let made = self.put_layer(&base, &delta, spec, name, progress).await;
-        let error = made.as_ref().err().cloned();
         let took = began.elapsed();
         // The build that follows is no failure, so neither is this.
         progress(BuildProgress::Done { step: STEP.to_owned(), cached: false, took, error: None });
-        if let Some(error) = error {
+        if let Err(error) = &made {
             let text =
                 format!("{service} is built as a whole, because its image cannot be made of an earlier one: {error}");
             self.sink.emit(Event::Notice { text });
-            return false;
         }
-        true
+        made.ok()
     }
 
     /// The last image of this build that was built as a whole. None where the last image is of the same inputs: it is
     /// built again because somebody wants another one.
-    async fn base(&self, spec: &BuildSpec, now: &Digest) -> Option<Base> {
-        for name in spec.tags.iter().skip(1) {
+    async fn base(&self, names: &[String], now: &Digest) -> Option<Base> {
+        for name in names {
             let Ok(Some(image)) = self.engine.image(name).await else { continue };
             let Some(inputs) = image.labels.get(INPUTS).and_then(|digest| Digest::parse(digest)) else { continue };
             if inputs == *now {
@@ -93,15 +98,15 @@ impl Executor {
         spec: &BuildSpec,
         what: String,
         progress: &BuildSink,
-    ) -> Result<(), String> {
+    ) -> Result<ImageId, String> {
         let looks = self.look(base, delta).await?;
         let entries = layer(delta, &looks)?;
         let removes = entries.iter().any(|entry| entry.what == Layered::Gone);
         let tar = blocking(move || archive(&entries)).await?;
         let mut labels = spec.labels.clone();
         labels.insert(DELTA.to_owned(), base.digest.to_string());
-        let spec = LayerSpec { base: base.name.clone(), tar, removes, what, tags: spec.tags.clone(), labels };
-        self.engine.layer(&spec, progress).await.map(drop).map_err(|error| error.message)
+        let spec = LayerSpec { base: base.name.clone(), tar, removes, what, tags: Vec::new(), labels };
+        self.engine.layer(&spec, progress).await.map_err(|error| error.message)
     }
 
     /// Looks at what a layer has to fit to, where that is not known yet.
@@ -110,6 +115,13 @@ impl Executor {
         let mut looks = blocking(move || sources.looks(&id)).await;
         let (own, below) = layer_paths(delta);
         let mut news = false;
+        let known = |path: &String, without: usize| looks.contains_key(&layer_key(path, without));
+        let unknown = own.iter().filter(|path| !known(path, 0)).count()
+            + below.iter().filter(|path| !known(path, delta.copies)).count();
+        if unknown > MOST_LOOKS {
+            return Err(format!("{unknown} paths of it would have to be looked at"));
+        }
+        let until = Instant::now() + LOOKING;
         for (paths, without) in [(own, 0), (below, delta.copies)] {
             let unknown: Vec<String> =
                 paths.into_iter().filter(|path| !looks.contains_key(&layer_key(path, without))).collect();
@@ -117,7 +129,9 @@ impl Executor {
                 continue;
             }
             news = true;
-            let found = self.engine.look(&base.name, without, &unknown).await.map_err(|error| error.message)?;
+            let look = tokio::time::timeout_at(until, self.engine.look(&base.name, without, &unknown)).await;
+            let found = look.map_err(|_| "the engine takes too long to say what it has".to_owned())?;
+            let found = found.map_err(|error| error.message)?;
             looks.extend(unknown.iter().map(|path| layer_key(path, without)).zip(found));
         }
         if news {

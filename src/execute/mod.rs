@@ -8,6 +8,7 @@
 mod agents;
 mod beside;
 mod build;
+mod create;
 pub(crate) mod delta;
 mod executor;
 mod failure;

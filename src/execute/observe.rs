@@ -9,6 +9,7 @@ use super::{Cause, Executor, Failure, RunOptions, Sources};
 use crate::engine::{Engine, Query};
 use crate::event::Message;
 use crate::model::{ContainerId, Digest, Observed, ObservedContainer, ObservedImage, Project, Service, ServiceName};
+use crate::plan::labels::made_from;
 use crate::plan::{self, Input, PlanError, UpOptions, Wanted};
 
 /// What should be and what is, at one moment.
@@ -51,6 +52,31 @@ fn names(project: &Project, services: &[ServiceName], which: impl Fn(&Service) -
     services.filter(|service| which(service)).flat_map(|service| project.image_names(service)).collect()
 }
 
+/// The images that the builds of these services start from, and those that the builds of services start from whose
+/// images are among them.
+pub(super) fn bases(sources: &dyn Sources, project: &Project, mut services: Vec<ServiceName>) -> Vec<String> {
+    let mut images = Vec::new();
+    let mut from = 0;
+    while let Some(these) = services.get(from..).filter(|these| !these.is_empty()) {
+        let found = sources.base_images(project, these);
+        let contexts = these.iter().filter_map(|name| project.services.get(name)?.build.as_ref());
+        let contexts = contexts.flat_map(|build| build.additional_contexts.values());
+        let named: Vec<&str> = contexts.filter_map(|context| context.strip_prefix("service:")).collect();
+        let is_base = |service: &Service| {
+            let name = project.image_name(service);
+            let is_image = |image: &String| image.strip_suffix(":latest").unwrap_or(image) == name;
+            service.build.is_some() && (found.iter().any(is_image) || named.contains(&service.name.as_str()))
+        };
+        let more = project.services.values().filter(|service| is_base(service)).map(|service| &service.name);
+        let more: Vec<ServiceName> = more.filter(|name| !services.contains(name)).cloned().collect();
+        from = services.len();
+        images.extend(more.iter().filter_map(|name| project.services.get(name)).map(|s| project.image_name(s)));
+        images.extend(found);
+        services.extend(more);
+    }
+    images
+}
+
 /// What a build measures depends on another service's image, which it starts from or has as a context.
 fn starts_from_services(project: &Project, bases: &[String]) -> bool {
     let mut built = project.services.values().filter_map(|service| Some((service, service.build.as_ref()?)));
@@ -80,7 +106,7 @@ async fn look(
     let measure = async {
         let (sources, project, services) = (Arc::clone(sources), Arc::clone(project), services.to_vec());
         let (bases_of, of, these) = (Arc::clone(&sources), Arc::clone(&project), services.clone());
-        let mut images = blocking(move || bases_of.base_images(&of, &these)).await;
+        let mut images = blocking(move || bases(&*bases_of, &of, these)).await;
         let all = starts_from_services(&project, &images);
         images.extend(names(&project, &services, |service| all || which(service)));
         let found = images_of(engine, images).await?;
@@ -99,10 +125,6 @@ async fn look(
     let sources = Arc::clone(sources);
     let history = if digests.is_empty() { HashMap::new() } else { blocking(move || sources.history(&digests)).await };
     Ok(View { project: Arc::clone(project), wanted: Arc::new(wanted), observed, history })
-}
-
-fn made_from(container: &ObservedContainer) -> Option<Digest> {
-    Digest::parse(container.labels.get(plan::labels::INPUTS)?)
 }
 
 /// The images that the engine has of these.
@@ -186,6 +208,10 @@ pub async fn settle_for_plan(
     // no time. A refusal is told there.
     let (images, _) = tokio::join!(images_of(engine, built), engine.confirm());
     view.observed.images.extend(images?);
+    if view.observed.images.values().any(|image| image.labels.contains_key(plan::labels::ARGS)) {
+        // They say themselves what their builds are given.
+        return settle(executor, project, services, options, run).await;
+    }
     let view = with_images_by_digest(engine, view).await?;
     settle_from(view, executor, services, options, run).await
 }

@@ -63,6 +63,15 @@ pub trait Sources: Send + Sync {
         Err("these sources keep no earlier measures".to_owned())
     }
 
+    /// Under which name the builder's copy of a context may be, that the next transfer begins with. Taken out of what is
+    /// kept: who does not come to [`Sources::keep_copy`] leaves none, and the next one begins anew.
+    fn take_copy(&self, _context: &str) -> String {
+        String::new()
+    }
+
+    /// A transfer of the context came to its end.
+    fn keep_copy(&self, _context: &str, _name: &str) {}
+
     /// What is known of the files of an image that never changes, by its id.
     fn looks(&self, _image: &str) -> HashMap<String, Option<Look>> {
         HashMap::new()

@@ -10,7 +10,7 @@ use crate::engine::{Engine, EngineError, ErrorKind, LogQuery};
 use crate::event::Event;
 use crate::host::ports::Protocol;
 use crate::model::{ContainerId, Project, ServiceName};
-use crate::plan::{Create, Op, Step, StepId};
+use crate::plan::{Op, Step, StepId};
 
 impl Executor {
     pub(super) async fn perform(
@@ -41,7 +41,7 @@ impl Executor {
                 }
                 return Ok(());
             }
-            Op::Tag { image, name } => engine.tag(image, name).await,
+            Op::Tag { image, name } => self.name(image, vec![name.clone()]).await,
             Op::RemoveImage { image } => engine.remove_image(image).await,
             Op::Create(create) => self.create(create).await,
             Op::Rename { container, name } => engine.rename(&ContainerId::new(container), name).await,
@@ -80,21 +80,6 @@ impl Executor {
             }
         };
         result.map_err(|error| Failure::of_engine(step.service.as_ref(), error))
-    }
-
-    async fn create(&self, create: &Create) -> Result<(), EngineError> {
-        if create.agent {
-            let spec = self.agents.wrap(&create.spec).await?;
-            let id = self.engine.create_container(&spec).await?;
-            let provided = self.agents.provide(&spec).await;
-            if provided.is_err() {
-                // Without the agent it could never start; that it cannot be removed either says nothing new.
-                let _ = self.engine.remove_container(&id, true).await;
-            }
-            return provided;
-        }
-        self.agents.note(&create.spec.service.name, false);
-        self.engine.create_container(&create.spec).await.map(drop)
     }
 
     /// A container that does not start: names who holds the port, and shows what it wrote.

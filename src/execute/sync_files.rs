@@ -86,7 +86,14 @@ fn read_one(target: &SyncTarget) -> Result<Item, String> {
     };
     let mode = match &target.mode {
         None => metadata.permissions().mode() & 0o7777,
-        Some(text) => u32::from_str_radix(text, 8).map_err(|_| format!("--chmod={text} is not octal"))?,
+        Some(text) => {
+            let mode = u32::from_str_radix(text, 8).map_err(|_| format!("--chmod={text} is not octal"))?;
+            if (mode | metadata.permissions().mode() & 0o7000) > 0o777 && !metadata.is_symlink() {
+                let path = target.source.display();
+                return Err(format!("builders differ in what --chmod={text} makes of the set-id bits of {path}"));
+            }
+            mode
+        }
     };
     if metadata.is_symlink() {
         return Ok(Item::Link { to: fs::read_link(&target.source).map_err(error)? });

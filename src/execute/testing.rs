@@ -246,9 +246,9 @@ impl Sources for FakeSources {
 
     fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Failure> {
         let build = project.services[service].build.clone().unwrap_or_default();
-        let parts = self.parts(service, &self.files.lock().unwrap());
         // The fake engine makes an image's id of the spec: it must say what is read.
-        let labels = parts.into_iter().map(|(name, digest)| (name, digest.to_string())).collect();
+        let digest = Digest::of_json(&self.parts(service, &self.files.lock().unwrap()));
+        let labels = [(plan::labels::INPUTS.to_owned(), digest.to_string())].into();
         Ok(BuildSpec { build, labels, ..BuildSpec::default() })
     }
 

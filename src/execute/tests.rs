@@ -1,5 +1,6 @@
 //! The executor on the fake engine. Time is virtual, and nothing sleeps for real.
 
+mod builds;
 mod law;
 
 use std::collections::{HashMap, HashSet};

@@ -311,9 +311,12 @@ impl Writing<'_> {
         let mode = match target.chmod.as_deref() {
             _ if matches!(kind, PutKind::Link(_)) => 0o777,
             None => file.mode & 0o7777,
-            Some(text) => {
-                u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777).ok_or("--chmod has no number")?
-            }
+            // Builders differ in what becomes of the bits for set-user-id and the like.
+            Some(_) if file.mode & 0o7000 != 0 => return Err("it has set-user-id or the like, and --chmod"),
+            Some(text) => u32::from_str_radix(text, 8)
+                .ok()
+                .filter(|mode| *mode <= 0o777)
+                .ok_or("--chmod is more than permissions")?,
         };
         let owner = match target.chown.as_deref() {
             None => PutOwner::Ids(0, 0),

@@ -13,14 +13,14 @@ use super::scope::is_predefined;
 use crate::model::{Digest, EntryKind, FileParts, FileTree, Parts};
 
 /// Changes when what a digest means changes, so that older images are not taken for newer ones.
-const VERSION: &str = "hob inputs 1";
+const VERSION: &str = "hob inputs 2";
 
 /// A secret that the build mounts.
 #[derive(Clone, Debug)]
 pub(super) struct SecretInput {
     /// Its id.
     pub id: String,
-    /// Digest of its content; none where it has none.
+    /// Digest of its content, salted; none where it has none or nothing to salt it with.
     pub digest: Option<Digest>,
     /// The file that it comes from.
     pub file: Option<PathBuf>,
@@ -48,18 +48,27 @@ pub(super) fn secrets(
         let file = secret.file.as_deref().map(|f| request.absolute(f));
         let digest = match (&file, &secret.environment, &secret.content) {
             (Some(path), ..) => match tree.read(path) {
-                Ok(bytes) => Some(Digest::of(&bytes)),
+                Ok(bytes) => salted(request.salt, &bytes),
                 Err(error) => {
                     return Err(InputsError::SecretFile { name: source.to_owned(), path: path.clone(), error });
                 }
             },
-            (_, Some(name), _) => request.project.environment.get(name).map(|value| Digest::of(value.as_bytes())),
-            (_, _, Some(content)) => Some(Digest::of(content.as_bytes())),
+            (_, Some(name), _) => {
+                let value = request.project.environment.get(name);
+                value.and_then(|value| salted(request.salt, value.as_bytes()))
+            }
+            (_, _, Some(content)) => salted(request.salt, content.as_bytes()),
             _ => None,
         };
         found.push(SecretInput { id: id.to_owned(), digest, file });
     }
     Ok(found)
+}
+
+/// The digest of a secret. It becomes a part of an image's label, which whoever has the image can read and who has the
+/// sources can make again for each guess: so there is none without a salt.
+fn salted(salt: &str, secret: &[u8]) -> Option<Digest> {
+    (!salt.is_empty()).then(|| Digest::of_json(&(salt, Digest::of(secret))))
 }
 
 /// The parts of a build.

@@ -38,6 +38,9 @@ pub struct BuildRequest<'a> {
     pub services: &'a HashMap<ServiceName, BaseImage>,
     /// The platform of the builder, such as `linux/amd64`.
     pub platform: &'a str,
+    /// Mixed into the digests of secrets, so that an image's label gives none away. Empty where none is kept: then
+    /// their content does not count.
+    pub salt: &'a str,
     /// The service's own `platform`, if it has one.
     pub service_platform: Option<&'a str>,
 }

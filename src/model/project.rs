@@ -1,6 +1,6 @@
 //! The project as the manifest describes it, in canonical form: no short forms, no variables, absolute paths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Condition, Origins, ProjectName, Service, ServiceName};
+use super::{Build, Condition, Origins, ProjectName, Service, ServiceName};
 
 /// `x-` keys, kept as written.
 pub type Extensions = IndexMap<String, Value>;
@@ -94,6 +94,25 @@ impl Project {
     pub fn image_names(&self, service: &Service) -> Vec<String> {
         let tags = service.build.iter().flat_map(|build| build.tags.iter().cloned());
         std::iter::once(self.image_name(service)).chain(tags).collect()
+    }
+
+    /// A service whose image another one builds is built like it: Compose builds such an image and does not pull it.
+    pub fn share_builds(&mut self) {
+        let plain = |image: &str| image.strip_suffix(":latest").unwrap_or(image).to_owned();
+        let mut builds: HashMap<String, (Build, Option<String>)> = HashMap::new();
+        for service in self.services.values() {
+            if let Some(build) = &service.build {
+                let built = (build.clone(), service.platform.clone());
+                builds.entry(plain(&self.image_name(service))).or_insert(built);
+            }
+        }
+        for service in self.services.values_mut().filter(|service| service.build.is_none()) {
+            let Some((build, platform)) = service.image.as_deref().and_then(|image| builds.get(&plain(image))) else {
+                continue;
+            };
+            service.build = Some(build.clone());
+            service.platform = service.platform.take().or_else(|| platform.clone());
+        }
     }
 
     /// The tag that Compose gives to the image of a service: `image` if it is set, else `project-service`.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::labels::{AGENT, CONFIG, CONFIG_FILES, INPUTS, NO_AGENT};
+use super::labels::{AGENT, CONFIG, CONFIG_FILES, NO_AGENT, made_from};
 use super::{Input, Labels, Part, Reason, WantedImage, container_spec};
 use crate::model::{Digest, ObservedContainer, Project, Service};
 
@@ -70,7 +70,7 @@ pub fn neighbours_stay(containers: &[&ObservedContainer]) -> String {
 /// The digest of what a container holds: by hot sync, or as it was made.
 fn content(input: Input<'_>, container: &ObservedContainer) -> Option<Digest> {
     let synced = input.synced.get(&container.id).cloned();
-    synced.or_else(|| Digest::parse(container.labels.get(INPUTS)?))
+    synced.or_else(|| made_from(container))
 }
 
 /// The names of what changed since a container got its content; `None` where that is not known.

@@ -140,27 +140,47 @@ pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Pl
 }
 
 fn images(plan: &mut Plan, project: &Project, observed: &Observed, which: Images, after: &[StepId]) {
-    let mut names: Vec<(String, ServiceName)> = Vec::new();
+    if which == Images::None {
+        return;
+    }
+    let plain = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+    let is_by_digest = |name: &str| name.starts_with(super::wanted::BY_DIGEST);
+    let mut names: Vec<(String, Option<ServiceName>)> = Vec::new();
     for service in project.services.values() {
-        let named = service.image.is_some();
-        if which == Images::None || which == Images::Local && named {
+        let name = project.image_name(service);
+        if (which == Images::All || service.image.is_none()) && observed.images.contains_key(&name) {
+            names.push((name, Some(service.name.clone())));
+        }
+    }
+    // What earlier builds left, and the names by digest: with one of them the image would stay. An image that has
+    // somebody else's name too, such as another project's, keeps its name by digest with it.
+    for image in observed.images.values() {
+        let label = |key: &str| image.labels.get(key).map(String::as_str);
+        let service = label(super::labels::SERVICE).map(ServiceName::new);
+        let is_of_project = label(super::labels::PROJECT) == Some(project.name.as_str());
+        let is_own = |tag: &String| {
+            let name = plain(tag);
+            let of_service = |service: &ServiceName| name == format!("{}-{service}", project.name);
+            is_by_digest(tag)
+                || names.iter().any(|(own, _)| plain(own) == name)
+                || is_of_project && service.as_ref().is_some_and(of_service)
+        };
+        if !image.labels.contains_key(super::labels::INPUTS) || !image.tags.iter().all(is_own) {
             continue;
         }
-        let name = project.image_name(service);
-        // The name by digest goes too, or the image would stay.
-        let tags = observed.images.get(&name).map(|image| image.tags.clone()).unwrap_or_default();
-        let by_digest = tags.into_iter().filter(|tag| tag.starts_with(super::wanted::BY_DIGEST));
-        names.extend(by_digest.map(|tag| (tag, service.name.clone())));
-        names.push((name, service.name.clone()));
+        let all = if image.tags.is_empty() { vec![image.id.to_string()] } else { image.tags.clone() };
+        let known = |name: &String| names.iter().any(|(own, _)| plain(own) == plain(name));
+        let more: Vec<_> = all.into_iter().filter(|name| !known(name)).map(|name| (name, service.clone())).collect();
+        names.extend(more);
     }
     let mut seen = std::collections::BTreeSet::new();
     let mut last = None;
     for (image, service) in names {
-        let known = observed.images.contains_key(&image) || image.starts_with(super::wanted::BY_DIGEST);
-        if known && seen.insert(image.clone()) {
+        if seen.insert(image.clone()) {
             // One after another: of two names of one image that go at once, an engine finds one no more.
             let after = after.iter().copied().chain(last).collect();
-            last = Some(plan.push(Op::RemoveImage { image }, Some(&service), Reason::Asked("down --rmi"), after));
+            let op = Op::RemoveImage { image };
+            last = Some(plan.push(op, service.as_ref(), Reason::Asked("down --rmi"), after));
         }
     }
 }

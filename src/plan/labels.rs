@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::Wanted;
-use crate::model::{ContainerSpec, Digest, InjectedFile, Project, Service};
+use crate::model::{ContainerSpec, Digest, InjectedFile, ObservedContainer, Project, Service};
 
 /// `com.docker.compose.project`: the project's name.
 pub const PROJECT: &str = "com.docker.compose.project";
@@ -29,6 +29,12 @@ pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
 pub const CONFIG: &str = "io.hob.config";
 /// hob's: digest of what the build of the container's image read.
 pub const INPUTS: &str = "io.hob.inputs";
+/// hob's: id of the image that a container was made for.
+pub const IMAGE: &str = "io.hob.image";
+/// Value of [`INPUTS`] in a container whose image was not confirmed to be what was measured.
+pub const UNCONFIRMED: &str = "unconfirmed";
+/// hob's: of an image, the arguments that the command line of its `build` gave, as JSON.
+pub const ARGS: &str = "io.hob.args";
 /// hob's: of an image that is another one with a layer more, the digest of what that one's build read.
 pub const DELTA: &str = "io.hob.delta";
 /// hob's: build id of the agent in the container.
@@ -92,7 +98,10 @@ impl Labels {
             let mut text = salt.as_bytes().to_vec();
             for file in files {
                 text.extend(Digest::of_json(file).as_str().as_bytes());
-                text.extend(Digest::of(&file.content).as_str().as_bytes());
+                // Without a salt a label would give it away to whoever can guess.
+                if !salt.is_empty() {
+                    text.extend(Digest::of(&file.content).as_str().as_bytes());
+                }
             }
             labels.insert("secrets and configs".to_owned(), Digest::of(&text).short().to_owned());
         }
@@ -134,6 +143,13 @@ fn sorted(value: &Value) -> Value {
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
         other => other.clone(),
     }
+}
+
+/// The digest of what a container's image was built from; `None` where that is not known, or where the container was
+/// made of another image than the one that it was made for.
+pub fn made_from(container: &ObservedContainer) -> Option<Digest> {
+    let digest = Digest::parse(container.labels.get(INPUTS)?)?;
+    container.labels.get(IMAGE).is_none_or(|image| *image == *container.image).then_some(digest)
 }
 
 /// The labels that every thing of a project carries.

@@ -27,6 +27,8 @@ pub struct Wanted {
     /// Mixed into the digest of injected files, so that a label does not give a secret away. Kept by the user's
     /// machine, not by the engine.
     pub salt: String,
+    /// Arguments of builds that an earlier `build --build-arg` gave, by service.
+    pub given: IndexMap<ServiceName, IndexMap<String, String>>,
     /// Build id of the agent; `None` where hob was built without one.
     pub agent: Option<String>,
 }

@@ -28,7 +28,7 @@ impl Context {
     fn spec(&self, lab: &Lab, name: &str, paths: &[&str]) -> BuildSpec {
         let files = paths
             .iter()
-            .map(|path| ContextFile { source: self.0.path().join(path), path: (*path).to_owned() })
+            .map(|path| ContextFile { source: self.0.path().join(path), path: (*path).to_owned(), was: None })
             .collect();
         BuildSpec {
             context: BuildContext::Files(files),
@@ -47,7 +47,7 @@ async fn build(lab: &Lab, spec: &BuildSpec) -> (hob::engine::Result<hob::model::
     let sink = news.clone();
     let answer = lab.engine.build(spec, &move |event| sink.lock().unwrap().push(event)).await;
     let news = news.lock().unwrap().clone();
-    (answer, news)
+    (answer.map(|built| built.id), news)
 }
 
 /// BuildKit's digest of the step whose name contains a text. It differs from build to build.
@@ -247,7 +247,7 @@ async fn named_contexts_where_the_engine_knows_them() {
         let context = Context::new(&[("lib/f", "from lib\n")]);
         let mut spec = context.spec(&lab, "named", &[]);
         spec.dockerfile_text = Some(format!("FROM {IMAGE}\nCOPY --from=lib /f /f\nCMD [\"cat\", \"/f\"]\n"));
-        let files = vec![ContextFile { source: context.0.path().join("lib/f"), path: "f".into() }];
+        let files = vec![ContextFile { source: context.0.path().join("lib/f"), path: "f".into(), was: None }];
         spec.contexts = IndexMap::from([("lib".to_owned(), BuildContext::Files(files))]);
         let answer = build(&lab, &spec).await.0;
         if lab.engine.info().has_api(1, 42) {

@@ -15,7 +15,7 @@ use crate::inputs::{self, BaseImage, BuildInputs, Ignore, Images, InputsError, R
 use crate::model::{
     Digest, FileTree, Measured, MountType, ObservedImage, Project, Reload, Service, ServiceName, Watch,
 };
-use crate::plan::{Base, Wanted, WantedImage};
+use crate::plan::{Base, Wanted, WantedImage, by_digest};
 
 /// One measure of a project's services.
 pub(super) struct Measuring<'a> {
@@ -59,9 +59,15 @@ impl Measuring<'_> {
             images.insert(name.clone(), base(image, None));
         }
         let sources = self.sources;
-        let (mut others, environment) = (HashMap::new(), &sources.environment);
+        let mut others = HashMap::new();
+        let given = sources.given(self.images.get(&self.project.image_name(service)));
+        let mut service = service.clone();
+        if let Some(build) = service.build.as_mut() {
+            build.args.extend(given.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
+        }
+        let service = &service;
         loop {
-            let Some(request) = request(self.project, service, environment, &images, &others, &sources.platform) else {
+            let Some(request) = request((sources, self.project, service), &images, &others) else {
                 return Err(InputsError::MissingContext { path: PathBuf::new(), similar: None });
             };
             let inputs = inputs::read(&*sources.tree, &request)?;
@@ -93,6 +99,14 @@ impl Measuring<'_> {
                 }
             }
             if !news {
+                // Only what the build declares can make a difference.
+                let is_read = |name: &str| inputs.parts.named().iter().any(|(part, _)| *part == format!("arg {name}"));
+                let given: IndexMap<_, _> = given.into_iter().filter(|(name, _)| is_read(name)).collect();
+                if !given.is_empty() && sources.build.args.is_empty() {
+                    self.wanted.given.insert(service.name.clone(), given.clone());
+                }
+                let mut all = sources.given.lock().unwrap_or_else(PoisonError::into_inner);
+                all.insert(service.name.clone(), given);
                 return Ok(inputs);
             }
         }
@@ -109,9 +123,8 @@ impl Measuring<'_> {
     fn base_service(&mut self, service: &Service, owner: &ServiceName, image: &str, images: &mut Images) -> bool {
         self.service(owner);
         let Some(digest) = self.wanted.images.get(owner).and_then(WantedImage::digest).cloned() else { return false };
-        let built = self.images.get(image).filter(|observed| {
-            observed.labels.get(crate::plan::labels::INPUTS).is_some_and(|label| *label == digest.as_str())
-        });
+        // What an image says of itself was not confirmed; its name by the digest was.
+        let built = self.images.get(image).filter(|observed| observed.tags.contains(&by_digest(&digest)));
         if let Some(observed) = built {
             let base = base(observed, Some(&digest));
             images.insert(image.to_owned(), base.clone()) != Some(base)

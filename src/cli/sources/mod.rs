@@ -11,7 +11,7 @@ mod spec;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 
@@ -23,6 +23,7 @@ use crate::inputs::{self, BaseImage, BuildInputs, BuildRequest, Images};
 use crate::manifest::LoadOptions;
 use crate::model::{Delta, Digest, Look, ObservedImage, Project, Service, ServiceName};
 use crate::plan::Wanted;
+use crate::plan::labels::ARGS;
 use measure::Measuring;
 
 pub use load::{exit_of, load, load_or_exit, message};
@@ -39,6 +40,10 @@ pub struct DiskSources {
     history: super::history::History,
     /// The last reading of each service's build, for the build that follows.
     read: Mutex<HashMap<ServiceName, Arc<BuildInputs>>>,
+    /// Arguments of builds that a command line gives, this one's or that of an earlier `build`.
+    given: Mutex<HashMap<ServiceName, IndexMap<String, String>>>,
+    /// Of secrets' digests; looked up once.
+    salt: OnceLock<String>,
 }
 
 /// What the command line says about builds.
@@ -50,6 +55,8 @@ pub struct BuildOptions {
     pub pull: bool,
     /// `--no-cache`.
     pub no_cache: bool,
+    /// The arguments that an earlier `build` was given do not count any more.
+    pub anew: bool,
 }
 
 impl DiskSources {
@@ -63,7 +70,18 @@ impl DiskSources {
         history: super::history::History,
     ) -> Self {
         let environment = options.environment.clone().into_iter().collect();
-        Self { tree, options, environment, platform, scale, build, history, read: Mutex::default() }
+        Self {
+            tree,
+            options,
+            environment,
+            platform,
+            scale,
+            build,
+            history,
+            read: Mutex::default(),
+            given: Mutex::default(),
+            salt: OnceLock::new(),
+        }
     }
 
     /// The project with what the command line says about it.
@@ -73,10 +91,25 @@ impl DiskSources {
                 service.scale = Some(*number);
             }
         }
+        project.share_builds();
         for build in project.services.values_mut().filter_map(|service| service.build.as_mut()) {
             build.args.extend(self.build.args.iter().cloned());
         }
         project
+    }
+
+    /// What a command line gave to the build of a service: this one, or that of the `build` which made its image.
+    fn given(&self, image: Option<&ObservedImage>) -> IndexMap<String, String> {
+        if self.build.anew || !self.build.args.is_empty() {
+            let given = self.build.args.iter();
+            return given.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
+        }
+        let label = image.and_then(|image| image.labels.get(ARGS));
+        label.and_then(|label| serde_json::from_str(label).ok()).unwrap_or_default()
+    }
+
+    fn salt(&self) -> &str {
+        self.salt.get_or_init(|| self.history.salt())
     }
 
     fn is_built(service: &Service) -> bool {
@@ -94,7 +127,7 @@ impl Sources for DiskSources {
         let (images, others) = (Images::new(), HashMap::new());
         let mut names = Vec::new();
         for service in services.iter().filter_map(|name| project.services.get(name)) {
-            let Some(request) = request(project, service, &self.environment, &images, &others, &self.platform) else {
+            let Some(request) = request((self, project, service), &images, &others) else {
                 continue;
             };
             // What is wrong with it is said when it is measured.
@@ -114,7 +147,7 @@ impl Sources for DiskSources {
             sources: self,
             project,
             images,
-            wanted: Wanted { salt: self.history.salt(), agent: agent(), ..Wanted::default() },
+            wanted: Wanted { salt: self.salt().to_owned(), agent: agent(), ..Wanted::default() },
             open: HashSet::new(),
             errors: Vec::new(),
         };
@@ -148,6 +181,14 @@ impl Sources for DiskSources {
         read.delta(&before).map_err(|why| why.to_string())
     }
 
+    fn take_copy(&self, context: &str) -> String {
+        self.history.take_copy(context)
+    }
+
+    fn keep_copy(&self, context: &str, name: &str) {
+        self.history.keep_copy(context, name);
+    }
+
     fn looks(&self, image: &str) -> HashMap<String, Option<Look>> {
         self.history.looks(image)
     }
@@ -166,21 +207,19 @@ fn agent() -> Option<String> {
 }
 
 fn request<'a>(
-    project: &'a Project,
-    service: &'a Service,
-    environment: &'a HashMap<String, String>,
+    (sources, project, service): (&'a DiskSources, &'a Project, &'a Service),
     images: &'a Images,
     services: &'a HashMap<ServiceName, BaseImage>,
-    platform: &'a str,
 ) -> Option<BuildRequest<'a>> {
     Some(BuildRequest {
         service: &service.name,
         build: service.build.as_ref()?,
         project,
-        environment,
+        environment: &sources.environment,
         images,
         services,
-        platform,
+        platform: &sources.platform,
+        salt: sources.salt(),
         service_platform: service.platform.as_deref(),
     })
 }

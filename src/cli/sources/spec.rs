@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use super::DiskSources;
 use super::secrets::build_secrets;
-use crate::engine::{BuildContext, BuildSpec, ContextFile};
+use crate::engine::{BuildContext, BuildSpec, ContextFile, Was};
 use crate::event::Message;
 use crate::execute::{Cause, Failure};
 use crate::inputs::{self, BuildInputs};
@@ -23,6 +23,8 @@ impl DiskSources {
             return Err(Failure { cause: Cause::Manifest, message });
         };
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned();
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned().unwrap_or_default();
+        build.args.extend(given.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
         for (name, value) in &mut build.args {
             *value = value.clone().or_else(|| self.environment.get(name).cloned());
         }
@@ -48,6 +50,10 @@ impl DiskSources {
                 spec.contexts.insert(name.clone(), BuildContext::Files(files(context)));
             }
             spec.labels.extend(image_labels(project, service, digest));
+            if !given.is_empty() {
+                // They are in the image's history anyway, where a `RUN` sees them.
+                spec.labels.insert(labels::ARGS.to_owned(), serde_json::to_string(&given).unwrap_or_default());
+            }
         } else {
             spec.context = BuildContext::Remote(build.context.clone().unwrap_or_default());
             spec.dockerfile = build.dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
@@ -76,6 +82,8 @@ fn files(context: &inputs::ContextFiles) -> Vec<ContextFile> {
     let file = |file: &inputs::ContextFile| ContextFile {
         source: context.root.join(&*file.path),
         path: file.path.to_string(),
+        // Of a folder on the way nobody asks what it is.
+        was: (!file.way).then(|| Was { kind: file.kind.clone(), mode: file.mode, digest: file.digest.clone() }),
     };
     context.files.iter().map(file).collect()
 }

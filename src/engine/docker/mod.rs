@@ -30,8 +30,8 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use super::{
-    BoxStream, BuildSink, BuildSpec, Chunk, Engine, EngineError, EngineEvent, ErrorKind, ExecSpec, LayerSpec, LogQuery,
-    PullSink, Query, Result, Session,
+    BoxStream, BuildSink, BuildSpec, Built, Chunk, Engine, EngineError, EngineEvent, ErrorKind, ExecSpec, LayerSpec,
+    LogQuery, PullSink, Query, Result, Session,
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
@@ -215,7 +215,7 @@ impl Engine for Docker {
     async fn pull(&self, reference: &str, platform: Option<&str>, progress: &PullSink) -> Result<()> {
         self.pull(reference, platform, progress).await
     }
-    async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<ImageId> {
+    async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<Built> {
         self.build(spec, progress).await
     }
     async fn layer(&self, spec: &LayerSpec, progress: &BuildSink) -> Result<ImageId> {

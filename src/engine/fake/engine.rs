@@ -12,7 +12,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use super::FakeEngine;
 use super::container::{no_such, subject_of};
 use crate::engine::{
-    Action, BoxStream, BuildProgress, BuildSink, BuildSpec, Chunk, Engine, EngineError, EngineEvent, ErrorKind,
+    Action, BoxStream, BuildProgress, BuildSink, BuildSpec, Built, Chunk, Engine, EngineError, EngineEvent, ErrorKind,
     ExecSpec, LogQuery, PullProgress, PullSink, Query, Result, Session,
 };
 use crate::model::{
@@ -21,6 +21,7 @@ use crate::model::{
 };
 
 const PROJECT: &str = "com.docker.compose.project";
+const INPUTS: &str = "io.hob.inputs";
 
 #[async_trait]
 impl Engine for FakeEngine {
@@ -74,8 +75,10 @@ impl Engine for FakeEngine {
         Ok(())
     }
 
-    async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<ImageId> {
-        let name = spec.tags.first().cloned().unwrap_or_default();
+    async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<Built> {
+        // By the name that the image gets, or will get from whoever asks for it.
+        let by_digest = || format!("hob-build:{}", spec.labels.get(INPUTS).map_or("", |digest| &digest[..40]));
+        let name = spec.tags.first().cloned().unwrap_or_else(by_digest);
         let step = name.clone();
         progress(BuildProgress::Started { step: step.clone(), name: format!("build {name}") });
         let answer = self.call(&format!("build {name}"), true).await;
@@ -86,7 +89,8 @@ impl Engine for FakeEngine {
         labels.extend(spec.labels.clone());
         let digest = Digest::of(format!("{spec:?}").as_bytes());
         let id = ImageId::new(format!("sha256:{digest}"));
-        Ok(self.put_image(ObservedImage { id, tags: spec.tags.clone(), labels, ..Default::default() }))
+        let id = self.put_image(ObservedImage { id, tags: spec.tags.clone(), labels, ..Default::default() });
+        Ok(Built { id, as_measured: true })
     }
 
     async fn tag(&self, image: &str, name: &str) -> Result<()> {

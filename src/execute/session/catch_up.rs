@@ -80,10 +80,8 @@ impl Session {
         let keep_images = self.options.run.keep_images;
         self.jobs.spawn(async move {
             let run = RunOptions { cancel: cancel.clone(), keep_images, ..RunOptions::default() };
-            let result = tokio::select! {
-                result = build(&executor, &project, &service, what, &run) => result,
-                () = cancel.cancelled() => Ok(None),
-            };
+            // It ends what can be ended: a name that is on its way to the engine is none of that.
+            let result = build(&executor, &project, &service, what, &run).await;
             Finished::CaughtUp(CaughtUp { service, what, result, cancelled: cancel.is_cancelled() })
         });
     }

@@ -10,7 +10,8 @@ use super::{Finished, Session, now};
 use crate::engine::Query;
 use crate::execute::observe::blocking;
 use crate::model::{ContainerId, Digest, Observed, ObservedContainer, Service, ServiceName};
-use crate::plan::{Recreate, labels};
+use crate::plan::Recreate;
+use crate::plan::labels::made_from;
 
 /// What the engine says about the project's containers, and what is known about what they were built from.
 pub struct Looked {
@@ -53,7 +54,7 @@ impl Session {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 return Finished::Looked(None);
             };
-            let digests = observed.containers.iter().filter_map(built_from).chain(known).collect::<Vec<_>>();
+            let digests = observed.containers.iter().filter_map(made_from).chain(known).collect::<Vec<_>>();
             let history = blocking(move || sources.history(&digests)).await;
             Finished::Looked(Some(Box::new(Looked { asked, observed, history })))
         });
@@ -86,7 +87,7 @@ impl Session {
     ) {
         let project = Arc::clone(&self.project);
         let Some(service) = project.services.get(name) else { return };
-        let holds = self.synced.get(&container.id).cloned().or_else(|| built_from(container));
+        let holds = self.synced.get(&container.id).cloned().or_else(|| made_from(container));
         let stays = self.options.up.recreate == Recreate::Never;
         let Some(watched) = self.watching.get_mut(name) else { return };
         watched.todo.initial |= has_initial_sync(service);
@@ -119,16 +120,13 @@ impl Session {
         for container in observed.containers.iter().filter(|c| !c.oneoff) {
             let service = self.project.services.get(&container.service);
             let built = self.watching.get_mut(&container.service).is_some_and(|watched| watched.inputs.is_some());
-            if built && !service.is_some_and(has_initial_sync) {
+            // What its image was made of was not confirmed, where the files changed while it was built.
+            let known = self.synced.contains_key(&container.id) || made_from(container).is_some();
+            if built && known && !service.is_some_and(has_initial_sync) {
                 self.filled.insert(container.id.clone());
             }
         }
     }
-}
-
-/// The digest of what a container's image was built from.
-fn built_from(container: &ObservedContainer) -> Option<Digest> {
-    Digest::parse(container.labels.get(labels::INPUTS)?)
 }
 
 /// Of the parts that are not the same in a measure: files, and the first thing that is none.

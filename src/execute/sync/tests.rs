@@ -115,10 +115,9 @@ async fn where_the_agent_cannot_run_the_container_is_made_without_and_says_so() 
         cmd: vec!["serve".into()],
         ..ObservedImage::default()
     };
-    rig.engine.put_image(foreign);
     let agents = Arc::clone(&rig.executor.agents);
     agents.note(&"web".into(), true);
-    let made = agents.wrap(&spec).await.unwrap();
+    let made = agents.wrap(&spec, Some(foreign)).await.unwrap();
     assert_eq!(made.labels.get(labels::AGENT).map(String::as_str), Some(labels::NO_AGENT));
     assert_eq!((&made.entrypoint, &made.mounts), (&None, &Vec::new()));
     assert!(!agents.carries(&"web".into()), "its saves take the other way");
@@ -133,7 +132,8 @@ async fn the_agents_volume_is_filled_once_by_a_container_that_goes_again() {
     }
     let rig = Rig::new(project(json!({"web": {"image": "web"}})));
     let image = ObservedImage { tags: vec!["web".into()], cmd: vec!["serve".into()], ..ObservedImage::default() };
-    rig.engine.put_image(image);
+    rig.engine.put_image(image.clone());
+    let image = Some(image);
     let spec = crate::model::ContainerSpec {
         name: "p-web-1".into(),
         image: "web".into(),
@@ -143,7 +143,7 @@ async fn the_agents_volume_is_filled_once_by_a_container_that_goes_again() {
     let agents = Arc::clone(&rig.executor.agents);
     // Two containers at once, while another hob fills the same volume.
     rig.engine.fail_next("create ", ErrorKind::Conflict);
-    let (one, two) = tokio::join!(agents.wrap(&spec), agents.wrap(&spec));
+    let (one, two) = tokio::join!(agents.wrap(&spec, image.clone()), agents.wrap(&spec, image.clone()));
     let (one, two) = (one.unwrap(), two.unwrap());
     let (first, second) = tokio::join!(agents.provide(&one), agents.provide(&two));
     first.unwrap();

@@ -46,12 +46,16 @@ fn chmod_is_octal_or_a_rebuild() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let with = |mode: &str| one(SyncTarget { mode: Some(mode.into()), ..target(&file, "/x", SyncAction::Put) });
-    for (mode, bits) in [("755", 0o755), ("0644", 0o644), ("4755", 0o4755)] {
+    for (mode, bits) in [("755", 0o755), ("0644", 0o644)] {
         assert_eq!(with(mode), Ok(Item::File { content: Vec::new(), mode: bits }));
     }
     for mode in ["u+x", "rwx", "789"] {
         assert_eq!(with(mode).unwrap_err(), format!("--chmod={mode} is not octal"));
     }
+    // Builders differ in what they make of those.
+    assert!(with("4755").unwrap_err().contains("set-id bits"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o4755)).unwrap();
+    assert!(with("755").unwrap_err().contains("set-id bits"));
 }
 
 #[test]

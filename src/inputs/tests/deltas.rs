@@ -79,6 +79,7 @@ impl Bench {
             images: &images,
             services: &HashMap::new(),
             platform: "linux/amd64",
+            salt: "salt",
             service_platform: None,
         };
         read(&DiskTree::new(None), &request).ok()
@@ -87,10 +88,11 @@ impl Bench {
     /// Builds the image as a whole.
     async fn whole(&self, inputs: &BuildInputs, tag: &str, no_cache: bool) -> Option<String> {
         let context = inputs.context.as_ref().unwrap();
-        let files = context
-            .files
-            .iter()
-            .map(|file| ContextFile { source: context.root.join(&*file.path), path: file.path.to_string() });
+        let files = context.files.iter().map(|file| ContextFile {
+            source: context.root.join(&*file.path),
+            path: file.path.to_string(),
+            was: None,
+        });
         let name = format!("{}:{tag}", self.name);
         let spec = BuildSpec {
             context: BuildContext::Files(files.collect()),

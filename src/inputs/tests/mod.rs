@@ -80,6 +80,7 @@ impl Case {
             images: &self.images,
             services: &self.services,
             platform: "linux/amd64",
+            salt: "salt",
             service_platform: None,
         }
     }

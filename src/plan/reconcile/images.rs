@@ -120,6 +120,14 @@ impl Up<'_> {
                         _ => Reason::NoImage,
                     }
                 };
+                if let Some(given) = self.input.wanted.given.get(&first.name) {
+                    let args: Vec<String> = given.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                    self.plan.notes.push(format!(
+                        "{} is built with {}, as the last `hob build --build-arg` said; `hob build {0}` ends that",
+                        first.name,
+                        args.join(" ")
+                    ));
+                }
                 let services = group.iter().map(|s| s.name.clone()).collect();
                 let op = Op::Build { services, image: image.to_owned(), names };
                 Some(self.plan.push(op, Some(&first.name), reason, after))

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use bollard::query_parameters::BuildImageOptions;
 use bytes::Bytes;
@@ -11,7 +12,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::super::Docker;
-use crate::engine::{BuildContext, BuildProgress, BuildSink, BuildSpec, ContextFile, EngineError, ErrorKind, Result};
+use super::sent::{Hashed, Sent};
+use crate::engine::{
+    BuildContext, BuildProgress, BuildSink, BuildSpec, Built, ContextFile, EngineError, ErrorKind, Result,
+};
 use crate::model::ImageId;
 
 /// What the Dockerfile is called in the archive where its text is not a file of the context.
@@ -19,7 +23,7 @@ const INJECTED: &str = ".hob.Dockerfile";
 /// All text of this build belongs to one step.
 const STEP: &str = "build";
 
-pub(super) async fn build(docker: &Docker, spec: &BuildSpec, progress: &BuildSink) -> Result<ImageId> {
+pub(super) async fn build(docker: &Docker, spec: &BuildSpec, progress: &BuildSink) -> Result<Built> {
     if !spec.secrets.is_empty() || !spec.build.ssh.is_empty() || !spec.contexts.is_empty() {
         return Err(EngineError::new(
             ErrorKind::Refused,
@@ -28,8 +32,11 @@ pub(super) async fn build(docker: &Docker, spec: &BuildSpec, progress: &BuildSin
         ));
     }
     let options = options(spec);
+    let sent = Arc::new(Sent::default());
     let body = match &spec.context {
-        BuildContext::Files(files) => bollard::body_try_stream(archive(files.clone(), spec.dockerfile_text.clone())),
+        BuildContext::Files(files) => {
+            bollard::body_try_stream(archive(files.clone(), spec.dockerfile_text.clone(), Arc::clone(&sent)))
+        }
         BuildContext::Remote(_) => bollard::body_full(Bytes::new()),
     };
     progress(BuildProgress::Started { step: STEP.to_owned(), name: "build".to_owned() });
@@ -56,7 +63,8 @@ pub(super) async fn build(docker: &Docker, spec: &BuildSpec, progress: &BuildSin
     }
     let took = std::time::Duration::ZERO;
     progress(BuildProgress::Done { step: STEP.to_owned(), cached: false, took, error: None });
-    Ok(docker.image(&id).await?.map_or_else(|| ImageId::new(id), |image| image.id))
+    let id = docker.image(&id).await?.map_or_else(|| ImageId::new(id), |image| image.id);
+    Ok(Built { id, as_measured: sent.is_as_measured() })
 }
 
 /// The failing step is the last one that the text announces.
@@ -95,18 +103,19 @@ fn options(spec: &BuildSpec) -> BuildImageOptions {
 fn archive(
     files: Vec<ContextFile>,
     dockerfile: Option<String>,
+    sent: Arc<Sent>,
 ) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send + 'static {
     let (sender, receiver) = mpsc::channel(8);
     tokio::task::spawn_blocking(move || {
         let out = io::BufWriter::with_capacity(128 * 1024, Pipe(sender.clone()));
-        if let Err(error) = write_archive(out, &files, dockerfile.as_deref()) {
+        if let Err(error) = write_archive(out, &files, dockerfile.as_deref(), &sent) {
             let _ = sender.blocking_send(Err(error));
         }
     });
     ReceiverStream::new(receiver)
 }
 
-fn write_archive(out: impl Write, files: &[ContextFile], dockerfile: Option<&str>) -> io::Result<()> {
+fn write_archive(out: impl Write, files: &[ContextFile], dockerfile: Option<&str>, sent: &Sent) -> io::Result<()> {
     let mut tar = tar::Builder::new(out);
     tar.follow_symlinks(false);
     for file in files {
@@ -115,8 +124,11 @@ fn write_archive(out: impl Write, files: &[ContextFile], dockerfile: Option<&str
         header.set_metadata_in_mode(&metadata, tar::HeaderMode::Complete);
         header.set_uid(0);
         header.set_gid(0);
+        sent.look(file, &metadata)?;
         if metadata.is_file() {
-            tar.append_data(&mut header, &file.path, std::fs::File::open(&file.source)?)?;
+            let mut content = Hashed::new(std::fs::File::open(&file.source)?);
+            tar.append_data(&mut header, &file.path, &mut content)?;
+            sent.content(file.was.as_ref().and_then(|was| was.digest.as_ref()), content.digest());
         } else if metadata.is_symlink() {
             tar.append_link(&mut header, &file.path, std::fs::read_link(&file.source)?)?;
         } else if metadata.is_dir() {
@@ -161,10 +173,10 @@ mod tests {
         std::os::unix::fs::symlink("d/f", root.path().join("l")).unwrap();
         let files: Vec<_> = ["d", "d/f", "l"]
             .iter()
-            .map(|path| ContextFile { source: root.path().join(path), path: (*path).into() })
+            .map(|path| ContextFile { source: root.path().join(path), path: (*path).into(), was: None })
             .collect();
         let mut out = Vec::new();
-        write_archive(&mut out, &files, Some("FROM x")).unwrap();
+        write_archive(&mut out, &files, Some("FROM x"), &Sent::default()).unwrap();
         let mut read = tar::Archive::new(out.as_slice());
         let seen: Vec<_> = read
             .entries()

@@ -17,11 +17,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bollard_buildkit_proto::fsutil::types::packet::PacketType;
 use bollard_buildkit_proto::fsutil::types::{Packet, Stat};
 use futures_util::{Stream, StreamExt as _};
+use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use super::sent::Sent;
 use crate::engine::{BoxStream, ContextFile, EngineError, ErrorKind, Result};
 use crate::model::Digest;
 
@@ -54,13 +56,14 @@ struct Node {
 #[derive(Clone, Debug)]
 enum Content {
     None,
-    Disk(PathBuf),
+    /// A file, with the digest that it was measured to have.
+    Disk(PathBuf, Option<Digest>),
     Text(Arc<Vec<u8>>),
 }
 
 impl Tree {
     /// Reads what the files are, and adds the folders above them. Blocking.
-    pub(super) fn of_disk(files: &[ContextFile]) -> Result<Self> {
+    pub(super) fn of_disk(files: &[ContextFile], sent: &Sent) -> Result<Self> {
         let now = SystemTime::now();
         // Ordered by the parts of the path, which is the order that fsutil checks.
         let mut nodes = BTreeMap::new();
@@ -71,7 +74,8 @@ impl Tree {
                 EngineError::new(ErrorKind::Refused, format!("{path} of the build context cannot be read: {error}"))
             };
             let metadata = std::fs::symlink_metadata(&file.source).map_err(cannot)?;
-            if let Some(node) = node(&file.path, &file.source, &metadata, now).map_err(cannot)? {
+            sent.look(file, &metadata).map_err(cannot)?;
+            if let Some(node) = node(file, &metadata, now).map_err(cannot)? {
                 nodes.insert(key, node);
             }
         }
@@ -158,7 +162,8 @@ fn normal(path: &str) -> String {
     parts.join("/")
 }
 
-fn node(path: &str, source: &Path, metadata: &std::fs::Metadata, now: SystemTime) -> std::io::Result<Option<Node>> {
+fn node(file: &ContextFile, metadata: &std::fs::Metadata, now: SystemTime) -> std::io::Result<Option<Node>> {
+    let (path, source) = (&file.path, &file.source);
     let mut stat =
         Stat { path: path.trim_end_matches('/').to_owned(), mode: go_mode(metadata.mode()), ..Default::default() };
     let kind = metadata.file_type();
@@ -174,7 +179,7 @@ fn node(path: &str, source: &Path, metadata: &std::fs::Metadata, now: SystemTime
     } else if kind.is_file() {
         stat.size = i64::try_from(metadata.len()).unwrap_or_default();
         stat.mod_time = told_time(metadata, now);
-        Content::Disk(source.to_owned())
+        Content::Disk(source.clone(), file.was.as_ref().and_then(|was| was.digest.clone()))
     } else {
         // Sockets, pipes and devices are never part of a context.
         return Ok(None);
@@ -232,8 +237,10 @@ fn packet(kind: PacketType) -> Packet {
 /// Tells what is there and sends what is asked for.
 pub(super) fn serve(
     tree: Tree,
+    sent: Arc<Sent>,
     mut asked: impl Stream<Item = std::result::Result<Packet, Status>> + Send + Unpin + 'static,
 ) -> BoxStream<std::result::Result<Packet, Status>> {
+    sent.begin();
     let (sender, receiver) = mpsc::channel(32);
     let told = (tree.clone(), sender.clone());
     // Two tasks, because BuildKit asks for the first files while it is still told of the last.
@@ -260,8 +267,9 @@ pub(super) fn serve(
     tokio::spawn(async move {
         while let Some(question) = questions.recv().await {
             let answer = match PacketType::try_from(question.r#type) {
-                Ok(PacketType::PacketReq) => send_content(&tree, question.id, &sender).await,
+                Ok(PacketType::PacketReq) => send_content(&tree, question.id, &sender, &sent).await,
                 Ok(PacketType::PacketFin) => {
+                    sent.end();
                     let _ = sender.send(Ok(packet(PacketType::PacketFin))).await;
                     return;
                 }
@@ -279,7 +287,7 @@ pub(super) fn serve(
 
 type Sender = mpsc::Sender<std::result::Result<Packet, Status>>;
 
-async fn send_content(tree: &Tree, id: u32, sender: &Sender) -> std::result::Result<(), Status> {
+async fn send_content(tree: &Tree, id: u32, sender: &Sender, sent: &Sent) -> std::result::Result<(), Status> {
     let node = usize::try_from(id).ok().and_then(|id| tree.0.get(id));
     let Some(node) = node else { return Err(Status::invalid_argument(format!("there is no file {id}"))) };
     let send = async |data: Vec<u8>| {
@@ -289,7 +297,7 @@ async fn send_content(tree: &Tree, id: u32, sender: &Sender) -> std::result::Res
     match &node.content {
         Content::None => {}
         Content::Text(text) => send(text.to_vec()).await?,
-        Content::Disk(path) => {
+        Content::Disk(path, was) => {
             let cannot = |error: std::io::Error| {
                 Status::aborted(format!(
                     "{} was removed or became unreadable during the build: {error}",
@@ -298,13 +306,16 @@ async fn send_content(tree: &Tree, id: u32, sender: &Sender) -> std::result::Res
             };
             let mut file = tokio::fs::File::open(path).await.map_err(cannot)?;
             file.set_max_buf_size(CHUNK);
+            let mut hasher = Sha256::new();
             loop {
                 let mut data = Vec::with_capacity(CHUNK.min(usize::try_from(node.stat.size).unwrap_or(CHUNK) + 1));
                 if file.read_buf(&mut data).await.map_err(cannot)? == 0 {
                     break;
                 }
+                hasher.update(&data);
                 send(data).await?;
             }
+            sent.content(was.as_ref(), Digest::from_hasher(hasher));
         }
     }
     // An empty packet ends a file.
@@ -317,9 +328,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     fn tree(root: &Path, paths: &[&str]) -> Tree {
-        let files: Vec<_> =
-            paths.iter().map(|path| ContextFile { source: root.join(path), path: (*path).to_owned() }).collect();
-        Tree::of_disk(&files).unwrap()
+        let files =
+            paths.iter().map(|path| ContextFile { source: root.join(path), path: (*path).to_owned(), was: None });
+        Tree::of_disk(&files.collect::<Vec<_>>(), &Sent::default()).unwrap()
     }
 
     fn paths(tree: &Tree) -> Vec<&str> {
@@ -390,7 +401,7 @@ mod tests {
         let tree = Tree::of_text("Dockerfile", b"FROM scratch".to_vec());
         let ask = |kind, id| Ok(Packet { id, ..packet(kind) });
         let asked = futures_util::stream::iter([ask(PacketType::PacketReq, 0), ask(PacketType::PacketFin, 0)]);
-        let mut seen: Vec<_> = serve(tree, asked).map(|packet| packet.unwrap()).collect().await;
+        let mut seen: Vec<_> = serve(tree, Arc::default(), asked).map(|packet| packet.unwrap()).collect().await;
         // The two tasks may interleave; each kind keeps its order.
         seen.sort_by_key(|packet| packet.r#type);
         let kinds: Vec<_> =

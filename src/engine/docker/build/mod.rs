@@ -14,6 +14,7 @@ mod files;
 mod keys;
 mod progress;
 mod request;
+mod sent;
 mod services;
 mod session;
 
@@ -21,11 +22,14 @@ use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use bollard_buildkit_proto::moby::buildkit::v1::{SolveResponse, StatusRequest};
 use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::transport::Channel;
 
 use super::{Docker, Endpoint, errors};
-use crate::engine::{BuildContext, BuildProgress, BuildSink, BuildSpec, EngineError, ErrorKind, LayerSpec, Result};
+use crate::engine::{
+    BuildContext, BuildProgress, BuildSink, BuildSpec, Built, EngineError, ErrorKind, LayerSpec, Result,
+};
 use crate::model::ImageId;
 use progress::Tracker;
 
@@ -37,7 +41,7 @@ const LAYER: &str = "layer.tar";
 const LAST_NEWS: Duration = Duration::from_secs(3);
 
 impl Docker {
-    pub(super) async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<ImageId> {
+    pub(super) async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<Built> {
         for warning in request::warnings(spec, self.info.api) {
             progress(BuildProgress::Warning(warning));
         }
@@ -48,19 +52,26 @@ impl Docker {
             progress(BuildProgress::Warning(warning));
         }
         request::set_imports(&mut solve);
-        let trees = trees_of(spec).await?;
-        let services = services::Services::new(self, spec, trees, caches.clone()).await?;
+        let sent = Arc::new(sent::Sent::default());
+        let trees = trees_of(spec, &sent).await?;
+        let services = services::Services::new(self, spec, (trees, Arc::clone(&sent)), caches.clone()).await?;
         let session = session::Session::open(self, &id, &request::shared_key(spec), services)
             .await
             .map_err(|error| errors::connection(&error, &self.info.endpoint))?;
         let Some(session) = session else { return classic::build(self, spec, progress).await };
-        let answer = self.solve(solve, progress, &session, &spec.dockerfile).await?;
+        let answer = self.solve(solve, progress, &session, &spec.dockerfile).await;
+        // A step that fails ends the transfers that still go on.
+        if sent.is_whole() {
+            progress(BuildProgress::Sent);
+        }
+        let answer = answer?;
         if let Some(written) = answer.exporter_response.get("cache.manifest")
             && let Err(error) = caches.written(written).await
         {
             progress(BuildProgress::Warning(format!("the build's cache was written and cannot be named: {error}")));
         }
-        self.built_image(spec, &answer).await
+        let id = self.built_image(spec, &answer).await?;
+        Ok(Built { id, as_measured: sent.is_as_measured() })
     }
 
     /// An image with one layer more, which BuildKit unpacks onto it.
@@ -78,10 +89,12 @@ impl Docker {
         };
         let id = session::new_id();
         let solve = request::solve_request(&spec, &id, self.info.api, self.info.containerd_images)?;
-        let mut trees = trees_of(&spec).await?;
+        let sent = Arc::new(sent::Sent::default());
+        let mut trees = trees_of(&spec, &sent).await?;
         trees.insert(request::CONTEXT.to_owned(), files::Tree::of_text(LAYER, layer.tar.clone()));
-        let services = services::Services::new(self, &spec, trees, caches::Caches::default()).await?;
-        let session = session::Session::open(self, &id, &format!("layer {}", layer.base), services)
+        let services = services::Services::new(self, &spec, (trees, sent), caches::Caches::default()).await?;
+        // It is one file, and never the same: there is no copy to begin from.
+        let session = session::Session::open(self, &id, &format!("layer {id}"), services)
             .await
             .map_err(|error| errors::connection(&error, &self.info.endpoint))?;
         let Some(session) = session else { return refuse("this engine has no BuildKit") };
@@ -176,14 +189,14 @@ impl Docker {
 }
 
 /// The files of every context, by the name under which BuildKit asks for them.
-async fn trees_of(spec: &BuildSpec) -> Result<HashMap<String, files::Tree>> {
+async fn trees_of(spec: &BuildSpec, sent: &Arc<sent::Sent>) -> Result<HashMap<String, files::Tree>> {
     let mut trees = HashMap::new();
     let mut named = vec![(request::CONTEXT.to_owned(), &spec.context)];
     named.extend(spec.contexts.iter().map(|(name, context)| (request::local_name(name), context)));
     for (name, context) in named {
         if let BuildContext::Files(list) = context {
-            let list = list.clone();
-            let tree = tokio::task::spawn_blocking(move || files::Tree::of_disk(&list)).await;
+            let (list, sent) = (list.clone(), Arc::clone(sent));
+            let tree = tokio::task::spawn_blocking(move || files::Tree::of_disk(&list, &sent)).await;
             let tree = tree.map_err(|error| EngineError::new(ErrorKind::Other, error.to_string()))?;
             trees.insert(name, tree?);
         }

@@ -27,15 +27,9 @@ pub(super) fn dockerfile_name(spec: &BuildSpec) -> String {
     if name.is_empty() { "Dockerfile".to_owned() } else { name.to_owned() }
 }
 
-/// What BuildKit keeps its copy of the context under: one per Dockerfile, target and folder, because each may select
-/// other files, and a copy shared between two selections would be fetched anew at every turn.
+/// What BuildKit keeps its copy of the context under.
 pub(super) fn shared_key(spec: &BuildSpec) -> String {
-    let first = match &spec.context {
-        BuildContext::Files(files) => files.first().map(|file| file.source.clone()),
-        BuildContext::Remote(_) => None,
-    };
-    let folder = spec.build.context.clone().or_else(|| Some(first?.parent()?.display().to_string()));
-    Digest::of_json(&(folder, &spec.dockerfile, &spec.build.target)).to_string()
+    Digest::of_json(&(spec.context_key(), &spec.copy)).to_string()
 }
 
 /// What this engine's builder leaves out, in words.

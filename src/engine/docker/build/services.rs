@@ -33,6 +33,7 @@ use super::caches::Caches;
 use super::content::{self, ContentServer};
 use super::files::{self, Tree};
 use super::keys::Agents;
+use super::sent::Sent;
 use crate::engine::{BoxStream, BuildSecret, BuildSpec, Result};
 
 /// Bytes that BuildKit may send before we have read them.
@@ -45,6 +46,7 @@ type Answers<T> = BoxStream<std::result::Result<T, Status>>;
 #[derive(Clone)]
 pub(super) struct Services {
     trees: Arc<HashMap<String, Tree>>,
+    sent: Arc<Sent>,
     secrets: Arc<Vec<BuildSecret>>,
     credentials: Arc<Credentials>,
     agents: Arc<Agents>,
@@ -55,12 +57,13 @@ impl Services {
     pub(super) async fn new(
         docker: &Docker,
         spec: &BuildSpec,
-        trees: HashMap<String, Tree>,
+        (trees, sent): (HashMap<String, Tree>, Arc<Sent>),
         caches: Caches,
     ) -> Result<Self> {
         let agents = Agents::start(&spec.build.ssh, docker.ssh_agent.as_deref()).await?;
         Ok(Self {
             trees: Arc::new(trees),
+            sent,
             secrets: Arc::new(spec.secrets.clone()),
             credentials: docker.credentials.clone(),
             agents: Arc::new(agents),
@@ -128,7 +131,7 @@ impl FileSync for Services {
         let Some(tree) = self.trees.get(&name) else {
             return Err(Status::not_found(format!("hob has no build context named {name}")));
         };
-        Ok(Response::new(files::serve(tree.only(&only), request.into_inner())))
+        Ok(Response::new(files::serve(tree.only(&only), Arc::clone(&self.sent), request.into_inner())))
     }
     type TarStreamStream = Answers<Packet>;
     async fn tar_stream(&self, _: Request<Streaming<Packet>>) -> Answer<Self::TarStreamStream> {

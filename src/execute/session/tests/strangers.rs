@@ -20,10 +20,8 @@ impl Running {
         let view = self.rig.view().await;
         let definition = &view.project.services[service];
         let mut spec = crate::plan::container_spec(&view.project, definition, 1, &view.wanted, &IndexMap::new());
-        spec.labels.shift_remove("io.hob.inputs");
-        if let Some(inputs) = inputs {
-            spec.labels.insert("io.hob.inputs".into(), inputs.into());
-        }
+        // Without one of its own a container has that of its image.
+        spec.labels.insert("io.hob.inputs".into(), inputs.unwrap_or_default().into());
         let old = engine.container(service).unwrap().id;
         engine.remove_container(&old, false).await.unwrap();
         let id = engine.create_container(&spec).await.unwrap();
@@ -75,6 +73,24 @@ async fn what_cannot_be_synced_into_it_is_built_or_is_there_already() {
         let journal = running.rig.engine.take_journal();
         assert!(journal.iter().all(|call| !call.starts_with("build ")), "its image is there: {journal:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_confirmed_to_be_in_it_is_built_again_at_once() {
+    let running = start(web(), options());
+    let at = running.up().await;
+    running.write("/src/web/main.c", "2");
+    let mut build = running.hold_build("web").await;
+    running.touch(&["/src/web/main.c"]).await;
+    build.reached().await;
+    // What the builder reads of it is neither what was measured nor told by the system.
+    running.write("/src/web/main.c", "3");
+    build.release();
+    let at = running.wait(at, "the build", reloaded).await;
+    running.wait(at, "another one", reloaded).await;
+    assert!(running.rig.plan().await.is_empty(), "{:?}", running.inputs("web"));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(running.rig.events.reloads(), ["web: rebuilt + recreated", "web: rebuilt + recreated"]);
 }
 
 #[tokio::test(start_paused = true)]
