@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::agent::{Entry, EntryKind, Meta, Op};
 use crate::model::{Digest, SyncAction, SyncTarget};
@@ -55,6 +55,15 @@ impl Item {
             _ => false,
         }
     }
+}
+
+/// What tells whether a path was touched: inode, size, time of the last change. None where nothing is there.
+pub type Stamp = Option<(u64, u64, i64, i64)>;
+
+/// How a path is at this moment.
+pub fn stamp(path: &Path) -> Stamp {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.ino(), metadata.size(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
 /// Reads all targets. What is gone by now is removed from the container. Removals come first, the deepest before those

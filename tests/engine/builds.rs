@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use hob::engine::{BuildContext, BuildProgress, BuildSecret, BuildSpec, ContextFile, Engine as _, ErrorKind, LogQuery};
-use hob::model::Build;
+use hob::engine::{
+    BuildContext, BuildProgress, BuildSecret, BuildSpec, ContextFile, Engine as _, ErrorKind, LogQuery, Was,
+};
+use hob::model::{Build, Digest, EntryKind};
 use indexmap::IndexMap;
 
 use crate::support::{IMAGE, Lab, text_of, with_engine};
@@ -255,6 +257,48 @@ async fn named_contexts_where_the_engine_knows_them() {
             assert_eq!(lab.output_of(&spec.tags[0]).await, "from lib\n");
         } else {
             assert_eq!(answer.unwrap_err().kind, ErrorKind::Unsupported { needs: (1, 42) });
+        }
+    });
+}
+
+#[tokio::test]
+async fn what_is_sent_is_compared_with_what_was_measured() {
+    with_engine!(lab, {
+        let context = Context::new(&[("f", "one\n"), ("Dockerfile", &format!("FROM {IMAGE}\nCOPY f /f\n"))]);
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(context.0.path().join("f")).unwrap().permissions(),
+        );
+        let was = |text: &str, mode: u32| Was {
+            kind: EntryKind::File { size: text.len() as u64 },
+            mode: mode & 0o7777,
+            digest: Some(Digest::of(text.as_bytes())),
+        };
+        let mut spec = context.spec(&lab, "sent", &["f"]);
+        spec.dockerfile_text = Some(format!("FROM {IMAGE}\nCOPY f /f\nLABEL p={}\n", lab.project));
+        // No names are given unless they are asked for.
+        spec.tags.clear();
+        for (was, same) in [
+            (was("one\n", mode), true),
+            (was("two\n", mode), false),
+            (was("longer\n", mode), false),
+            (was("one\n", mode ^ 0o100), false),
+            (Was { kind: EntryKind::Dir, ..was("one\n", mode) }, false),
+        ] {
+            // A copy of its own each time: what the builder has already it does not ask for.
+            spec.copy = format!("{was:?}");
+            if let BuildContext::Files(files) = &mut spec.context {
+                files[0].was = Some(was.clone());
+            }
+            let sent = Arc::new(Mutex::new(false));
+            let seen = sent.clone();
+            let news = move |event| *seen.lock().unwrap() |= event == BuildProgress::Sent;
+            let built = lab.engine.build(&spec, &news).await.unwrap();
+            assert_eq!(built.as_measured, same, "{was:?}");
+            assert!(*sent.lock().unwrap(), "its end is told");
+            let image = lab.engine.image(&built.id).await.unwrap().unwrap();
+            assert_eq!(image.tags, [] as [&str; 0]);
+            lab.engine.tag(&built.id, &lab.image_name("sent")).await.unwrap();
+            assert_eq!(lab.engine.image(&lab.image_name("sent")).await.unwrap().unwrap().id, built.id);
         }
     });
 }

@@ -96,7 +96,7 @@ fn services_share_images_and_start_from_each_others() {
     lab.ok(&["up", "-d"]);
     assert_eq!(lab.exec("web", "cat /what").trim(), "given");
     lab.write("file", "2");
-    lab.ok(&["up", "-d"]).says(&["WHAT=given", "hob build web"]);
+    lab.ok(&["up", "-d"]).says(&["WHAT=given", "the next `hob build`"]);
     assert_eq!(lab.exec("web", "cat /what /file").trim(), "given\n2");
     lab.ok(&["up", "-d"]).says(&["nothing to do"]);
     lab.ok(&["build", "web"]);

@@ -14,6 +14,7 @@ use super::{Finished, Session, now};
 use crate::event::{Event, Message, Reloaded, Timings};
 use crate::execute::observe::{blocking, plan_failures, settle};
 use crate::execute::sync::{Hot, SyncError};
+use crate::execute::sync_files;
 use crate::execute::{Executor, Failure, RunOptions};
 use crate::model::{
     ContainerId, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName, SyncTarget, Watch,
@@ -69,6 +70,8 @@ struct Job {
     halfway: bool,
     hot: bool,
     synced: HashMap<ContainerId, Digest>,
+    /// How the paths were that it is about, before they were measured.
+    stamps: HashMap<PathBuf, sync_files::Stamp>,
     grace: Option<Duration>,
     keep_images: bool,
     cancel: CancellationToken,
@@ -119,6 +122,7 @@ impl Session {
                 hot,
                 synced: self.synced.clone(),
                 containers,
+                stamps: HashMap::new(),
                 grace: self.options.up.grace,
                 keep_images: self.options.run.keep_images,
                 cancel,
@@ -239,6 +243,8 @@ impl Job {
         if self.task.initial {
             return self.initial_sync(reload, timings).await;
         }
+        let dirty = self.task.dirty.iter();
+        self.stamps = dirty.map(|path| (path.clone(), sync_files::stamp(path))).collect();
         let measured = match self.measure().await {
             Ok(measured) => measured,
             Err(failure) => return (String::new(), Err(failure)),
@@ -352,6 +358,10 @@ impl Job {
             reload.synced.insert(container.clone(), Digest::of(b"partly synced"));
             match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
                 Ok(done) => {
+                    if !self.is_as_measured(&hot, &targets).await {
+                        self.cancel.cancel();
+                        return Err(superseded());
+                    }
                     timings.synced_us = timings.synced_us.max(done.synced_us);
                     timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
                     action = done.action;
@@ -371,6 +381,19 @@ impl Job {
         }
         reload.measured = Some(measured);
         Ok(Some(action))
+    }
+
+    /// Whether a container has what was measured. A file that was touched since may have been another one for a moment,
+    /// such as empty while it was saved twice, and nothing would tell: the next measure is as this one.
+    async fn is_as_measured(&self, hot: &Hot<'_>, targets: &[SyncTarget]) -> bool {
+        let is_touched =
+            |target: &SyncTarget| self.stamps.get(&target.source) != Some(&sync_files::stamp(&target.source));
+        let touched: Vec<SyncTarget> = targets.iter().filter(|target| is_touched(target)).cloned().collect();
+        // Rules of the manifest act on every event.
+        if touched.is_empty() || self.service.has_watch_rules() {
+            return true;
+        }
+        self.executor.agents.missing(hot, &touched).await.is_ok_and(|missing| missing.is_empty())
     }
 
     /// Puts everything that `initial_sync` is about into the containers, as far as they do not hold it. What a build
@@ -492,6 +515,10 @@ pub(super) fn file_of(part: &str, project: &Project, service: &Service) -> Optio
         (None, None) => ("", path),
     };
     Some(project.working_dir.join(folder).join(path))
+}
+
+fn superseded() -> Failure {
+    Failure { cause: crate::execute::Cause::Build, message: Message::new("a newer change took its place") }
 }
 
 fn first(failures: Vec<Failure>) -> Failure {

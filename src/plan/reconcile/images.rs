@@ -123,7 +123,7 @@ impl Up<'_> {
                 if let Some(given) = self.input.wanted.given.get(&first.name) {
                     let args: Vec<String> = given.iter().map(|(name, value)| format!("{name}={value}")).collect();
                     self.plan.notes.push(format!(
-                        "{} is built with {}, as the last `hob build --build-arg` said; `hob build {0}` ends that",
+                        "{} is built with {}, as the last `hob build --build-arg` said; the next `hob build` ends that",
                         first.name,
                         args.join(" ")
                     ));

@@ -258,6 +258,28 @@ async fn what_is_removed_while_it_is_synced_does_not_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_file_was_between_two_saves_of_one_content_does_not_stay() {
+    let running = start(web(), options());
+    running.up().await;
+    let at = running.rig.events.all().len();
+    let file = running.disk.path().join("src/web/sync/a");
+    running.write("/src/web/sync/a", "1");
+    // It is saved again, and is empty while it is read for the sync.
+    let path = file.clone();
+    *running.rig.sources.on_measure.lock().unwrap() = Some(Box::new(move |_| std::fs::write(&path, "").unwrap()));
+    let mut upload = running.rig.engine.hold("upload web /");
+    running.touch(&["/src/web/sync/a"]).await;
+    upload.reached().await;
+    std::fs::write(&file, "1").unwrap();
+    upload.release();
+    running.touch(&["/src/web/sync/a"]).await;
+    running.wait(at, "the sync", reloaded).await;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let there = running.rig.engine.file("web", "/app/sync/a").unwrap();
+    assert_eq!(&*there, b"1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_folder_in_the_place_of_another_has_nothing_of_it() {
     let running = start(web(), options());
     running.up().await;
