@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::Failure;
 use super::executor::{Executor, millis};
 use super::observe::{bases, blocking};
+use super::{Failure, Sources};
 use crate::engine::{BuildProgress, EngineError, ErrorKind};
 use crate::event::{Event, Message, Sink};
 use crate::model::{Digest, Project, ServiceName};
@@ -78,13 +78,11 @@ impl Executor {
             let (sources, context) = (Arc::clone(&self.sources), context.clone());
             blocking(move || sources.take_copy(&context)).await
         };
+        let copy = Copy { sources: Arc::clone(&self.sources), context, name: spec.copy.clone(), progress };
         // The image has no name yet: an engine goes on with builds that were given up, and names what they make at any
         // later moment, over what was built since.
         let built = self.engine.build(&spec, &take).await;
-        if progress.sent() {
-            let (sources, copy) = (Arc::clone(&self.sources), spec.copy.clone());
-            blocking(move || sources.keep_copy(&context, &copy)).await;
-        }
+        drop(copy);
         let built = match built {
             Ok(built) => built,
             Err(error) => return Err(build_failure(project, &first, error)),
@@ -95,10 +93,6 @@ impl Executor {
         let is_it = built.as_measured && asked.is_none_or(|digest| by_digest(&digest) == image);
         let confirmed = is_it && !self.has_changed(project, &first, image).await;
         let names = if confirmed { all() } else { names.to_vec() };
-        if !confirmed {
-            // From an earlier build, which somebody wants another one of.
-            self.engine.remove_image(image).await.map_err(failure)?;
-        }
         self.name(&built.id, names).await.map_err(failure)
     }
 
@@ -136,6 +130,23 @@ impl Executor {
             wanted.images.get(&service)?.by_digest()
         });
         now.await.is_some_and(|now| now != image)
+    }
+}
+
+/// The builder's copy of a context while a build uses it: kept where its transfer has come to its end, whatever becomes
+/// of the build.
+struct Copy {
+    sources: Arc<dyn Sources>,
+    context: String,
+    name: String,
+    progress: Arc<Progress>,
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        if self.progress.sent() {
+            self.sources.keep_copy(&self.context, &self.name);
+        }
     }
 }
 

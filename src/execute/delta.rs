@@ -51,6 +51,13 @@ impl Executor {
             blocking(move || sources.delta(&project, &service, &inputs, &digest)).await
         };
         let delta = delta.ok()?;
+        let looks = {
+            let (sources, id) = (Arc::clone(&self.sources), base.id.clone());
+            blocking(move || sources.looks(&id)).await
+        };
+        if to_look_at(&delta, &looks) > MOST_LOOKS {
+            return None;
+        }
         let count = delta.puts.len() + delta.removed.len();
         let name = match count {
             1 => format!("delta: 1 file onto {}", base.name),
@@ -58,7 +65,7 @@ impl Executor {
         };
         progress(BuildProgress::Started { step: STEP.to_owned(), name: name.clone() });
         let began = Instant::now();
-        let made = self.put_layer(&base, &delta, spec, name, progress).await;
+        let made = self.put_layer(&base, (&delta, looks), spec, name, progress).await;
         let took = began.elapsed();
         // The build that follows is no failure, so neither is this.
         progress(BuildProgress::Done { step: STEP.to_owned(), cached: false, took, error: None });
@@ -94,12 +101,12 @@ impl Executor {
     async fn put_layer(
         &self,
         base: &Base,
-        delta: &Delta,
+        (delta, looks): (&Delta, Looks),
         spec: &BuildSpec,
         what: String,
         progress: &BuildSink,
     ) -> Result<ImageId, String> {
-        let looks = self.look(base, delta).await?;
+        let looks = self.look(base, delta, looks).await?;
         let entries = layer(delta, &looks)?;
         let removes = entries.iter().any(|entry| entry.what == Layered::Gone);
         let tar = blocking(move || archive(&entries)).await?;
@@ -110,17 +117,9 @@ impl Executor {
     }
 
     /// Looks at what a layer has to fit to, where that is not known yet.
-    async fn look(&self, base: &Base, delta: &Delta) -> Result<Looks, String> {
-        let (sources, id) = (Arc::clone(&self.sources), base.id.clone());
-        let mut looks = blocking(move || sources.looks(&id)).await;
+    async fn look(&self, base: &Base, delta: &Delta, mut looks: Looks) -> Result<Looks, String> {
         let (own, below) = layer_paths(delta);
         let mut news = false;
-        let known = |path: &String, without: usize| looks.contains_key(&layer_key(path, without));
-        let unknown = own.iter().filter(|path| !known(path, 0)).count()
-            + below.iter().filter(|path| !known(path, delta.copies)).count();
-        if unknown > MOST_LOOKS {
-            return Err(format!("{unknown} paths of it would have to be looked at"));
-        }
         let until = Instant::now() + LOOKING;
         for (paths, without) in [(own, 0), (below, delta.copies)] {
             let unknown: Vec<String> =
@@ -140,6 +139,15 @@ impl Executor {
         }
         Ok(looks)
     }
+}
+
+/// How many looks a layer asks for that nobody has taken yet.
+fn to_look_at(delta: &Delta, looks: &Looks) -> usize {
+    let (own, below) = layer_paths(delta);
+    let unknown = |paths: Vec<String>, without: usize| {
+        paths.iter().filter(|path| !looks.contains_key(&layer_key(path, without))).count()
+    };
+    unknown(own, 0) + unknown(below, delta.copies)
 }
 
 /// An image that a layer is put on.

@@ -113,3 +113,26 @@ fn services_share_images_and_start_from_each_others() {
     lab.ok(&["down", "--rmi", "all"]);
     assert_eq!(images(&lab), [] as [&str; 0]);
 }
+
+/// Looking at what an image has at many paths takes an engine longer than a build does.
+#[test]
+fn a_few_files_are_put_onto_an_image_and_many_are_built() {
+    let lab = lab!();
+    lab.dockerfile("Dockerfile", "COPY src /src\n");
+    lab.manifest(&format!("services:\n  a:\n    build: .\n{KEYS}"));
+    let write = |count: usize, text: &str| {
+        for number in 0..count {
+            lab.write(&format!("src/{number}"), &text.repeat(10_000));
+        }
+    };
+    write(60, "1\n");
+    lab.ok(&["build"]);
+    write(60, "2\n");
+    lab.ok(&["build"]).silent_about(&["delta:", "as a whole"]);
+    // Each larger than an engine's buffer.
+    write(2, "3\n");
+    lab.ok(&["build"]).says(&["delta: 2 files onto hob-build:"]);
+    lab.ok(&["up", "-d"]);
+    assert_eq!(lab.exec("a", "head -n 1 /src/0 /src/1 /src/2 | grep -v == | tr -d '\\n'").trim(), "332");
+    lab.ok(&["down", "--rmi", "local"]);
+}

@@ -59,7 +59,9 @@ impl Docker {
             .await
             .map_err(|error| errors::connection(&error, &self.info.endpoint))?;
         let Some(session) = session else { return classic::build(self, spec, progress).await };
+        let watch = sent::Watch { sent: &sent, progress };
         let answer = self.solve(solve, progress, &session, &spec.dockerfile).await;
+        drop(watch);
         // A step that fails ends the transfers that still go on.
         if sent.is_whole() {
             progress(BuildProgress::Sent);

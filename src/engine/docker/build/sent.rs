@@ -5,17 +5,24 @@ use std::fs::Metadata;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::ContextFile;
+use crate::engine::{BuildProgress, BuildSink, ContextFile};
 use crate::model::{Digest, EntryKind};
+
+/// What a builder needs at most to put away what it was sent.
+const SETTLING: Duration = Duration::from_secs(2);
 
 /// What is known of the transfers of one build.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
     differs: AtomicBool,
     open: AtomicUsize,
+    /// When the last one came to its end.
+    ended: Mutex<Option<Instant>>,
 }
 
 impl Sent {
@@ -29,6 +36,12 @@ impl Sent {
         self.open.load(Ordering::Acquire) == 0
     }
 
+    /// The same for so long that the builder has put away what it was sent.
+    fn is_settled(&self) -> bool {
+        let ended = *self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_whole() && ended.is_some_and(|ended| ended.elapsed() > SETTLING)
+    }
+
     /// A transfer begins.
     pub(super) fn begin(&self) {
         self.open.fetch_add(1, Ordering::AcqRel);
@@ -36,6 +49,7 @@ impl Sent {
 
     /// The builder has all that it asked for.
     pub(super) fn end(&self) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.open.fetch_sub(1, Ordering::AcqRel);
     }
 
@@ -60,6 +74,20 @@ impl Sent {
     pub(super) fn content(&self, was: Option<&Digest>, now: Digest) {
         if was.is_some_and(|was| *was != now) {
             self.differs.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// Tells of a build that is given up whether its transfers were whole.
+pub(super) struct Watch<'a> {
+    pub(super) sent: &'a Sent,
+    pub(super) progress: &'a BuildSink,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if self.sent.is_settled() {
+            (self.progress)(BuildProgress::Sent);
         }
     }
 }
