@@ -286,6 +286,7 @@ async fn what_is_sent_is_compared_with_what_was_measured() {
         ] {
             // A copy of its own each time: what the builder has already it does not ask for.
             spec.copy = format!("{was:?}");
+            spec.labels.insert("case".to_owned(), spec.copy.clone());
             if let BuildContext::Files(files) = &mut spec.context {
                 files[0].was = Some(was.clone());
             }

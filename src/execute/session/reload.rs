@@ -33,6 +33,8 @@ pub struct Reload {
     measured: Option<Measure>,
     /// What the containers hold now, or that they hold a part of it.
     synced: HashMap<ContainerId, Digest>,
+    /// A file was touched while it was synced. Its event is still to come, and an equal measure will say nothing.
+    unsure: bool,
     /// Files were put into its containers that their image may not have.
     brought: bool,
     /// Its containers were made anew.
@@ -70,7 +72,7 @@ struct Job {
     halfway: bool,
     hot: bool,
     synced: HashMap<ContainerId, Digest>,
-    /// How the paths were that it is about, before they were measured.
+    /// How the files were that it is about, before they were measured.
     stamps: HashMap<PathBuf, sync_files::Stamp>,
     grace: Option<Duration>,
     keep_images: bool,
@@ -143,6 +145,7 @@ impl Session {
         let Some(watched) = self.watching.get_mut(&reload.service) else { return };
         watched.job = None;
         watched.halfway = reload.halfway;
+        watched.todo.unsure |= reload.unsure;
         let failed = reload.measured.is_none();
         let retry = std::mem::take(&mut watched.retry);
         watched.initial_failed = failed && reload.task.initial;
@@ -213,6 +216,7 @@ impl Job {
             containers: self.containers.clone(),
             measured: None,
             synced: HashMap::new(),
+            unsure: false,
             brought: false,
             rebuilt: false,
             report: None,
@@ -243,8 +247,12 @@ impl Job {
         if self.task.initial {
             return self.initial_sync(reload, timings).await;
         }
-        let dirty = self.task.dirty.iter();
-        self.stamps = dirty.map(|path| (path.clone(), sync_files::stamp(path))).collect();
+        for path in &self.task.dirty {
+            if let Effect::Sync { targets, .. } = self.watch.effects.effect(path) {
+                let stamp = |target: SyncTarget| (sync_files::stamp(&target.source), target.source);
+                self.stamps.extend(targets.into_iter().map(stamp).map(|(stamp, source)| (source, stamp)));
+            }
+        }
         let measured = match self.measure().await {
             Ok(measured) => measured,
             Err(failure) => return (String::new(), Err(failure)),
@@ -358,15 +366,14 @@ impl Job {
             reload.synced.insert(container.clone(), Digest::of(b"partly synced"));
             match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
                 Ok(done) => {
-                    if !self.is_as_measured(&hot, &targets).await {
-                        self.cancel.cancel();
-                        return Err(superseded());
-                    }
+                    let as_measured = self.is_as_measured(&hot, &targets).await;
+                    reload.unsure |= !as_measured;
                     timings.synced_us = timings.synced_us.max(done.synced_us);
                     timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
                     action = done.action;
                     reload.brought |= !targets.is_empty();
                     match &measured.inputs {
+                        Some(_) if !as_measured => None,
                         Some(inputs) => reload.synced.insert(container.clone(), inputs.digest.clone()),
                         None => reload.synced.remove(container),
                     };
@@ -386,8 +393,9 @@ impl Job {
     /// Whether a container has what was measured. A file that was touched since may have been another one for a moment,
     /// such as empty while it was saved twice, and nothing would tell: the next measure is as this one.
     async fn is_as_measured(&self, hot: &Hot<'_>, targets: &[SyncTarget]) -> bool {
-        let is_touched =
-            |target: &SyncTarget| self.stamps.get(&target.source) != Some(&sync_files::stamp(&target.source));
+        let is_touched = |target: &SyncTarget| {
+            self.stamps.get(&target.source).is_some_and(|stamp| *stamp != sync_files::stamp(&target.source))
+        };
         let touched: Vec<SyncTarget> = targets.iter().filter(|target| is_touched(target)).cloned().collect();
         // Rules of the manifest act on every event.
         if touched.is_empty() || self.service.has_watch_rules() {
