@@ -80,10 +80,10 @@ async fn a_build_that_is_given_up_names_nothing() {
     let give_up = async {
         build.reached().await;
         options.cancel.cancel();
-        build.release();
     };
     let (outcome, ()) = tokio::join!(rig.executor.run(&rig.project, &plan, &options), give_up);
     assert!(outcome.cancelled);
+    build.release();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(tags(&rig), [] as [&str; 0]);
     assert!(rig.engine.image("p-web").await.unwrap().is_none());
