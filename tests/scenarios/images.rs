@@ -104,7 +104,7 @@ fn services_share_images_and_start_from_each_others() {
     assert_eq!(lab.exec("web", "cat /what").trim(), "default");
 
     // A pull tries what could be built too, and says what to do.
-    lab.ends(&["pull", "--quiet", "web"], 18).says(&["hob build web"]);
+    lab.ends(&["pull", "web"], 18).says(&["hob build web"]);
     lab.ok(&["pull", "--ignore-buildable", "web"]);
 
     lab.ok(&["down", "--rmi", "local"]);
