@@ -31,6 +31,8 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
         return dry_run(context, &stack, &options).await;
     }
     let foreground = args.foreground();
+    // In a script or a CI job nobody is there to mend anything.
+    let person = crate::host::terminal::stdin_is_terminal() && crate::host::terminal::stdout_is_terminal();
     let attach = if foreground { attach(context, &stack, args)? } else { Attach::None };
     let exit_code_from = match &args.exit_code_from {
         Some(name) => super::context::named(&stack.project, std::slice::from_ref(name))?.pop(),
@@ -42,7 +44,8 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
         apply: true,
         watch: args.watches(),
         catch_up: !args.no_catch_up && !args.no_build,
-        stay: foreground && crate::host::terminal::stdin_is_terminal() && crate::host::terminal::stdout_is_terminal(),
+        stay: foreground && person,
+        outlive: args.watch || person,
         stop_services: foreground,
         attach,
         logs: LogOptions { timestamps: args.timestamps },
@@ -193,13 +196,25 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
     let mut signals = Signals::new()?;
     let terminated = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&terminated);
+    let closed = context.closed.clone();
+    // What ends by itself is finished, whoever reads how.
+    let stays = options.watch || options.stop_services;
     let listening = tokio::spawn(async move {
+        let mut open = stays;
         loop {
-            let signal = signals.recv().await;
-            if signal != Signal::Interrupt {
-                flag.store(true, Ordering::Relaxed);
-            }
-            if sender.send(Request::Stop).await.is_err() {
+            let request = tokio::select! {
+                signal = signals.recv() => {
+                    if signal != Signal::Interrupt {
+                        flag.store(true, Ordering::Relaxed);
+                    }
+                    Request::Stop
+                }
+                () = closed.cancelled(), if open => {
+                    open = false;
+                    Request::Leave
+                }
+            };
+            if sender.send(request).await.is_err() {
                 break;
             }
         }
@@ -216,6 +231,7 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
     // A save of remembered digests that fails only costs time.
     let _ = context.tree.save();
     match end {
+        End::Stopped { .. } if stays && context.closed.is_cancelled() => Ok(Exit::ReaderGone),
         End::Stopped { killed: true } => Ok(Exit::Killed),
         End::Stopped { killed: false } if terminated.load(Ordering::Relaxed) => Ok(Exit::Terminated),
         End::Stopped { killed: false } => Ok(Exit::Interrupted),

@@ -35,6 +35,8 @@ pub struct RunOptions {
     pub beside: Option<Arc<Beside>>,
     /// The turn in which it is carried out: while there is nothing to do but wait, others may have theirs.
     pub turn: Option<Arc<Turn>>,
+    /// Attaches to what is about to be started.
+    pub at_start: Option<Arc<super::AtStart>>,
 }
 
 /// How a plan ended.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use crate::event::{Event, Message, PlannedStep, Reloaded};
+use crate::event::{Event, LogStream, Message, PlannedStep, Reloaded};
 use crate::model::ServiceName;
 
 use super::clean::{clean, clean_text};
 use super::fields::millis;
 use super::message::{self, Severity};
 use super::options::Settings;
-use super::palette::{DIM, Palette, paint};
+use super::palette::{DIM, ERROR, Palette, paint};
 use super::prefix::Prefixes;
 use super::streams::Streams;
 use super::summary;
@@ -53,7 +53,9 @@ impl Common {
     /// Shows an event that both renderers show alike. Others are left to them.
     pub fn event(&mut self, event: &Event) {
         match event {
-            Event::Log { service, container, number, line, .. } => self.log(service, container, *number, line),
+            Event::Log { service, container, number, stream, line } => {
+                self.log(service, container, *number, *stream, line);
+            }
             Event::Table { head, rows } => {
                 for line in table::lines(head, rows, self.settings.out_color) {
                     self.streams.out(&line);
@@ -172,16 +174,20 @@ impl Common {
         }
     }
 
-    fn log(&mut self, service: &ServiceName, container: &str, number: u32, line: &str) {
-        let line = clean(line, self.settings.out_color);
+    fn log(&mut self, service: &ServiceName, container: &str, number: u32, stream: LogStream, line: &str) {
+        let color = match stream {
+            LogStream::Stdout => self.settings.out_color,
+            LogStream::Stderr => self.settings.err_color,
+        };
+        let line = clean(line, color);
         if !self.settings.log_prefix {
-            self.streams.out(&line);
+            self.streams.log(stream, &line);
             return;
         }
         let prefix = self.prefixes.of(service, container, number);
-        let color = self.settings.out_color && self.settings.log_color;
+        let color = color && self.settings.log_color;
         let prefix = paint(&clean(&prefix, false), self.palette.color(service), color);
-        self.streams.out(&format!("{prefix}{line}"));
+        self.streams.log(stream, &format!("{prefix}{line}"));
     }
 
     fn output(&mut self, text: &str) {
@@ -240,7 +246,12 @@ impl Common {
 
     fn reloaded(&mut self, reloaded: &Reloaded) {
         if let Some(error) = &reloaded.error {
-            let text = format!("{}  {} failed", summary::files(reloaded), clean(&reloaded.action, false));
+            let files = summary::files(reloaded);
+            let failed = paint("failed", ERROR, self.settings.err_color);
+            let text = match reloaded.action.as_str() {
+                "failed" => format!("{files}  {failed}"),
+                action => format!("{files}  {} {failed}", clean(action, false)),
+            };
             self.say(Some(&reloaded.service), text.trim_start());
             self.message(Severity::Error, error);
         } else {

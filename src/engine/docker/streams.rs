@@ -61,10 +61,10 @@ impl Docker {
         }
     }
 
-    pub(super) async fn attach(&self, id: &ContainerId) -> Result<Session> {
+    pub(super) async fn attach(&self, id: &ContainerId, stdin: bool) -> Result<Session> {
         let options = AttachContainerOptions {
             stream: true,
-            stdin: true,
+            stdin,
             stdout: true,
             stderr: true,
             logs: false,

@@ -1,37 +1,55 @@
-//! Bytes of a log to lines.
+//! Bytes of a program's output to lines.
+
+use std::collections::VecDeque;
 
 use futures_util::StreamExt;
 
-use crate::engine::{BoxStream, Chunk, Result};
+use crate::engine::{BoxStream, Channel, Chunk, Result};
 
-/// A line of a log with the engine's time.
+/// A line of a program's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// RFC 3339, where the log was asked for timestamps.
+    /// RFC 3339, where a log was asked for timestamps.
     pub time: Option<String>,
     /// The line without its end.
     pub text: String,
 }
 
-/// The engine cuts lines that are longer than this.
+/// A line that is longer than this comes in pieces, so that a program that never ends a line is seen, and takes no
+/// more memory than this.
+pub const LONGEST: usize = 64 * 1024;
+
+/// The engine cuts lines of a log that are longer than this.
 const PIECE: usize = 16 * 1024;
 
-/// Cuts one stream of bytes into lines. The engine cuts a line of more than 16 KiB into pieces and puts the
-/// timestamp of the first before each; they are joined again. A line without an end, because the program ended in
-/// the middle of it, is a line of its own and is not joined with the first of the next run.
+/// Cuts one stream of bytes into lines. In a log with timestamps the engine cuts a line of more than 16 KiB into pieces
+/// and puts the timestamp of the first before each; they are joined again. A line without an end, because the program
+/// ended in the middle of it, is a line of its own and is not joined with the first of the next run.
 #[derive(Debug, Default)]
 pub struct Splitter {
+    /// Each line begins with the engine's timestamp.
+    stamped: bool,
     time: Option<String>,
     rest: Vec<u8>,
 }
 
 impl Splitter {
-    /// Takes bytes and gives the lines that are complete.
+    /// For the output as the program writes it.
+    pub fn plain() -> Self {
+        Self::default()
+    }
+
+    /// For a log that was asked for timestamps.
+    pub fn stamped() -> Self {
+        Self { stamped: true, ..Self::default() }
+    }
+
+    /// Takes bytes and gives the lines that are complete, and the pieces of one that is too long.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Line> {
         let mut lines = Vec::new();
         let mut bytes = bytes;
         while !bytes.is_empty() {
-            if let Some((time, after)) = timestamp(bytes) {
+            if let Some((time, after)) = self.timestamp(bytes) {
                 let another = self.time.as_ref().is_some_and(|begun| *begun != time);
                 if another && !self.rest.is_empty() && self.rest.len() < PIECE {
                     lines.push(self.take());
@@ -39,13 +57,19 @@ impl Splitter {
                 self.time.get_or_insert(time);
                 bytes = after;
             }
-            let Some(end) = bytes.iter().position(|b| *b == b'\n') else {
-                self.rest.extend_from_slice(bytes);
-                break;
-            };
-            self.rest.extend_from_slice(&bytes[..end]);
-            bytes = &bytes[end + 1..];
-            lines.push(self.take());
+            let end = bytes.iter().position(|b| *b == b'\n');
+            let (mut line, after) = end.map_or((bytes, &bytes[bytes.len()..]), |end| (&bytes[..end], &bytes[end + 1..]));
+            while self.rest.len() + line.len() > LONGEST {
+                let (now, later) = line.split_at(LONGEST - self.rest.len());
+                self.rest.extend_from_slice(now);
+                line = later;
+                lines.push(self.piece());
+            }
+            self.rest.extend_from_slice(line);
+            bytes = after;
+            if end.is_some() {
+                lines.push(self.take());
+            }
         }
         lines
     }
@@ -55,38 +79,128 @@ impl Splitter {
         (!self.rest.is_empty()).then(|| self.take())
     }
 
+    /// A piece of a line that is not over: behind the last return, after which a terminal writes over it, else between
+    /// two characters.
+    fn piece(&mut self) -> Line {
+        let at = match self.rest.iter().rposition(|b| *b == b'\r') {
+            Some(at) => at + 1,
+            None => self.rest.len() - unfinished(&self.rest),
+        };
+        let later = self.rest.split_off(at);
+        let time = self.time.clone();
+        let piece = self.take();
+        (self.time, self.rest) = (time, later);
+        piece
+    }
+
     fn take(&mut self) -> Line {
         let rest = std::mem::take(&mut self.rest);
         let mut line = rest.as_slice();
         // A terminal's stream is cut anywhere, also within a timestamp.
         if self.time.is_none()
-            && let Some((time, after)) = timestamp(line)
+            && let Some((time, after)) = self.timestamp(line)
         {
             (self.time, line) = (Some(time), after);
         }
         let text = String::from_utf8_lossy(line);
         Line { time: self.time.take(), text: text.strip_suffix('\r').unwrap_or(&text).to_owned() }
     }
-}
 
-/// A leading `2024-05-06T07:08:09.123456789Z ` and what follows it.
-fn timestamp(bytes: &[u8]) -> Option<(String, &[u8])> {
-    let end = bytes.iter().take(40).position(|b| *b == b' ')?;
-    let word = std::str::from_utf8(&bytes[..end]).ok()?;
-    let shape = word.len() >= 20
-        && word.ends_with('Z')
-        && word.as_bytes()[4] == b'-'
-        && word.as_bytes()[10] == b'T'
-        && word.as_bytes()[13] == b':'
-        && word[..4].bytes().all(|b| b.is_ascii_digit());
-    shape.then(|| (word.to_owned(), &bytes[end + 1..]))
-}
-
-/// All lines of a log that was asked for without timestamps.
-pub async fn collect(mut stream: BoxStream<Result<Chunk>>) -> Vec<String> {
-    let mut bytes = Vec::new();
-    while let Some(Ok(chunk)) = stream.next().await {
-        bytes.extend_from_slice(&chunk.bytes);
+    /// A leading `2024-05-06T07:08:09.123456789Z ` and what follows it.
+    fn timestamp<'a>(&self, bytes: &'a [u8]) -> Option<(String, &'a [u8])> {
+        if !self.stamped {
+            return None;
+        }
+        let end = bytes.iter().take(40).position(|b| *b == b' ')?;
+        let word = std::str::from_utf8(&bytes[..end]).ok()?;
+        let shape = word.len() >= 20
+            && word.ends_with('Z')
+            && word.as_bytes()[4] == b'-'
+            && word.as_bytes()[10] == b'T'
+            && word.as_bytes()[13] == b':'
+            && word[..4].bytes().all(|b| b.is_ascii_digit());
+        shape.then(|| (word.to_owned(), &bytes[end + 1..]))
     }
-    String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+}
+
+/// How many bytes at the end are the beginning of a character.
+fn unfinished(bytes: &[u8]) -> usize {
+    let start = bytes.iter().rev().take(3).position(|b| b & 0xc0 != 0x80).map(|back| back + 1);
+    let Some(back) = start.filter(|back| *back < bytes.len()) else { return 0 };
+    let needs = match bytes[bytes.len() - back] {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    if needs > back { back } else { 0 }
+}
+
+/// Lines that are kept of what a command or a log gave, for a message.
+pub const KEPT: usize = 100;
+
+/// The last lines of output, whatever else there was of it.
+#[derive(Debug)]
+pub struct Last {
+    splitters: [Splitter; 2],
+    lines: VecDeque<String>,
+}
+
+impl Default for Last {
+    fn default() -> Self {
+        Self { splitters: [Splitter::plain(), Splitter::plain()], lines: VecDeque::new() }
+    }
+}
+
+impl Last {
+    /// Takes bytes, and gives the lines that they complete.
+    pub fn push(&mut self, channel: Channel, bytes: &[u8]) -> Vec<String> {
+        let lines = self.splitters[index(channel)].push(bytes);
+        let lines: Vec<String> = lines.into_iter().map(|line| line.text).collect();
+        self.keep(&lines);
+        lines
+    }
+
+    /// What is left without a line end, and where it was written.
+    pub fn finish(&mut self) -> Vec<(Channel, String)> {
+        let mut left = Vec::new();
+        for channel in [Channel::Out, Channel::Err] {
+            let splitter = std::mem::take(&mut self.splitters[index(channel)]);
+            left.extend(splitter.finish().map(|line| (channel, line.text)));
+        }
+        for (_, line) in &left {
+            self.keep(std::slice::from_ref(line));
+        }
+        left
+    }
+
+    /// The last lines.
+    pub fn lines(self) -> Vec<String> {
+        self.lines.into()
+    }
+
+    fn keep(&mut self, lines: &[String]) {
+        self.lines.extend(lines.iter().cloned());
+        while self.lines.len() > KEPT {
+            self.lines.pop_front();
+        }
+    }
+}
+
+/// Out and err have a splitter each.
+pub(super) fn index(channel: Channel) -> usize {
+    match channel {
+        Channel::Out => 0,
+        Channel::Err => 1,
+    }
+}
+
+/// The last lines of a log that was asked for without timestamps.
+pub async fn collect(mut stream: BoxStream<Result<Chunk>>) -> Vec<String> {
+    let mut last = Last::default();
+    while let Some(Ok(chunk)) = stream.next().await {
+        last.push(chunk.channel, &chunk.bytes);
+    }
+    last.finish();
+    last.lines()
 }

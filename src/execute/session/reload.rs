@@ -14,7 +14,7 @@ use super::{Finished, Session, now};
 use crate::event::{Event, Message, Reloaded, Timings};
 use crate::execute::observe::{blocking, plan_failures, settle};
 use crate::execute::sync::{Hot, SyncError};
-use crate::execute::{Executor, Failure, RunOptions};
+use crate::execute::{AtStart, Executor, Failure, RunOptions};
 use crate::model::{
     ContainerId, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName, SyncTarget, Watch,
 };
@@ -71,6 +71,7 @@ struct Job {
     synced: HashMap<ContainerId, Digest>,
     grace: Option<Duration>,
     keep_images: bool,
+    at_start: Option<Arc<AtStart>>,
     cancel: CancellationToken,
 }
 
@@ -94,6 +95,7 @@ impl Session {
             let change = self.beside.change(with);
             let containers: Vec<ContainerId> = self.containers.running(&name).into_iter().map(|(id, _)| id).collect();
             let hot = self.is_hot(&name);
+            let at_start = self.at_start();
             let cancel = self.cancel.child_token();
             let Some(watched) = self.watching.get_mut(&name) else { continue };
             watched.job = Some(cancel.clone());
@@ -121,6 +123,7 @@ impl Session {
                 containers,
                 grace: self.options.up.grace,
                 keep_images: self.options.run.keep_images,
+                at_start,
                 cancel,
             };
             self.jobs.spawn(async move {
@@ -443,8 +446,8 @@ impl Job {
             Failure { cause: crate::execute::Cause::Build, message }
         };
         let turn = self.executor.turn(&self.cancel).await?.ok_or_else(superseded)?;
-        let (cancel, keep_images) = (self.cancel.clone(), self.keep_images);
-        let run = RunOptions { cancel, keep_images, turn: Some(turn), ..RunOptions::default() };
+        let (cancel, keep_images, at_start) = (self.cancel.clone(), self.keep_images, self.at_start.clone());
+        let run = RunOptions { cancel, keep_images, turn: Some(turn), at_start, ..RunOptions::default() };
         let view = settle(&self.executor, &self.project, &options.services, &options, &run).await;
         let view = view.map_err(first)?;
         let mut synced = self.synced.clone();

@@ -75,6 +75,15 @@ fn log(name: &str, number: u32, line: &str) -> Event {
     Event::Log { service: service(name), container, number, stream: LogStream::Stdout, line: line.into() }
 }
 
+fn to_stderr(event: Event) -> Event {
+    match event {
+        Event::Log { service, container, number, line, .. } => {
+            Event::Log { service, container, number, stream: LogStream::Stderr, line }
+        }
+        other => other,
+    }
+}
+
 fn build_step(names: &[ServiceName], step: &str, name: &str) -> Event {
     Event::BuildStep { services: names.to_vec(), step: step.into(), name: name.into() }
 }
@@ -304,12 +313,13 @@ fn results_go_to_standard_output_and_the_rest_to_standard_error() {
                 Event::Table { head: vec!["NAME".into()], rows: vec![vec!["shop-api-1".into()]] },
                 Event::Output { text: "name: shop".into() },
                 log("api", 1, "hello"),
+                to_stderr(log("api", 1, "oh")),
                 Event::Warning(Message::new("odd")),
                 Event::Notice { text: "done".into() },
             ],
         );
         assert_eq!(out, "NAME\nshop-api-1\nname: shop\napi-1  | hello\n", "{kind:?}");
-        for text in ["create container", "warning: odd", "done"] {
+        for text in ["create container", "warning: odd", "done", "api-1  | oh\n"] {
             assert!(err.contains(text), "{kind:?}: {text} is missing in {err}");
         }
     }
@@ -373,8 +383,8 @@ fn a_reload_is_one_line() {
         ),
         (reloaded("nothing", zero, None), "api  src/app.py and 1 more  nothing (a RUN reads src/app.py)\n"),
         (
-            reloaded("rebuild", zero, Some(error)),
-            "api  src/app.py and 1 more  rebuild failed\nerror: api: it does not compile\n",
+            reloaded("failed", zero, Some(error)),
+            "api  src/app.py and 1 more  failed\nerror: api: it does not compile\n",
         ),
     ];
     for (event, want) in cases {
