@@ -90,7 +90,10 @@ pub async fn run(context: &Context, args: &LogsArgs) -> anyhow::Result<Exit> {
                 let name = service.map(|s| s.container_name(&stack.project.name, event.number)).unwrap_or_default();
                 let after = died.get(&event.container).copied().unwrap_or(event.time.saturating_sub(1_000_000_000));
                 let from = From::Start { after, at: event.time, heard: tokio::time::Instant::now() };
-                logs.follow(Follow { container: event.container, name, service: event.service, number: event.number }, from);
+                logs.follow(
+                    Follow { container: event.container, name, service: event.service, number: event.number },
+                    from,
+                );
             }
             Action::Die(_) => {
                 died.insert(event.container.clone(), event.time);

@@ -157,8 +157,9 @@ impl Lane {
             let chunk = match waiting.pop_front() {
                 Some(chunk) => Some(chunk),
                 None => tokio::select! {
-                    chunk = output.next() => chunk,
+                    biased;
                     () = stop.cancelled() => None,
+                    chunk = output.next() => chunk,
                     () = until(held_since.map(|since: Instant| since + HELD)) => {
                         self.settle(follow, &mut seams);
                         held_since = None;

@@ -58,7 +58,8 @@ impl Splitter {
                 bytes = after;
             }
             let end = bytes.iter().position(|b| *b == b'\n');
-            let (mut line, after) = end.map_or((bytes, &bytes[bytes.len()..]), |end| (&bytes[..end], &bytes[end + 1..]));
+            let (mut line, after) =
+                end.map_or((bytes, &bytes[bytes.len()..]), |end| (&bytes[..end], &bytes[end + 1..]));
             while self.rest.len() + line.len() > LONGEST {
                 let (now, later) = line.split_at(LONGEST - self.rest.len());
                 self.rest.extend_from_slice(now);
