@@ -241,9 +241,9 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
 }
 
 impl Context {
-    /// Emits all failures but the first, which becomes the command's.
+    /// Emits all failures but the first, which becomes the command's. What several services share is said once.
     pub fn failures(&self, failures: Vec<crate::execute::Failure>) -> anyhow::Error {
-        let mut failures = failures.into_iter();
+        let mut failures = shared(failures).into_iter();
         let Some(first) = failures.next() else {
             return Failure::new(Exit::Failed, "it was interrupted").into();
         };
@@ -251,5 +251,49 @@ impl Context {
             self.sink.emit(Event::Error(failure.message));
         }
         Failure { exit: Exit::from(first.cause), message: Box::new(first.message) }.into()
+    }
+}
+
+/// Failures that differ in nothing but the service become one, which names all of them.
+fn shared(failures: Vec<crate::execute::Failure>) -> Vec<crate::execute::Failure> {
+    let mut all: Vec<(crate::execute::Failure, Vec<ServiceName>)> = Vec::new();
+    for mut failure in failures {
+        let service = failure.message.service.take();
+        match all.iter_mut().find(|(other, _)| *other == failure) {
+            Some((_, services)) => services.extend(service),
+            None => all.push((failure, service.into_iter().collect())),
+        }
+    }
+    let named = |(mut failure, mut services): (crate::execute::Failure, Vec<ServiceName>)| {
+        services.sort();
+        services.dedup();
+        match &services[..] {
+            [] => {}
+            [one] => failure.message.service = Some(one.clone()),
+            [first, others @ ..] => {
+                let names = others.iter().fold(first.to_string(), |names, name| format!("{names}, {name}"));
+                failure.message.text = format!("{names}: {}", failure.message.text);
+            }
+        }
+        failure
+    };
+    all.into_iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Message;
+    use crate::execute::{Cause, Failure};
+
+    #[test]
+    fn what_services_share_is_said_once() {
+        let failure = |service: &str, text: &str| Failure {
+            cause: Cause::Build,
+            message: Message::new(text).service(&service.into()),
+        };
+        let failures = vec![failure("worker", "bad"), failure("db", "worse"), failure("api", "bad")];
+        let said: Vec<_> = shared(failures).into_iter().map(|f| (f.message.service, f.message.text)).collect();
+        assert_eq!(said, [(None, "api, worker: bad".to_owned()), (Some("db".into()), "worse".to_owned())]);
     }
 }

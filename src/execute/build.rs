@@ -65,13 +65,17 @@ impl Executor {
         }
         let built = self.engine.build(&spec, &progress).await;
         if let Err(error) = built {
+            let step = match &error.kind {
+                ErrorKind::Build { step, .. } => self.sources.place(&first, step),
+                _ => None,
+            };
             let key = match &error.kind {
                 ErrorKind::BuildKey { key, .. } => format!(".{key}"),
                 _ => String::new(),
             };
             let mut failure = Failure::of_engine(Some(&first), error);
             let place = project.locate(&format!("services.{first}.build{key}"));
-            failure.message.location = failure.message.location.or(place);
+            failure.message.location = failure.message.location.or(step).or(place);
             return Err(failure);
         }
         if !names.is_empty() && self.has_changed(project, &first, image).await {

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::Failure;
 use crate::engine::BuildSpec;
 use crate::event::Message;
-use crate::model::{Delta, Digest, Look, ObservedImage, Project, ServiceName};
+use crate::model::{Delta, Digest, Location, Look, ObservedImage, Project, ServiceName};
 use crate::plan::Wanted;
 
 /// A project that was read without errors.
@@ -61,6 +61,11 @@ pub trait Sources: Send + Sync {
         _before: &Digest,
     ) -> Result<Delta, String> {
         Err("these sources keep no earlier measures".to_owned())
+    }
+
+    /// Where in its Dockerfile the step of a service's build is that has this name.
+    fn place(&self, _service: &ServiceName, _step: &str) -> Option<Location> {
+        None
     }
 
     /// What is known of the files of an image that never changes, by its id.

@@ -1,6 +1,7 @@
 //! What `tty` and `plain` have in common: everything that is said once and stays, from logs to the final summary.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -9,6 +10,7 @@ use crate::model::ServiceName;
 
 use super::clean::{clean, clean_text};
 use super::fields::millis;
+use super::groups::{End, Groups, Line, Said};
 use super::message::{self, Severity};
 use super::options::Settings;
 use super::palette::{DIM, ERROR, Palette, paint};
@@ -30,6 +32,7 @@ pub(super) struct Common {
     /// Messages of failed steps. They are shown when the other steps have come to their end, so that a build's whole
     /// output stands last and not in the middle of what others say.
     failures: Vec<Message>,
+    groups: Groups,
     /// Messages of failed steps that were shown: the same as an error of the command is not shown again.
     told: Vec<Message>,
 }
@@ -46,8 +49,26 @@ impl Common {
             urls_shown: false,
             running: BTreeSet::new(),
             failures: Vec::new(),
+            groups: Groups::default(),
             told: Vec::new(),
         }
+    }
+
+    /// What an event says, in place of its own words. With `--verbose` it is those.
+    pub fn said(&mut self, event: &Event, now: Duration) -> Said {
+        if self.settings.verbose { Said::Itself } else { self.groups.event(event, now) }
+    }
+
+    /// What is said of a group of steps, behind the service's column.
+    pub fn line(&self, line: &Line) -> String {
+        let color = self.settings.err_color;
+        let what = match line.end {
+            End::Failed => paint(&line.what, ERROR, color),
+            End::Done => line.what.clone(),
+        };
+        let took = line.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        let took = took.map(|took| paint(&format!(" in {}", millis(took)), DIM, color)).unwrap_or_default();
+        format!("{what}{}{took}", message::aside(&line.reason, color))
     }
 
     /// Shows an event that both renderers show alike. Others are left to them.
@@ -104,6 +125,13 @@ impl Common {
             Event::StepFailed { step, message, .. } => {
                 self.failures.push(message.clone());
                 self.step_over(*step);
+            }
+            Event::Incomplete { failed, left } => {
+                self.show_failures();
+                if !left.is_empty() {
+                    let text = summary::incomplete(failed, left, self.settings.err_color);
+                    self.streams.err(&text);
+                }
             }
             Event::Hello { .. }
             | Event::StepHeld { .. }

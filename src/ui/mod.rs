@@ -10,6 +10,7 @@ mod ask;
 mod clean;
 mod common;
 mod fields;
+mod groups;
 mod json;
 mod live;
 mod message;

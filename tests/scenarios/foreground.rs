@@ -71,7 +71,7 @@ fn logs_survive_restarts_and_recreations_with_no_line_lost_or_doubled() {
         )
     };
     lab.manifest(&manifest("one"));
-    let mut session = lab.start(&["up", "--progress", "json"]);
+    let mut session = lab.start(&["up", "--watch", "--progress", "json"]);
     session.event(0, "watching", |_| true);
     session.log(0, "app", "1 line 5");
     lab.write("app/text", "two");

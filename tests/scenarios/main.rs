@@ -23,6 +23,7 @@ mod foreground;
 mod hot;
 mod needs;
 mod oneoff;
+mod output;
 mod recover;
 mod safety;
 mod second;

@@ -7,6 +7,7 @@
 mod lane;
 pub mod lines;
 mod seam;
+mod splitter;
 mod start;
 #[cfg(test)]
 mod tests;

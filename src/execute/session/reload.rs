@@ -73,6 +73,8 @@ struct Job {
     keep_images: bool,
     at_start: Option<Arc<AtStart>>,
     cancel: CancellationToken,
+    /// The session is being ended.
+    stop: CancellationToken,
 }
 
 impl Session {
@@ -125,6 +127,7 @@ impl Session {
                 keep_images: self.options.run.keep_images,
                 at_start,
                 cancel,
+                stop: self.cancel.clone(),
             };
             self.jobs.spawn(async move {
                 let reload = job.run().await;
@@ -350,7 +353,7 @@ impl Job {
         let mut action = String::new();
         for container in &self.containers {
             let image = self.project.image_name(&self.service);
-            let hot = Hot { service: &self.service, container, agent: self.hot, image };
+            let hot = Hot { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
             // Until all is there, it holds what no build gives.
             reload.synced.insert(container.clone(), Digest::of(b"partly synced"));
             match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
@@ -373,7 +376,8 @@ impl Job {
             }
         }
         reload.measured = Some(measured);
-        Ok(Some(action))
+        // Files that are not there, and nothing that follows: nothing was done.
+        Ok(Some(action).filter(|action| !action.is_empty()))
     }
 
     /// Puts everything that `initial_sync` is about into the containers, as far as they do not hold it. What a build
@@ -390,7 +394,8 @@ impl Job {
         let mut action = None;
         for container in self.containers.clone() {
             let image = self.project.image_name(&self.service);
-            let hot = Hot { service: &self.service, container: &container, agent: self.hot, image };
+            let hot =
+                Hot { service: &self.service, container: &container, agent: self.hot, image, stop: self.stop.clone() };
             let agents = &self.executor.agents;
             let done = match agents.missing(&hot, &targets).await {
                 Ok(missing) if missing.is_empty() => continue,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::options::Settings;
 use super::*;
-use crate::event::{Did, Elsewhere, LogStream, Message, PlannedStep, Reloaded, Timings};
+use crate::event::{Did, Elsewhere, LogStream, Message, PlannedStep, Reloaded, StepKind, Timings};
 use crate::model::ServiceName;
 
 const SETTINGS: Settings = Settings {
@@ -111,11 +111,12 @@ fn timings() -> Timings {
 /// A first start with everything that may happen in one.
 fn up() -> Vec<(u64, Event)> {
     let api = services(["api", "worker"]);
-    let planned = |step, name: &str, after: &[usize]| PlannedStep {
+    let planned = |step, kind, name: &str, what: &str, after: &[usize]| PlannedStep {
         step,
-        what: "x".into(),
-        service: Some(service(name)),
-        reason: "y".into(),
+        kind,
+        what: what.into(),
+        service: (!name.is_empty()).then(|| service(name)),
+        reason: "it is new".into(),
         after: after.to_vec(),
     };
     vec![
@@ -123,7 +124,13 @@ fn up() -> Vec<(u64, Event)> {
         (
             0,
             Event::Plan {
-                steps: vec![planned(1, "api", &[]), planned(2, "worker", &[1])],
+                steps: vec![
+                    planned(1, StepKind::Other, "", "create network shop_default", &[]),
+                    planned(2, StepKind::Build, "api", "build image shop-api", &[]),
+                    planned(3, StepKind::Pull, "cache", "pull redis:7", &[]),
+                    planned(4, StepKind::Start, "api", "start container shop-api-1", &[2]),
+                    planned(5, StepKind::Start, "worker", "start container shop-worker-1", &[2]),
+                ],
                 unchanged: services(["cache", "db"]),
                 dry_run: false,
             },
@@ -208,6 +215,7 @@ fn failing() -> Vec<(u64, Event)> {
             },
         ),
         (2_000, done(2, "db", "start container shop-db-1", 2_000)),
+        (2_050, Event::Incomplete { failed: services(["api"]), left: services(["web", "worker"]) }),
         (2_100, Event::Error(message)),
     ]
 }
@@ -340,6 +348,7 @@ fn output_is_exact_in_a_file_and_harmless_on_a_terminal() {
 fn a_dry_run_prints_the_plan() {
     let step = |step, name: &str, what: &str, reason: &str, after: Vec<usize>| PlannedStep {
         step,
+        kind: StepKind::Other,
         what: what.into(),
         service: (!name.is_empty()).then(|| service(name)),
         reason: reason.into(),
