@@ -246,7 +246,7 @@ fn orphans_are_told_of_and_removed_on_request() {
     lab.manifest(&format!("services:\n{}", idle("a")));
     lab.ok(&["up", "-d"]).says(&["not in the manifest", &b.name, "--remove-orphans"]);
     assert_eq!(lab.container("b"), b);
-    lab.ok(&["up", "-d", "--remove-orphans"]).says(&["removed"]);
+    lab.ok(&["up", "-d", "--remove-orphans"]).says(&["remove container"]);
     assert_eq!(lab.states(), ["a running"]);
 }
 
