@@ -11,3 +11,5 @@ pub mod inputs;
 pub mod manifest;
 #[path = "../src/model/mod.rs"]
 pub mod model;
+#[path = "../src/execute/logs/splitter.rs"]
+pub mod splitter;

@@ -36,6 +36,8 @@ pub struct Context {
     pub paths: Paths,
     /// The disk.
     pub tree: Arc<DiskTree>,
+    /// Whoever read standard output or standard error has gone.
+    pub closed: CancellationToken,
 }
 
 /// A project with its engine, ready to be worked on.
@@ -52,7 +54,12 @@ pub struct Stack {
 
 impl Context {
     /// Of this process.
-    pub fn new(global: GlobalArgs, command: String, sink: Arc<dyn Sink>) -> anyhow::Result<Self> {
+    pub fn new(
+        global: GlobalArgs,
+        command: String,
+        sink: Arc<dyn Sink>,
+        closed: CancellationToken,
+    ) -> anyhow::Result<Self> {
         let working_dir = std::env::current_dir().context("the working directory cannot be found")?;
         let environment = env::snapshot();
         let paths = Paths::new(&environment)?;
@@ -60,7 +67,8 @@ impl Context {
         // A file for each place where hob is started: a session keeps it in memory.
         let place = Digest::of(working_dir.as_os_str().as_encoded_bytes());
         let digests = paths.digests().ok().map(|folder| folder.join(&place.as_str()[..16]));
-        Ok(Self { global, sink, command, environment, working_dir, paths, tree: Arc::new(DiskTree::new(digests)) })
+        let tree = Arc::new(DiskTree::new(digests));
+        Ok(Self { global, sink, command, environment, working_dir, paths, tree, closed })
     }
 
     /// How manifests are loaded. `targets` are services that the user named.

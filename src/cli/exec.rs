@@ -9,7 +9,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::engine::{BoxStream, Channel, Chunk, Engine, EngineError, ErrorKind, ExecSpec, Result, Session};
 use crate::event::Event;
-use crate::host::terminal::{self, Input, RawMode, Target};
+use crate::host::terminal::{self, Ended, Input, RawMode, Target};
 use crate::model::{ContainerId, ServiceName};
 
 /// Runs a command in a running container.
@@ -38,7 +38,9 @@ pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
     session.output = hold_refusal(session.output, Arc::clone(&held));
     let exec = session.id.clone();
     let sized = if tty { Some(Sized::Exec(exec.clone())) } else { None };
-    interact(context, &stack.engine, session, sized, true).await?;
+    if interact(context, &stack.engine, session, sized, true).await? == Ended::ReaderGone {
+        return Ok(Exit::ReaderGone);
+    }
     let code = stack.engine.exec_exit_code(&exec).await?.unwrap_or(0);
     let text: Option<String> = held.lock().unwrap_or_else(PoisonError::into_inner).take();
     match text {
@@ -89,14 +91,14 @@ pub enum Sized {
     Container(ContainerId),
 }
 
-/// Carries bytes until the program's output ends. Only here may a container drive the person's terminal.
+/// Carries bytes until the program's output ends or nobody reads it. Only here may a container drive the person's terminal.
 pub async fn interact(
     context: &Context,
     engine: &Arc<dyn Engine>,
     session: Session,
     sized: Option<Sized>,
     stdin: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Ended> {
     context.sink.flush();
     let raw = if sized.is_some() { Some(RawMode::enable()?) } else { None };
     let following = sized.map(|sized| {

@@ -40,6 +40,8 @@ pub enum Exit {
     Interrupted,
     /// A second Ctrl-C; what was left was killed.
     Killed,
+    /// Whoever read the output has gone; what runs is left to run.
+    ReaderGone,
     /// SIGTERM or a closed terminal; everything was stopped gracefully.
     Terminated,
     /// `run`, `exec`, `up --exit-code-from`: the code of the command or of the container.
@@ -48,7 +50,7 @@ pub enum Exit {
 
 impl Exit {
     /// Those with a code of their own, in the order of the documented table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Ok,
         Self::Failed,
         Self::Usage,
@@ -64,6 +66,7 @@ impl Exit {
         Self::NotFound,
         Self::Interrupted,
         Self::Killed,
+        Self::ReaderGone,
         Self::Terminated,
     ];
 
@@ -90,6 +93,7 @@ impl Exit {
             Self::NotFound => (127, "`run`, `exec`: the command was not found."),
             Self::Interrupted => (130, "Ctrl-C (SIGINT): everything was stopped gracefully."),
             Self::Killed => (137, "A second Ctrl-C: what was left was killed."),
+            Self::ReaderGone => (141, "Whoever read the output, such as `head`, has gone; services run on."),
             Self::Terminated => (143, "SIGTERM or SIGHUP: everything was stopped gracefully."),
             Self::Command(code) => (code, "`run`, `exec`, `up --exit-code-from`: the command's own code."),
         }

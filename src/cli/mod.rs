@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use tokio_util::sync::CancellationToken;
 
 use crate::event::{Event, Sink};
 use crate::ui;
@@ -45,8 +46,13 @@ pub fn main() -> ExitCode {
     let mut options = cli.global.ui(|name| std::env::var(name).ok());
     adjust(&mut options, &cli.command);
     options.relative_to = std::env::current_dir().ok();
+    let closed = CancellationToken::new();
+    options.on_closed = Some(Arc::new({
+        let closed = closed.clone();
+        move || closed.cancel()
+    }));
     let sink = ui::sink(&options);
-    let exit = match start(cli, &sink) {
+    let exit = match start(cli, &sink, closed) {
         Ok(exit) => exit,
         Err(error) => {
             let (exit, message) = exit::report(&error);
@@ -65,6 +71,7 @@ fn adjust(options: &mut ui::Options, command: &Command) {
         Command::Up(args) => {
             options.log_prefix = !args.no_log_prefix;
             options.log_color = !args.no_color;
+            options.timestamps = args.timestamps;
         }
         Command::Logs(args) => {
             options.log_prefix = !args.no_log_prefix;
@@ -84,11 +91,11 @@ fn adjust(options: &mut ui::Options, command: &Command) {
     }
 }
 
-fn start(cli: Cli, sink: &Arc<dyn Sink>) -> anyhow::Result<Exit> {
+fn start(cli: Cli, sink: &Arc<dyn Sink>, closed: CancellationToken) -> anyhow::Result<Exit> {
     if let Some(folder) = &cli.global.change_dir {
         std::env::set_current_dir(folder).with_context(|| format!("cannot change to {}", folder.display()))?;
     }
-    let context = Context::new(cli.global, cli.command.title(), Arc::clone(sink))?;
+    let context = Context::new(cli.global, cli.command.title(), Arc::clone(sink), closed)?;
     // What speaks to no engine needs no runtime and its threads.
     if let Some(exit) = offline(&context, &cli.command)? {
         return Ok(exit);

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
-
 use super::args::RunArgs;
 use super::context::{Context, Stack};
 use super::exec::{Sized, interact, refused};
 use super::exit::{Exit, Failure};
 use super::up::{bring_up, pull_policy};
-use crate::engine::LogQuery;
+use crate::engine::Session;
 use crate::event::{Event, Message};
-use crate::execute::{RunOptions, lines, settle};
+use crate::execute::{RunOptions, settle};
 use crate::host::signals::Signals;
-use crate::host::terminal;
+use crate::host::terminal::{self, Ended};
 use crate::manifest::command_line;
 use crate::model::{ContainerId, Project, Service, ServiceName};
 use crate::plan::{self, Op, UpOptions, labels};
@@ -69,7 +67,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     if args.rm {
         stack.engine.remove_container(&id, true).await?;
     }
-    Ok(Exit::command(code?))
+    Ok(code?.map_or(Exit::ReaderGone, Exit::command))
 }
 
 /// The image is built or pulled, and networks and volumes are made: the plan of `up` for this service without its
@@ -166,13 +164,14 @@ fn usage(option: &str, text: &str, why: &str) -> Failure {
     Failure::new(Exit::Usage, format!("{option} {text}: {why}"))
 }
 
+/// The exit code; `None` where nobody reads the output any more.
 async fn attached(
     context: &Context,
     stack: &Stack,
     id: &ContainerId,
     tty: bool,
     args: &RunArgs,
-) -> anyhow::Result<i64> {
+) -> anyhow::Result<Option<i64>> {
     if !args.interactive && !tty {
         return followed(context, stack, id).await;
     }
@@ -195,36 +194,32 @@ async fn attached(
             }
         })
     };
-    interact(context, &stack.engine, session, sized, args.interactive).await?;
-    let code = stack.engine.wait(id).await?;
+    let code = match interact(context, &stack.engine, session, sized, args.interactive).await? {
+        Ended::Output => Some(stack.engine.wait(id).await?),
+        Ended::ReaderGone => None,
+    };
     forwarding.abort();
     Ok(code)
 }
 
-/// Without standard input there is nothing to attach to: the log is the output.
-async fn followed(context: &Context, stack: &Stack, id: &ContainerId) -> anyhow::Result<i64> {
+/// Without standard input: what it writes is shown, and a signal stops it.
+async fn followed(context: &Context, stack: &Stack, id: &ContainerId) -> anyhow::Result<Option<i64>> {
+    let output = stack.engine.output(id).await?;
     stack.engine.start(id).await.map_err(refused)?;
-    let query = LogQuery { follow: true, ..LogQuery::default() };
-    let mut stream = stack.engine.logs(id, &query).await?;
-    let mut splitter = lines::Splitter::default();
+    let session = Session { id: id.to_string(), input: Box::pin(tokio::io::sink()), output };
     let mut signals = Signals::new()?;
+    let mut shown = std::pin::pin!(interact(context, &stack.engine, session, None, false));
     loop {
         tokio::select! {
             _ = signals.recv() => stack.engine.stop(id, None).await?,
-            chunk = stream.next() => match chunk {
-                Some(chunk) => {
-                    for line in splitter.push(&chunk?.bytes) {
-                        context.sink.emit(Event::Output { text: line.text });
-                    }
-                }
-                None => break,
-            },
+            ended = &mut shown => {
+                return match ended? {
+                    Ended::Output => Ok(Some(stack.engine.wait(id).await?)),
+                    Ended::ReaderGone => Ok(None),
+                };
+            }
         }
     }
-    if let Some(line) = splitter.finish() {
-        context.sink.emit(Event::Output { text: line.text });
-    }
-    Ok(stack.engine.wait(id).await?)
 }
 
 /// Tells containers of `run` apart.

@@ -32,6 +32,8 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
         return dry_run(context, &stack, &options).await;
     }
     let foreground = args.foreground();
+    // In a script or a CI job nobody is there to mend anything.
+    let person = crate::host::terminal::stdin_is_terminal() && crate::host::terminal::stdout_is_terminal();
     let attach = if foreground { attach(context, &stack, args)? } else { Attach::None };
     let exit_code_from = match &args.exit_code_from {
         Some(name) => super::context::named(&stack.project, std::slice::from_ref(name))?.pop(),
@@ -43,7 +45,8 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
         apply: true,
         watch: args.watches(),
         catch_up: !args.no_catch_up && !args.no_build,
-        stay: foreground && crate::host::terminal::stdin_is_terminal() && crate::host::terminal::stdout_is_terminal(),
+        stay: foreground && person,
+        outlive: args.watch || person,
         stop_services: foreground,
         attach,
         logs: LogOptions { timestamps: args.timestamps },
@@ -194,13 +197,25 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
     let mut signals = Signals::new()?;
     let terminated = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&terminated);
+    let closed = context.closed.clone();
+    // What ends by itself is finished, whoever reads how.
+    let stays = options.watch || options.stop_services;
     let listening = tokio::spawn(async move {
+        let mut open = stays;
         loop {
-            let signal = signals.recv().await;
-            if signal != Signal::Interrupt {
-                flag.store(true, Ordering::Relaxed);
-            }
-            if sender.send(Request::Stop).await.is_err() {
+            let request = tokio::select! {
+                signal = signals.recv() => {
+                    if signal != Signal::Interrupt {
+                        flag.store(true, Ordering::Relaxed);
+                    }
+                    Request::Stop
+                }
+                () = closed.cancelled(), if open => {
+                    open = false;
+                    Request::Leave
+                }
+            };
+            if sender.send(request).await.is_err() {
                 break;
             }
         }
@@ -217,6 +232,7 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
     // A save of remembered digests that fails only costs time.
     let _ = context.tree.save();
     match end {
+        End::Stopped { .. } if stays && context.closed.is_cancelled() => Ok(Exit::ReaderGone),
         End::Stopped { killed: true } => Ok(Exit::Killed),
         End::Stopped { killed: false } if terminated.load(Ordering::Relaxed) => Ok(Exit::Terminated),
         End::Stopped { killed: false } => Ok(Exit::Interrupted),
@@ -226,9 +242,9 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
 }
 
 impl Context {
-    /// Emits all failures but the first, which becomes the command's.
+    /// Emits all failures but the first, which becomes the command's. What several services share is said once.
     pub fn failures(&self, failures: Vec<crate::execute::Failure>) -> anyhow::Error {
-        let mut failures = failures.into_iter();
+        let mut failures = shared(failures).into_iter();
         let Some(first) = failures.next() else {
             return Failure::new(Exit::Failed, "it was interrupted").into();
         };
@@ -236,5 +252,49 @@ impl Context {
             self.sink.emit(Event::Error(failure.message));
         }
         Failure { exit: Exit::from(first.cause), message: Box::new(first.message) }.into()
+    }
+}
+
+/// Failures that differ in nothing but the service become one, which names all of them.
+fn shared(failures: Vec<crate::execute::Failure>) -> Vec<crate::execute::Failure> {
+    let mut all: Vec<(crate::execute::Failure, Vec<ServiceName>)> = Vec::new();
+    for mut failure in failures {
+        let service = failure.message.service.take();
+        match all.iter_mut().find(|(other, _)| *other == failure) {
+            Some((_, services)) => services.extend(service),
+            None => all.push((failure, service.into_iter().collect())),
+        }
+    }
+    let named = |(mut failure, mut services): (crate::execute::Failure, Vec<ServiceName>)| {
+        services.sort();
+        services.dedup();
+        match &services[..] {
+            [] => {}
+            [one] => failure.message.service = Some(one.clone()),
+            [first, others @ ..] => {
+                let names = others.iter().fold(first.to_string(), |names, name| format!("{names}, {name}"));
+                failure.message.text = format!("{names}: {}", failure.message.text);
+            }
+        }
+        failure
+    };
+    all.into_iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Message;
+    use crate::execute::{Cause, Failure};
+
+    #[test]
+    fn what_services_share_is_said_once() {
+        let failure = |service: &str, text: &str| Failure {
+            cause: Cause::Build,
+            message: Message::new(text).service(&service.into()),
+        };
+        let failures = vec![failure("worker", "bad"), failure("db", "worse"), failure("api", "bad")];
+        let said: Vec<_> = shared(failures).into_iter().map(|f| (f.message.service, f.message.text)).collect();
+        assert_eq!(said, [(None, "api, worker: bad".to_owned()), (Some("db".into()), "worse".to_owned())]);
     }
 }

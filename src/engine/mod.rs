@@ -118,6 +118,10 @@ pub trait Engine: Send + Sync {
     }
     /// Attaches to a container's standard streams before it is started.
     async fn attach(&self, id: &ContainerId) -> Result<Session>;
+    /// What a container writes from now on, or from its next start. It ends when the container does.
+    async fn output(&self, id: &ContainerId) -> Result<BoxStream<Result<Chunk>>> {
+        Ok(self.attach(id).await?.output)
+    }
     /// Sets the size of a container's terminal in character cells.
     async fn resize(&self, id: &ContainerId, columns: u16, rows: u16) -> Result<()>;
 
@@ -235,6 +239,8 @@ pub struct EngineEvent {
     pub number: u32,
     /// Made by `run`.
     pub oneoff: bool,
+    /// When, by the engine's clock, in nanoseconds since 1970.
+    pub time: i64,
     /// What happened.
     pub action: Action,
 }

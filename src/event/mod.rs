@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::model::{Location, ServiceName};
+use crate::plan::Op;
 
 pub use request::Request;
 
@@ -98,6 +99,13 @@ pub enum Event {
         service: Option<ServiceName>,
         /// Why.
         message: Message,
+    },
+    /// A plan was not carried out as a whole.
+    Incomplete {
+        /// Services of which something failed.
+        failed: Vec<ServiceName>,
+        /// Services that were left as they are, because of that.
+        left: Vec<ServiceName>,
     },
     /// A step was not tried because another failed.
     StepSkipped {
@@ -299,12 +307,65 @@ impl Message {
     }
 }
 
+/// Kinds of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    /// An image is built.
+    Build,
+    /// An image is pulled.
+    Pull,
+    /// A container is created.
+    Create,
+    /// A container is renamed.
+    Rename,
+    /// A container is started.
+    Start,
+    /// A container is stopped.
+    Stop,
+    /// A signal is sent to a container.
+    Kill,
+    /// A container is stopped and started.
+    Restart,
+    /// A container is removed.
+    Remove,
+    /// Something is waited for.
+    Wait,
+    /// Anything else: networks, volumes, names of images.
+    Other,
+}
+
+impl From<&Op> for StepKind {
+    fn from(op: &Op) -> Self {
+        match op {
+            Op::Build { .. } => Self::Build,
+            Op::Pull { .. } => Self::Pull,
+            Op::Create(_) => Self::Create,
+            Op::Rename { .. } => Self::Rename,
+            Op::Start { .. } => Self::Start,
+            Op::Stop { .. } => Self::Stop,
+            Op::Kill { .. } => Self::Kill,
+            Op::Restart { .. } => Self::Restart,
+            Op::Remove { .. } => Self::Remove,
+            Op::Wait { .. } => Self::Wait,
+            Op::CreateNetwork(_)
+            | Op::RemoveNetwork { .. }
+            | Op::CreateVolume(_)
+            | Op::RemoveVolume { .. }
+            | Op::Tag { .. }
+            | Op::RemoveImage { .. } => Self::Other,
+        }
+    }
+}
+
 /// One step of a plan, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedStep {
     /// Number of the step.
     pub step: usize,
+    /// Which kind of step.
+    pub kind: StepKind,
     /// What it does.
     pub what: String,
     /// The service it is for.

@@ -85,7 +85,7 @@ impl Executor {
         drop(copy);
         let built = match built {
             Ok(built) => built,
-            Err(error) => return Err(build_failure(project, &first, error)),
+            Err(error) => return Err(self.build_failure(project, &first, error)),
         };
         // The builder may have read some of it before a change and some after, or all of it after one that was taken
         // back: the image is used, and the next plan builds it again, but nobody may take it for what was measured.
@@ -111,6 +111,21 @@ impl Executor {
             Ok(result) => result,
             Err(error) => Err(EngineError::new(ErrorKind::Other, error.to_string())),
         }
+    }
+
+    fn build_failure(&self, project: &Project, service: &ServiceName, error: EngineError) -> Failure {
+        let step = match &error.kind {
+            ErrorKind::Build { step, .. } => self.sources.place(service, step),
+            _ => None,
+        };
+        let key = match &error.kind {
+            ErrorKind::BuildKey { key, .. } => format!(".{key}"),
+            _ => String::new(),
+        };
+        let mut failure = Failure::of_engine(Some(service), error);
+        let place = project.locate(&format!("services.{service}.build{key}"));
+        failure.message.location = failure.message.location.or(step).or(place);
+        failure
     }
 
     /// Whether what a build reads is not what its image is named by any more.
@@ -148,17 +163,6 @@ impl Drop for Copy {
             self.sources.keep_copy(&self.context, &self.name);
         }
     }
-}
-
-fn build_failure(project: &Project, service: &ServiceName, error: EngineError) -> Failure {
-    let key = match &error.kind {
-        ErrorKind::BuildKey { key, .. } => format!(".{key}"),
-        _ => String::new(),
-    };
-    let mut failure = Failure::of_engine(Some(service), error);
-    let place = project.locate(&format!("services.{service}.build{key}"));
-    failure.message.location = failure.message.location.or(place);
-    failure
 }
 
 /// Turns a builder's news into events, output into whole lines.

@@ -16,7 +16,7 @@ use super::prune::Prunes;
 use super::turn::{Turn, Turns};
 use super::{Failure, Sources};
 use crate::engine::Engine;
-use crate::event::{Event, PlannedStep, Sink};
+use crate::event::{Event, PlannedStep, Sink, StepKind};
 use crate::model::{Project, ServiceName};
 use crate::plan::{Op, Plan, StepId};
 
@@ -35,6 +35,8 @@ pub struct RunOptions {
     pub beside: Option<Arc<Beside>>,
     /// The turn in which it is carried out: while there is nothing to do but wait, others may have theirs.
     pub turn: Option<Arc<Turn>>,
+    /// Attaches to what is about to be started.
+    pub at_start: Option<Arc<super::AtStart>>,
 }
 
 /// How a plan ended.
@@ -150,6 +152,7 @@ impl Executor {
             .enumerate()
             .map(|(id, step)| PlannedStep {
                 step: base + id,
+                kind: StepKind::from(&step.op),
                 what: step.op.to_string(),
                 service: step.service.clone(),
                 reason: step.reason.to_string(),
@@ -226,6 +229,16 @@ impl Executor {
             {
                 outcome.incomplete.push(service.clone());
             }
+        }
+        if !outcome.failures.is_empty() {
+            let state = |of: State| {
+                let steps = plan.steps.iter().zip(&states).filter(move |(_, state)| **state == of);
+                steps.filter_map(|(step, _)| step.service.clone())
+            };
+            let mut failed: Vec<ServiceName> = state(State::Failed).collect();
+            failed.dedup();
+            let left = outcome.incomplete.iter().filter(|service| !failed.contains(service)).cloned().collect();
+            self.sink.emit(Event::Incomplete { failed, left });
         }
         outcome
     }

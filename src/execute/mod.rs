@@ -30,7 +30,7 @@ mod wait;
 
 pub use executor::{Executor, Outcome, RunOptions};
 pub use failure::{Cause, Failure};
-pub use logs::{Follow, LogOptions, Logs, lines};
+pub use logs::{AtStart, Follow, From, LogOptions, Logs, lines};
 pub use observe::{View, observe, plan_failures, settle, settle_for_plan};
 pub use sources::{Loaded, Sources};
 pub use turn::{Doer, Place, Turn, Turns};

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::Failure;
 use crate::engine::BuildSpec;
 use crate::event::Message;
-use crate::model::{Delta, Digest, Look, ObservedImage, Project, ServiceName};
+use crate::model::{Delta, Digest, Location, Look, ObservedImage, Project, ServiceName};
 use crate::plan::Wanted;
 
 /// A project that was read without errors.
@@ -71,6 +71,11 @@ pub trait Sources: Send + Sync {
 
     /// A transfer of the context came to its end.
     fn keep_copy(&self, _context: &str, _name: &str) {}
+
+    /// Where in its Dockerfile the step of a service's build is that has this name.
+    fn place(&self, _service: &ServiceName, _step: &str) -> Option<Location> {
+        None
+    }
 
     /// What is known of the files of an image that never changes, by its id.
     fn looks(&self, _image: &str) -> HashMap<String, Option<Look>> {

@@ -46,8 +46,15 @@ impl Executor {
             Op::Create(create) => self.create(create).await,
             Op::Rename { container, name } => engine.rename(&ContainerId::new(container), name).await,
             Op::Start { container } => {
+                let attached = match &options.at_start {
+                    Some(at_start) => at_start.attach(step.service.as_ref(), container).await,
+                    None => None,
+                };
                 let result = engine.start(&ContainerId::new(container)).await;
                 if let Err(error) = result {
+                    if let Some(attached) = attached {
+                        attached.give_up();
+                    }
                     return Err(self.start_failure(step.service.as_ref(), container, error).await);
                 }
                 Ok(())

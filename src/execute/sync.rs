@@ -1,5 +1,6 @@
 //! One container's hot sync: through the agent where it carries one, else through the engine's archive API.
 
+mod command;
 #[cfg(test)]
 mod tests;
 
@@ -8,12 +9,13 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;
 use super::sync_files::{self, Item};
 use super::{Cause, Failure};
-use crate::agent::{self, AgentClient, Command, Then};
-use crate::engine::{EngineError, ExecSpec};
+use crate::agent::{self, AgentClient, Then};
+use crate::engine::EngineError;
 use crate::event::{Event, Message};
 use crate::model::{ContainerId, Reload, Service, SyncTarget};
 use crate::supervise::linux_signal;
@@ -28,6 +30,8 @@ pub struct Hot<'a> {
     pub agent: bool,
     /// Its image's name.
     pub image: String,
+    /// Ends a command that is run in it: the session is being ended.
+    pub stop: CancellationToken,
 }
 
 /// Why a sync was not done.
@@ -116,7 +120,7 @@ impl Agents {
                 owners.insert(owner.clone(), found);
             }
         }
-        let moved = !items.is_empty();
+        let moved = Moved::of(&items);
         let ops = sync_files::ops(items, &owners);
         let follow = self.follow(hot, then, grace)?;
         let (applied, restarted) = match follow {
@@ -142,16 +146,7 @@ impl Agents {
         let after = Instant::now();
         match then {
             Reload::Exec(argv) => {
-                let command = Command { argv: argv.clone(), ..Command::default() };
-                let mut output = Vec::new();
-                let done = client.exec(command, |_, bytes| output.extend_from_slice(bytes)).await;
-                let code = done.map_err(agent_failed)?.code;
-                if code != 0 {
-                    let text = format!("`{}` exited with {code}", argv.join(" "));
-                    let lines = String::from_utf8_lossy(&output).lines().map(str::to_owned).collect::<Vec<_>>();
-                    let message = Message::new(text).service(&hot.service.name).detail(lines);
-                    return Err(SyncError::Failed(Failure { cause: Cause::Engine, message }));
-                }
+                self.run_by_agent(hot, client, argv).await?;
                 synced.reloaded_us = micros(after.elapsed());
             }
             Reload::Container => {
@@ -214,19 +209,37 @@ impl Agents {
             Reload::None => Ok(()),
             Reload::Signal(name) => self.engine.kill(hot.container, name).await,
             Reload::Exec(argv) => {
-                let spec = ExecSpec { command: argv.clone(), detach: true, ..ExecSpec::default() };
-                self.engine.exec(hot.container, &spec).await.map(drop)
+                self.run_by_engine(hot, argv).await?;
+                Ok(())
             }
             Reload::Restart | Reload::Container | Reload::Rebuild => self.engine.restart(hot.container, grace).await,
         };
         done.map_err(|e| engine_failed(hot.service, e))?;
         let then = if *then == Reload::Restart { &Reload::Container } else { then };
         let reloaded_us = micros(began.elapsed()) - synced_us;
-        Ok(Synced { action: action(!items.is_empty(), then), synced_us, reloaded_us })
+        Ok(Synced { action: action(Moved::of(items), then), synced_us, reloaded_us })
     }
 }
 
-fn action(moved: bool, then: &Reload) -> String {
+/// What was done to files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moved {
+    Nothing,
+    Deleted,
+    Synced,
+}
+
+impl Moved {
+    fn of(items: &[(SyncTarget, Item)]) -> Self {
+        match items {
+            [] => Self::Nothing,
+            _ if items.iter().all(|(_, item)| matches!(item, Item::Gone { .. })) => Self::Deleted,
+            _ => Self::Synced,
+        }
+    }
+}
+
+fn action(moved: Moved, then: &Reload) -> String {
     let then = match then {
         Reload::None | Reload::Rebuild => "",
         Reload::Restart => "restarted",
@@ -234,11 +247,12 @@ fn action(moved: bool, then: &Reload) -> String {
         Reload::Signal(_) => "signalled",
         Reload::Exec(_) => "command run",
     };
-    match (moved, then) {
-        (true, "") => "synced".to_owned(),
-        (true, then) => format!("synced + {then}"),
-        (false, then) => then.to_owned(),
-    }
+    let moved = match moved {
+        Moved::Nothing => return then.to_owned(),
+        Moved::Deleted => "deleted",
+        Moved::Synced => "synced",
+    };
+    if then.is_empty() { moved.to_owned() } else { format!("{moved} + {then}") }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for `map_err`, which hands it over")]

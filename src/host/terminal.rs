@@ -160,25 +160,34 @@ pub enum Target {
     Err,
 }
 
+/// How an exchange between a person and a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The program's output ended.
+    Output,
+    /// Whoever read ours, such as `head`, has gone.
+    ReaderGone,
+}
+
 /// [`pump`] with our own standard output and error.
 pub async fn connect<E>(
     input: Option<Input>,
     program: impl AsyncWrite + Send,
     output: impl Stream<Item = Result<(Target, Bytes), E>> + Send,
-) -> Result<(), E> {
+) -> Result<Ended, E> {
     pump(input, program, output, tokio::io::stdout(), tokio::io::stderr()).await
 }
 
-/// Carries bytes between a person and a program, until the program's output ends. The end of `input` closes the
-/// program's standard input and no more; `None` gives it none. Output whose reader has gone is dropped, and a
-/// program that no longer reads does not end its output.
+/// Carries bytes between a person and a program, until the program's output ends or nobody reads it any more. The end
+/// of `input` closes the program's standard input and no more; `None` gives it none. A program that no longer reads
+/// does not end its output.
 pub async fn pump<E>(
     mut input: Option<Input>,
     program: impl AsyncWrite + Send,
     output: impl Stream<Item = Result<(Target, Bytes), E>> + Send,
     mut out: impl AsyncWrite + Unpin,
     mut err: impl AsyncWrite + Unpin,
-) -> Result<(), E> {
+) -> Result<Ended, E> {
     let program = std::pin::pin!(program);
     let output = std::pin::pin!(output);
     let send = async {
@@ -197,13 +206,15 @@ pub async fn pump<E>(
         let mut output = output;
         while let Some(chunk) = output.next().await {
             let (target, bytes) = chunk?;
-            // A reader that has gone is no reason to stop the program: it finds out by itself, or goes on.
-            let _ = match target {
+            let written = match target {
                 Target::Out => write(&mut out, &bytes).await,
                 Target::Err => write(&mut err, &bytes).await,
             };
+            if written.is_err() {
+                return Ok(Ended::ReaderGone);
+            }
         }
-        Ok(())
+        Ok(Ended::Output)
     };
     let mut send = std::pin::pin!(send);
     let mut receive = std::pin::pin!(receive);
@@ -222,6 +233,8 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Resu
 mod tests {
     use std::io::Write;
     use std::os::fd::OwnedFd;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     use tokio::io::AsyncReadExt;
 
@@ -275,6 +288,27 @@ mod tests {
         let mut out = Vec::new();
         pump(None, ours, output, &mut out, tokio::io::sink()).await.unwrap();
         assert_eq!(out, b"end");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_has_gone_ends_it_though_the_program_never_stops() {
+        struct Gone;
+        impl AsyncWrite for Gone {
+            fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+                Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+            }
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+        }
+        let output = || futures_util::stream::repeat_with(|| Ok::<_, ()>(chunk(Target::Out, "y\n")));
+        let ended = pump(None, tokio::io::sink(), output(), Gone, tokio::io::sink()).await;
+        assert_eq!(ended, Ok(Ended::ReaderGone));
+        let errors = output().map(|chunk| chunk.map(|(_, bytes)| (Target::Err, bytes)));
+        assert_eq!(pump(None, tokio::io::sink(), errors, tokio::io::sink(), Gone).await, Ok(Ended::ReaderGone));
     }
 
     #[tokio::test]

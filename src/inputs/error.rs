@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::model::Location;
+
 /// A place in a Dockerfile; both count from one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Place {
@@ -163,6 +165,20 @@ fn at(dockerfile: Option<&PathBuf>, place: Place) -> String {
 }
 
 impl InputsError {
+    /// The place in a Dockerfile that it is about, and what is wrong there.
+    pub fn place(&self) -> Option<(Location, String)> {
+        let (file, place, text) = match self {
+            Self::Dockerfile { path: Some(path), error } => (path, error.place, error.message.clone()),
+            Self::MissingSource(missing) => {
+                let MissingSource { dockerfile, place, instruction, source_path, context, .. } = &**missing;
+                let text = format!("{instruction} reads {source_path:?}, which is not in {}", context.display());
+                (dockerfile.as_ref()?, *place, text)
+            }
+            _ => return None,
+        };
+        Some((Location { file: file.clone(), line: place.line, column: place.column }, text))
+    }
+
     /// The next step, where one is known.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -27,6 +27,7 @@ mod linear;
 mod map;
 mod parts;
 mod pattern;
+mod place;
 mod read;
 mod recipe;
 mod reloader;
@@ -44,6 +45,7 @@ pub use effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched, is_ar
 pub use error::{DockerfileError, InputsError, MissingSource, Place};
 pub use ignore::Ignore;
 pub use map::{InputsMap, ReadingInstruction};
+pub use place::place_of;
 pub use read::{BuildInputs, ContextFile, ContextFiles, DockerfileSource, base_images, read};
 pub use recipe::{Fallback, ImageUse};
 pub use reloader::reloader;

@@ -14,6 +14,7 @@ mod project;
 mod scalar;
 mod service;
 mod spec;
+pub mod time;
 mod tree;
 
 pub use delta::{Delta, Look, LookKind, Put, PutKind, PutOwner, Removed};

@@ -94,12 +94,23 @@ impl fmt::Display for Reason {
     }
 }
 
+fn joined(names: &[&String]) -> String {
+    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`.
 fn list(items: &[String]) -> String {
-    match items {
+    let mut names: Vec<&String> = Vec::new();
+    for item in items {
+        // A Dockerfile is a file of the context too.
+        if !names.contains(&item) {
+            names.push(item);
+        }
+    }
+    match names[..] {
         [] => "nothing".to_owned(),
         [one] => one.clone(),
-        [init @ .., last] if items.len() <= 3 => format!("{} and {last}", init.join(", ")),
-        _ => format!("{} and {} more", items[..3].join(", "), items.len() - 3),
+        [ref init @ .., last] if names.len() <= 3 => format!("{} and {last}", joined(init)),
+        _ => format!("{} and {} more", joined(&names[..3]), names.len() - 3),
     }
 }

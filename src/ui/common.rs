@@ -1,17 +1,19 @@
 //! What `tty` and `plain` have in common: everything that is said once and stays, from logs to the final summary.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::event::{Event, Message, PlannedStep, Reloaded};
+use crate::event::{Event, LogStream, Message, PlannedStep, Reloaded};
 use crate::model::ServiceName;
 
 use super::clean::{clean, clean_text};
 use super::fields::millis;
+use super::groups::{End, Groups, Line, Said};
 use super::message::{self, Severity};
 use super::options::Settings;
-use super::palette::{DIM, Palette, paint};
+use super::palette::{DIM, ERROR, Palette, paint};
 use super::prefix::Prefixes;
 use super::streams::Streams;
 use super::summary;
@@ -30,6 +32,7 @@ pub(super) struct Common {
     /// Messages of failed steps. They are shown when the other steps have come to their end, so that a build's whole
     /// output stands last and not in the middle of what others say.
     failures: Vec<Message>,
+    groups: Groups,
     /// Messages of failed steps that were shown: the same as an error of the command is not shown again.
     told: Vec<Message>,
 }
@@ -46,14 +49,34 @@ impl Common {
             urls_shown: false,
             running: BTreeSet::new(),
             failures: Vec::new(),
+            groups: Groups::default(),
             told: Vec::new(),
         }
+    }
+
+    /// What an event says, in place of its own words. With `--verbose` it is those.
+    pub fn said(&mut self, event: &Event, now: Duration) -> Said {
+        if self.settings.verbose { Said::Itself } else { self.groups.event(event, now) }
+    }
+
+    /// What is said of a group of steps, behind the service's column.
+    pub fn line(&self, line: &Line) -> String {
+        let color = self.settings.err_color;
+        let what = match line.end {
+            End::Failed => paint(&line.what, ERROR, color),
+            End::Done => line.what.clone(),
+        };
+        let took = line.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        let took = took.map(|took| paint(&format!(" in {}", millis(took)), DIM, color)).unwrap_or_default();
+        format!("{what}{}{took}", message::aside(&line.reason, color))
     }
 
     /// Shows an event that both renderers show alike. Others are left to them.
     pub fn event(&mut self, event: &Event) {
         match event {
-            Event::Log { service, container, number, line, .. } => self.log(service, container, *number, line),
+            Event::Log { service, container, number, stream, line } => {
+                self.log(service, container, *number, *stream, line);
+            }
             Event::Table { head, rows } => {
                 for line in table::lines(head, rows, self.settings.out_color) {
                     self.streams.out(&line);
@@ -102,6 +125,13 @@ impl Common {
             Event::StepFailed { step, message, .. } => {
                 self.failures.push(message.clone());
                 self.step_over(*step);
+            }
+            Event::Incomplete { failed, left } => {
+                self.show_failures();
+                if !left.is_empty() {
+                    let text = summary::incomplete(failed, left, self.settings.err_color);
+                    self.streams.err(&text);
+                }
             }
             Event::Hello { .. }
             | Event::StepHeld { .. }
@@ -172,16 +202,20 @@ impl Common {
         }
     }
 
-    fn log(&mut self, service: &ServiceName, container: &str, number: u32, line: &str) {
-        let line = clean(line, self.settings.out_color);
+    fn log(&mut self, service: &ServiceName, container: &str, number: u32, stream: LogStream, line: &str) {
+        let color = match stream {
+            LogStream::Stdout => self.settings.out_color,
+            LogStream::Stderr => self.settings.err_color,
+        };
+        let line = clean(line, color);
         if !self.settings.log_prefix {
-            self.streams.out(&line);
+            self.streams.log(stream, &line);
             return;
         }
         let prefix = self.prefixes.of(service, container, number);
-        let color = self.settings.out_color && self.settings.log_color;
+        let color = color && self.settings.log_color;
         let prefix = paint(&clean(&prefix, false), self.palette.color(service), color);
-        self.streams.out(&format!("{prefix}{line}"));
+        self.streams.log(stream, &format!("{prefix}{line}"));
     }
 
     fn output(&mut self, text: &str) {
@@ -240,7 +274,12 @@ impl Common {
 
     fn reloaded(&mut self, reloaded: &Reloaded) {
         if let Some(error) = &reloaded.error {
-            let text = format!("{}  {} failed", summary::files(reloaded), clean(&reloaded.action, false));
+            let files = summary::files(reloaded);
+            let failed = paint("failed", ERROR, self.settings.err_color);
+            let text = match reloaded.action.as_str() {
+                "failed" => format!("{files}  {failed}"),
+                action => format!("{files}  {} {failed}", clean(action, false)),
+            };
             self.say(Some(&reloaded.service), text.trim_start());
             self.message(Severity::Error, error);
         } else {

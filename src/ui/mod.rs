@@ -10,6 +10,7 @@ mod ask;
 mod clean;
 mod common;
 mod fields;
+mod groups;
 mod json;
 mod live;
 mod message;
@@ -41,8 +42,18 @@ use streams::Streams;
 pub fn sink(options: &Options) -> Arc<dyn Sink> {
     let surroundings = Surroundings::detect();
     let settings = options.settle(surroundings);
-    let streams = Streams::new(Box::new(io::stdout()), Box::new(io::stderr()), options.on_closed.clone());
+    let mut streams = Streams::new(Box::new(io::stdout()), Box::new(io::stderr()), options.on_closed.clone());
+    if options.timestamps {
+        streams = streams.with_clock(Box::new(now));
+    }
     Arc::new(thread::Thread::new(renderer(&settings, streams)))
+}
+
+/// The time as logs have it.
+#[allow(clippy::disallowed_methods, reason = "the clock of this room; renderers are handed it")]
+fn now() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    crate::model::time::rfc3339(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
 
 fn renderer(settings: &options::Settings, streams: Streams) -> Box<dyn Render> {

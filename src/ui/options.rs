@@ -49,11 +49,13 @@ pub struct Options {
     pub log_color: bool,
     /// Where the time of each reload went.
     pub timings: bool,
-    /// Builds' output as it comes.
+    /// Builds' output as it comes, and every step.
     pub verbose: bool,
+    /// The time before each of hob's own lines, as before those of logs.
+    pub timestamps: bool,
     /// Locations inside this folder are shown relative to it.
     pub relative_to: Option<PathBuf>,
-    /// Called once when whoever read standard output has gone, such as `head`. Output to it ends silently.
+    /// Called once when whoever read one of our streams has gone, such as `head`. Output to it ends silently.
     pub on_closed: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -66,6 +68,7 @@ impl Default for Options {
             log_color: true,
             timings: false,
             verbose: false,
+            timestamps: false,
             relative_to: None,
             on_closed: None,
         }
@@ -81,6 +84,7 @@ impl fmt::Debug for Options {
             .field("log_color", &self.log_color)
             .field("timings", &self.timings)
             .field("verbose", &self.verbose)
+            .field("timestamps", &self.timestamps)
             .field("relative_to", &self.relative_to)
             .finish_non_exhaustive()
     }

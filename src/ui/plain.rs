@@ -10,9 +10,11 @@ use super::Render;
 use super::clean::clean;
 use super::common::Common;
 use super::fields::{millis, seconds, transfer};
+use super::groups::Said;
 use super::live::{Live, Step, internal};
 use super::message::aside;
 use super::options::Settings;
+use super::palette::{ERROR, paint};
 use super::streams::Streams;
 use super::summary::names;
 
@@ -45,44 +47,63 @@ impl Plain {
         }
     }
 
+    /// What an event says in its own words.
+    fn itself(&mut self, event: &Event) {
+        let color = self.common.settings.err_color;
+        match event {
+            Event::StepStarted { what, service, reason, .. } => {
+                let text = format!("{}{}", clean(what, false), aside(reason, color));
+                self.common.say(service.as_ref(), &text);
+            }
+            Event::StepDone { what, service, took_ms, .. } => {
+                self.say(service.as_ref(), &format!("{what}: done in {}", millis(*took_ms)));
+            }
+            Event::StepFailed { what, service, .. } => {
+                let text = format!("{}: {}", clean(what, false), paint("failed", ERROR, color));
+                self.common.say(service.as_ref(), &text);
+            }
+            Event::StepSkipped { what, service, because, .. } if self.common.settings.verbose => {
+                self.say(service.as_ref(), &format!("{what}: skipped, because {because}"));
+            }
+            Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
+                let line = clean(line, color).into_owned();
+                self.common.say(services.first(), &format!("# {line}"));
+            }
+            Event::BuildStepDone { services, name, cached, took_ms, error, .. } => match error {
+                Some(_) => self.build_step_done(services, name, &paint("failed", ERROR, color)),
+                None if *cached => self.build_step_done(services, name, "cached"),
+                None => self.build_step_done(services, name, &format!("done in {}", millis(*took_ms))),
+            },
+            Event::State { service, state, .. } => self.say(Some(service), state),
+            _ => {}
+        }
+    }
+
     fn build_step_done(&mut self, services: &[ServiceName], name: &str, how: &str) {
         if self.common.settings.verbose || !internal(name) {
-            self.say(services.first(), &format!("{name}: {how}"));
+            let text = format!("{}: {how}", clean(name, false));
+            self.common.say(services.first(), &text);
         }
     }
 }
 
 impl Render for Plain {
     fn event(&mut self, event: Event, now: Duration) {
+        let said = self.common.said(&event, now);
         match &event {
-            Event::StepStarted { what, service, reason, .. } => {
-                let text = format!("{}{}", clean(what, false), aside(reason, self.common.settings.err_color));
+            Event::StepDone { step, .. } | Event::StepFailed { step, .. } | Event::StepSkipped { step, .. } => {
+                self.live.end(*step);
+            }
+            _ => {}
+        }
+        match (&event, said) {
+            (Event::StepHeld { step, why, .. }, _) => self.held(*step, why, now),
+            (_, Said::Nothing) => {}
+            (Event::StepDone { service, .. } | Event::StepFailed { service, .. }, Said::Line(line)) => {
+                let text = self.common.line(&line);
                 self.common.say(service.as_ref(), &text);
             }
-            Event::StepHeld { step, why, .. } => self.held(*step, why, now),
-            Event::StepDone { step, what, service, took_ms } => {
-                self.live.end(*step);
-                self.say(service.as_ref(), &format!("{what}: done in {}", millis(*took_ms)));
-            }
-            Event::StepFailed { step, what, service, .. } => {
-                self.live.end(*step);
-                self.say(service.as_ref(), &format!("{what}: failed"));
-            }
-            Event::StepSkipped { step, what, service, because } => {
-                self.live.end(*step);
-                self.say(service.as_ref(), &format!("{what}: skipped, because {because}"));
-            }
-            Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
-                let line = clean(line, self.common.settings.err_color).into_owned();
-                self.common.say(services.first(), &format!("# {line}"));
-            }
-            Event::BuildStepDone { services, name, cached, took_ms, error, .. } => match error {
-                Some(_) => self.build_step_done(services, name, "failed"),
-                None if *cached => self.build_step_done(services, name, "cached"),
-                None => self.build_step_done(services, name, &format!("done in {}", millis(*took_ms))),
-            },
-            Event::State { service, state, .. } => self.say(Some(service), state),
-            _ => {}
+            (event, _) => self.itself(event),
         }
         self.live.event(&event, now);
         self.common.event(&event);

@@ -6,6 +6,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use crate::event::LogStream;
+
 /// A flood is written in pieces of about this size, so that memory stays bounded.
 const PIECE: usize = 64 * 1024;
 
@@ -14,6 +16,9 @@ enum Which {
     Out,
     Err,
 }
+
+/// Tells the time, as it is to be shown.
+pub(super) type Clock = Box<dyn Fn() -> String + Send>;
 
 /// Standard output and standard error.
 pub(super) struct Streams {
@@ -24,6 +29,8 @@ pub(super) struct Streams {
     on_closed: Option<Arc<dyn Fn() + Send + Sync>>,
     waiting: Vec<(Which, String)>,
     size: usize,
+    /// The time, where it stands before each line of hob's own.
+    clock: Option<Clock>,
 }
 
 impl Streams {
@@ -32,7 +39,13 @@ impl Streams {
         err: Box<dyn Write + Send>,
         on_closed: Option<Arc<dyn Fn() + Send + Sync>>,
     ) -> Self {
-        Self { out, err, out_closed: false, err_closed: false, on_closed, waiting: Vec::new(), size: 0 }
+        Self { out, err, out_closed: false, err_closed: false, on_closed, waiting: Vec::new(), size: 0, clock: None }
+    }
+
+    /// The same with the time before each line of hob's own.
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
     }
 
     /// A line for standard output.
@@ -47,9 +60,20 @@ impl Streams {
         }
     }
 
-    /// A line for standard error.
+    /// A line of hob's own for standard error.
     pub fn err(&mut self, line: &str) {
-        self.add(Which::Err, line, true);
+        match &self.clock {
+            Some(clock) => self.add(Which::Err, &format!("{} {line}", clock()), true),
+            None => self.add(Which::Err, line, true),
+        }
+    }
+
+    /// A line of a program, for the stream that it was written to.
+    pub fn log(&mut self, stream: LogStream, line: &str) {
+        match stream {
+            LogStream::Stdout => self.add(Which::Out, line, true),
+            LogStream::Stderr => self.add(Which::Err, line, true),
+        }
     }
 
     /// Text for standard error as it is.
@@ -106,7 +130,7 @@ impl Streams {
                 *closed = writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).is_err();
             }
         }
-        if self.out_closed
+        if (self.out_closed || self.err_closed)
             && let Some(on_closed) = self.on_closed.take()
         {
             on_closed();

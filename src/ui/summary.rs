@@ -10,7 +10,7 @@ use crate::model::ServiceName;
 use super::clean::clean;
 use super::fields::{micros, millis};
 use super::message::aside;
-use super::palette::{BOLD, DIM, DONE, paint};
+use super::palette::{BOLD, DIM, DONE, ERROR, paint};
 use super::table;
 
 /// More names than these are counted.
@@ -41,6 +41,15 @@ pub(super) fn nothing_to_do(unchanged: &[ServiceName]) -> String {
         [_] => format!("nothing to do: {} is as it should be", names(unchanged)),
         _ => format!("nothing to do: {} are as they should be", names(unchanged)),
     }
+}
+
+/// What became of a plan that was not carried out as a whole.
+pub(super) fn incomplete(failed: &[ServiceName], left: &[ServiceName], color: bool) -> String {
+    let failed = match failed {
+        [] => paint("failed", ERROR, color),
+        _ => format!("{} {}", paint("failed:", ERROR, color), names(failed)),
+    };
+    format!("{failed}; left as {}: {}", if left.len() == 1 { "it is" } else { "they are" }, names(left))
 }
 
 /// A plan that is printed and not carried out.
@@ -107,7 +116,7 @@ pub(super) fn reloaded(reloaded: &Reloaded, timings: bool, color: bool) -> Strin
         line.push_str(&paint(&format!(" ({})", parts.join(", ")), DIM, color));
     }
     // That a save was synced is what one expects; anything else comes with its reason.
-    if timings || !reloaded.action.starts_with("synced") {
+    if timings || !reloaded.action.starts_with("synced") && !reloaded.action.starts_with("deleted") {
         line.push_str(&aside(&reloaded.reason, color));
     }
     line

@@ -24,7 +24,7 @@ fn each_condition_is_waited_for() {
         idle("api")
     ));
     let done = lab.ok(&["up", "-d"]);
-    done.says(&["wait until", "has completed", "is healthy", "api waits for it"]);
+    done.says(&["wait until", "has completed", "is healthy", "db is starting"]);
     let api = lab.started("api");
     let job = lab.inspect("job");
     assert_eq!(job["State"]["ExitCode"], 0);
@@ -62,7 +62,7 @@ fn a_failing_job_stops_its_dependents_with_the_cause() {
         "first line",
         "table is missing",
         "hob logs job",
-        "skipped",
+        "failed: job; left as it is: api",
     ]);
     assert_ne!(lab.states().first().map(String::as_str), Some("api running"));
     // The same again, and mended.
@@ -131,7 +131,7 @@ fn with_keep_going_others_go_on() {
         idle("api"),
         idle("other")
     ));
-    lab.ends(&["up", "-d", "--keep-going"], 22).says(&["job exited with 3", "skipped, because job"]);
+    lab.ends(&["up", "-d", "--keep-going"], 22).says(&["job exited with 3", "failed: job; left as it is: api"]);
     let states = lab.states();
     assert!(states.contains(&"other running".to_owned()) && !states.contains(&"api running".to_owned()), "{states:?}");
 }

@@ -17,7 +17,9 @@ fn service(lab: &Lab) -> String {
 }
 
 fn watched(lab: &Lab, args: &[&str]) -> Session {
-    let session = lab.start(&[&["--progress", "json"], args].concat());
+    // A service that has exited is edited too.
+    let more = if args[0] == "up" { &["--watch"][..] } else { &[] };
+    let session = lab.start(&[&["--progress", "json"], args, more].concat());
     session.event(0, "watching", |_| true);
     session
 }

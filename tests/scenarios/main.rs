@@ -24,6 +24,7 @@ mod hot;
 mod images;
 mod needs;
 mod oneoff;
+mod output;
 mod recover;
 mod safety;
 mod second;

@@ -81,7 +81,7 @@ fn a_killed_recreation_is_mended() {
     lab.ok(&["up", "-d"]);
     let old = lab.id("a");
     lab.manifest(&manifest("two"));
-    let mut session = lab.start(&["up", "-d"]);
+    let mut session = lab.start(&["up", "-d", "--verbose"]);
     session.says(0, "stop container");
     until(|| if lab.containers().len() == 2 { Ok(()) } else { Err(format!("{:?}", lab.containers())) });
     session.signal(Signal::SIGKILL);

@@ -18,10 +18,10 @@ fn printer(lab: &Lab, name: &str) -> String {
 fn a_second_up_does_nothing_and_says_so() {
     let lab = lab!();
     lab.manifest(&format!("services:\n{}{}", idle("a"), idle("b")));
-    lab.ok(&["up", "-d"]).says(&["create container", "it has no container", "up: 2 services"]);
+    lab.ok(&["up", "-d"]).says(&["a  started (it has no container)", "up: 2 services"]);
     let before = lab.containers();
     assert_eq!(lab.states(), ["a running", "b running"]);
-    lab.ok(&["up", "-d"]).says(&["nothing to do: a and b are as they should be"]).silent_about(&["create container"]);
+    lab.ok(&["up", "-d"]).says(&["nothing to do: a and b are as they should be"]).silent_about(&["started"]);
     assert_eq!(before, lab.containers());
 }
 

@@ -24,7 +24,7 @@ fn hot(lab: &Lab, name: &str) -> String {
 
 /// `up` in the foreground with everything ready and watched.
 fn watched(lab: &Lab) -> Session {
-    let session = lab.start(&["--progress", "json", "up"]);
+    let session = lab.start(&["--progress", "json", "up", "--watch"]);
     session.event(0, "watching", |_| true);
     session
 }

@@ -81,7 +81,8 @@ pub struct UpArgs {
     #[arg(long)]
     pub keep_going: bool,
 
-    /// Watch for saves; the default in the foreground
+    /// Watch for saves; the default in the foreground. Where standard input or output is no terminal, as in a CI job,
+    /// hob ends when all services have exited, unless this is given
     #[arg(short, long, conflicts_with = "no_watch")]
     pub watch: bool,
 
@@ -125,7 +126,7 @@ pub struct UpArgs {
     #[arg(long)]
     pub no_color: bool,
 
-    /// Show when each line of a log was written
+    /// Show when each line was written, of logs and of hob's own
     #[arg(long)]
     pub timestamps: bool,
 

@@ -29,7 +29,15 @@ pub fn load_or_exit(tree: &dyn FileTree, options: &LoadOptions) -> Result<Loaded
     let loaded = manifest::load(tree, options);
     let (errors, warnings): (Vec<_>, Vec<_>) =
         loaded.diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
-    let messages = |list: Vec<&manifest::Diagnostic>| list.into_iter().map(message).collect::<Vec<_>>();
+    let messages = |list: Vec<&manifest::Diagnostic>| {
+        let mut messages: Vec<Message> = Vec::new();
+        for message in list.into_iter().map(message) {
+            if !messages.contains(&message) {
+                messages.push(message);
+            }
+        }
+        messages
+    };
     match loaded.project {
         Some(project) if errors.is_empty() => Ok(Loaded { project, warnings: messages(warnings) }),
         _ => Err((exit_of(&loaded.diagnostics), messages(errors))),

@@ -209,8 +209,12 @@ impl Measuring<'_> {
             InputsError::UnknownSecret { .. } | InputsError::SecretFile { .. } => "build.secrets",
             _ => "build",
         };
-        let place = self.project.locate(&format!("services.{}.{path}", service.name));
-        let mut message = Message::new(error.to_string()).service(&service.name).at(place.as_ref());
+        let of_manifest = || self.project.locate(&format!("services.{}.{path}", service.name));
+        let mut message = match error.place() {
+            Some((place, text)) => Message::new(text).at(Some(&place)),
+            None => Message::new(error.to_string()).at(of_manifest().as_ref()),
+        };
+        message.service = Some(service.name.clone());
         message.hints.extend(error.hint());
         self.errors.push(Failure { cause: cause(error), message });
     }

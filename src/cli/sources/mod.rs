@@ -21,7 +21,7 @@ use crate::execute::{Failure, Loaded, Sources};
 use crate::host::DiskTree;
 use crate::inputs::{self, BaseImage, BuildInputs, BuildRequest, Images};
 use crate::manifest::LoadOptions;
-use crate::model::{Delta, Digest, Look, ObservedImage, Project, Service, ServiceName};
+use crate::model::{Delta, Digest, Location, Look, ObservedImage, Project, Service, ServiceName};
 use crate::plan::Wanted;
 use crate::plan::labels::ARGS;
 use measure::Measuring;
@@ -118,6 +118,13 @@ impl DiskSources {
 }
 
 impl Sources for DiskSources {
+    fn place(&self, service: &ServiceName, step: &str) -> Option<Location> {
+        let inputs = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned()?;
+        let dockerfile = inputs.dockerfile.as_ref()?;
+        let place = inputs::place_of(&dockerfile.text, step)?;
+        Some(Location { file: dockerfile.path.clone()?, line: place.line, column: place.column })
+    }
+
     fn load(&self) -> Result<Loaded, Vec<Message>> {
         let loaded = load(&*self.tree, &self.options)?;
         Ok(Loaded { project: self.adjusted(loaded.project), warnings: loaded.warnings })

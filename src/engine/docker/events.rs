@@ -49,6 +49,7 @@ fn event_of(message: EventMessage) -> Option<EngineEvent> {
         container: ContainerId::new(actor.id?),
         service: ServiceName::new(get(SERVICE)),
         number: get(NUMBER).parse().unwrap_or_default(),
+        time: message.time_nano.unwrap_or_default(),
         oneoff: get(ONEOFF).eq_ignore_ascii_case("true"),
         action: action_of(&message.action?, get("exitCode")),
     })
@@ -79,7 +80,7 @@ mod tests {
             {"com.docker.compose.service":"db","com.docker.compose.container-number":"2",
              "com.docker.compose.oneoff":"False","exitCode":"137","name":"x"}},"scope":"local","time":1,"timeNano":1}"#;
         let event = event_of(serde_json::from_str(json).unwrap()).unwrap();
-        assert_eq!(event.action, Action::Die(137));
+        assert_eq!((&event.action, event.time), (&Action::Die(137), 1));
         assert_eq!((event.service.as_str(), event.number, event.oneoff), ("db", 2, false));
     }
 

@@ -290,8 +290,11 @@ impl Engine for Docker {
     async fn file_size(&self, id: &ContainerId, path: &str) -> Result<Option<u64>> {
         self.file_size(id, path).await
     }
+    async fn output(&self, id: &ContainerId) -> Result<BoxStream<Result<Chunk>>> {
+        Ok(self.attach(id, false).await?.output)
+    }
     async fn attach(&self, id: &ContainerId) -> Result<Session> {
-        self.attach(id).await
+        self.attach(id, true).await
     }
     async fn resize(&self, id: &ContainerId, columns: u16, rows: u16) -> Result<()> {
         self.resize(id, columns, rows).await

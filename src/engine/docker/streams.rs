@@ -61,15 +61,9 @@ impl Docker {
         }
     }
 
-    pub(super) async fn attach(&self, id: &ContainerId) -> Result<Session> {
-        let options = AttachContainerOptions {
-            stream: true,
-            stdin: true,
-            stdout: true,
-            stderr: true,
-            logs: false,
-            detach_keys: None,
-        };
+    pub(super) async fn attach(&self, id: &ContainerId, stdin: bool) -> Result<Session> {
+        let options =
+            AttachContainerOptions { stream: true, stdin, stdout: true, stderr: true, logs: false, detach_keys: None };
         let attached =
             self.api.attach_container(id.as_str(), Some(options)).await.map_err(|error| self.error(error))?;
         Ok(Session { id: id.to_string(), input: attached.input, output: self.chunks(attached.output) })

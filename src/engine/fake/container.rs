@@ -169,7 +169,7 @@ impl State {
     /// Starts a container's process; what its script does later is up to the caller.
     pub(super) fn begin(&mut self, id: &ContainerId) -> Result<()> {
         let ports = self.ports_of(id)?;
-        let now = self.now();
+        let now = self.moment();
         let Some(container) = self.containers.get_mut(id) else { return Err(no_such(id)) };
         container.starts += 1;
         container.seen.ports = ports;

@@ -338,6 +338,32 @@ impl Engine for FakeEngine {
         Ok(Session { id: id.to_string(), input: Box::pin(tokio::io::sink()), output: Box::pin(output.flatten()) })
     }
 
+    async fn output(&self, id: &ContainerId) -> Result<BoxStream<Result<Chunk>>> {
+        self.call(&format!("output {}", self.subject(id)), false).await?;
+        let id = self.id(id)?;
+        let Some((from, running)) =
+            self.state().containers.get(&id).map(|c| (c.lines.len(), c.seen.state.is_running()))
+        else {
+            return Err(no_such(&id));
+        };
+        let (mut changes, engine) = (self.changes.subscribe(), self.clone());
+        let query = LogQuery { follow: true, ..Default::default() };
+        let output = stream::once(async move {
+            loop {
+                changes.borrow_and_update();
+                let started = {
+                    let state = engine.state();
+                    let container = state.containers.get(&id);
+                    container.is_none_or(|c| running || c.seen.state.is_running() || c.lines.len() > from)
+                };
+                if started || changes.changed().await.is_err() {
+                    return engine.lines(id, query, from);
+                }
+            }
+        });
+        Ok(Box::pin(output.flatten()))
+    }
+
     async fn resize(&self, id: &ContainerId, columns: u16, rows: u16) -> Result<()> {
         self.call(&format!("resize {} {columns}x{rows}", self.subject(id)), true).await
     }

@@ -38,6 +38,8 @@ pub(super) struct State {
     pub(super) away: bool,
     pub(super) made: u64,
     started: Instant,
+    /// The last moment that was told: no two are the same.
+    last: (i64, u32),
 }
 
 impl Default for State {
@@ -58,6 +60,7 @@ impl Default for State {
             away: false,
             made: 0,
             started: Instant::now(),
+            last: (0, 0),
         }
     }
 }
@@ -73,6 +76,13 @@ impl State {
     pub(super) fn now(&self) -> (i64, u32) {
         let elapsed = self.started.elapsed();
         (EPOCH + i64::try_from(elapsed.as_secs()).unwrap_or_default(), elapsed.subsec_nanos())
+    }
+
+    /// The same, later than every moment before.
+    pub(super) fn moment(&mut self) -> (i64, u32) {
+        let next = (self.last.0, self.last.1 + 1);
+        self.last = self.now().max(next);
+        self.last
     }
 
     /// A container by id, name, or the subject by which calls name it. Of several, the newest.
@@ -123,12 +133,14 @@ impl State {
 
     /// Tells what happened to a container.
     pub(super) fn tell(&mut self, id: &ContainerId, action: Action) {
+        let (seconds, nanos) = self.moment();
         let Some(container) = self.containers.get(id) else { return };
         let event = EngineEvent {
             container: id.clone(),
             service: container.seen.service.clone(),
             number: container.seen.number,
             oneoff: container.seen.oneoff,
+            time: seconds * 1_000_000_000 + i64::from(nanos),
             action,
         };
         let project = container.project().to_owned();
@@ -156,7 +168,7 @@ impl State {
     }
 
     pub(super) fn log(&mut self, id: &ContainerId, channel: Channel, text: &str) {
-        let time = self.now();
+        let time = self.moment();
         if let Some(container) = self.containers.get_mut(id) {
             container.lines.push(Line { time, channel, text: format!("{text}\n") });
         }

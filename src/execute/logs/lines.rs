@@ -1,92 +1,77 @@
-//! Bytes of a log to lines.
+//! Lines of a program's output, and the last of them.
+
+use std::collections::VecDeque;
 
 use futures_util::StreamExt;
 
-use crate::engine::{BoxStream, Chunk, Result};
+pub use super::splitter::{LONGEST, Line, Splitter};
+use crate::engine::{BoxStream, Channel, Chunk, Result};
 
-/// A line of a log with the engine's time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// RFC 3339, where the log was asked for timestamps.
-    pub time: Option<String>,
-    /// The line without its end.
-    pub text: String,
+/// Lines that are kept of what a command or a log gave, for a message.
+pub const KEPT: usize = 100;
+
+/// The last lines of output, whatever else there was of it.
+#[derive(Debug)]
+pub struct Last {
+    splitters: [Splitter; 2],
+    lines: VecDeque<String>,
 }
 
-/// The engine cuts lines that are longer than this.
-const PIECE: usize = 16 * 1024;
-
-/// Cuts one stream of bytes into lines. The engine cuts a line of more than 16 KiB into pieces and puts the
-/// timestamp of the first before each; they are joined again. A line without an end, because the program ended in
-/// the middle of it, is a line of its own and is not joined with the first of the next run.
-#[derive(Debug, Default)]
-pub struct Splitter {
-    time: Option<String>,
-    rest: Vec<u8>,
+impl Default for Last {
+    fn default() -> Self {
+        Self { splitters: [Splitter::plain(), Splitter::plain()], lines: VecDeque::new() }
+    }
 }
 
-impl Splitter {
-    /// Takes bytes and gives the lines that are complete.
-    pub fn push(&mut self, bytes: &[u8]) -> Vec<Line> {
-        let mut lines = Vec::new();
-        let mut bytes = bytes;
-        while !bytes.is_empty() {
-            if let Some((time, after)) = timestamp(bytes) {
-                let another = self.time.as_ref().is_some_and(|begun| *begun != time);
-                if another && !self.rest.is_empty() && self.rest.len() < PIECE {
-                    lines.push(self.take());
-                }
-                self.time.get_or_insert(time);
-                bytes = after;
-            }
-            let Some(end) = bytes.iter().position(|b| *b == b'\n') else {
-                self.rest.extend_from_slice(bytes);
-                break;
-            };
-            self.rest.extend_from_slice(&bytes[..end]);
-            bytes = &bytes[end + 1..];
-            lines.push(self.take());
-        }
+impl Last {
+    /// Takes bytes, and gives the lines that they complete.
+    pub fn push(&mut self, channel: Channel, bytes: &[u8]) -> Vec<String> {
+        let lines = self.splitters[index(channel)].push(bytes);
+        let lines: Vec<String> = lines.into_iter().map(|line| line.text).collect();
+        self.keep(&lines);
         lines
     }
 
-    /// What is left without a line end.
-    pub fn finish(mut self) -> Option<Line> {
-        (!self.rest.is_empty()).then(|| self.take())
-    }
-
-    fn take(&mut self) -> Line {
-        let rest = std::mem::take(&mut self.rest);
-        let mut line = rest.as_slice();
-        // A terminal's stream is cut anywhere, also within a timestamp.
-        if self.time.is_none()
-            && let Some((time, after)) = timestamp(line)
-        {
-            (self.time, line) = (Some(time), after);
+    /// What is left without a line end, and where it was written.
+    pub fn finish(&mut self) -> Vec<(Channel, String)> {
+        let mut left = Vec::new();
+        for channel in [Channel::Out, Channel::Err] {
+            let splitter = std::mem::take(&mut self.splitters[index(channel)]);
+            left.extend(splitter.finish().map(|line| (channel, line.text)));
         }
-        let text = String::from_utf8_lossy(line);
-        Line { time: self.time.take(), text: text.strip_suffix('\r').unwrap_or(&text).to_owned() }
+        for (_, line) in &left {
+            self.keep(std::slice::from_ref(line));
+        }
+        left
+    }
+
+    /// The last lines.
+    pub fn lines(self) -> Vec<String> {
+        self.lines.into()
+    }
+
+    fn keep(&mut self, lines: &[String]) {
+        self.lines.extend(lines.iter().cloned());
+        while self.lines.len() > KEPT {
+            self.lines.pop_front();
+        }
     }
 }
 
-/// A leading `2024-05-06T07:08:09.123456789Z ` and what follows it.
-fn timestamp(bytes: &[u8]) -> Option<(String, &[u8])> {
-    let end = bytes.iter().take(40).position(|b| *b == b' ')?;
-    let word = std::str::from_utf8(&bytes[..end]).ok()?;
-    let shape = word.len() >= 20
-        && word.ends_with('Z')
-        && word.as_bytes()[4] == b'-'
-        && word.as_bytes()[10] == b'T'
-        && word.as_bytes()[13] == b':'
-        && word[..4].bytes().all(|b| b.is_ascii_digit());
-    shape.then(|| (word.to_owned(), &bytes[end + 1..]))
+/// Out and err have a splitter each.
+pub(super) fn index(channel: Channel) -> usize {
+    match channel {
+        Channel::Out => 0,
+        Channel::Err => 1,
+    }
 }
 
-/// All lines of a log that was asked for without timestamps.
+/// The last lines of a log that was asked for without timestamps.
 pub async fn collect(mut stream: BoxStream<Result<Chunk>>) -> Vec<String> {
-    let mut bytes = Vec::new();
+    let mut last = Last::default();
     while let Some(Ok(chunk)) = stream.next().await {
-        bytes.extend_from_slice(&chunk.bytes);
+        last.push(chunk.channel, &chunk.bytes);
     }
-    String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+    last.finish();
+    last.lines()
 }

@@ -1,25 +1,34 @@
-//! Logs of containers, followed across restarts and recreations, in order and without a line lost or shown twice.
+//! What containers write, shown across restarts and recreations, in order and without a line lost or shown twice.
 //!
-//! Each container number of a service has a lane: a task that follows one container after another. Timestamps are
-//! always asked for, so that a lane knows where it was when the same container starts again.
+//! Each container number of a service has a lane: a task that takes one container after another. hob attaches to
+//! containers, before their start where it starts them itself, and takes up the engine's log only for what was written
+//! before it was attached: engines drop log files as they are rotated, and with them what nobody has read yet.
 
+mod lane;
 pub mod lines;
+mod seam;
+mod splitter;
+mod start;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Channel, Engine, ErrorKind, LogQuery};
-use crate::event::{Event, LogStream, Message, Sink};
+use crate::engine::{BoxStream, Chunk, Engine, LogQuery, Result};
+use crate::event::Sink;
 use crate::model::{ContainerId, ServiceName};
 
-/// A container whose log is to be followed.
+use lane::Lane;
+pub use start::AtStart;
+
+/// A container whose output is to be shown.
 #[derive(Clone, Debug)]
 pub struct Follow {
     /// The container.
@@ -30,202 +39,142 @@ pub struct Follow {
     pub service: ServiceName,
     /// Its number within the service.
     pub number: u32,
-    /// What to read of it, the first time.
-    pub query: LogQuery,
+}
+
+/// Which part of a container's output is to be shown. Times are nanoseconds since 1970.
+#[derive(Clone, Debug)]
+pub enum From {
+    /// What its log has by now.
+    Log(LogQuery),
+    /// What its log has, and what it writes from now on.
+    LogAndOn(LogQuery),
+    /// What it writes from now on.
+    Now,
+    /// All since its last start, of which an event told.
+    Start {
+        /// What was written until this moment is of an earlier run.
+        after: i64,
+        /// The moment of the start by the engine's clock.
+        at: i64,
+        /// When the event came.
+        heard: Instant,
+    },
+    /// What it has written since the engine went away, and what it writes from now on.
+    Lost {
+        /// When that was noticed.
+        at: i64,
+    },
 }
 
 /// How logs are shown.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogOptions {
-    /// The engine's time before each line.
+    /// The time before each line.
     pub timestamps: bool,
 }
 
-/// A container with the engine's time up to which its log is left out.
-type Next = (Follow, Option<String>);
+/// A lane's next container.
+enum Next {
+    Follow(Follow, From),
+    /// It was attached to before its start.
+    Attached(Follow, BoxStream<Result<Chunk>>, CancellationToken),
+}
 
-/// Follows the logs of a project's containers.
+type Key = (ServiceName, u32);
+
+/// The output of a project's containers. Clones are the same.
+#[derive(Clone)]
 pub struct Logs {
     engine: Arc<dyn Engine>,
     sink: Arc<dyn Sink>,
     options: LogOptions,
-    lanes: HashMap<(ServiceName, u32), mpsc::UnboundedSender<Next>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    lanes: HashMap<Key, mpsc::UnboundedSender<Next>>,
     tasks: JoinSet<()>,
+    /// Starts that were attached to and have not been told of.
+    attached: HashMap<Key, usize>,
 }
 
 impl Logs {
     /// Follows nothing yet.
     pub fn new(engine: Arc<dyn Engine>, sink: Arc<dyn Sink>, options: LogOptions) -> Self {
-        Self { engine, sink, options, lanes: HashMap::new(), tasks: JoinSet::new() }
+        Self { engine, sink, options, state: Arc::default() }
     }
 
-    /// Follows a container, after all that its lane was given before. A container that was followed before goes on
-    /// where it ended.
-    pub fn follow(&mut self, follow: Follow) {
-        self.follow_after(follow, None);
+    /// Shows a container's output, after all that its lane was given before.
+    pub fn follow(&self, follow: Follow, from: From) {
+        self.send(Next::Follow(follow, from));
     }
 
-    /// The same, without what it wrote until this moment of the engine, as [`end`] tells it.
-    pub fn follow_after(&mut self, follow: Follow, after: Option<String>) {
+    /// A start was told of: whether it was attached to before.
+    pub fn was_attached(&self, service: &ServiceName, number: u32) -> bool {
+        let mut state = self.state();
+        let key = (service.clone(), number);
+        let Some(count) = state.attached.get_mut(&key) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            state.attached.remove(&key);
+        }
+        true
+    }
+
+    /// Whether a start was attached to and not told of yet.
+    pub fn is_attached(&self, service: &ServiceName, number: u32) -> bool {
+        self.state().attached.contains_key(&(service.clone(), number))
+    }
+
+    /// Whether output of this number of a service was shown before.
+    pub fn has_followed(&self, service: &ServiceName, number: u32) -> bool {
+        self.state().lanes.contains_key(&(service.clone(), number))
+    }
+
+    /// The engine has gone: no start will be told of.
+    pub fn forget_starts(&self) {
+        self.state().attached.clear();
+    }
+
+    /// Shows what is left of what has ended; what goes on is given up after `patience`.
+    pub async fn finish(&self, patience: Duration) {
+        let _ = tokio::time::timeout(patience, self.drain()).await;
+        self.state().tasks.abort_all();
+    }
+
+    /// Waits until all output has ended by itself.
+    pub async fn drain(&self) {
+        let mut tasks = {
+            let mut state = self.state();
+            state.lanes.clear();
+            std::mem::take(&mut state.tasks)
+        };
+        while tasks.join_next().await.is_some() {}
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, next: Next) {
+        let (Next::Follow(follow, _) | Next::Attached(follow, ..)) = &next;
         let key = (follow.service.clone(), follow.number);
-        let lane = self.lanes.entry(key).or_insert_with(|| {
+        let mut state = self.state();
+        let State { lanes, tasks, .. } = &mut *state;
+        let lane = lanes.entry(key).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
-            let (engine, sink, options) = (Arc::clone(&self.engine), Arc::clone(&self.sink), self.options);
-            let lane = Lane { engine, sink, options, last: HashMap::new(), said: false };
-            self.tasks.spawn(lane.run(receiver));
+            let lane = Lane::new(Arc::clone(&self.engine), Arc::clone(&self.sink), self.options);
+            tasks.spawn(lane.run(receiver));
             sender
         });
         // A lane only ends when its sender is dropped.
-        let _ = lane.send((follow, after));
-    }
-
-    /// Shows what is left of logs that have ended; a log that goes on is given up after `patience`.
-    pub async fn finish(mut self, patience: Duration) {
-        self.lanes.clear();
-        let _ = tokio::time::timeout(patience, async { while self.tasks.join_next().await.is_some() {} }).await;
-    }
-
-    /// Waits until every log has ended by itself.
-    pub async fn drain(mut self) {
-        self.lanes.clear();
-        while self.tasks.join_next().await.is_some() {}
+        let _ = lane.send(next);
     }
 }
 
-/// The engine's time of the last line of a log; `None` where it is empty or cannot be read.
-pub async fn end(engine: &dyn Engine, container: &ContainerId) -> Option<String> {
-    let query = LogQuery { tail: Some(1), timestamps: true, ..LogQuery::default() };
-    let mut stream = engine.logs(container, &query).await.ok()?;
-    let mut splitter = lines::Splitter::default();
-    let mut last = None;
-    while let Some(Ok(chunk)) = stream.next().await {
-        last = splitter.push(&chunk.bytes).pop().or(last);
-    }
-    splitter.finish().or(last)?.time
-}
-
-/// How far a container's log was shown: the engine's time of the last line, and how many lines have that time.
-#[derive(Clone)]
-struct Mark {
-    time: String,
-    lines: usize,
-}
-
-struct Lane {
-    engine: Arc<dyn Engine>,
-    sink: Arc<dyn Sink>,
-    options: LogOptions,
-    last: HashMap<ContainerId, Mark>,
-    /// That a log cannot be read was said.
-    said: bool,
-}
-
-impl Lane {
-    async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<Next>) {
-        while let Some((follow, after)) = receiver.recv().await {
-            if let Some(time) = after {
-                let mark = Mark { time, lines: usize::MAX };
-                self.last.entry(follow.container.clone()).or_insert(mark);
-            }
-            self.follow(&follow).await;
-        }
-    }
-
-    async fn follow(&mut self, follow: &Follow) {
-        let mut query = LogQuery { timestamps: true, ..follow.query.clone() };
-        let mut seen = self.last.get(&follow.container).cloned();
-        if let Some(seconds) = seen.as_ref().and_then(|mark| unix_seconds(&mark.time)) {
-            // The engine takes whole seconds: what comes again is left out line by line.
-            query.since = Some(seconds);
-            query.tail = None;
-        }
-        let mut stream = match self.engine.logs(&follow.container, &query).await {
-            Ok(stream) => stream,
-            Err(error) => {
-                // A container that is gone has been followed to its end, or another event tells of it.
-                let known = matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unreachable { .. } | ErrorKind::Lost);
-                if !known && !std::mem::replace(&mut self.said, true) {
-                    let text = format!("the log of {} cannot be read: {error}", follow.name);
-                    self.sink.emit(Event::Warning(Message::new(text).service(&follow.service)));
-                }
-                return;
-            }
-        };
-        let mut splitters = [lines::Splitter::default(), lines::Splitter::default()];
-        while let Some(Ok(chunk)) = stream.next().await {
-            let (index, channel) = match chunk.channel {
-                Channel::Out => (0, LogStream::Stdout),
-                Channel::Err => (1, LogStream::Stderr),
-            };
-            for line in splitters[index].push(&chunk.bytes) {
-                self.show(follow, channel, line, &mut seen);
-            }
-        }
-        for (splitter, channel) in splitters.into_iter().zip([LogStream::Stdout, LogStream::Stderr]) {
-            if let Some(line) = splitter.finish() {
-                self.show(follow, channel, line, &mut seen);
-            }
-        }
-    }
-
-    /// Shows a line that was not shown before. `seen` counts down the lines of the last moment, which come again.
-    fn show(&mut self, follow: &Follow, stream: LogStream, line: lines::Line, seen: &mut Option<Mark>) {
-        if let (Some(time), Some(mark)) = (&line.time, seen)
-            && !is_later(time, &mark.time)
-        {
-            if is_later(&mark.time, time) {
-                return;
-            }
-            if mark.lines > 0 {
-                mark.lines -= 1;
-                return;
-            }
-        }
-        let text = match (&line.time, self.options.timestamps) {
-            (Some(time), true) => format!("{time} {}", line.text),
-            _ => line.text,
-        };
-        if let Some(time) = line.time {
-            match self.last.get_mut(&follow.container) {
-                Some(mark) if mark.time == time => mark.lines = mark.lines.saturating_add(1),
-                _ => drop(self.last.insert(follow.container.clone(), Mark { time, lines: 1 })),
-            }
-        }
-        self.sink.emit(Event::Log {
-            service: follow.service.clone(),
-            container: follow.name.clone(),
-            number: follow.number,
-            stream,
-            line: text,
-        });
-    }
-}
-
-/// Whether one of the engine's timestamps is after another. Both are UTC; trailing zeros of the fraction are left out
-/// by the engine, so text order alone does not do.
-fn is_later(time: &str, than: &str) -> bool {
-    let key = |time: &str| {
-        let time = time.trim_end_matches('Z');
-        let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
-        (seconds.to_owned(), format!("{fraction:0<9}"))
-    };
-    key(time) > key(than)
-}
-
-/// Unix seconds of one of the engine's timestamps (`2024-05-06T07:08:09.123456789Z`).
-pub fn unix_seconds(time: &str) -> Option<i64> {
-    let number = |range: std::ops::Range<usize>| time.get(range)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    Some(((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
-}
-
-/// Days since 1970-01-01 of a date in the Gregorian calendar, by counting years from March so that the leap day is
-/// the last of its year.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year - era * 400;
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+/// The time by this machine's clock, in nanoseconds since 1970.
+pub fn clock() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,6 @@ use std::time::Instant;
 use super::{Finished, Session, now};
 use crate::engine::Query;
 use crate::event::Event;
-use crate::execute::logs::end;
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan};
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View};
 use crate::model::{ContainerId, Digest, Graph, Observed, Project, ServiceName};
@@ -18,8 +17,6 @@ pub struct Viewed {
     view: Result<View, Vec<Failure>>,
     /// When the engine was asked.
     taken: Instant,
-    /// Where the logs of containers end that were there before the session.
-    ends: HashMap<ContainerId, String>,
     /// It was taken with all folders watched that it reads.
     watched: bool,
     /// The turn in which what is planned from it is carried out.
@@ -74,27 +71,18 @@ impl Session {
         // What has changed until now is part of the measure that is about to be taken.
         self.watching.forget_dirty();
         let mut looking = self.looking();
-        let first = !self.up && self.attached();
-        let engine = Arc::clone(&self.engine);
         self.jobs.spawn(async move {
             let turn = match looking.turn().await {
                 Ok(turn) => turn,
                 Err(failures) => {
                     let view = Err(failures);
-                    let (taken, ends) = (now(), HashMap::new());
-                    return Finished::Viewed(Box::new(Viewed { view, taken, ends, watched: false, turn: None }));
+                    return Finished::Viewed(Box::new(Viewed { view, taken: now(), watched: false, turn: None }));
                 }
             };
             looking.run.turn.clone_from(&turn);
             let taken = now();
             let view = looking.view().await;
-            let mut ends = HashMap::new();
-            if let (true, Ok(view)) = (first, &view) {
-                for container in view.observed.containers.iter().filter(|c| !c.oneoff) {
-                    ends.extend(end(&*engine, &container.id).await.map(|end| (container.id.clone(), end)));
-                }
-            }
-            Finished::Viewed(Box::new(Viewed { view, taken, ends, watched: false, turn }))
+            Finished::Viewed(Box::new(Viewed { view, taken, watched: false, turn }))
         });
     }
 
@@ -109,6 +97,7 @@ impl Session {
         let mut run = self.options.run.clone();
         run.cancel = self.beside.cancel.clone();
         run.beside = self.beside.beside.clone();
+        run.at_start = self.at_start();
         Looking {
             executor: self.executor.clone(),
             project: Arc::clone(&self.project),
@@ -122,7 +111,7 @@ impl Session {
 
     /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
     pub(super) fn viewed(&mut self, viewed: Viewed) {
-        let Viewed { view, taken, ends, watched, turn } = viewed;
+        let Viewed { view, taken, watched, turn } = viewed;
         let view = match view {
             Ok(view) => view,
             Err(failures) => {
@@ -133,8 +122,8 @@ impl Session {
         self.wanted = Arc::clone(&view.wanted);
         if !self.up && !watched {
             self.containers.observe(&view.observed, taken, &self.scope());
-            self.containers.ends = ends;
-            self.follow_running();
+            self.first_view.get_or_insert(taken);
+            self.follow_running(None);
         }
         if self.watch_services() && !watched {
             let mut looking = self.looking();
@@ -143,7 +132,7 @@ impl Session {
                 // What changed between the measure and the watch was not told.
                 let again = looking.is_outdated(&view).await;
                 let view = if again { looking.view().await } else { Ok(view) };
-                Finished::Viewed(Box::new(Viewed { view, taken, ends: HashMap::new(), watched: true, turn }))
+                Finished::Viewed(Box::new(Viewed { view, taken, watched: true, turn }))
             });
             return;
         }
@@ -171,7 +160,9 @@ impl Session {
                     self.connect_agent(&container.service, &container.id);
                 }
             }
-            self.follow_running();
+            if let Some(first) = self.first_view {
+                self.follow_old(first);
+            }
         }
         if self.stopping.is_some() {
             for failure in &outcome.failures {

@@ -1,13 +1,13 @@
 //! The containers of the project as the engine's events tell of them: who runs, and who has ended.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Attach, Finished, Session, now};
-use crate::engine::{Action, EngineEvent, LogQuery};
+use crate::engine::{Action, EngineEvent};
 use crate::event::Event;
-use crate::execute::Follow;
+use crate::execute::{AtStart, Follow, From};
 use crate::model::{ContainerId, ContainerState, Health, Observed, Service, ServiceName};
 
 /// One container.
@@ -25,6 +25,8 @@ pub struct Tracked {
     returns: bool,
     /// Its last exit code.
     pub exit: Option<i64>,
+    /// When it last ended, by the engine's clock.
+    died: Option<i64>,
     /// When it was first heard of.
     since: Instant,
     /// When its state was last heard of.
@@ -40,8 +42,6 @@ pub struct Containers {
     all: BTreeMap<ContainerId, Tracked>,
     /// Removed; an observation that was taken before does not bring them back.
     gone: HashSet<ContainerId>,
-    /// Where the logs end of containers that were there before the session: only what comes after is shown.
-    pub ends: HashMap<ContainerId, String>,
     followed: HashSet<ContainerId>,
     /// Exits that may end the session, unless a job stopped the container to replace or restart it.
     died: Vec<(ContainerId, i64)>,
@@ -139,6 +139,7 @@ impl Containers {
                     ContainerState::Exited(code) => Some(code),
                     _ => None,
                 },
+                died: known.as_ref().and_then(|known| known.died),
                 since: known.as_ref().map_or(taken, |known| known.since),
                 changed: taken,
                 heard: false,
@@ -163,37 +164,65 @@ impl Session {
         }
     }
 
-    /// Follows the log of a container that runs, from where it was left.
-    pub(super) fn follow(&mut self, id: &ContainerId) {
+    /// What steps that start containers are told: to attach to them before.
+    pub(super) fn at_start(&self) -> Option<Arc<AtStart>> {
+        let shown = self.project.services.values().filter(|service| self.attaches(service));
+        let services: BTreeSet<ServiceName> =
+            shown.map(|service| service.name.clone()).filter(|service| self.in_scope(service)).collect();
+        if services.is_empty() {
+            return None;
+        }
+        Some(Arc::new(AtStart { logs: self.logs.clone(), project: Arc::clone(&self.project), services }))
+    }
+
+    /// Shows the output of a container, where it is to be shown.
+    fn follow(&mut self, id: &ContainerId, from: From) {
         let Some(tracked) = self.containers.all.get(id).cloned() else { return };
         let attaches = self.project.services.get(&tracked.service).is_some_and(|s| self.attaches(s));
         if !attaches || !self.in_scope(&tracked.service) {
             return;
         }
         self.containers.followed.insert(id.clone());
-        let after = self.containers.ends.remove(id);
-        let follow = Follow {
-            container: id.clone(),
-            name: tracked.name,
-            service: tracked.service,
-            number: tracked.number,
-            query: LogQuery { follow: true, ..LogQuery::default() },
-        };
-        self.logs.follow_after(follow, after);
+        let Tracked { name, service, number, .. } = tracked;
+        self.logs.follow(Follow { container: id.clone(), name, service, number }, from);
     }
 
-    /// Follows all that run and are not followed yet.
-    pub(super) fn follow_running(&mut self) {
-        let new: Vec<ContainerId> = self
-            .containers
-            .all
-            .iter()
-            .filter(|(id, c)| c.running && !self.containers.followed.contains(*id))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in new {
-            self.follow(&id);
+    /// A container was started: by a step that has attached to it, by the engine, or by somebody else.
+    fn follow_start(&mut self, event: &EngineEvent, died: Option<i64>) {
+        if self.logs.was_attached(&event.service, event.number) {
+            self.containers.followed.insert(event.container.clone());
+            return;
         }
+        // What it wrote first may be older than the event, and what it wrote before it ended last is not.
+        let after = died.unwrap_or(event.time.saturating_sub(1_000_000_000));
+        self.follow(&event.container, From::Start { after, at: event.time, heard: tokio::time::Instant::now() });
+    }
+
+    /// Follows all that ran when the engine was asked first, or when it came back.
+    pub(super) fn follow_running(&mut self, lost: Option<i64>) {
+        for id in self.not_followed() {
+            let known = self.containers.all.get(&id).is_some_and(|c| self.logs.has_followed(&c.service, c.number));
+            let from = lost.filter(|_| known).map_or(From::Now, |at| From::Lost { at });
+            self.follow(&id, from);
+        }
+    }
+
+    /// The same for those that were there before the session and whose output is to be shown only now; of the start of
+    /// all others an event tells.
+    pub(super) fn follow_old(&mut self, first: Instant) {
+        for id in self.not_followed() {
+            if self.containers.all.get(&id).is_some_and(|c| c.since <= first && !c.heard) {
+                self.follow(&id, From::Now);
+            }
+        }
+    }
+
+    fn not_followed(&self) -> Vec<ContainerId> {
+        let Containers { all, followed, .. } = &self.containers;
+        let new = |(id, c): &(&ContainerId, &Tracked)| {
+            c.running && !followed.contains(*id) && !self.logs.is_attached(&c.service, c.number)
+        };
+        all.iter().filter(new).map(|(id, _)| id.clone()).collect()
     }
 
     pub(super) fn engine_event(&mut self, event: &EngineEvent) {
@@ -222,6 +251,7 @@ impl Session {
             running: matches!(event.action, Action::Health(_)),
             returns: false,
             exit: None,
+            died: None,
             since: now(),
             changed: now(),
             heard: false,
@@ -238,12 +268,12 @@ impl Session {
             Action::Die(code) => {
                 (tracked.running, tracked.heard, tracked.returns) = (false, true, true);
                 tracked.exit = Some(*code);
+                tracked.died = Some(event.time);
                 format!("exited ({code})")
             }
             Action::Destroy => {
                 self.containers.all.remove(&event.container);
                 self.containers.gone.insert(event.container.clone());
-                self.containers.ends.remove(&event.container);
                 self.synced.remove(&event.container);
                 self.filled.remove(&event.container);
                 return;
@@ -252,11 +282,11 @@ impl Session {
             Action::Health(health) => health.word().to_owned(),
             Action::OutOfMemory => "out of memory".to_owned(),
         };
-        let container = tracked.name.clone();
+        let (container, died) = (tracked.name.clone(), tracked.died);
         self.sink.emit(Event::State { service: event.service.clone(), container, state });
         match event.action {
             Action::Start => {
-                self.follow(&event.container);
+                self.follow_start(event, died);
                 self.agents.forget(&event.container);
                 self.connect_agent(&event.service, &event.container);
             }

@@ -63,6 +63,7 @@ impl Session {
     pub(super) fn request(&mut self, request: Request) {
         match request {
             Request::Stop if self.stopping.is_none() => self.stop("Ctrl-C", None),
+            Request::Leave => self.leave(),
             Request::Stop | Request::Kill => self.kill(),
             Request::Restart(service) => self.watching.ask(&service, crate::model::Reload::Container),
             Request::Rebuild(service) => self.watching.ask(&service, crate::model::Reload::Rebuild),
@@ -71,6 +72,10 @@ impl Session {
 
     fn stop(&mut self, why: &str, exit: Option<i64>) {
         self.sink.emit(Event::Stopping { why: why.to_owned(), forced: false });
+        self.end_with(exit);
+    }
+
+    fn end_with(&mut self, exit: Option<i64>) {
         self.cancel.cancel();
         let give_up = Some(now() + PATIENCE);
         self.stopping =
@@ -104,6 +109,18 @@ impl Session {
         self.applying = false;
         self.watching.forget_jobs();
         self.watch_engine();
+    }
+
+    /// Nobody reads what the services write: the session ends, and they run on, as when `docker compose up` loses its
+    /// reader.
+    fn leave(&mut self) {
+        if self.stopping.is_none() {
+            self.options.stop_services = false;
+            let text = "nobody reads the output any more: hob ends, and the services run on".to_owned();
+            self.sink.emit(Event::Notice { text });
+            self.left = true;
+            self.end_with(None);
+        }
     }
 
     /// The second Ctrl-C: what runs is killed, and nothing is waited for.
@@ -232,7 +249,7 @@ impl Session {
         }
         let all_exited = self.containers.any_started && !self.containers.any_running(&self.asked());
         if idle && all_exited && self.attached() {
-            if self.options.watch && !self.watching.is_empty() && self.options.end_on == EndOn::AllExited {
+            if self.waits_for_saves() {
                 self.say_all_exited();
                 return None;
             }
@@ -243,6 +260,14 @@ impl Session {
             return Some(End::Exited(0));
         }
         None
+    }
+
+    /// With everything exited, a save may still start it again; somebody must be there to make it.
+    fn waits_for_saves(&self) -> bool {
+        self.options.watch
+            && self.options.outlive
+            && !self.watching.is_empty()
+            && self.options.end_on == EndOn::AllExited
     }
 
     pub(super) fn attached(&self) -> bool {

@@ -56,6 +56,8 @@ pub struct SessionOptions {
     pub catch_up: bool,
     /// After a failed start wait for a change that may mend it, instead of ending.
     pub stay: bool,
+    /// When everything has exited, go on watching: somebody may save what starts it again.
+    pub outlive: bool,
     /// Stop the services when the session is stopped.
     pub stop_services: bool,
     /// Whose logs are shown; `None` for none.
@@ -134,6 +136,10 @@ pub struct Session {
     logs: Logs,
     jobs: JoinSet<Finished>,
     began: Instant,
+    /// When the engine was asked for the first time.
+    first_view: Option<Instant>,
+    /// When it went away last, in nanoseconds since 1970.
+    lost_at: i64,
     /// A whole plan is being made or carried out.
     applying: bool,
     /// What goes on beside the plan that is being carried out.
@@ -153,6 +159,8 @@ pub struct Session {
     /// The first apply has ended.
     up: bool,
     stopping: Option<ending::Stopping>,
+    /// Nobody reads the output.
+    left: bool,
     /// Why the first apply ends the session.
     failed: Vec<Failure>,
     said_exited: bool,
@@ -186,6 +194,8 @@ impl Session {
             logs,
             jobs: JoinSet::new(),
             began: now(),
+            first_view: None,
+            lost_at: 0,
             applying: false,
             beside: beside::Running::within(&cancel),
             reread: false,
@@ -196,6 +206,7 @@ impl Session {
             overtaken: false,
             up: false,
             stopping: None,
+            left: false,
             failed: Vec::new(),
             said_exited: false,
             looking_whether_ready: false,
@@ -253,7 +264,7 @@ impl Session {
             }
         };
         self.cancel.cancel();
-        self.logs.finish(Duration::from_secs(2)).await;
+        self.logs.finish(if self.left { Duration::ZERO } else { Duration::from_secs(2) }).await;
         end
     }
 
@@ -335,6 +346,8 @@ impl Session {
             self.ran = self.containers.all_running_since(LEAVING);
         }
         self.lost = true;
+        self.lost_at = super::logs::clock();
+        self.logs.forget_starts();
         self.containers.clear();
         self.others.clear();
         let (engine, project) = (Arc::clone(&self.engine), self.project.name.clone());
@@ -359,7 +372,7 @@ impl Session {
         self.sink.emit(Event::Notice { text: "the engine is back".to_owned() });
         self.lost = false;
         self.containers.observe(observed, taken, &self.scope());
-        self.follow_running();
+        self.follow_running(Some(self.lost_at));
         let running = self.containers.all_running();
         // What is being carried out may still fail of it.
         self.again |= self.applying || !self.up || self.watching.incomplete;

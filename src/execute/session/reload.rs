@@ -15,7 +15,7 @@ use crate::event::{Event, Message, Reloaded, Timings};
 use crate::execute::observe::{blocking, plan_failures, settle};
 use crate::execute::sync::{Hot, SyncError};
 use crate::execute::sync_files;
-use crate::execute::{Executor, Failure, RunOptions};
+use crate::execute::{AtStart, Executor, Failure, RunOptions};
 use crate::model::{
     ContainerId, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName, SyncTarget, Watch,
 };
@@ -76,7 +76,10 @@ struct Job {
     stamps: HashMap<PathBuf, sync_files::Stamp>,
     grace: Option<Duration>,
     keep_images: bool,
+    at_start: Option<Arc<AtStart>>,
     cancel: CancellationToken,
+    /// The session is being ended.
+    stop: CancellationToken,
 }
 
 impl Session {
@@ -99,6 +102,7 @@ impl Session {
             let change = self.beside.change(with);
             let containers: Vec<ContainerId> = self.containers.running(&name).into_iter().map(|(id, _)| id).collect();
             let hot = self.is_hot(&name);
+            let at_start = self.at_start();
             let cancel = self.cancel.child_token();
             let Some(watched) = self.watching.get_mut(&name) else { continue };
             watched.job = Some(cancel.clone());
@@ -127,7 +131,9 @@ impl Session {
                 stamps: HashMap::new(),
                 grace: self.options.up.grace,
                 keep_images: self.options.run.keep_images,
+                at_start,
                 cancel,
+                stop: self.cancel.clone(),
             };
             self.jobs.spawn(async move {
                 let reload = job.run().await;
@@ -361,7 +367,7 @@ impl Job {
         let mut action = String::new();
         for container in &self.containers {
             let image = self.project.image_name(&self.service);
-            let hot = Hot { service: &self.service, container, agent: self.hot, image };
+            let hot = Hot { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
             // Until all is there, it holds what no build gives.
             reload.synced.insert(container.clone(), Digest::of(b"partly synced"));
             match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
@@ -387,7 +393,8 @@ impl Job {
             }
         }
         reload.measured = Some(measured);
-        Ok(Some(action))
+        // Files that are not there, and nothing that follows: nothing was done.
+        Ok(Some(action).filter(|action| !action.is_empty()))
     }
 
     /// Whether a container has what was measured. A file that was touched since may have been another one for a moment,
@@ -418,7 +425,8 @@ impl Job {
         let mut action = None;
         for container in self.containers.clone() {
             let image = self.project.image_name(&self.service);
-            let hot = Hot { service: &self.service, container: &container, agent: self.hot, image };
+            let hot =
+                Hot { service: &self.service, container: &container, agent: self.hot, image, stop: self.stop.clone() };
             let agents = &self.executor.agents;
             let done = match agents.missing(&hot, &targets).await {
                 Ok(missing) if missing.is_empty() => continue,
@@ -474,8 +482,8 @@ impl Job {
             Failure { cause: crate::execute::Cause::Build, message }
         };
         let turn = self.executor.turn(&self.cancel).await?.ok_or_else(superseded)?;
-        let (cancel, keep_images) = (self.cancel.clone(), self.keep_images);
-        let run = RunOptions { cancel, keep_images, turn: Some(turn), ..RunOptions::default() };
+        let (cancel, keep_images, at_start) = (self.cancel.clone(), self.keep_images, self.at_start.clone());
+        let run = RunOptions { cancel, keep_images, turn: Some(turn), at_start, ..RunOptions::default() };
         let view = settle(&self.executor, &self.project, &options.services, &options, &run).await;
         let view = view.map_err(first)?;
         let mut synced = self.synced.clone();

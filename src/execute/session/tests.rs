@@ -54,6 +54,7 @@ fn options() -> SessionOptions {
     SessionOptions {
         apply: true,
         watch: true,
+        outlive: true,
         stop_services: true,
         attach: Attach::AllBut(BTreeSet::new()),
         ..SessionOptions::default()

@@ -39,7 +39,7 @@ async fn sync(
     then: &Reload,
 ) -> Result<String, String> {
     let service = &rig.project.services["web"];
-    let hot = Hot { service, container: id, agent, image: "web".into() };
+    let hot = Hot { service, container: id, agent, image: "web".into(), stop: CancellationToken::new() };
     match rig.executor.agents.sync(&hot, targets, then, None).await {
         Ok(done) => Ok(done.action),
         Err(SyncError::Rebuild(why)) => Err(format!("rebuild: {why}")),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::options::Settings;
 use super::*;
-use crate::event::{Did, Elsewhere, LogStream, Message, PlannedStep, Reloaded, Timings};
+use crate::event::{Did, Elsewhere, LogStream, Message, PlannedStep, Reloaded, StepKind, Timings};
 use crate::model::ServiceName;
 
 const SETTINGS: Settings = Settings {
@@ -75,6 +75,15 @@ fn log(name: &str, number: u32, line: &str) -> Event {
     Event::Log { service: service(name), container, number, stream: LogStream::Stdout, line: line.into() }
 }
 
+fn to_stderr(event: Event) -> Event {
+    match event {
+        Event::Log { service, container, number, line, .. } => {
+            Event::Log { service, container, number, stream: LogStream::Stderr, line }
+        }
+        other => other,
+    }
+}
+
 fn build_step(names: &[ServiceName], step: &str, name: &str) -> Event {
     Event::BuildStep { services: names.to_vec(), step: step.into(), name: name.into() }
 }
@@ -102,11 +111,12 @@ fn timings() -> Timings {
 /// A first start with everything that may happen in one.
 fn up() -> Vec<(u64, Event)> {
     let api = services(["api", "worker"]);
-    let planned = |step, name: &str, after: &[usize]| PlannedStep {
+    let planned = |step, kind, name: &str, what: &str, after: &[usize]| PlannedStep {
         step,
-        what: "x".into(),
-        service: Some(service(name)),
-        reason: "y".into(),
+        kind,
+        what: what.into(),
+        service: (!name.is_empty()).then(|| service(name)),
+        reason: "it is new".into(),
         after: after.to_vec(),
     };
     vec![
@@ -114,7 +124,13 @@ fn up() -> Vec<(u64, Event)> {
         (
             0,
             Event::Plan {
-                steps: vec![planned(1, "api", &[]), planned(2, "worker", &[1])],
+                steps: vec![
+                    planned(1, StepKind::Other, "", "create network shop_default", &[]),
+                    planned(2, StepKind::Build, "api", "build image shop-api", &[]),
+                    planned(3, StepKind::Pull, "cache", "pull redis:7", &[]),
+                    planned(4, StepKind::Start, "api", "start container shop-api-1", &[2]),
+                    planned(5, StepKind::Start, "worker", "start container shop-worker-1", &[2]),
+                ],
                 unchanged: services(["cache", "db"]),
                 dry_run: false,
             },
@@ -199,6 +215,7 @@ fn failing() -> Vec<(u64, Event)> {
             },
         ),
         (2_000, done(2, "db", "start container shop-db-1", 2_000)),
+        (2_050, Event::Incomplete { failed: services(["api"]), left: services(["web", "worker"]) }),
         (2_100, Event::Error(message)),
     ]
 }
@@ -304,12 +321,13 @@ fn results_go_to_standard_output_and_the_rest_to_standard_error() {
                 Event::Table { head: vec!["NAME".into()], rows: vec![vec!["shop-api-1".into()]] },
                 Event::Output { text: "name: shop".into() },
                 log("api", 1, "hello"),
+                to_stderr(log("api", 1, "oh")),
                 Event::Warning(Message::new("odd")),
                 Event::Notice { text: "done".into() },
             ],
         );
         assert_eq!(out, "NAME\nshop-api-1\nname: shop\napi-1  | hello\n", "{kind:?}");
-        for text in ["create container", "warning: odd", "done"] {
+        for text in ["create container", "warning: odd", "done", "api-1  | oh\n"] {
             assert!(err.contains(text), "{kind:?}: {text} is missing in {err}");
         }
     }
@@ -330,6 +348,7 @@ fn output_is_exact_in_a_file_and_harmless_on_a_terminal() {
 fn a_dry_run_prints_the_plan() {
     let step = |step, name: &str, what: &str, reason: &str, after: Vec<usize>| PlannedStep {
         step,
+        kind: StepKind::Other,
         what: what.into(),
         service: (!name.is_empty()).then(|| service(name)),
         reason: reason.into(),
@@ -373,8 +392,8 @@ fn a_reload_is_one_line() {
         ),
         (reloaded("nothing", zero, None), "api  src/app.py and 1 more  nothing (a RUN reads src/app.py)\n"),
         (
-            reloaded("rebuild", zero, Some(error)),
-            "api  src/app.py and 1 more  rebuild failed\nerror: api: it does not compile\n",
+            reloaded("failed", zero, Some(error)),
+            "api  src/app.py and 1 more  failed\nerror: api: it does not compile\n",
         ),
     ];
     for (event, want) in cases {

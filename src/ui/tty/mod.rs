@@ -16,6 +16,7 @@ use super::Render;
 use super::clean::clean;
 use super::common::Common;
 use super::fields::millis;
+use super::groups::{End, Said};
 use super::live::{Ended, Live};
 use super::message::aside;
 use super::options::Settings;
@@ -71,6 +72,35 @@ impl Tty {
         self.over(Sign::Done, service, &format!("{}{reason}{took}", clean(what, false)));
     }
 
+    /// What an event says in its own words.
+    fn itself(&mut self, event: &Event, ended: Option<&Ended>) {
+        match event {
+            Event::StepDone { what, service, took_ms, .. } => {
+                if let Some(ended) = ended {
+                    self.done(ended, service.as_ref(), what, *took_ms);
+                }
+            }
+            Event::StepFailed { what, service, .. } => {
+                let what = clean(what, false).into_owned();
+                self.over(Sign::Failed, service.as_ref(), &what);
+            }
+            Event::StepSkipped { what, service, because, .. } if self.common.settings.verbose => {
+                let text = format!("{}: skipped, because {}", clean(what, false), clean(because, false));
+                self.over(Sign::Skipped, service.as_ref(), &text);
+            }
+            Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
+                let line = clean(line, self.common.settings.err_color).into_owned();
+                self.common.say(services.first(), &format!("# {line}"));
+            }
+            Event::State { service, state, .. } if self.was_ready || news(state) => {
+                let state = clean(state, false).into_owned();
+                self.common.say(Some(service), &state);
+            }
+            Event::Ready { .. } => self.was_ready = true,
+            _ => {}
+        }
+    }
+
     /// Writes what was said, with the area taken away before and drawn again after.
     fn draw(&mut self, now: Duration) {
         let lines = if self.released || self.live.is_empty() {
@@ -102,31 +132,21 @@ enum Sign {
 impl Render for Tty {
     fn event(&mut self, event: Event, now: Duration) {
         self.released = false;
-        match &event {
-            Event::StepDone { step, what, service, took_ms } => {
-                let ended = self.live.end(*step);
-                self.done(&ended, service.as_ref(), what, *took_ms);
+        let said = self.common.said(&event, now);
+        let ended = match &event {
+            Event::StepDone { step, .. } | Event::StepFailed { step, .. } | Event::StepSkipped { step, .. } => {
+                Some(self.live.end(*step))
             }
-            Event::StepFailed { step, what, service, .. } => {
-                self.live.end(*step);
-                let what = clean(what, false).into_owned();
-                self.over(Sign::Failed, service.as_ref(), &what);
+            _ => None,
+        };
+        match (&event, said) {
+            (_, Said::Nothing) => {}
+            (Event::StepDone { service, .. } | Event::StepFailed { service, .. }, Said::Line(line)) => {
+                let sign = if line.end == End::Done { Sign::Done } else { Sign::Failed };
+                let text = self.common.line(&line);
+                self.over(sign, service.as_ref(), &text);
             }
-            Event::StepSkipped { step, what, service, because } => {
-                self.live.end(*step);
-                let text = format!("{}: skipped, because {}", clean(what, false), clean(because, false));
-                self.over(Sign::Skipped, service.as_ref(), &text);
-            }
-            Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
-                let line = clean(line, self.common.settings.err_color).into_owned();
-                self.common.say(services.first(), &format!("# {line}"));
-            }
-            Event::State { service, state, .. } if self.was_ready || news(state) => {
-                let state = clean(state, false).into_owned();
-                self.common.say(Some(service), &state);
-            }
-            Event::Ready { .. } => self.was_ready = true,
-            _ => {}
+            (event, _) => self.itself(event, ended.as_ref()),
         }
         self.live.event(&event, now);
         self.common.event(&event);

@@ -136,7 +136,10 @@ impl World {
     pub fn start(&mut self) -> Session {
         let command = if self.edits.random().chance(50) { "up" } else { "watch" };
         self.edits.log.push(format!("hob {command}"));
-        let session = self.lab.start(&["--progress", "json", command]);
+        let mut args = vec!["--progress", "json", command];
+        // Everything may have been killed for a moment.
+        args.extend((command == "up").then_some("--watch"));
+        let session = self.lab.start(&args);
         session.event(0, "watching", |_| true);
         session
     }

@@ -1,0 +1,269 @@
+//! What happens to a service's containers in one plan, as one line: a recreation is five steps, and one thing to a
+//! person. With `--verbose` each step speaks for itself.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use crate::event::{Event, PlannedStep, StepKind};
+use crate::model::ServiceName;
+
+/// The steps of the plan that is carried out, by service.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    groups: IndexMap<ServiceName, Group>,
+    steps: BTreeMap<usize, ServiceName>,
+    /// Steps that say nothing when they begin.
+    quiet: BTreeMap<usize, StepKind>,
+    /// Changes of state that are a step's own.
+    expected: HashSet<(ServiceName, &'static str)>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    kinds: Vec<StepKind>,
+    open: usize,
+    began: Option<Duration>,
+    reason: String,
+    over: bool,
+}
+
+/// What is said of an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// What the event itself says.
+    Itself,
+    /// Nothing.
+    Nothing,
+    /// A line about the service.
+    Line(Line),
+}
+
+/// A line about a service.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// How it ended.
+    pub end: End,
+    /// What was done, such as `recreated`.
+    pub what: String,
+    /// Why.
+    pub reason: String,
+    /// How long it took.
+    pub took: Option<Duration>,
+}
+
+/// How what is told of ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Done,
+    Failed,
+}
+
+impl Groups {
+    /// What an event says, in place of its own words.
+    pub fn event(&mut self, event: &Event, now: Duration) -> Said {
+        match event {
+            Event::Plan { steps, dry_run: false, .. } => self.plan(steps),
+            Event::StepStarted { step, .. } => return self.started(*step, now),
+            Event::StepDone { step, .. } => return self.done(*step, now),
+            Event::StepFailed { step, .. } => return self.failed(*step),
+            // The failure itself is told, and at the end who is left as it was.
+            Event::StepSkipped { .. } => return Said::Nothing,
+            Event::State { service, state, .. } => return self.state(service, state),
+            _ => {}
+        }
+        Said::Itself
+    }
+
+    fn plan(&mut self, steps: &[PlannedStep]) {
+        *self = Self::default();
+        for step in steps {
+            match (step.kind, &step.service) {
+                (StepKind::Build | StepKind::Pull, _) => {}
+                (StepKind::Other | StepKind::Wait, _) | (_, None) => {
+                    self.quiet.insert(step.step, step.kind);
+                }
+                (kind, Some(service)) => {
+                    let group = self.groups.entry(service.clone()).or_default();
+                    // The first step says best what it is all about.
+                    if group.kinds.is_empty() || kind == StepKind::Create && !group.kinds.contains(&kind) {
+                        group.reason.clone_from(&step.reason);
+                    }
+                    group.kinds.push(kind);
+                    group.open += 1;
+                    self.steps.insert(step.step, service.clone());
+                    if matches!(kind, StepKind::Start | StepKind::Restart) {
+                        self.expected.insert((service.clone(), "running"));
+                    }
+                    if matches!(kind, StepKind::Stop | StepKind::Kill | StepKind::Restart | StepKind::Remove) {
+                        self.expected.insert((service.clone(), "exited"));
+                    }
+                }
+            }
+        }
+    }
+
+    fn started(&mut self, step: usize, now: Duration) -> Said {
+        if let Some(group) = self.steps.get(&step).and_then(|service| self.groups.get_mut(service)) {
+            group.began.get_or_insert(now);
+            return Said::Nothing;
+        }
+        if self.quiet.contains_key(&step) { Said::Nothing } else { Said::Itself }
+    }
+
+    fn done(&mut self, step: usize, now: Duration) -> Said {
+        if self.quiet.get(&step) == Some(&StepKind::Wait) {
+            return Said::Nothing;
+        }
+        let Some(group) = self.steps.get(&step).and_then(|service| self.groups.get_mut(service)) else {
+            return Said::Itself;
+        };
+        group.open -= 1;
+        if group.open > 0 || group.over {
+            return Said::Nothing;
+        }
+        let took = group.began.map(|began| now.saturating_sub(began));
+        let (what, reason) = (group.what(), std::mem::take(&mut group.reason));
+        Said::Line(Line { end: End::Done, what, reason, took })
+    }
+
+    fn failed(&mut self, step: usize) -> Said {
+        let Some(group) = self.steps.get(&step).and_then(|service| self.groups.get_mut(service)) else {
+            return Said::Itself;
+        };
+        group.over = true;
+        let (what, reason) = (format!("not {}", group.what()), String::new());
+        Said::Line(Line { end: End::Failed, what, reason, took: None })
+    }
+
+    fn state(&mut self, service: &ServiceName, state: &str) -> Said {
+        // What is stopped ends with these; any other code is news.
+        let kind = match state {
+            "running" => "running",
+            "exited (0)" | "exited (130)" | "exited (137)" | "exited (143)" => "exited",
+            _ => return Said::Itself,
+        };
+        if self.expected.remove(&(service.clone(), kind)) { Said::Nothing } else { Said::Itself }
+    }
+}
+
+impl Group {
+    fn what(&self) -> String {
+        let has = |kind| self.kinds.contains(&kind);
+        let count = |kind| self.kinds.iter().filter(|other| **other == kind).count();
+        let (what, number) = if has(StepKind::Create) && has(StepKind::Remove) {
+            ("recreated", count(StepKind::Create))
+        } else if has(StepKind::Start) && !has(StepKind::Stop) {
+            ("started", count(StepKind::Start))
+        } else if has(StepKind::Start) || has(StepKind::Restart) {
+            ("restarted", count(StepKind::Start).max(count(StepKind::Restart)))
+        } else if has(StepKind::Create) {
+            ("created", count(StepKind::Create))
+        } else if has(StepKind::Remove) {
+            ("removed", count(StepKind::Remove))
+        } else if has(StepKind::Stop) {
+            ("stopped", count(StepKind::Stop))
+        } else if has(StepKind::Kill) {
+            ("killed", count(StepKind::Kill))
+        } else {
+            ("renamed", count(StepKind::Rename))
+        };
+        if number > 1 { format!("{what} ({number} containers)") } else { what.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Message;
+
+    fn plan(steps: &[(&str, StepKind)]) -> Event {
+        let steps = steps.iter().enumerate().map(|(step, (service, kind))| PlannedStep {
+            step,
+            kind: *kind,
+            what: "x".into(),
+            service: Some((*service).into()),
+            reason: format!("reason {step}"),
+            after: vec![],
+        });
+        Event::Plan { steps: steps.collect(), unchanged: vec![], dry_run: false }
+    }
+
+    fn started(step: usize) -> Event {
+        Event::StepStarted { step, what: "x".into(), service: None, reason: String::new() }
+    }
+
+    fn done(step: usize) -> Event {
+        Event::StepDone { step, what: "x".into(), service: None, took_ms: 1 }
+    }
+
+    fn line(end: End, what: &str, reason: &str, took: Option<u64>) -> Said {
+        let (what, reason, took) = (what.to_owned(), reason.to_owned(), took.map(Duration::from_secs));
+        Said::Line(Line { end, what, reason, took })
+    }
+
+    #[test]
+    fn a_recreation_is_one_line_and_its_states_are_none() {
+        let kinds = [StepKind::Create, StepKind::Stop, StepKind::Remove, StepKind::Rename, StepKind::Start];
+        let steps: Vec<_> = kinds.into_iter().map(|kind| ("api", kind)).collect();
+        let mut groups = Groups::default();
+        groups.event(&plan(&steps), Duration::ZERO);
+        let state = |state: &str| Event::State { service: "api".into(), container: "c".into(), state: state.into() };
+        for step in 0..5 {
+            assert_eq!(groups.event(&started(step), Duration::from_secs(step as u64)), Said::Nothing);
+            let said = groups.event(&done(step), Duration::from_secs(step as u64 + 1));
+            let last = line(End::Done, "recreated", "reason 0", Some(5));
+            assert_eq!(said, if step == 4 { last } else { Said::Nothing });
+        }
+        for (text, want) in [
+            ("exited (143)", Said::Nothing),
+            ("running", Said::Nothing),
+            // What happens later is news.
+            ("exited (1)", Said::Itself),
+            ("running", Said::Itself),
+            ("healthy", Said::Itself),
+        ] {
+            assert_eq!(groups.event(&state(text), Duration::ZERO), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_said_once_and_what_is_skipped_for_it_is_not() {
+        let mut groups = Groups::default();
+        let steps = [("api", StepKind::Create), ("api", StepKind::Start), ("worker", StepKind::Create)];
+        groups.event(&plan(&steps), Duration::ZERO);
+        let (what, message) = ("x".to_owned(), Message::new("it broke"));
+        let failed = Event::StepFailed { step: 0, what: what.clone(), service: None, message };
+        assert_eq!(groups.event(&failed, Duration::ZERO), line(End::Failed, "not started", "", None));
+        for step in [1, 2] {
+            let skipped = Event::StepSkipped { step, what: what.clone(), service: None, because: "it broke".into() };
+            assert_eq!(groups.event(&skipped, Duration::ZERO), Said::Nothing);
+        }
+    }
+
+    #[test]
+    fn what_is_done_has_a_name() {
+        use StepKind::{Create, Kill, Other, Remove, Restart, Start, Stop, Wait};
+        for (kinds, want) in [
+            (&[Create, Start][..], "started"),
+            (&[Create], "created"),
+            (&[Start, Start], "started (2 containers)"),
+            (&[Stop, Start], "restarted"),
+            (&[Restart], "restarted"),
+            (&[Stop, Remove], "removed"),
+            (&[Stop], "stopped"),
+            (&[Kill], "killed"),
+        ] {
+            let mut groups = Groups::default();
+            let steps: Vec<_> = kinds.iter().map(|kind| ("api", *kind)).collect();
+            groups.event(&plan(&steps), Duration::ZERO);
+            let said: Vec<_> = (0..kinds.len()).map(|step| groups.event(&done(step), Duration::ZERO)).collect();
+            assert_eq!(said.last(), Some(&line(End::Done, want, "reason 0", None)), "{kinds:?}");
+        }
+        let mut groups = Groups::default();
+        groups.event(&plan(&[("api", Wait), ("api", Other)]), Duration::ZERO);
+        let said = [started(0), done(0), started(1), done(1)].map(|event| groups.event(&event, Duration::ZERO));
+        assert_eq!(said, [Said::Nothing, Said::Nothing, Said::Nothing, Said::Itself]);
+    }
+}
