@@ -5,9 +5,15 @@
 
 #![allow(dead_code, unused_imports)]
 
+extern crate alloc;
+
 #[path = "../src/inputs/mod.rs"]
 pub mod inputs;
 #[path = "../src/manifest/mod.rs"]
 pub mod manifest;
 #[path = "../src/model/mod.rs"]
 pub mod model;
+#[path = "../src/agent/protocol/mod.rs"]
+pub mod protocol;
+#[path = "../src/engine/docker/told.rs"]
+pub mod told;

@@ -26,4 +26,5 @@ mod recover;
 mod safety;
 mod terminal;
 mod up;
+mod waits;
 mod watch;
