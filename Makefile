@@ -1,7 +1,7 @@
 # hob's own commands. `make demo` shows it, `make test` tests it; both do all the set-up that they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny bench engines ci install clean
+.PHONY: help demo test lint deny bench endurance engines ci install clean
 
 HOB := target/release/hob
 ENGINES := ../shared/engines/with
@@ -31,6 +31,14 @@ bench: ## hob beside Docker Compose, where it is there: half an hour; docs/bench
 	@scripts/engine
 	cargo build --profile dist --locked
 	@status=0; for part in config builds saves; do scripts/bench/$$part || status=1; done; exit $$status
+
+SECONDS ?= 3600
+
+endurance: ## An hour of a session beside all that can hold it; SECONDS=600 for less
+	@scripts/engine
+	cargo build --release --locked
+	@scripts/base-images
+	@scripts/endurance $(HOB) --seconds $(SECONDS)
 
 engines: ## The tests that need an engine, on the newer ones where they can be had
 	@if [ -x $(ENGINES) ] && [ "$$(id -u)" = 0 ]; then \

@@ -5,6 +5,8 @@
 
 #![allow(dead_code, unused_imports)]
 
+extern crate alloc;
+
 #[path = "../src/inputs/mod.rs"]
 pub mod inputs;
 #[path = "../src/manifest/mod.rs"]
@@ -13,3 +15,7 @@ pub mod manifest;
 pub mod model;
 #[path = "../src/execute/logs/splitter.rs"]
 pub mod splitter;
+#[path = "../src/agent/protocol/mod.rs"]
+pub mod protocol;
+#[path = "../src/engine/docker/told.rs"]
+pub mod told;

@@ -1,17 +1,22 @@
 //! hob's side of the protocol: requests go out, answers come back to whoever asked.
 //!
-//! Invariants: requests may be in flight together, each has its own id; the frames of a batch go out in one piece;
-//! dropping a future gives up the answer, not the request. When the stream ends every open request ends with
-//! [`AgentError::Ended`], and so does every later one.
+//! Invariants: requests may be in flight together, each has its own id; the frames of a batch are those of no other one;
+//! dropping a future gives up the answer, not the request, but for a batch that is not all sent: that ends the stream.
+//! When the stream ends every open request ends with [`AgentError::Ended`], and so does every later one. Nothing is
+//! waited for without an end ([`SILENCE`]), and nothing that the agent sends is kept without a bound.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex as Turn, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::BUILD_ID;
@@ -19,6 +24,28 @@ use super::protocol::{
     Answer, DecodeError, Entry, FrameError, FrameReader, Op, PathError, Request, StatusReport, VERSION, encode_apply,
     encode_frame, refusal,
 };
+
+/// How long an agent may take to answer once it has all that it needs for it. Its process may be stopped, its container
+/// paused, its engine hang.
+pub const SILENCE: Duration = Duration::from_secs(10);
+
+/// Bytes that an agent reads and digests in a second at least.
+const DIGESTED: u64 = 10 << 20;
+
+/// Answers to one request that nobody has taken yet; then nothing more is read.
+const WAITING: usize = 8;
+
+/// Frames that have not been written yet.
+const QUEUED: usize = 2;
+
+/// What is handed to the stream at once.
+const PIECE: usize = 64 << 10;
+
+/// The most entries of a list.
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// The messages of a batch, as [`super::Packer`] makes them, one after another; or why one cannot be had.
+pub type Messages = mpsc::Receiver<Result<Vec<u8>, String>>;
 
 /// Why the agent refused to speak with this hob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +77,12 @@ pub enum AgentError {
     /// The stream ended: the container or the engine is gone, or the agent was never there.
     #[error("the stream to the agent ended{}", .0.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
     Ended(Option<String>),
+    /// It does not answer.
+    #[error("the agent has not answered for {} s", .0.as_secs())]
+    Silent(Duration),
+    /// What is to be sent cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
     /// The agent could not do it.
     #[error("{message}")]
     Failed {
@@ -143,20 +176,25 @@ pub enum ThenOutcome {
     Signalled,
 }
 
-type Routes = Mutex<Option<HashMap<u32, mpsc::UnboundedSender<Answer>>>>;
+type Routes = Mutex<Option<HashMap<u32, mpsc::Sender<Answer>>>>;
 
 struct Shared {
     routes: Routes,
     /// Why the stream ended, once it has.
     ended: Mutex<Option<String>>,
     closed: CancellationToken,
+    began: Instant,
+    /// Milliseconds from then to the last moment at which the stream took something.
+    moved: AtomicU64,
 }
 
 /// The agent of one container. Clones speak over the same stream; when the last is dropped, the stream is closed, and
 /// the container's command runs on.
 #[derive(Clone)]
 pub struct AgentClient {
-    outgoing: mpsc::Sender<Vec<Vec<u8>>>,
+    outgoing: mpsc::Sender<Vec<u8>>,
+    /// One batch is sent at a time.
+    turn: Arc<Turn<()>>,
     shared: Arc<Shared>,
     next_id: Arc<AtomicU32>,
     supervisor: u32,
@@ -178,27 +216,32 @@ impl AgentClient {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let (outgoing, frames) = mpsc::channel(16);
+        let (outgoing, frames) = mpsc::channel(QUEUED);
         let closed = CancellationToken::new();
         let shared = Arc::new(Shared {
             routes: Mutex::new(Some(HashMap::new())),
             ended: Mutex::new(None),
-            closed: closed.clone(),
+            closed,
+            began: Instant::now(),
+            moved: AtomicU64::new(0),
         });
         let stop = CancellationToken::new();
-        tokio::spawn(write_frames(writer, frames, closed));
+        tokio::spawn(write_frames(writer, frames, Arc::clone(&shared)));
         tokio::spawn({
             let (shared, stop) = (Arc::clone(&shared), stop.clone());
             async move {
                 let why = tokio::select! {
                     why = read_answers(reader, &shared) => why,
                     () = stop.cancelled() => None,
+                    // It was ended for another reason.
+                    () = shared.closed.cancelled() => return,
                 };
                 shared.end(why);
             }
         });
         let mut client = Self {
             outgoing,
+            turn: Arc::default(),
             shared,
             next_id: Arc::new(AtomicU32::new(1)),
             supervisor: 0,
@@ -239,38 +282,99 @@ impl AgentClient {
 
     /// Applies a batch of changed files.
     pub async fn apply(&self, ops: Vec<Op>) -> Result<Applied, AgentError> {
-        let mut answers = self.send(|id| apply_frames(id, ops)).await?;
-        applied(self.next(&mut answers).await?)
+        Ok(self.whole(ops, None).await?.0)
     }
 
     /// Applies a batch and, if it had no errors, does what follows, in one round trip.
     pub async fn apply_then(&self, ops: Vec<Op>, then: Then) -> Result<(Applied, ThenOutcome), AgentError> {
-        let second = self.id();
-        let mut seconds = self.register(second)?;
-        let mut firsts = self
-            .send(|after| {
-                let mut frames = apply_frames(after, ops);
-                let request = match then {
-                    Then::Restart { signal, grace } => Request::Restart { signal, grace_ms: millis(grace), after },
-                    Then::Signal(signal) => Request::Signal { signal, after },
+        let (applied, outcome) = self.whole(ops, Some(then)).await?;
+        Ok((applied, outcome.unwrap_or(ThenOutcome::Skipped)))
+    }
+
+    async fn whole(&self, ops: Vec<Op>, then: Option<Then>) -> Result<(Applied, Option<ThenOutcome>), AgentError> {
+        let id = self.id();
+        let mut firsts = self.register(id)?;
+        let mut bytes = apply_frames(id, ops);
+        let seconds = self.follow(then, id, &mut bytes)?;
+        let turn = self.turn.lock().await;
+        self.put(bytes).await?;
+        drop(turn);
+        self.outcome(&mut firsts, seconds).await
+    }
+
+    /// The same with a batch that is not there as a whole. Where a message cannot be had, what was complete before it
+    /// is applied, and nothing follows.
+    pub async fn apply_parts(
+        &self,
+        mut messages: Messages,
+        then: Option<Then>,
+    ) -> Result<(Applied, Option<ThenOutcome>), AgentError> {
+        let id = self.id();
+        let mut firsts = self.register(id)?;
+        let _turn = self.turn.lock().await;
+        let mut open = Unfinished { shared: &self.shared, done: false };
+        let mut unreadable = None;
+        loop {
+            let last = || "what is read for it ended too early".to_owned();
+            let message = messages.recv().await.unwrap_or_else(|| Err(last()));
+            let message = message.unwrap_or_else(|why| {
+                unreadable = Some(why);
+                // No step, and no more of them.
+                vec![0]
+            });
+            let is_last = message.first() == Some(&0);
+            let mut bytes = framed(&message, id);
+            if is_last {
+                let seconds = match then.filter(|_| unreadable.is_none()) {
+                    Some(then) => self.follow(Some(then), id, &mut bytes)?,
+                    None => None,
                 };
-                frames.push(frame(&request, second));
-                frames
-            })
-            .await?;
-        let applied = applied(self.next(&mut firsts).await?)?;
-        let answer = self.next(&mut seconds).await?;
-        let outcome = match answer {
+                self.put(bytes).await?;
+                open.done = true;
+                let outcome = self.outcome(&mut firsts, seconds).await?;
+                return unreadable.map_or(Ok(outcome), |why| Err(AgentError::Unreadable(why)));
+            }
+            self.put(bytes).await?;
+        }
+    }
+
+    /// Appends the request for what follows a batch.
+    fn follow(
+        &self,
+        then: Option<Then>,
+        after: u32,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Option<(Answers<'_>, Duration)>, AgentError> {
+        let Some(then) = then else { return Ok(None) };
+        let (request, grace) = match then {
+            Then::Restart { signal, grace } => (Request::Restart { signal, grace_ms: millis(grace), after }, grace),
+            Then::Signal(signal) => (Request::Signal { signal, after }, Duration::ZERO),
+        };
+        let id = self.id();
+        bytes.extend(frame(&request, id));
+        Ok(Some((self.register(id)?, SILENCE.saturating_add(grace))))
+    }
+
+    async fn outcome(
+        &self,
+        firsts: &mut Answers<'_>,
+        seconds: Option<(Answers<'_>, Duration)>,
+    ) -> Result<(Applied, Option<ThenOutcome>), AgentError> {
+        let applied = applied(self.next(firsts, SILENCE).await?)?;
+        let Some((mut seconds, limit)) = seconds else { return Ok((applied, None)) };
+        let outcome = match self.next(&mut seconds, limit).await? {
             Answer::Failed { .. } if !applied.errors.is_empty() => ThenOutcome::Skipped,
             Answer::Done => ThenOutcome::Signalled,
             answer => ThenOutcome::Restarted(restarted(answer)?),
         };
-        Ok((applied, outcome))
+        Ok((applied, Some(outcome)))
     }
 
     /// Restarts the command in place: the signal, SIGKILL after the grace, and then a new start.
     pub async fn restart(&self, signal: u8, grace: Duration) -> Result<Restarted, AgentError> {
-        restarted(self.ask(&Request::Restart { signal, grace_ms: millis(grace), after: 0 }).await?)
+        let request = Request::Restart { signal, grace_ms: millis(grace), after: 0 };
+        let mut answers = self.send(&request).await?;
+        restarted(self.next(&mut answers, SILENCE.saturating_add(grace)).await?)
     }
 
     /// Sends the command a signal.
@@ -295,9 +399,10 @@ impl AgentClient {
             workdir: command.workdir.unwrap_or_default().into_bytes(),
             after: 0,
         };
-        let mut answers = self.send(|id| vec![frame(&request, id)]).await?;
+        let mut answers = self.send(&request).await?;
         loop {
-            match self.next(&mut answers).await? {
+            // How long it takes is the command's affair.
+            match answers.receiver.recv().await.ok_or_else(|| self.shared.error())? {
                 Answer::Output { stream: 1, data } => output(OutputStream::Stdout, &data),
                 Answer::Output { data, .. } => output(OutputStream::Stderr, &data),
                 Answer::Exited { code, micros } => return Ok(Executed { code, took: Duration::from_micros(micros) }),
@@ -323,11 +428,27 @@ impl AgentClient {
         recursive: bool,
         digest: bool,
     ) -> Result<Vec<Entry>, AgentError> {
+        let most = if recursive { MOST_ENTRIES } else { paths.len() };
         let request = Request::List { target: target.as_bytes().to_vec(), paths, recursive, digest };
-        let mut answers = self.send(|id| vec![frame(&request, id)]).await?;
+        self.entries(&request, SILENCE, most).await
+    }
+
+    /// What is at these paths, with the digests of files, which are about so many bytes.
+    pub async fn digests(&self, target: &str, paths: Vec<Vec<u8>>, bytes: u64) -> Result<Vec<Entry>, AgentError> {
+        let (limit, most) = (SILENCE + Duration::from_secs(bytes / DIGESTED), paths.len());
+        let request = Request::List { target: target.as_bytes().to_vec(), paths, recursive: false, digest: true };
+        self.entries(&request, limit, most).await
+    }
+
+    async fn entries(&self, request: &Request, limit: Duration, most: usize) -> Result<Vec<Entry>, AgentError> {
+        let mut answers = self.send(request).await?;
         let mut all = Vec::new();
         loop {
-            match self.next(&mut answers).await? {
+            match self.next(&mut answers, limit).await? {
+                // What has no end is no list.
+                Answer::Entries { more, entries } if more && entries.is_empty() || all.len() + entries.len() > most => {
+                    return Err(AgentError::Unexpected);
+                }
                 Answer::Entries { more, entries } => {
                     all.extend(entries);
                     if !more {
@@ -352,7 +473,7 @@ impl AgentClient {
     }
 
     fn register(&self, id: u32) -> Result<Answers<'_>, AgentError> {
-        let (sender, receiver) = mpsc::unbounded_channel();
+        let (sender, receiver) = mpsc::channel(WAITING);
         let mut routes = lock(&self.shared.routes);
         if let Some(routes) = routes.as_mut() {
             routes.insert(id, sender);
@@ -362,27 +483,67 @@ impl AgentClient {
         Err(self.shared.error())
     }
 
-    async fn send(&self, frames: impl FnOnce(u32) -> Vec<Vec<u8>>) -> Result<Answers<'_>, AgentError> {
+    async fn send(&self, request: &Request) -> Result<Answers<'_>, AgentError> {
         let id = self.id();
         let answers = self.register(id)?;
-        self.outgoing.send(frames(id)).await.map_err(|_| self.shared.error())?;
+        self.put(frame(request, id)).await?;
         Ok(answers)
     }
 
-    async fn next(&self, answers: &mut Answers<'_>) -> Result<Answer, AgentError> {
-        answers.receiver.recv().await.ok_or_else(|| self.shared.error())
+    /// Hands frames to the stream.
+    async fn put(&self, bytes: Vec<u8>) -> Result<(), AgentError> {
+        self.in_time(SILENCE, self.outgoing.send(bytes)).await?.map_err(|_| self.shared.error())
+    }
+
+    async fn next(&self, answers: &mut Answers<'_>, limit: Duration) -> Result<Answer, AgentError> {
+        self.in_time(limit, answers.receiver.recv()).await?.ok_or_else(|| self.shared.error())
     }
 
     async fn ask(&self, request: &Request) -> Result<Answer, AgentError> {
-        let mut answers = self.send(|id| vec![frame(request, id)]).await?;
-        self.next(&mut answers).await
+        let mut answers = self.send(request).await?;
+        self.next(&mut answers, SILENCE).await
+    }
+
+    /// Waits until the stream has taken nothing for so long. One that does not answer is ended: what it says later
+    /// would be about something else.
+    async fn in_time<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, AgentError> {
+        let began = Instant::now();
+        let mut work = std::pin::pin!(work);
+        loop {
+            let deadline = began.max(self.shared.moved()).checked_add(limit);
+            // No clock reaches further.
+            let Some(deadline) = deadline else { return Ok(work.await) };
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = tokio::time::sleep_until(deadline) => {}
+            }
+            if self.shared.moved().checked_add(limit).is_none_or(|until| until <= Instant::now()) {
+                let error = AgentError::Silent(limit);
+                self.shared.end(Some(error.to_string()));
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// A batch of which not everything was sent: the agent waits for the rest of it and takes no other one.
+struct Unfinished<'a> {
+    shared: &'a Shared,
+    done: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.shared.end(Some("a batch was given up".to_owned()));
+        }
     }
 }
 
 /// The answers to one request; forgets the route when it is dropped.
 struct Answers<'a> {
     id: u32,
-    receiver: mpsc::UnboundedReceiver<Answer>,
+    receiver: mpsc::Receiver<Answer>,
     shared: &'a Shared,
 }
 
@@ -395,11 +556,27 @@ impl Drop for Answers<'_> {
 }
 
 impl Shared {
+    /// The first reason counts.
     fn end(&self, why: Option<String>) {
-        *lock(&self.ended) = why;
+        let mut ended = lock(&self.ended);
+        if self.closed.is_cancelled() {
+            return;
+        }
+        *ended = why;
+        drop(ended);
         // Dropping the senders ends every request that waits.
         lock(&self.routes).take();
         self.closed.cancel();
+    }
+
+    /// When the stream last took something.
+    fn moved(&self) -> Instant {
+        self.began + Duration::from_millis(self.moved.load(Ordering::Relaxed))
+    }
+
+    fn has_moved(&self) {
+        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(millis, Ordering::Relaxed);
     }
 
     fn error(&self) -> AgentError {
@@ -412,26 +589,26 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn write_frames(
-    mut writer: impl AsyncWrite + Unpin,
-    mut frames: mpsc::Receiver<Vec<Vec<u8>>>,
-    closed: CancellationToken,
-) {
+async fn write_frames(mut writer: impl AsyncWrite + Unpin, mut frames: mpsc::Receiver<Vec<u8>>, shared: Arc<Shared>) {
     let write = async {
-        while let Some(batch) = frames.recv().await {
-            for frame in batch {
-                writer.write_all(&frame).await?;
+        while let Some(bytes) = frames.recv().await {
+            for piece in bytes.chunks(PIECE) {
+                writer.write_all(piece).await?;
+                shared.has_moved();
             }
-            writer.flush().await?;
+            if frames.is_empty() {
+                writer.flush().await?;
+            }
         }
         io::Result::Ok(())
     };
     tokio::select! {
         // A stream that takes nothing more is seen by the reader as its end.
         _ = write => {}
-        () = closed.cancelled() => {}
+        () = shared.closed.cancelled() => {}
     }
-    let _ = writer.shutdown().await;
+    // Nor may the end of the stream take for ever.
+    let _ = tokio::time::timeout(SILENCE, writer.shutdown()).await;
 }
 
 /// Reads until the stream ends, and says why if not because it was closed.
@@ -446,14 +623,14 @@ async fn read_answers(mut reader: impl AsyncRead + Unpin, shared: &Shared) -> Op
             Ok(count) => frames.push(&buffer[..count]),
             Err(error) => return Some(error.to_string()),
         }
-        if let Err(error) = route(&mut frames, shared) {
+        if let Err(error) = route(&mut frames, shared).await {
             return Some(error);
         }
         frames.shrink();
     }
 }
 
-fn route(frames: &mut FrameReader, shared: &Shared) -> Result<(), String> {
+async fn route(frames: &mut FrameReader, shared: &Shared) -> Result<(), String> {
     let words = |error: FrameError| format!("it sent {error}");
     while let Some((kind, id, message)) = frames.next_frame().map_err(words)? {
         let answer = Answer::decode(kind, message).map_err(|error: DecodeError| format!("it sent {error}"))?;
@@ -461,9 +638,10 @@ fn route(frames: &mut FrameReader, shared: &Shared) -> Result<(), String> {
             // Said outright, as not every engine ends the stream when the container ends.
             return Err(format!("the container's command ended with code {code}"));
         }
-        if let Some(route) = lock(&shared.routes).as_ref().and_then(|routes| routes.get(&id)) {
+        let route = lock(&shared.routes).as_ref().and_then(|routes| routes.get(&id).cloned());
+        if let Some(route) = route {
             // Whoever asked may have gone; then nobody wants the answer.
-            let _ = route.send(answer);
+            let _ = route.send(answer).await;
         }
     }
     Ok(())
@@ -475,14 +653,21 @@ fn frame(request: &Request, id: u32) -> Vec<u8> {
     out
 }
 
-fn apply_frames(id: u32, ops: Vec<Op>) -> Vec<Vec<u8>> {
+/// A message of a batch as a frame.
+fn framed(message: &[u8], id: u32) -> Vec<u8> {
     let kind = Request::Apply { more: false, ops: Vec::new() }.kind();
-    let framed = |message: Vec<u8>| {
-        let mut out = Vec::with_capacity(message.len() + 9);
-        encode_frame(&mut out, kind, id, &message);
-        out
-    };
-    encode_apply(ops).into_iter().map(framed).collect()
+    let mut out = Vec::with_capacity(message.len() + 9);
+    encode_frame(&mut out, kind, id, message);
+    out
+}
+
+fn apply_frames(id: u32, ops: Vec<Op>) -> Vec<u8> {
+    let mut frames = encode_apply(ops).into_iter().map(|message| framed(&message, id));
+    let first = frames.next().unwrap_or_default();
+    frames.fold(first, |mut all, frame| {
+        all.extend(frame);
+        all
+    })
 }
 
 fn millis(time: Duration) -> u32 {

@@ -17,10 +17,11 @@ mod program;
 pub mod protocol;
 
 pub use client::{
-    AgentClient, AgentError, Applied, Command, Executed, OutputStream, Refusal, Restarted, Then, ThenOutcome,
+    AgentClient, AgentError, Applied, Command, Executed, Messages, OutputStream, Refusal, Restarted, SILENCE, Then,
+    ThenOutcome,
 };
 pub use place::{Why, Wrapped, can_run, wrap};
-pub use protocol::{Entry, EntryKind, Meta, Op, PathError, Phase, StatusReport};
+pub use protocol::{CHUNK, Entry, EntryKind, Meta, Op, Packer, PathError, Phase, StatusReport};
 
 /// Name of exactly this build of the agent: its sources, its target and its compiler.
 pub const BUILD_ID: &str = env!("HOB_AGENT_BUILD_ID");

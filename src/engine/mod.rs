@@ -112,6 +112,14 @@ pub trait Engine: Send + Sync {
     async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>>;
     /// Puts a tar archive's content into a folder of a container, running or not.
     async fn upload(&self, id: &ContainerId, folder: &str, tar: Bytes) -> Result<()>;
+    /// The same with an archive that comes piece by piece.
+    async fn upload_parts(&self, id: &ContainerId, folder: &str, tar: BoxStream<std::io::Result<Bytes>>) -> Result<()> {
+        let parts: Vec<Bytes> = tar
+            .try_collect()
+            .await
+            .map_err(|error| EngineError::new(ErrorKind::Refused, format!("what is sent cannot be read: {error}")))?;
+        self.upload(id, folder, parts.concat().into()).await
+    }
     /// The size of a file in a container, running or not; `None` where it is not there, or the engine cannot say.
     async fn file_size(&self, _id: &ContainerId, _path: &str) -> Result<Option<u64>> {
         Ok(None)

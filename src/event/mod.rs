@@ -127,6 +127,15 @@ pub enum Event {
         /// Bytes in all, as far as known.
         total: u64,
     },
+    /// Bytes of large files that are being put into a service's container.
+    Syncing {
+        /// The service.
+        service: ServiceName,
+        /// Bytes that were sent.
+        current: u64,
+        /// Bytes in all.
+        total: u64,
+    },
     /// A step of a build began.
     BuildStep {
         /// Services that the image is for; with `step` the key of the step.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use indexmap::IndexMap;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::io::StreamReader;
 
 use super::Failure;
@@ -31,7 +31,12 @@ pub struct Agents {
     pub(super) images: Mutex<IndexMap<String, ObservedImage>>,
     /// Whether a service's newest container carries the agent.
     carried: Mutex<HashMap<ServiceName, bool>>,
+    /// Turns to send what does not fit into memory: each has some megabytes of it there at a time.
+    pub(super) large: Semaphore,
 }
+
+/// How many of these are sent side by side.
+const AT_ONCE: usize = 8;
 
 impl Agents {
     /// No stream is open yet.
@@ -43,6 +48,7 @@ impl Agents {
             clients: Mutex::default(),
             images: Mutex::default(),
             carried: Mutex::default(),
+            large: Semaphore::new(AT_ONCE),
         }
     }
 

@@ -5,19 +5,20 @@ mod command;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;
-use super::sync_files::{self, Item};
+use super::observe::blocking;
+use super::sync_files::{self, Compared, Item, Step};
 use super::{Cause, Failure};
-use crate::agent::{self, AgentClient, Then};
-use crate::engine::EngineError;
+use crate::agent::{self, AgentClient, AgentError, Command, Then};
+use crate::engine::{EngineError, ExecSpec};
 use crate::event::{Event, Message};
-use crate::model::{ContainerId, Reload, Service, SyncTarget};
+use crate::model::{ContainerId, ContainerState, Reload, Service, SyncTarget};
 use crate::supervise::linux_signal;
 
 /// A container that is to be synced.
@@ -58,6 +59,15 @@ pub struct Synced {
 /// Paths that an agent is asked about at once.
 const LISTED: usize = 1_000;
 
+/// Bytes whose digests an agent is asked for at once.
+const DIGESTED: u64 = 64 << 20;
+
+/// After how long a person wonders what is waited for.
+const WONDERS: Duration = Duration::from_secs(2);
+
+/// How often the progress of a large file is told.
+const TOLD: Duration = Duration::from_millis(200);
+
 impl Agents {
     /// Puts files into a container and does what follows.
     pub async fn sync(
@@ -67,10 +77,22 @@ impl Agents {
         then: &Reload,
         grace: Option<Duration>,
     ) -> Result<Synced, SyncError> {
-        let items = sync_files::read(targets).map_err(SyncError::Rebuild)?;
+        let read = targets.to_vec();
+        let items = blocking(move || sync_files::read(&read)).await.map_err(SyncError::Rebuild)?;
         if hot.agent {
-            match self.client(hot.service, hot.container).await {
-                Ok(client) => return self.sync_by_agent(hot, &client, items, then, grace).await,
+            let wait = format!("its agent to answer, for {} s at most", agent::SILENCE.as_secs());
+            match self.told(hot, &wait, self.client(hot.service, hot.container)).await {
+                Ok(client) => {
+                    let synced = tokio::select! {
+                        synced = self.sync_by_agent(hot, &client, items, then, grace) => synced,
+                        () = self.pauses(hot) => return Err(paused(hot)),
+                    };
+                    return match synced {
+                        Err(SyncError::Rebuild(_)) if self.is_paused(hot).await => Err(paused(hot)),
+                        synced => synced,
+                    };
+                }
+                Err(_) if self.is_paused(hot).await => return Err(paused(hot)),
                 Err(failure) => {
                     let text = format!("the agent cannot be reached ({failure}); its container is rebuilt instead");
                     self.sink.emit(Event::Warning(Message::new(text).service(&hot.service.name)));
@@ -78,7 +100,34 @@ impl Agents {
                 }
             }
         }
-        self.sync_by_engine(hot, &items, then, grace).await
+        self.sync_by_engine(hot, items, then, grace).await
+    }
+
+    /// Says what is waited for, once a person wonders.
+    async fn told<T>(&self, hot: &Hot<'_>, what: &str, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(WONDERS) => {}
+        }
+        self.sink.emit(Event::Notice { text: format!("{}: waiting for {what}", hot.service.name) });
+        work.await
+    }
+
+    /// Ends when what is waited for will not come before a person lets the container go on.
+    async fn pauses(&self, hot: &Hot<'_>) {
+        loop {
+            tokio::time::sleep(WONDERS).await;
+            if self.is_paused(hot).await {
+                return;
+            }
+        }
+    }
+
+    /// Nothing that is in a paused container answers.
+    async fn is_paused(&self, hot: &Hot<'_>) -> bool {
+        let container = tokio::time::timeout(WONDERS, self.engine.inspect(hot.container)).await;
+        matches!(container, Ok(Ok(Some(container))) if container.state == ContainerState::Paused)
     }
 
     /// Those of the targets that are not in the container as they are on the host. Without an agent nobody can tell,
@@ -90,14 +139,28 @@ impl Agents {
         let client = self.client(hot.service, hot.container).await.map_err(SyncError::Failed)?;
         let mut missing = Vec::new();
         for targets in targets.chunks(LISTED) {
-            let paths = targets.iter().map(|target| target.path.trim_start_matches('/').as_bytes().to_vec()).collect();
-            let there = client.list("/", paths, false, true).await.map_err(agent_failed)?;
-            for (target, there) in targets.iter().zip(&there) {
-                let items = sync_files::read(std::slice::from_ref(target)).map_err(SyncError::Rebuild)?;
-                if items.iter().any(|(_, item)| !item.is(there)) {
-                    missing.push(target.clone());
+            let there = client.list("/", paths(targets), false, false).await.map_err(agent_failed)?;
+            let pairs: Vec<_> = targets.iter().cloned().zip(there).collect();
+            let compared = blocking(move || {
+                let one = |(target, there)| sync_files::compare(&target, &there).map(|compared| (target, compared));
+                pairs.into_iter().map(one).collect::<Result<Vec<_>, _>>()
+            });
+            let (mut alike, mut bytes) = (Vec::new(), 0);
+            for (target, compared) in compared.await.map_err(SyncError::Rebuild)? {
+                match compared {
+                    Compared::Same => {}
+                    Compared::Differs => missing.push(target),
+                    Compared::ByContent(size) => {
+                        if bytes + size > DIGESTED {
+                            missing.extend(differing(&client, std::mem::take(&mut alike), bytes).await?);
+                            bytes = 0;
+                        }
+                        alike.push(target);
+                        bytes += size;
+                    }
                 }
             }
+            missing.extend(differing(&client, alike, bytes).await?);
         }
         Ok(missing)
     }
@@ -121,19 +184,33 @@ impl Agents {
             }
         }
         let moved = Moved::of(&items);
-        let ops = sync_files::ops(items, &owners);
+        let steps = sync_files::steps(items, &owners);
         let follow = self.follow(hot, then, grace)?;
-        let (applied, restarted) = match follow {
-            Some(then) => {
-                let (applied, outcome) = client.apply_then(ops, then).await.map_err(agent_failed)?;
-                let restarted = match outcome {
-                    agent::ThenOutcome::Restarted(restarted) => Some(restarted.started),
-                    _ => None,
-                };
-                (applied, restarted)
+        let wait = match follow {
+            Some(Then::Restart { grace, .. }) => {
+                format!("its command to end; it is killed after {} s", grace.as_secs())
             }
-            None if ops.is_empty() => (agent::Applied { done: 0, took: Duration::ZERO, errors: Vec::new() }, None),
-            None => (client.apply(ops).await.map_err(agent_failed)?, None),
+            _ => format!("its agent to answer, for {} s at most", agent::SILENCE.as_secs()),
+        };
+        let is_large = steps.iter().any(|step| matches!(step, Step::Large { .. }));
+        let (applied, outcome) = if steps.is_empty() && follow.is_none() {
+            (agent::Applied { done: 0, took: Duration::ZERO, errors: Vec::new() }, None)
+        } else if is_large {
+            self.send(hot, client, steps, follow).await.map_err(agent_failed)?
+        } else {
+            let op = |step| if let Step::Op(op) = step { Some(op) } else { None };
+            let ops = steps.into_iter().filter_map(op).collect();
+            let sent = async {
+                match follow {
+                    Some(then) => client.apply_then(ops, then).await.map(|(applied, outcome)| (applied, Some(outcome))),
+                    None => client.apply(ops).await.map(|applied| (applied, None)),
+                }
+            };
+            self.told(hot, &wait, sent).await.map_err(agent_failed)?
+        };
+        let restarted = match outcome {
+            Some(agent::ThenOutcome::Restarted(restarted)) => Some(restarted.started),
+            _ => None,
         };
         if let Some(error) = applied.errors.first() {
             let path = String::from_utf8_lossy(&error.path).into_owned();
@@ -157,6 +234,31 @@ impl Agents {
         }
         synced.action = action(moved, then);
         Ok(synced)
+    }
+
+    /// Sends a batch with large files: they are read while it goes out, and never as a whole.
+    async fn send(
+        &self,
+        hot: &Hot<'_>,
+        client: &AgentClient,
+        steps: Vec<Step>,
+        follow: Option<Then>,
+    ) -> Result<(agent::Applied, Option<agent::ThenOutcome>), AgentError> {
+        // It is never closed; without a turn there would be no bound on what is in memory.
+        let _turn = self.large.acquire().await;
+        let size = |step: &Step| if let Step::Large { size, .. } = step { *size } else { 0 };
+        let total: u64 = steps.iter().map(size).sum();
+        let (sender, messages) = tokio::sync::mpsc::channel(2);
+        let (sink, service) = (Arc::clone(&self.sink), hot.service.name.clone());
+        let mut next = Instant::now();
+        let told = move |current: u64| {
+            if Instant::now() >= next {
+                next = Instant::now() + TOLD;
+                sink.emit(Event::Syncing { service: service.clone(), current, total });
+            }
+        };
+        tokio::task::spawn_blocking(move || sync_files::send(steps, &sender, told));
+        client.apply_parts(messages, follow).await
     }
 
     /// What the agent does right after the files are in place.
@@ -190,7 +292,7 @@ impl Agents {
     async fn sync_by_engine(
         &self,
         hot: &Hot<'_>,
-        items: &[(SyncTarget, Item)],
+        items: Vec<(SyncTarget, Item)>,
         then: &Reload,
         grace: Option<Duration>,
     ) -> Result<Synced, SyncError> {
@@ -198,11 +300,13 @@ impl Agents {
         if items.iter().any(|(target, item)| matches!(item, Item::Gone { .. }) || target.owner.is_some()) {
             return Err(SyncError::Rebuild("only the agent can delete files or give them an owner".to_owned()));
         }
-        if !items.is_empty() {
+        let moved = !items.is_empty();
+        if moved {
             let entries: Vec<(String, Item)> =
-                items.iter().map(|(t, item)| (t.path.trim_start_matches('/').to_owned(), item.clone())).collect();
-            let tar = sync_files::archive(&entries);
-            self.engine.upload(hot.container, "/", tar.into()).await.map_err(|e| engine_failed(hot.service, e))?;
+                items.into_iter().map(|(t, item)| (t.path.trim_start_matches('/').to_owned(), item)).collect();
+            let _turn = self.large.acquire().await;
+            let tar = sync_files::parts(entries);
+            self.engine.upload_parts(hot.container, "/", tar).await.map_err(|e| engine_failed(hot.service, e))?;
         }
         let synced_us = micros(began.elapsed());
         let done = match then {
@@ -217,7 +321,7 @@ impl Agents {
         done.map_err(|e| engine_failed(hot.service, e))?;
         let then = if *then == Reload::Restart { &Reload::Container } else { then };
         let reloaded_us = micros(began.elapsed()) - synced_us;
-        Ok(Synced { action: action(Moved::of(items), then), synced_us, reloaded_us })
+        Ok(Synced { action: action(moved, then), synced_us, reloaded_us })
     }
 }
 
@@ -237,6 +341,28 @@ impl Moved {
             _ => Self::Synced,
         }
     }
+}
+
+fn paths(targets: &[SyncTarget]) -> Vec<Vec<u8>> {
+    targets.iter().map(|target| target.path.trim_start_matches('/').as_bytes().to_vec()).collect()
+}
+
+/// Those of the targets whose content the container has not, where all else is the same.
+async fn differing(client: &AgentClient, targets: Vec<SyncTarget>, bytes: u64) -> Result<Vec<SyncTarget>, SyncError> {
+    if targets.is_empty() {
+        return Ok(targets);
+    }
+    let there = client.digests("/", paths(&targets), bytes).await.map_err(agent_failed)?;
+    let pairs = targets.into_iter().zip(there);
+    let pairs: Vec<_> = pairs.collect();
+    let differs = |(target, there): (SyncTarget, _)| (!sync_files::holds(&there, &target.source)).then_some(target);
+    Ok(blocking(move || pairs.into_iter().filter_map(differs).collect()).await)
+}
+
+fn paused(hot: &Hot<'_>) -> SyncError {
+    let text = format!("{} is paused; it is brought up to date once it goes on", hot.service.name);
+    let message = Message::new(text).service(&hot.service.name).hint("`docker unpause` lets it go on");
+    SyncError::Failed(Failure { cause: Cause::Engine, message })
 }
 
 fn action(moved: Moved, then: &Reload) -> String {

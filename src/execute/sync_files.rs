@@ -1,19 +1,31 @@
 //! Reading what is to be synced from the disk, as late as possible, and putting it into the agent's or tar's words.
 #![allow(clippy::disallowed_methods, reason = "a door of this room: files are read here and nowhere else")]
 
+mod pieces;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::agent::{Entry, EntryKind, Meta, Op};
-use crate::model::{Digest, SyncAction, SyncTarget};
+use crate::agent::{Meta, Op};
+use crate::model::{SyncAction, SyncTarget};
+
+pub use pieces::{Compared, Step, archive_to, compare, holds, parts, send};
+
+/// A file that is larger than this is read while it is sent, piece by piece.
+const WHOLE: u64 = 1 << 20;
+
+/// Content of one batch that is read before it is sent.
+const ROOM: u64 = 4 << 20;
+
+/// Where more than this has changed it is built: the image needs it anyway.
+const MOST: u64 = 2 << 30;
 
 /// What a path is at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +34,15 @@ pub enum Item {
     File {
         /// Its content.
         content: Vec<u8>,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A file whose content is read when its turn comes.
+    Large {
+        /// The file.
+        from: PathBuf,
+        /// Its size at this moment.
+        size: u64,
         /// Permission bits.
         mode: u32,
     },
@@ -43,16 +64,12 @@ pub enum Item {
 }
 
 impl Item {
-    /// Whether an entry of a container is this already, whoever owns it.
-    pub fn is(&self, there: &Entry) -> bool {
-        match (self, &there.kind) {
-            (Self::File { content, mode }, EntryKind::File(_, Some(digest))) => {
-                *mode == there.mode && Digest::of(content) == Digest::from_bytes(digest)
-            }
-            (Self::Folder { mode }, EntryKind::Dir) => *mode == there.mode,
-            (Self::Link { to }, EntryKind::Link(there)) => to.as_os_str().as_bytes() == there.as_slice(),
-            (Self::Gone { .. }, EntryKind::Missing) => true,
-            _ => false,
+    /// Bytes of its content.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::File { content, .. } => content.len() as u64,
+            Self::Large { size, .. } => *size,
+            _ => 0,
         }
     }
 }
@@ -72,7 +89,15 @@ pub fn stamp(path: &Path) -> Stamp {
 /// # Errors
 /// Why it cannot be synced and must be rebuilt.
 pub fn read(targets: &[SyncTarget]) -> Result<Vec<(SyncTarget, Item)>, String> {
-    let read = targets.iter().map(|target| Ok((target.clone(), read_one(target)?)));
+    let (mut room, mut total) = (ROOM, 0);
+    let read = targets.iter().map(|target| {
+        let item = read_one(target, &mut room)?;
+        total += item.size();
+        if total > MOST {
+            return Err(format!("more than {} MB have changed", MOST >> 20));
+        }
+        Ok((target.clone(), item))
+    });
     let mut items = read.collect::<Result<Vec<_>, String>>()?;
     items.sort_by_key(|(target, item)| match item {
         Item::Gone { .. } => (false, Reverse(target.path.matches('/').count())),
@@ -81,7 +106,31 @@ pub fn read(targets: &[SyncTarget]) -> Result<Vec<(SyncTarget, Item)>, String> {
     Ok(items)
 }
 
-fn read_one(target: &SyncTarget) -> Result<Item, String> {
+/// Reads a file as long as there is room for it.
+fn read_one(target: &SyncTarget, room: &mut u64) -> Result<Item, String> {
+    let item = look(target)?;
+    let Item::Large { from, size, mode } = &item else { return Ok(item) };
+    let error = |error: io::Error| format!("{} cannot be read: {error}", from.display());
+    let is_whole = *size <= WHOLE.min(*room);
+    if !is_whole && !target.unpacks {
+        return Ok(item);
+    }
+    // Of what is large the beginning tells what it is; a file may also have grown since it was looked at.
+    let limit = if is_whole { WHOLE.min(*room) } else { HEAD };
+    let mut content = Vec::with_capacity(usize::try_from(limit.min(*size)).unwrap_or_default());
+    fs::File::open(from).map_err(error)?.take(limit).read_to_end(&mut content).map_err(error)?;
+    if target.unpacks && is_archive(&content) {
+        return Err(format!("{} is an archive that the build unpacks", from.display()));
+    }
+    if !is_whole || content.len() as u64 == limit {
+        return Ok(item);
+    }
+    *room -= content.len() as u64;
+    Ok(Item::File { content, mode: *mode })
+}
+
+/// What a target is, with nothing of its content.
+fn look(target: &SyncTarget) -> Result<Item, String> {
     match target.action {
         SyncAction::Remove => return Ok(Item::Gone { recursive: true }),
         SyncAction::RemoveFolder => return Ok(Item::Gone { recursive: false }),
@@ -113,12 +162,11 @@ fn read_one(target: &SyncTarget) -> Result<Item, String> {
     if !metadata.is_file() || metadata.nlink() == 0 {
         return Err(format!("{} is not a file", target.source.display()));
     }
-    let content = fs::read(&target.source).map_err(error)?;
-    if target.unpacks && is_archive(&content) {
-        return Err(format!("{} is an archive that the build unpacks", target.source.display()));
-    }
-    Ok(Item::File { content, mode })
+    Ok(Item::Large { from: target.source.clone(), size: metadata.len(), mode })
 }
+
+/// What tells an archive.
+const HEAD: u64 = 512;
 
 /// Anything that a builder might unpack: compressed, or a tar by its magic. A false alarm only costs a build.
 fn is_archive(content: &[u8]) -> bool {
@@ -127,8 +175,8 @@ fn is_archive(content: &[u8]) -> bool {
 }
 
 /// The batch for the agent. Files that go below one folder share its target.
-pub fn ops(items: Vec<(SyncTarget, Item)>, owners: &HashMap<String, (u32, u32)>) -> Vec<Op> {
-    let mut ops = Vec::with_capacity(items.len() * 2);
+pub fn steps(items: Vec<(SyncTarget, Item)>, owners: &HashMap<String, (u32, u32)>) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(items.len() * 2);
     let mut current = None;
     for (target, item) in items {
         let (uid, gid) = target.owner.as_ref().and_then(|owner| owners.get(owner)).copied().unwrap_or((0, 0));
@@ -140,52 +188,26 @@ pub fn ops(items: Vec<(SyncTarget, Item)>, owners: &HashMap<String, (u32, u32)>)
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let folder = if folder.is_empty() { "/" } else { folder };
         if current.as_deref() != Some(folder) {
-            ops.push(Op::Target(folder.as_bytes().to_vec()));
+            steps.push(Step::Op(Op::Target(folder.as_bytes().to_vec())));
             current = Some(folder.to_owned());
         }
         let path = name.as_bytes().to_vec();
         let meta = |mode| Meta { mode, uid, gid, mtime: None };
-        ops.push(match item {
-            Item::File { content, mode } => Op::Write { path, meta: meta(mode), data: content, last: true },
-            Item::Folder { mode } => Op::Dir { path, meta: meta(mode) },
-            Item::Link { to } => Op::Link { path, to: to.as_os_str().as_bytes().to_vec(), uid, gid },
-            Item::Gone { recursive } => Op::Delete { path, recursive },
+        steps.push(match item {
+            Item::File { content, mode } => Step::Op(Op::Write { path, meta: meta(mode), data: content, last: true }),
+            Item::Large { from, size, mode } => Step::Large { path, meta: meta(mode), from, size },
+            Item::Folder { mode } => Step::Op(Op::Dir { path, meta: meta(mode) }),
+            Item::Link { to } => Step::Op(Op::Link { path, to: to.as_os_str().as_bytes().to_vec(), uid, gid }),
+            Item::Gone { recursive } => Step::Op(Op::Delete { path, recursive }),
         });
     }
-    ops
+    steps
 }
 
-/// A tar archive, for the engine.
+/// A tar archive in memory, for the engine.
 pub fn archive(entries: &[(String, Item)]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (path, item) in entries {
-        let mut header = tar::Header::new_gnu();
-        header.set_uid(0);
-        header.set_gid(0);
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        header.set_mtime(now.as_secs());
-        // Writing to memory cannot fail, and a path that no tar can hold is left out by the engine anyway.
-        let _ = match item {
-            Item::File { content, mode } => {
-                header.set_entry_type(tar::EntryType::Regular);
-                header.set_mode(*mode);
-                header.set_size(content.len() as u64);
-                builder.append_data(&mut header, path, content.as_slice())
-            }
-            Item::Folder { mode } => {
-                header.set_entry_type(tar::EntryType::Directory);
-                header.set_mode(*mode);
-                header.set_size(0);
-                builder.append_data(&mut header, path, io::empty())
-            }
-            Item::Link { to } => {
-                header.set_entry_type(tar::EntryType::Symlink);
-                header.set_mode(0o777);
-                header.set_size(0);
-                builder.append_link(&mut header, path, to)
-            }
-            Item::Gone { .. } => Ok(()),
-        };
-    }
-    builder.into_inner().unwrap_or_default()
+    let mut tar = Vec::new();
+    // Writing to memory cannot fail, and what is in memory can be read.
+    let _ = archive_to(entries, &mut tar);
+    tar
 }

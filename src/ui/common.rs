@@ -139,6 +139,7 @@ impl Common {
             | Event::Pulling { .. }
             | Event::BuildStep { .. }
             | Event::BuildTransfer { .. }
+            | Event::Syncing { .. }
             | Event::BuildOutput { .. }
             | Event::BuildStepDone { .. }
             | Event::State { .. } => {}

@@ -14,6 +14,8 @@ pub(super) struct Live {
     pub steps: BTreeMap<usize, Step>,
     pub builds: IndexMap<Vec<ServiceName>, Build>,
     pub pulls: IndexMap<String, Pull>,
+    /// Large files on their way into containers.
+    pub syncs: IndexMap<ServiceName, Pull>,
 }
 
 /// A step of the plan.
@@ -69,7 +71,10 @@ pub(super) struct Ended {
 impl Live {
     /// Nothing is going on.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.pulls.is_empty() && self.builds.values().all(|build| build.running.is_empty())
+        self.steps.is_empty()
+            && self.pulls.is_empty()
+            && self.syncs.is_empty()
+            && self.builds.values().all(|build| build.running.is_empty())
     }
 
     /// Takes note of an event that begins something or tells more of it. What ends a step is told by `end`.
@@ -89,6 +94,11 @@ impl Live {
                 let new = Pull { since: now, said: now, current: 0, total: 0 };
                 let pull = self.pulls.entry(image.clone()).or_insert(new);
                 (pull.current, pull.total) = (*current, *total);
+            }
+            Event::Syncing { service, current, total } => {
+                let new = Pull { since: now, said: now, current: 0, total: 0 };
+                let sync = self.syncs.entry(service.clone()).or_insert(new);
+                (sync.current, sync.total) = (*current, *total);
             }
             Event::BuildStep { services, step, name } => {
                 let build = self.builds.entry(services.clone()).or_default();
@@ -118,11 +128,15 @@ impl Live {
                     build.cached += usize::from(*cached);
                 }
             }
-            Event::Reloaded(reloaded) => self.builds.retain(|services, _| !services.contains(&reloaded.service)),
+            Event::Reloaded(reloaded) => {
+                self.builds.retain(|services, _| !services.contains(&reloaded.service));
+                self.syncs.shift_remove(&reloaded.service);
+            }
             // The command is over or is being ended: what has not told its end will not.
             Event::Stopping { .. } => {
                 self.builds.clear();
                 self.pulls.clear();
+                self.syncs.clear();
                 self.steps.clear();
             }
             _ => {}

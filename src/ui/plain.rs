@@ -9,7 +9,7 @@ use crate::model::ServiceName;
 use super::Render;
 use super::clean::clean;
 use super::common::Common;
-use super::fields::{millis, seconds, transfer};
+use super::fields::{bytes, millis, seconds, transfer};
 use super::groups::Said;
 use super::live::{Live, Step, internal};
 use super::message::aside;
@@ -74,6 +74,9 @@ impl Plain {
                 None if *cached => self.build_step_done(services, name, "cached"),
                 None => self.build_step_done(services, name, &format!("done in {}", millis(*took_ms))),
             },
+            Event::Syncing { service, total, .. } if !self.live.syncs.contains_key(service) => {
+                self.say(Some(service), &format!("syncing {}", bytes(*total)));
+            }
             Event::State { service, state, .. } => self.say(Some(service), state),
             _ => {}
         }
@@ -138,7 +141,8 @@ impl Render for Plain {
 fn said(live: &Live) -> impl Iterator<Item = Duration> {
     let steps = live.steps.values().map(|step| step.said);
     let builds = live.builds.values().flat_map(|build| build.running.values().map(|step| step.said));
-    steps.chain(builds).chain(live.pulls.values().map(|pull| pull.said))
+    let transfers = live.pulls.values().chain(live.syncs.values());
+    steps.chain(builds).chain(transfers.map(|transfer| transfer.said))
 }
 
 /// What has been going on for so long that it should be said.
@@ -164,6 +168,13 @@ fn heartbeat(live: &mut Live, now: Duration) -> Vec<String> {
             pull.said = now;
             let bytes = transfer(pull.current, pull.total);
             lines.push(format!("still pulling {image}: {bytes} ({})", since(pull.since)));
+        }
+    }
+    for (service, sync) in &mut live.syncs {
+        if due(sync.said) {
+            sync.said = now;
+            let bytes = transfer(sync.current, sync.total);
+            lines.push(format!("still syncing {service}: {bytes} ({})", since(sync.since)));
         }
     }
     for (number, step) in &mut live.steps {

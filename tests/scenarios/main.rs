@@ -30,4 +30,5 @@ mod safety;
 mod second;
 mod terminal;
 mod up;
+mod waits;
 mod watch;

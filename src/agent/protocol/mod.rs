@@ -15,7 +15,7 @@ mod tests;
 pub use answer::{Answer, Entry, EntryKind, PathError, Phase, StatusReport, refusal};
 pub use code::{DecodeError, Decoder, Encoder};
 pub use frame::{Frame, FrameError, FrameReader, encode_frame};
-pub use request::{Meta, Op, Request, encode_apply};
+pub use request::{Meta, Op, Packer, Request, encode_apply};
 
 /// Raised with every change that an older side would not understand.
 pub const VERSION: u16 = 1;

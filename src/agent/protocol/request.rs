@@ -282,42 +282,64 @@ impl Op {
     }
 }
 
-/// The messages of a batch: content is cut into parts of [`CHUNK`] bytes, and a new frame begins before one would
-/// become too long. There is always at least one, and only the last says that nothing more follows.
-pub fn encode_apply(ops: impl IntoIterator<Item = Op>) -> Vec<Vec<u8>> {
-    let mut frames = Vec::new();
-    let mut out = start();
-    let mut add = |op: &Op| {
+/// Puts the steps of a batch, one after another, into the messages of its frames. A new one begins before one would
+/// become too long, and only the last says that nothing more follows.
+#[derive(Debug)]
+pub struct Packer(Encoder);
+
+impl Default for Packer {
+    fn default() -> Self {
+        let mut out = Encoder::default();
+        out.flag(true);
+        Self(out)
+    }
+}
+
+impl Packer {
+    /// Adds a step, with no more than [`CHUNK`] bytes of content. Gives the message that is full by now.
+    pub fn add(&mut self, op: &Op) -> Option<Vec<u8>> {
         let mut one = Encoder::default();
         op.encode(&mut one);
         // Room for length, kind and id.
-        if out.0.len() > 1 && out.0.len() + one.0.len() + 16 > MAX_FRAME {
-            frames.push(core::mem::replace(&mut out, start()).0);
-        }
-        out.0.extend_from_slice(&one.0);
-    };
-    for op in ops {
+        let full = self.0.0.len() > 1 && self.0.0.len() + one.0.len() + 16 > MAX_FRAME;
+        let message = full.then(|| core::mem::take(self).0.0);
+        self.0.0.extend_from_slice(&one.0);
+        message
+    }
+
+    /// Adds a step with any amount of content, cut into parts; gives the messages that are full by now.
+    pub fn put(&mut self, op: Op) -> Vec<Vec<u8>> {
         match op {
             Op::Write { path, meta, data, last } if data.len() > CHUNK => {
                 let (first, rest) = data.split_at(CHUNK);
-                add(&Op::Write { path, meta, data: first.to_vec(), last: false });
+                let first = Op::Write { path, meta, data: first.to_vec(), last: false };
+                let mut full: Vec<Vec<u8>> = self.add(&first).into_iter().collect();
                 let count = rest.chunks(CHUNK).len();
                 for (index, part) in rest.chunks(CHUNK).enumerate() {
-                    add(&Op::Append { data: part.to_vec(), last: last && index + 1 == count });
+                    full.extend(self.add(&Op::Append { data: part.to_vec(), last: last && index + 1 == count }));
                 }
+                full
             }
-            op => add(&op),
+            op => self.add(&op).into_iter().collect(),
         }
     }
-    if let Some(more) = out.0.first_mut() {
-        *more = 0;
+
+    /// The last message.
+    pub fn finish(mut self) -> Vec<u8> {
+        if let Some(more) = self.0.0.first_mut() {
+            *more = 0;
+        }
+        self.0.0
     }
-    frames.push(out.0);
-    frames
 }
 
-fn start() -> Encoder {
-    let mut out = Encoder::default();
-    out.flag(true);
-    out
+/// The messages of a batch that is there as a whole: its content is cut into parts of [`CHUNK`] bytes.
+pub fn encode_apply(ops: impl IntoIterator<Item = Op>) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    let mut packer = Packer::default();
+    for op in ops {
+        frames.extend(packer.put(op));
+    }
+    frames.push(packer.finish());
+    frames
 }

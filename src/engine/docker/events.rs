@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bollard::models::EventMessage;
-use bollard::query_parameters::EventsOptions;
-use futures_util::{StreamExt as _, future, stream};
+use futures_util::stream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::Docker;
+use super::endpoint::Stream;
 use super::observe::{NUMBER, ONEOFF, PROJECT, SERVICE, made_for};
+use super::raw::Answer;
+use super::told::{Tale, Told, TooLong};
 use crate::engine::{Action, BoxStream, EngineError, EngineEvent, ErrorKind, Result};
 use crate::model::{ContainerId, Health, ServiceName};
+
+/// What is read at once.
+const PIECE: usize = 16 * 1024;
 
 impl Docker {
     pub(super) fn events(&self, project: &str) -> BoxStream<Result<EngineEvent>> {
@@ -21,38 +26,97 @@ impl Docker {
         // The request goes out when the stream is first polled; the engine keeps its last events, and `since` makes
         // it hand over those that happened in between.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let filters = escaped(&serde_json::to_string(&filters).unwrap_or_default());
         let since = format!("{}.{:09}", now.as_secs(), now.subsec_nanos());
-        let options = EventsOptions { since: Some(since), until: None, filters: Some(filters) };
-        let docker = self.clone();
-        let events = self.api.events(Some(options)).filter_map(move |message| {
-            future::ready(match message {
-                Ok(message) => event_of(message).map(Ok),
-                Err(error) => Some(Err(docker.error(error))),
-            })
-        });
-        let ended = EngineError::new(
-            ErrorKind::Lost,
-            format!(
-                "the engine at {} closed the stream of events; it has stopped or is restarting",
-                self.info.endpoint
-            ),
-        );
-        Box::pin(events.chain(stream::once(future::ready(Err(ended)))))
+        let path = format!("{}/events?since={since}&filters={filters}", self.prefix());
+        let reader = Reader { docker: self.clone(), path, open: None, tale: Tale::default(), over: false };
+        Box::pin(stream::unfold(reader, |mut reader| async move {
+            if reader.over {
+                return None;
+            }
+            let event = reader.next().await;
+            reader.over = event.is_err();
+            Some((event, reader))
+        }))
     }
 }
 
-fn event_of(message: EventMessage) -> Option<EngineEvent> {
-    let actor = message.actor?;
-    let attributes = actor.attributes.unwrap_or_default();
-    let get = |name: &str| attributes.get(name).map(String::as_str).unwrap_or_default();
-    Some(EngineEvent {
-        container: ContainerId::new(actor.id?),
+/// Reads the engine's events as they come, by HTTP/1.0: what has no end needs no chunks.
+struct Reader {
+    docker: Docker,
+    path: String,
+    open: Option<Stream>,
+    tale: Tale,
+    over: bool,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Result<EngineEvent> {
+        loop {
+            while let Some(told) = self.tale.next() {
+                match told {
+                    Ok(told) => return Ok(event_of(told)),
+                    Err(TooLong) => return Err(self.lost("sent an event without an end")),
+                }
+            }
+            if self.open.is_none() {
+                let open = self.docker.asked("events", self.connect()).await?;
+                self.open = Some(open);
+            }
+            let Some(open) = &mut self.open else { continue };
+            let mut piece = vec![0; PIECE];
+            match open.read(&mut piece).await {
+                Ok(0) => return Err(self.lost("closed the stream of events; it has stopped or is restarting")),
+                Ok(count) => self.tale.push(&piece[..count]),
+                Err(error) => return Err(self.lost(&format!("broke off the stream of events ({error})"))),
+            }
+        }
+    }
+
+    fn lost(&self, what: &str) -> EngineError {
+        EngineError::new(ErrorKind::Lost, format!("the engine at {} {what}", self.docker.info.endpoint))
+    }
+
+    async fn connect(&self) -> Result<Stream> {
+        let failed = |error: std::io::Error| super::errors::connection(&error, &self.docker.info.endpoint);
+        let mut stream = self.docker.endpoint.dial().await.map_err(failed)?;
+        let request = format!("GET {} HTTP/1.0\r\nHost: engine\r\n\r\n", self.path);
+        stream.write_all(request.as_bytes()).await.map_err(failed)?;
+        let mut head = Vec::with_capacity(256);
+        while !head.ends_with(b"\r\n\r\n") {
+            if head.len() > PIECE {
+                return Err(self.lost("answers without an end of headers"));
+            }
+            head.push(stream.read_u8().await.map_err(failed)?);
+        }
+        let mut answer = Answer::new(String::from_utf8_lossy(&head).into_owned(), Vec::new());
+        if answer.status != 200 {
+            let mut body = (&mut stream).take(PIECE as u64);
+            body.read_to_end(&mut answer.body).await.map_err(failed)?;
+        }
+        answer.is_good().map(|()| stream)
+    }
+}
+
+/// For a query.
+fn escaped(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+fn event_of(told: Told) -> EngineEvent {
+    let get = |name: &str| told.attributes.get(name).map(String::as_str).unwrap_or_default();
+    EngineEvent {
         service: ServiceName::new(get(SERVICE)),
         number: get(NUMBER).parse().unwrap_or_default(),
-        time: message.time_nano.unwrap_or_default(),
+        time: told.time_nano,
         oneoff: get(ONEOFF).eq_ignore_ascii_case("true"),
-        action: action_of(&message.action?, get("exitCode")),
-    })
+        action: action_of(&told.action, get("exitCode")),
+        container: ContainerId::new(told.id),
+    }
 }
 
 fn action_of(word: &str, exit_code: &str) -> Action {
@@ -79,7 +143,9 @@ mod tests {
         let json = r#"{"status":"die","id":"0f","Type":"container","Action":"die","Actor":{"ID":"0f","Attributes":
             {"com.docker.compose.service":"db","com.docker.compose.container-number":"2",
              "com.docker.compose.oneoff":"False","exitCode":"137","name":"x"}},"scope":"local","time":1,"timeNano":1}"#;
-        let event = event_of(serde_json::from_str(json).unwrap()).unwrap();
+        let mut tale = Tale::default();
+        tale.push(format!("{}\n", json.replace('\n', " ")).as_bytes());
+        let event = event_of(tale.next().unwrap().unwrap());
         assert_eq!((&event.action, event.time), (&Action::Die(137), 1));
         assert_eq!((event.service.as_str(), event.number, event.oneoff), ("db", 2, false));
     }

@@ -15,10 +15,12 @@ mod layers;
 mod lifecycle;
 mod networks;
 mod observe;
+mod patience;
 mod raw;
 mod said;
 mod streams;
 mod time;
+pub mod told;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,8 +49,10 @@ const NEWEST_API: (u32, u32) = (1, 51);
 const OLDEST_API: (u32, u32) = (1, 41);
 /// How long an engine may take to answer the first question. A socket of a hung engine accepts and says nothing.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
-/// No limit for what comes later: `stop` and `wait` answer when they are done, and the caller may drop the future.
+/// bollard has one limit for all requests; `patience` has the right one for each.
 const NO_LIMIT: u64 = 60 * 60 * 24 * 365;
+/// The grace of a container that has its own: longer than anybody gives.
+const UNKNOWN_GRACE: Duration = Duration::from_hours(24);
 
 /// A connection to an engine. Cheap to clone; connections to the socket are pooled.
 #[derive(Clone)]
@@ -207,118 +211,139 @@ impl Engine for Docker {
         self.confirm().await
     }
     async fn observe(&self, query: &Query) -> Result<Observed> {
-        self.observe(query).await
+        self.asked("the project's containers", self.observe(query)).await
     }
     async fn image(&self, reference: &str) -> Result<Option<ObservedImage>> {
-        self.image(reference).await
+        self.asked(&format!("image {reference}"), self.image(reference)).await
     }
     async fn pull(&self, reference: &str, platform: Option<&str>, progress: &PullSink) -> Result<()> {
-        self.pull(reference, platform, progress).await
+        self.while_there(&format!("the pull of {reference}"), self.pull(reference, platform, progress)).await
     }
     async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<Built> {
-        self.build(spec, progress).await
+        self.while_there("a build", self.build(spec, progress)).await
     }
     async fn layer(&self, spec: &LayerSpec, progress: &BuildSink) -> Result<ImageId> {
-        self.layer(spec, progress).await
+        self.while_there("a layer", self.layer(spec, progress)).await
     }
     async fn look(&self, image: &str, without: usize, paths: &[String]) -> Result<Vec<Option<Look>>> {
-        self.look(image, without, paths).await
+        self.changed(&format!("a look into image {image}"), Duration::ZERO, self.look(image, without, paths)).await
     }
     async fn tag(&self, image: &str, name: &str) -> Result<()> {
-        self.tag(image, name).await
+        self.asked(&format!("the name {name}"), self.tag(image, name)).await
     }
     async fn remove_image(&self, reference: &str) -> Result<()> {
-        self.remove_image(reference).await
+        self.changed(&format!("the removal of image {reference}"), Duration::ZERO, self.remove_image(reference)).await
     }
     async fn images(&self, labels: &[String]) -> Result<Vec<ObservedImage>> {
-        self.images(labels).await
+        self.asked("images", self.images(labels)).await
     }
     async fn clear_looks(&self) -> Result<()> {
-        self.clear_looks().await
+        self.changed("the removal of containers", Duration::ZERO, self.clear_looks()).await
     }
     async fn used_images(&self) -> Result<BTreeSet<ImageId>> {
-        self.used_images().await
+        self.asked("the images of containers", self.used_images()).await
     }
     async fn create_network(&self, spec: &NetworkSpec) -> Result<NetworkId> {
-        self.create_network(spec).await
+        self.changed(&format!("network {}", spec.name), Duration::ZERO, self.create_network(spec)).await
     }
     async fn remove_network(&self, name: &str) -> Result<()> {
-        self.remove_network(name).await
+        self.changed(&format!("the removal of network {name}"), Duration::ZERO, self.remove_network(name)).await
     }
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
-        self.create_volume(spec).await
+        self.changed(&format!("volume {}", spec.name), Duration::ZERO, self.create_volume(spec)).await
     }
     async fn remove_volume(&self, name: &str) -> Result<()> {
-        self.remove_volume(name).await
+        self.changed(&format!("the removal of volume {name}"), Duration::ZERO, self.remove_volume(name)).await
     }
     async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId> {
-        self.create_container(spec).await
+        self.changed(&format!("the creation of container {}", spec.name), Duration::ZERO, self.create_container(spec))
+            .await
     }
     async fn start(&self, id: &ContainerId) -> Result<()> {
-        self.start(id).await
+        self.changed(&format!("the start of container {}", id.short()), Duration::ZERO, self.start(id)).await
     }
     async fn stop(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
-        self.stop(id, grace).await
+        self.changed(
+            &format!("the stop of container {}", id.short()),
+            grace.unwrap_or(UNKNOWN_GRACE),
+            self.stop(id, grace),
+        )
+        .await
     }
     async fn kill(&self, id: &ContainerId, signal: &str) -> Result<()> {
-        self.kill(id, signal).await
+        self.changed(&format!("a signal to container {}", id.short()), Duration::ZERO, self.kill(id, signal)).await
     }
     async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
-        self.restart(id, grace).await
+        self.changed(
+            &format!("the restart of container {}", id.short()),
+            grace.unwrap_or(UNKNOWN_GRACE),
+            self.restart(id, grace),
+        )
+        .await
     }
     async fn remove_container(&self, id: &ContainerId, volumes: bool) -> Result<()> {
-        self.remove_container(id, volumes).await
+        self.changed(
+            &format!("the removal of container {}", id.short()),
+            Duration::ZERO,
+            self.remove_container(id, volumes),
+        )
+        .await
     }
     async fn rename(&self, id: &ContainerId, name: &str) -> Result<()> {
-        self.rename(id, name).await
+        self.asked(&format!("the new name {name}"), self.rename(id, name)).await
     }
     async fn inspect(&self, id: &ContainerId) -> Result<Option<ObservedContainer>> {
-        self.inspect(id).await
+        self.asked(&format!("container {}", id.short()), self.inspect(id)).await
     }
     async fn health_log(&self, id: &ContainerId) -> Result<Vec<HealthProbe>> {
-        self.health_log(id).await
+        self.asked(&format!("the health of container {}", id.short()), self.health_log(id)).await
     }
     async fn wait(&self, id: &ContainerId) -> Result<i64> {
-        self.wait(id).await
+        self.while_there(&format!("the wait for container {}", id.short()), self.wait(id)).await
     }
     async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>> {
         Ok(self.logs(id, query))
     }
     async fn upload(&self, id: &ContainerId, folder: &str, tar: Bytes) -> Result<()> {
-        self.upload(id, folder, tar).await
+        self.changed(&format!("files for container {}", id.short()), Duration::ZERO, self.upload(id, folder, tar)).await
+    }
+    async fn upload_parts(&self, id: &ContainerId, folder: &str, tar: BoxStream<std::io::Result<Bytes>>) -> Result<()> {
+        // As long as files are sent that is no wait.
+        self.while_there(&format!("files for container {}", id.short()), self.upload_parts(id, folder, tar)).await
     }
     async fn file_size(&self, id: &ContainerId, path: &str) -> Result<Option<u64>> {
-        self.file_size(id, path).await
+        self.asked(&format!("{path} of container {}", id.short()), self.file_size(id, path)).await
     }
     async fn output(&self, id: &ContainerId) -> Result<BoxStream<Result<Chunk>>> {
-        Ok(self.attach(id, false).await?.output)
+        Ok(self.asked(&format!("the streams of container {}", id.short()), self.attach(id, false)).await?.output)
     }
     async fn attach(&self, id: &ContainerId) -> Result<Session> {
-        self.attach(id, true).await
+        self.asked(&format!("the streams of container {}", id.short()), self.attach(id, true)).await
     }
     async fn resize(&self, id: &ContainerId, columns: u16, rows: u16) -> Result<()> {
-        self.resize(id, columns, rows).await
+        self.asked(&format!("the terminal of container {}", id.short()), self.resize(id, columns, rows)).await
     }
     async fn exec(&self, id: &ContainerId, spec: &ExecSpec) -> Result<Session> {
-        self.exec(id, spec).await
+        self.asked(&format!("a command in container {}", id.short()), self.exec(id, spec)).await
     }
     async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {
-        self.exec_exit_code(exec).await
+        self.asked("the exit code of a command", self.exec_exit_code(exec)).await
     }
     async fn exec_resize(&self, exec: &str, columns: u16, rows: u16) -> Result<()> {
-        self.exec_resize(exec, columns, rows).await
+        self.asked("the terminal of a command", self.exec_resize(exec, columns, rows)).await
     }
     async fn events(&self, project: &str) -> Result<BoxStream<Result<EngineEvent>>> {
         Ok(self.events(project))
     }
     async fn ping(&self) -> Result<()> {
-        self.api.ping().await.map(drop).map_err(|error| self.error(error))
+        self.asked("whether it is there", async { self.api.ping().await.map(drop).map_err(|error| self.error(error)) })
+            .await
     }
     async fn port_holder(&self, port: u16, protocol: &str) -> Result<Option<String>> {
-        self.port_holder(port, protocol).await
+        self.asked(&format!("who has port {port}"), self.port_holder(port, protocol)).await
     }
     async fn projects(&self) -> Result<Vec<(String, usize)>> {
-        self.projects().await
+        self.asked("projects", self.projects()).await
     }
 }
 

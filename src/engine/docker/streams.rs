@@ -50,6 +50,17 @@ impl Docker {
             .map_err(|error| self.error(error))
     }
 
+    pub(super) async fn upload_parts(
+        &self,
+        id: &ContainerId,
+        folder: &str,
+        tar: BoxStream<std::io::Result<Bytes>>,
+    ) -> Result<()> {
+        let options = UploadToContainerOptions { path: folder.to_owned(), ..Default::default() };
+        let body = bollard::body_try_stream(tar);
+        self.api.upload_to_container(id.as_str(), Some(options), body).await.map_err(|error| self.error(error))
+    }
+
     pub(super) async fn file_size(&self, id: &ContainerId, path: &str) -> Result<Option<u64>> {
         let options = ContainerArchiveInfoOptions { path: path.to_owned() };
         match self.api.get_container_archive_info(id.as_str(), Some(options)).await {

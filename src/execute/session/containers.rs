@@ -228,6 +228,11 @@ impl Session {
     pub(super) fn engine_event(&mut self, event: &EngineEvent) {
         self.take_note(event);
         let known = self.project.services.contains_key(&event.service) && self.in_scope(&event.service);
+        if matches!(&event.action, Action::Other(word) if word == "unpause")
+            && let Some(watched) = self.watching.get_mut(&event.service)
+        {
+            watched.try_again(now());
+        }
         // What says nothing about whether a container runs must not be taken for news of it: engines tell of every
         // probe of a health check, and one may come before the first observation.
         let says_nothing = matches!(event.action, Action::Other(_) | Action::Health(Health::Starting));

@@ -3,6 +3,8 @@
 use std::io::Read as _;
 
 use super::*;
+use crate::agent::{Entry, EntryKind};
+use crate::model::Digest;
 
 fn target(source: &std::path::Path, path: &str, action: SyncAction) -> SyncTarget {
     SyncTarget {
@@ -106,35 +108,143 @@ fn a_batch_keeps_its_order_and_names_each_folder_once() {
         Op::Target(b"/".to_vec()),
         Op::Link { path: b"top".to_vec(), to: b"app".to_vec(), uid: 0, gid: 0 },
     ];
-    assert_eq!(ops(items, &owners), expected);
+    assert_eq!(steps(items, &owners), expected.into_iter().map(Step::Op).collect::<Vec<_>>());
 }
 
 #[test]
 fn what_a_container_holds_already_is_told_from_what_it_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+    fs::write(&file, "text").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    std::os::unix::fs::symlink("b", &link).unwrap();
     let digest = |text: &[u8]| {
         let hex = Digest::of(text);
         let byte = |at: usize| u8::from_str_radix(&hex.as_str()[at * 2..at * 2 + 2], 16).unwrap();
         std::array::from_fn(byte)
     };
     let entry = |kind, mode| Entry { path: b"app/a".to_vec(), kind, mode, uid: 7, gid: 7 };
-    let there = entry(EntryKind::File(4, Some(digest(b"text"))), 0o644);
-    let file = |text: &str, mode| Item::File { content: text.as_bytes().to_vec(), mode };
-    assert!(file("text", 0o644).is(&there));
-    assert!(!file("other", 0o644).is(&there));
-    assert!(!file("text", 0o755).is(&there));
-    assert!(!file("text", 0o644).is(&entry(EntryKind::Missing, 0)));
-    assert!(!file("text", 0o644).is(&entry(EntryKind::File(4, None), 0o644)));
-    assert!(Item::Link { to: "b".into() }.is(&entry(EntryKind::Link(b"b".to_vec()), 0o777)));
-    assert!(!Item::Link { to: "b".into() }.is(&entry(EntryKind::Link(b"c".to_vec()), 0o777)));
-    assert!(Item::Folder { mode: 0o755 }.is(&entry(EntryKind::Dir, 0o755)));
-    assert!(Item::Gone { recursive: true }.is(&entry(EntryKind::Missing, 0)));
-    assert!(!Item::Gone { recursive: true }.is(&there));
+    let compared =
+        |source: &std::path::Path, action, there| compare(&target(source, "/app/a", action), &there).unwrap();
+    let put = SyncAction::Put;
+    assert_eq!(compared(&file, put, entry(EntryKind::File(4, None), 0o644)), Compared::ByContent(4));
+    assert_eq!(compared(&file, put, entry(EntryKind::File(5, None), 0o644)), Compared::Differs);
+    assert_eq!(compared(&file, put, entry(EntryKind::File(4, None), 0o755)), Compared::Differs);
+    assert_eq!(compared(&file, put, entry(EntryKind::Missing, 0)), Compared::Differs);
+    assert_eq!(compared(&link, put, entry(EntryKind::Link(b"b".to_vec()), 0o777)), Compared::Same);
+    assert_eq!(compared(&link, put, entry(EntryKind::Link(b"c".to_vec()), 0o777)), Compared::Differs);
+    let mode = fs::metadata(folder.path()).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(compared(folder.path(), put, entry(EntryKind::Dir, mode)), Compared::Same);
+    assert_eq!(compared(&file, SyncAction::Remove, entry(EntryKind::Missing, 0)), Compared::Same);
+    assert_eq!(compared(&file, SyncAction::Remove, entry(EntryKind::Dir, 0o755)), Compared::Differs);
+    assert!(holds(&entry(EntryKind::File(4, Some(digest(b"text"))), 0o644), &file));
+    assert!(!holds(&entry(EntryKind::File(4, Some(digest(b"TEXT"))), 0o644), &file));
+    assert!(!holds(&entry(EntryKind::File(4, None), 0o644), &file));
+}
+
+#[test]
+fn what_is_large_is_not_read_before_it_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, size: u64| {
+        let path = folder.path().join(name);
+        fs::File::create(&path).unwrap().set_len(size).unwrap();
+        path
+    };
+    let targets = |paths: &[PathBuf]| -> Vec<SyncTarget> {
+        paths.iter().map(|path| target(path, "/app/x", SyncAction::Put)).collect()
+    };
+    // One by one they are small.
+    let many: Vec<PathBuf> = (0..8).map(|number| file(&format!("{number}"), WHOLE - 1)).collect();
+    let read = read(&targets(&many)).unwrap();
+    let whole = read.iter().filter(|(_, item)| matches!(item, Item::File { .. })).count();
+    assert!((4..=5).contains(&whole), "{whole}");
+    let large = file("large", WHOLE + 1);
+    let mode = fs::metadata(&large).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(
+        one(targets(std::slice::from_ref(&large)).remove(0)),
+        Ok(Item::Large { from: large, size: WHOLE + 1, mode })
+    );
+    // Sparse: it takes no room on the disk.
+    let huge = file("huge", MOST + 1);
+    assert_eq!(super::read(&targets(&[huge])).unwrap_err(), "more than 2048 MB have changed");
+}
+
+/// The steps that messages say.
+fn said(messages: impl IntoIterator<Item = Vec<u8>>) -> (Vec<Op>, Vec<bool>) {
+    let (mut all, mut flags) = (Vec::new(), Vec::new());
+    for message in messages {
+        let crate::agent::protocol::Request::Apply { more, ops } =
+            crate::agent::protocol::Request::decode(2, &message).unwrap()
+        else {
+            panic!("a batch")
+        };
+        all.extend(ops);
+        flags.push(more);
+    }
+    (all, flags)
+}
+
+#[tokio::test]
+async fn a_large_file_goes_out_piece_by_piece() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large");
+    let content: Vec<u8> = (0..3_000_000u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(&path, &content).unwrap();
+    let items = vec![
+        item("/app/a", None, Item::File { content: b"a".to_vec(), mode: 0o644 }),
+        item("/app/large", None, Item::Large { from: path.clone(), size: content.len() as u64, mode: 0o600 }),
+        item("/app/b", None, Item::File { content: vec![1; 300 << 10], mode: 0o644 }),
+    ];
+    let whole = steps(items, &HashMap::new());
+    let (sender, mut messages) = tokio::sync::mpsc::channel(2);
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let tells = std::sync::Arc::clone(&told);
+    let sending =
+        tokio::task::spawn_blocking(move || send(whole, &sender, move |count| tells.lock().unwrap().push(count)));
+    let mut got = Vec::new();
+    while let Some(message) = messages.recv().await {
+        let message = message.unwrap();
+        assert!(message.len() < crate::agent::protocol::MAX_FRAME);
+        got.push(message);
+    }
+    sending.await.unwrap();
+    let (ops, flags) = said(got);
+    assert!(flags[..flags.len() - 1].iter().all(|more| *more) && flags.last() == Some(&false));
+    let mut files: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    for op in ops {
+        match op {
+            Op::Write { path, data, .. } => files.push((path, data)),
+            Op::Append { data, .. } => files.last_mut().unwrap().1.extend(data),
+            _ => {}
+        }
+    }
+    assert_eq!(files[0], (b"a".to_vec(), b"a".to_vec()));
+    assert!(files[1] == (b"large".to_vec(), content.clone()), "the same content");
+    assert_eq!(files[2].1.len(), 300 << 10);
+    assert_eq!(told.lock().unwrap().last(), Some(&(content.len() as u64)));
+
+    // One that becomes shorter meanwhile is no half file.
+    let item = item("/app/large", None, Item::Large { from: path, size: content.len() as u64 + 1, mode: 0o600 });
+    let (sender, mut messages) = tokio::sync::mpsc::channel(100);
+    let short = steps(vec![item.clone()], &HashMap::new());
+    tokio::task::spawn_blocking(move || send(short, &sender, |_| {})).await.unwrap();
+    let mut last = None;
+    while let Some(message) = messages.recv().await {
+        last = Some(message);
+    }
+    assert!(last.unwrap().unwrap_err().ends_with("it has become shorter while it was read"));
+    let mut archive = parts(vec![("app/large".to_owned(), item.1)]);
+    let mut ended = None;
+    while let Some(part) = futures_util::StreamExt::next(&mut archive).await {
+        ended = Some(part.map(drop));
+    }
+    assert!(ended.unwrap().is_err());
 }
 
 #[test]
 fn the_root_is_never_touched() {
     for (path, what) in [("/", Item::Gone { recursive: true }), ("//", Item::Folder { mode: 0o700 })] {
-        assert_eq!(ops(vec![item(path, None, what)], &HashMap::new()), []);
+        assert_eq!(steps(vec![item(path, None, what)], &HashMap::new()), []);
     }
 }
 

@@ -73,6 +73,10 @@ fn full(live: &Live, common: &mut Common, now: Duration, output: bool) -> Vec<Li
         let what = format!("pull {}", clean(image, false));
         lines.push(transferring(true, &what, "", pull.current, pull.total, &since(pull.since, now, color)));
     }
+    for (service, sync) in &live.syncs {
+        let what = format!("{}  sync", common.column(Some(service)));
+        lines.push(transferring(true, &what, "", sync.current, sync.total, &since(sync.since, now, color)));
+    }
     lines
 }
 

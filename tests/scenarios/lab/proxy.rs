@@ -16,6 +16,8 @@ pub enum Rule {
     Cut(&'static [&'static str]),
     /// The engine answers with status 500 and this message.
     Fail(&'static [&'static str], &'static str),
+    /// The engine takes the request, and says nothing.
+    Hang(&'static [&'static str]),
 }
 
 #[derive(Default)]
@@ -103,6 +105,7 @@ fn serve(mut client: UnixStream, state: &Arc<State>, socket: &PathBuf) {
     while let Ok(read @ 1..) = client.read(&mut buffer) {
         match state.rule.lock().unwrap().clone() {
             Some(Rule::Cut(words)) if matches(&buffer[..read], words) => return cut(state, socket),
+            Some(Rule::Hang(words)) if matches(&buffer[..read], words) => continue,
             Some(Rule::Fail(words, message)) if matches(&buffer[..read], words) => {
                 let body = serde_json::json!({ "message": message }).to_string();
                 let _ = write!(
