@@ -11,6 +11,7 @@ mod spec;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
@@ -37,6 +38,8 @@ pub struct DiskSources {
     scale: Vec<(ServiceName, u32)>,
     build: BuildOptions,
     history: super::history::History,
+    /// Files that hob's own output goes to.
+    output: Vec<PathBuf>,
     /// The last reading of each service's build, for the build that follows.
     read: Mutex<HashMap<ServiceName, Arc<BuildInputs>>>,
 }
@@ -63,7 +66,17 @@ impl DiskSources {
         history: super::history::History,
     ) -> Self {
         let environment = options.environment.clone().into_iter().collect();
-        Self { tree, options, environment, platform, scale, build, history, read: Mutex::default() }
+        Self {
+            tree,
+            options,
+            environment,
+            platform,
+            scale,
+            build,
+            history,
+            output: crate::host::output_files(),
+            read: Mutex::default(),
+        }
     }
 
     /// The project with what the command line says about it.

@@ -127,7 +127,7 @@ impl Session {
 }
 
 /// The digest of what a container's image was built from.
-fn built_from(container: &ObservedContainer) -> Option<Digest> {
+pub(super) fn built_from(container: &ObservedContainer) -> Option<Digest> {
     Digest::parse(container.labels.get(labels::INPUTS)?)
 }
 
