@@ -26,6 +26,7 @@ mod version;
 mod walk;
 mod when;
 mod why;
+mod why_file;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! `hob why` and `hob explain`: why hob did what it did, and what a change would do.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -9,9 +8,10 @@ use super::args::{ExplainArgs, TableFormat, TextFormat, WhyArgs};
 use super::context::{Context, Stack};
 use super::exit::Exit;
 use super::up::scope;
+use super::why_file;
 use crate::event::Event;
 use crate::execute::{View, observe, plan_failures};
-use crate::model::{Effect, ServiceName};
+use crate::model::ServiceName;
 use crate::plan::{self, UpOptions, labels};
 
 /// Says why.
@@ -23,7 +23,7 @@ pub async fn why(context: &Context, args: &WhyArgs) -> anyhow::Result<Exit> {
     let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let (text, json) = match &args.file {
-        Some(file) => of_file(&view, &all, &context.working_dir.join(file)),
+        Some(file) => why_file::of_file(&view, &all, &context.working_dir.join(file))?,
         None => of_services(context, &stack, &view, &all)?,
     };
     emit(context, args.format == TextFormat::Json, text, &json)
@@ -70,46 +70,6 @@ fn of_services(
     Ok((text, Value::Array(json)))
 }
 
-/// What a change of a file would do to each service.
-fn of_file(view: &View, services: &[ServiceName], path: &Path) -> (String, Value) {
-    let (mut text, mut json) = (String::new(), Vec::new());
-    let manifest = view.project.files.iter().chain(&view.project.env_files).any(|file| file == path);
-    if manifest {
-        text.push_str("the manifest reads it: a change plans everything again\n");
-        json.push(json!({"service": null, "effect": "plan"}));
-    }
-    for service in services {
-        let Some(watch) = view.wanted.watch.get(service) else { continue };
-        let Some((effect, why)) = told(view, service, watch.effects.effect(path)) else { continue };
-        text.push_str(&format!("{service}: {effect}, because {why}\n"));
-        json.push(json!({"service": service, "effect": effect, "because": why}));
-    }
-    if json.is_empty() {
-        text.push_str("no service reads it: a change does nothing\n");
-    }
-    (text, Value::Array(json))
-}
-
-/// What a change does and why; `None` where it does nothing.
-fn told(view: &View, service: &ServiceName, effect: Effect) -> Option<(String, String)> {
-    Some(match effect {
-        Effect::Nothing => return None,
-        Effect::Sync { targets, then } => {
-            let target = targets.first();
-            let mut why = target.map(|t| t.instruction.clone()).unwrap_or_default();
-            let left = view.project.services.get(service).and_then(|service| {
-                plan::follows(service, view.wanted.reloaders.get(&service.name), &targets, then.as_ref()).1
-            });
-            if let Some(reloader) = left {
-                why = format!("{why}; {reloader}");
-            }
-            (format!("sync to {}", target.map(|t| t.path.clone()).unwrap_or_default()), why)
-        }
-        Effect::Reload(reload) => (format!("{reload:?}").to_lowercase(), "the container sees it already".to_owned()),
-        Effect::Rebuild { why } => ("rebuild".to_owned(), why),
-    })
-}
-
 /// Shows, for each service, what a change of each path does.
 pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
@@ -122,8 +82,8 @@ pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Ex
         let Some(watch) = view.wanted.watch.get(service) else { continue };
         for folder in &watch.folders {
             for path in super::walk::files(folder) {
-                let Some((effect, why)) = told(&view, service, watch.effects.effect(&path)) else { continue };
-                let shown = path.strip_prefix(&view.project.working_dir).unwrap_or(&path).display().to_string();
+                let Some((effect, why)) = why_file::of(&view, service, &path) else { continue };
+                let shown = why_file::shown(&view, &path);
                 rows.push(vec![service.to_string(), shown, effect, why]);
             }
         }

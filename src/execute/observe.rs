@@ -157,14 +157,25 @@ fn with_images_of_containers(mut view: View) -> View {
     for (name, wanted) in &view.wanted.images {
         let (Some(service), Some(digest)) = (view.project.services.get(name), wanted.digest()) else { continue };
         let current = view.observed.of_service(name).find(|container| made_from(container).as_ref() == Some(digest));
-        let Some(container) = current else { continue };
-        let image = ObservedImage { id: container.image.clone(), ..ObservedImage::default() };
-        for name in view.project.image_names(service) {
-            view.observed.images.insert(name, image.clone());
-        }
-        view.observed.images.insert(plan::by_digest(digest), image);
+        let Some(image) = current.map(|container| container.image.clone()) else { continue };
+        stand_for(&view.project, &mut view.observed, service, digest, image);
     }
     view
+}
+
+/// Takes an image for the one that a service wants.
+pub(super) fn stand_for(
+    project: &Project,
+    observed: &mut Observed,
+    service: &Service,
+    digest: &Digest,
+    id: crate::model::ImageId,
+) {
+    let image = ObservedImage { id, ..ObservedImage::default() };
+    for name in project.image_names(service) {
+        observed.images.insert(name, image.clone());
+    }
+    observed.images.insert(plan::by_digest(digest), image);
 }
 
 /// The same, once all that builds start from is there: an image that is missing is pulled, one of another service is

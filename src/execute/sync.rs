@@ -5,6 +5,7 @@ mod command;
 mod tests;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::{Cause, Failure};
 use crate::agent::{self, AgentClient, AgentError, Command, Then};
 use crate::engine::{EngineError, ExecSpec};
 use crate::event::{Event, Message};
-use crate::model::{ContainerId, ContainerState, Reload, Service, SyncTarget};
+use crate::model::{ContainerId, ContainerState, Reload, Service, SyncAction, SyncTarget};
 use crate::supervise::linux_signal;
 
 /// A container that is to be synced.
@@ -165,6 +166,28 @@ impl Agents {
         Ok(missing)
     }
 
+    /// The first of these files, by its path in the container, that is not there as it is on the host: they are mounted
+    /// one by one, and a mount shows the file that was there when the container was started. Without an agent nobody can
+    /// tell; then the container itself is restarted anyway, or is not.
+    pub async fn stale_mount(&self, hot: &Hot<'_>, files: &[(PathBuf, String)]) -> Option<String> {
+        let target = |(source, path): &(PathBuf, String)| SyncTarget {
+            source: source.clone(),
+            path: path.clone(),
+            base: path.clone(),
+            by_rule: true,
+            action: SyncAction::Put,
+            owner: None,
+            mode: None,
+            unpacks: false,
+            instruction: String::new(),
+        };
+        if !hot.agent {
+            return None;
+        }
+        let targets: Vec<SyncTarget> = files.iter().map(target).collect();
+        self.missing(hot, &targets).await.ok()?.first().map(|target| target.path.clone())
+    }
+
     async fn sync_by_agent(
         &self,
         hot: &Hot<'_>,
@@ -300,8 +323,8 @@ impl Agents {
         if items.iter().any(|(target, item)| matches!(item, Item::Gone { .. }) || target.owner.is_some()) {
             return Err(SyncError::Rebuild("only the agent can delete files or give them an owner".to_owned()));
         }
-        let moved = !items.is_empty();
-        if moved {
+        let moved = Moved::of(&items);
+        if moved != Moved::Nothing {
             let entries: Vec<(String, Item)> =
                 items.into_iter().map(|(t, item)| (t.path.trim_start_matches('/').to_owned(), item)).collect();
             let _turn = self.large.acquire().await;

@@ -83,6 +83,11 @@ pub fn stamp(path: &Path) -> Stamp {
     Some((metadata.ino(), metadata.size(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
+/// The size of a file, if it is one.
+pub fn size(path: &std::path::Path) -> Option<u64> {
+    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
 /// Reads all targets. What is gone by now is removed from the container. Removals come first, the deepest before those
 /// above them, since a folder is removed only when it is empty; the rest stays in its order.
 ///

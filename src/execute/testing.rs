@@ -13,8 +13,8 @@ use crate::engine::fake::FakeEngine;
 use crate::engine::{BuildSpec, Engine};
 use crate::event::{Event, Message, Sink};
 use crate::model::{
-    Digest, Effect, Effects, Measured, ObservedImage, Project, Reload, Reloader, ServiceName, SyncAction, SyncTarget,
-    Watch,
+    Aside, Digest, Effect, Effects, Measured, ObservedImage, Project, Reload, Reloader, ServiceName, SyncAction,
+    SyncTarget, Watch,
 };
 use crate::plan::{self, Plan, UpOptions, Wanted, WantedImage};
 
@@ -99,7 +99,7 @@ impl Events {
 pub type Hook = Box<dyn FnMut(&FakeSources) + Send>;
 
 /// The files of a fake project, by absolute path: `/src/web/…` is the context of service `web`. Files below `sync/`
-/// can be put into the container, all others ask for a build. Those below `sync/fresh/` ask for nothing where they are
+/// can be put into the container, those below `aside/` and `mounted/` ask for nothing, all others for a build. Those below `sync/fresh/` ask for nothing where they are
 /// neither there nor were at the last measure.
 #[derive(Default)]
 pub struct FakeSources {
@@ -154,6 +154,8 @@ impl ByFolder {
             source: self.disk.join(path.strip_prefix("/").unwrap()),
             path: format!("/app/{}", inside.display()),
             action: SyncAction::Put,
+            base: "/".into(),
+            by_rule: false,
             owner: None,
             mode: None,
             unpacks: false,
@@ -165,6 +167,12 @@ impl ByFolder {
 impl Effects for ByFolder {
     fn effect(&self, path: &Path) -> Effect {
         let Ok(inside) = path.strip_prefix(&self.context) else { return Effect::Nothing };
+        if inside.starts_with("aside") {
+            return Effect::Aside(Aside::Housekeeping { pattern: "aside".into() });
+        }
+        if inside.starts_with("mounted") {
+            return Effect::Aside(Aside::Mounted { at: format!("/app/{}", inside.display()), said: false });
+        }
         if !inside.starts_with("sync") {
             return Effect::Rebuild { why: "RUN make (Dockerfile:2) may depend on it".into() };
         }
@@ -234,7 +242,7 @@ impl Sources for FakeSources {
             let initial = files.keys().filter(|path| path.starts_with(context.join("sync/initial"))).cloned().collect();
             let known = files.keys().cloned().collect();
             let effects = Arc::new(ByFolder { context, disk: project.working_dir.clone(), known, initial });
-            wanted.watch.insert(service.name.clone(), Watch { effects, folders });
+            wanted.watch.insert(service.name.clone(), Watch { effects, folders, acts: true });
         }
         // What is saved from here on is not in this measure.
         let hook = self.on_measure.lock().unwrap().take();

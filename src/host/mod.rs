@@ -6,6 +6,7 @@
 mod digests;
 pub mod env;
 pub mod lock;
+mod output;
 pub mod paths;
 pub mod ports;
 pub mod signals;
@@ -14,4 +15,5 @@ mod tree;
 pub mod watch;
 
 pub use digests::DigestCache;
+pub use output::output_files;
 pub use tree::DiskTree;

@@ -99,6 +99,46 @@ impl InputsMap {
         self.change(index, rel, now)
     }
 
+    /// Where the image has what a path becomes; none where that is not known, or where it goes into something else
+    /// than a file of this image: a stage that another one takes files from, or a `RUN` that mounts it.
+    pub fn destinations(&self, path: &Path, now: Option<&Entry>) -> Option<Vec<String>> {
+        let mut found = Vec::new();
+        for (index, context) in self.contexts.iter().enumerate() {
+            let Some(rel) = below(&context.root, path).filter(|_| !context.root.as_os_str().is_empty()) else {
+                continue;
+            };
+            if context.whole.is_some() {
+                return None;
+            }
+            let known = self.files[index].get(rel).map(|known| &known.kind);
+            let is_folder = now.map(|entry| &entry.kind).or(known) == Some(&EntryKind::Dir);
+            for hit in self.hits(index, rel) {
+                let copies = matches!(hit.step.instruction.rebuild, None | Some(RebuildReason::LaterRun { .. }));
+                let dest = hit.step.copy.as_ref().filter(|_| copies)?.dest.as_ref().ok()?;
+                let position = self.image.positions[hit.reader.step]?;
+                found.push(match &hit.place {
+                    Place::Below { rest } | Place::Kept { rest } => {
+                        format!("{}/{rest}", dest.path.trim_end_matches('/'))
+                    }
+                    Place::Itself { name } if !is_folder => {
+                        self.image.file_dest(position, dest, name, None).unwrap_or_else(|| dest.path.clone())
+                    }
+                    Place::Itself { .. } => dest.path.clone(),
+                });
+            }
+        }
+        Some(found)
+    }
+
+    /// Whether an ignore file leaves the path out of the build.
+    pub fn leaves_out(&self, path: &Path) -> bool {
+        let out = |context: &super::map::MapContext| {
+            let rel = below(&context.root, path).filter(|rel| !rel.is_empty() && !context.root.as_os_str().is_empty());
+            rel.is_some_and(|rel| context.ignore.ignores(rel))
+        };
+        self.contexts.iter().any(out)
+    }
+
     /// The effect of one path by itself.
     fn change(&self, context: usize, rel: &str, now: Option<&Entry>) -> Effect {
         let hits = self.hits(context, rel);
@@ -128,8 +168,10 @@ impl InputsMap {
                 Ok(Some((path, action))) => {
                     let Some(copy) = &hit.step.copy else { continue };
                     let direct = matches!(hit.place, Place::Itself { .. });
+                    let dest = copy.dest.as_ref().map(|dest| dest.path.as_str()).unwrap_or_default();
                     targets.push(SyncTarget {
                         source: source.clone(),
+                        base: base_of(&path, dest).to_owned(),
                         path,
                         action,
                         chown: copy.chown.clone().ok().flatten(),
@@ -269,5 +311,14 @@ impl InputsMap {
             Some(Hit { reader, step, place, rel: rel.to_owned() })
         })
         .collect()
+    }
+}
+
+/// The folder that an instruction names for what goes to a path: its destination, or where that is the file itself the
+/// folder of it.
+fn base_of<'p>(path: &'p str, dest: &'p str) -> &'p str {
+    match image::below(dest, path) {
+        Some(rest) if !rest.is_empty() => dest,
+        _ => path.rsplit_once('/').map_or("/", |(folder, _)| if folder.is_empty() { "/" } else { folder }),
     }
 }

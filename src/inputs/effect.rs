@@ -49,6 +49,8 @@ pub struct SyncTarget {
     pub source: std::path::PathBuf,
     /// The absolute path in the container.
     pub path: String,
+    /// The folder that the instruction names; the path is in or below it.
+    pub base: String,
     /// What to do there.
     pub action: SyncAction,
     /// `--chown` as written; none is root.

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::housekeeping;
 use super::ignore::Ignore;
 use crate::model::{Effect, Entry, EntryKind, FileTree, Reload, SyncAction, SyncTarget, WatchAction, WatchRule};
 
@@ -21,17 +22,19 @@ pub struct Rules {
 #[derive(Clone, Debug)]
 struct Rule {
     path: PathBuf,
-    /// The path is a file.
-    file: bool,
+    /// What the path was when the rules were read.
+    was: Was,
     include: Ignore,
     ignore: Ignore,
     rule: WatchRule,
-    /// It stands for a bind mount, and this follows a change.
-    bound: Option<Reload>,
 }
 
-/// Folders that no rule watches: they change with every commit and hold nothing that a container reads.
-const NEVER: [&str; 1] = [".git"];
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Was {
+    File,
+    Folder,
+    Missing,
+}
 
 impl Rules {
     /// Reads the rules. `ignore` is the build context with its ignore file, where the service has a build.
@@ -41,33 +44,22 @@ impl Rules {
             .iter()
             .map(|rule| Rule {
                 path: PathBuf::from(&rule.path),
-                file: tree.entry(Path::new(&rule.path)).is_ok_and(|e| matches!(e.kind, EntryKind::File { .. })),
+                was: match tree.entry(Path::new(&rule.path)).map(|entry| entry.kind) {
+                    Ok(EntryKind::Dir) => Was::Folder,
+                    Ok(_) => Was::File,
+                    Err(_) => Was::Missing,
+                },
                 include: patterns(&rule.include),
                 ignore: patterns(&rule.ignore),
                 rule: rule.clone(),
-                bound: None,
             })
             .collect();
         Self { rules, ignore }
     }
 
-    /// A bind mount whose service says what is to follow a change: the container sees the files already.
-    pub fn bind(&mut self, tree: &dyn FileTree, source: &str, reload: &Reload) {
-        let rule = WatchRule { path: source.to_owned(), action: WatchAction::Restart, ..WatchRule::default() };
-        let mut bound = Self::new(tree, &[rule], None).rules;
-        for rule in &mut bound {
-            rule.bound = Some(reload.clone());
-        }
-        self.rules.extend(bound);
-    }
-
     /// Whether some rule restarts the command.
     pub fn restarts(&self) -> bool {
-        let restart = |rule: &Rule| match &rule.bound {
-            Some(reload) => *reload != Reload::None && *reload != Reload::Rebuild,
-            None => rule.rule.action == WatchAction::Restart,
-        };
-        self.rules.iter().any(restart)
+        self.rules.iter().any(|rule| rule.rule.action == WatchAction::Restart)
     }
 
     /// Whether some rule puts files into the container.
@@ -84,11 +76,7 @@ impl Rules {
         let mut reload = None;
         for rule in &self.rules {
             let Some(rel) = rule.relative(path) else { continue };
-            if self.ignored(path) || !rule.wants(&rel) {
-                continue;
-            }
-            if let Some(bound) = &rule.bound {
-                reload = Some(bound.clone());
+            if self.ignored(path) || !rule.wants(&rel, now) {
                 continue;
             }
             match rule.rule.action {
@@ -103,7 +91,7 @@ impl Rules {
         }
         match (targets.is_empty(), reload) {
             (true, None) => Effect::Nothing,
-            (true, Some(reload)) => Effect::Reload(reload),
+            (true, Some(then)) => Effect::Reload { then, file: None },
             (false, reload) => Effect::Sync { targets, then: reload.or(then) },
         }
     }
@@ -125,7 +113,7 @@ impl Rules {
                     continue;
                 }
                 let Some(rel) = rule.relative(&path) else { continue };
-                if !self.ignored(&path) && rule.wants(&rel) {
+                if !self.ignored(&path) && rule.wants(&rel, Some(&entry)) {
                     targets.extend(rule.target(&path, &rel, Some(&entry)));
                 }
             }
@@ -139,7 +127,7 @@ impl Rules {
 
     /// Whether a folder can hold something that a rule is about.
     pub fn wants_folder(&self, folder: &Path) -> bool {
-        if folder.file_name().is_some_and(|name| NEVER.iter().any(|never| name == *never)) {
+        if folder.file_name().and_then(|name| name.to_str()).is_some_and(housekeeping::is_folder) {
             return false;
         }
         self.rules.iter().any(|rule| {
@@ -154,9 +142,11 @@ impl Rules {
         let mut folders = BTreeSet::new();
         let mut open: Vec<PathBuf> = Vec::new();
         for rule in &self.rules {
-            if rule.file {
+            // What is not there yet may be made as either.
+            if rule.was != Was::Folder {
                 folders.extend(rule.path.parent().map(Path::to_path_buf));
-            } else {
+            }
+            if rule.was != Was::File {
                 open.push(rule.path.clone());
             }
         }
@@ -192,11 +182,16 @@ impl Rule {
         Some(rel.to_str()?.to_owned())
     }
 
-    fn wants(&self, rel: &str) -> bool {
-        if rel.is_empty() {
-            return self.file;
+    fn wants(&self, rel: &str, now: Option<&Entry>) -> bool {
+        match now.map(|entry| &entry.kind) {
+            // No build and no engine takes a socket, a pipe or a device for a file.
+            Some(EntryKind::Other) => return false,
+            Some(EntryKind::Dir) if rel.is_empty() => return false,
+            Some(_) if rel.is_empty() => return true,
+            None if rel.is_empty() => return self.was == Was::File,
+            _ => {}
         }
-        if rel.split('/').any(|part| NEVER.contains(&part)) {
+        if rel.split('/').any(housekeeping::is_folder) {
             return false;
         }
         !self.ignore.ignores(rel) && (self.include.is_empty() || self.include.ignores(rel))
@@ -216,6 +211,8 @@ impl Rule {
         Some(SyncTarget {
             source: path.to_path_buf(),
             path: target,
+            base: self.rule.target.clone().unwrap_or_default(),
+            by_rule: true,
             action,
             owner: None,
             mode: None,

@@ -27,6 +27,8 @@ pub struct Watch {
     pub effects: Arc<dyn Effects>,
     /// Folders in which a change can matter: watched, one by one.
     pub folders: BTreeSet<PathBuf>,
+    /// Something may follow a change. Else it is only told apart from services that read the same files.
+    pub acts: bool,
 }
 
 impl fmt::Debug for Watch {
@@ -82,6 +84,11 @@ pub trait Effects: Send + Sync {
     /// Whether a folder can hold files that matter; ignored ones are not even watched.
     fn wants_folder(&self, path: &Path) -> bool;
 
+    /// Whether an ignore file leaves the path out of the build.
+    fn leaves_out(&self, _path: &Path) -> bool {
+        false
+    }
+
     /// What is put into a container before the first change of it (`initial_sync`), and what follows.
     fn at_start(&self) -> (Vec<SyncTarget>, Reload) {
         (Vec::new(), Reload::None)
@@ -93,6 +100,8 @@ pub trait Effects: Send + Sync {
 pub enum Effect {
     /// No build reads it.
     Nothing,
+    /// Nothing that a running container waits for.
+    Aside(Aside),
     /// It can be put into the running container.
     Sync {
         /// What to do, in this order; more than one where several instructions copy it.
@@ -101,12 +110,72 @@ pub enum Effect {
         then: Option<Reload>,
     },
     /// The container sees it already (a bind mount), or need not: only this follows.
-    Reload(Reload),
+    Reload {
+        /// What follows.
+        then: Reload,
+        /// The path in the container of a file that is mounted by itself: a mount shows the file that was there when
+        /// the container was started, and not one that took its name later.
+        file: Option<String>,
+    },
+    /// What it asks for is not known before this image is on the engine.
+    Unknown {
+        /// The base image.
+        image: String,
+    },
     /// The image must be built again.
     Rebuild {
         /// Why it cannot be synced, such as `RUN pip install (Dockerfile:7) may depend on it`.
         why: String,
     },
+}
+
+impl Effect {
+    /// Whether something is to be done for it, now.
+    pub fn acts(&self) -> bool {
+        !matches!(self, Self::Nothing | Self::Aside(_))
+    }
+}
+
+/// Why a change of something that a build reads is no reason to do anything to a running container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// The container sees it through a bind mount, and nobody said what is to follow.
+    Mounted {
+        /// Its path in the container.
+        at: String,
+        /// The manifest says that nothing is to follow.
+        said: bool,
+    },
+    /// Something is mounted over the place where the image has it.
+    Hidden {
+        /// Where that is mounted.
+        at: String,
+    },
+    /// hob's own output goes there: what is written for a change would be the next change.
+    Output,
+    /// Version control, an editor's own, an ignore file, the manifest: the image has it, and no program needs it.
+    Housekeeping {
+        /// What an ignore file would name.
+        pattern: String,
+    },
+}
+
+impl Aside {
+    /// Whether an image has something else for it, that a container made from it would not hide.
+    pub fn is_in_image(&self) -> bool {
+        matches!(self, Self::Housekeeping { .. })
+    }
+}
+
+impl fmt::Display for Aside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mounted { at, .. } => write!(f, "mounted: the container sees it at {at}"),
+            Self::Hidden { at } => write!(f, "hidden: something is mounted over it at {at}"),
+            Self::Output => f.write_str("hob's own output goes there"),
+            Self::Housekeeping { pattern } => write!(f, "no program needs it: {pattern} could be in .dockerignore"),
+        }
+    }
 }
 
 /// One thing to do in the container.
@@ -118,6 +187,10 @@ pub struct SyncTarget {
     pub path: String,
     /// What to do there.
     pub action: SyncAction,
+    /// The folder that the instruction or the rule names: links on the way to it are followed, and none below it.
+    pub base: String,
+    /// A rule of the manifest asks for it: it belongs to the container's user, and takes the place of what is there.
+    pub by_rule: bool,
     /// `--chown` of the instruction; `None` for root.
     pub owner: Option<String>,
     /// `--chmod` of the instruction, as written; `None` keeps the file's own bits.

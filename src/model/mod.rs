@@ -20,7 +20,7 @@ mod tree;
 pub use delta::{Delta, Look, LookKind, Put, PutKind, PutOwner, Removed};
 pub use digest::Digest;
 pub use graph::{Cycle, Graph};
-pub use measured::{Effect, Effects, Measured, Reloader, SyncAction, SyncTarget, Watch};
+pub use measured::{Aside, Effect, Effects, Measured, Reloader, SyncAction, SyncTarget, Watch};
 pub use names::{ContainerId, ImageId, NetworkId, ProjectName, ServiceName};
 pub use observed::{
     ContainerState, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage, ObservedNetwork,

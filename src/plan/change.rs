@@ -25,6 +25,8 @@ pub enum Decision {
     Reload {
         /// What is done.
         reload: Reload,
+        /// Files that are mounted one by one, with their paths in the container: it may still see what they were.
+        files: Vec<(PathBuf, String)>,
         /// Why.
         why: String,
     },
@@ -91,23 +93,26 @@ pub fn decide(
     reloader: Option<&Reloader>,
     changes: &[(PathBuf, Effect)],
 ) -> Decision {
-    if state.completed && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
+    if state.completed && changes.iter().any(|(_, effect)| effect.acts()) {
         return Decision::Hold(HoldReason::Completed);
     }
     if state.stopped && !state.running && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
         return Decision::Hold(HoldReason::Stopped);
     }
     let mut synced = Vec::new();
+    let mut files = Vec::new();
     let mut reloads = Vec::new();
     let mut why = None;
     let mut left = None;
     for (path, effect) in changes {
         match effect {
-            Effect::Nothing => {}
+            Effect::Nothing | Effect::Aside(_) => {}
             Effect::Rebuild { why } => return Decision::Rebuild { why: why.clone() },
-            Effect::Reload(reload) => {
+            Effect::Unknown { image } => return Decision::Rebuild { why: format!("{image} is not there yet") },
+            Effect::Reload { then, file } => {
                 why.get_or_insert_with(|| format!("{} changed", shown(path)));
-                reloads.push(reload.clone());
+                reloads.push(then.clone());
+                files.extend(file.iter().map(|file| (path.clone(), file.clone())));
             }
             Effect::Sync { targets, then } => {
                 if let Some(target) = targets.first() {
@@ -129,7 +134,7 @@ pub fn decide(
         return Decision::Rebuild { why: "it does not run".to_owned() };
     }
     if synced.is_empty() {
-        return Decision::Reload { reload, why };
+        return Decision::Reload { reload, files, why };
     }
     if !state.writable {
         return Decision::Rebuild { why: "its container's root file system is read-only".to_owned() };
@@ -166,6 +171,8 @@ mod tests {
             source: path.into(),
             path: format!("/app{path}"),
             action: crate::model::SyncAction::Put,
+            base: "/".into(),
+            by_rule: false,
             owner: None,
             mode: None,
             unpacks: false,

@@ -2,6 +2,7 @@
 //! same plan, and a plan that was carried out leaves nothing to do.
 
 mod bake;
+mod brake;
 mod change;
 mod containers;
 mod debounce;
@@ -20,6 +21,7 @@ mod tests;
 mod wanted;
 
 pub use bake::{Bake, bake};
+pub use brake::{Brake, Round};
 pub use change::{Decision, HoldReason, Running, decide, follows};
 pub use debounce::{Burst, Debouncer};
 pub use delta::{LayerEntry, Layered, Looks, is_delta, key as layer_key, layer, paths as layer_paths};

@@ -13,6 +13,7 @@
 mod lab;
 mod world;
 
+mod asides;
 mod bad;
 mod builds;
 mod chaos;

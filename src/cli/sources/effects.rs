@@ -1,83 +1,223 @@
 //! What a change of a file asks for, as the session is told it.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::host::DiskTree;
-use crate::inputs::{self, InputsMap, Rules};
-use crate::model::{Effect, Effects, FileTree, Reload, SyncAction, SyncTarget};
+use crate::inputs::{self, Fallback, Housekeeping, Ignore, InputsMap, Mounts, RebuildReason, Rules};
+use crate::model::{Aside, Effect, Effects, Entry, EntryKind, FileTree, Reload, SyncAction, SyncTarget};
 
-/// What a change asks for, by the Dockerfile.
-pub(super) struct FromDockerfile {
-    pub(super) map: Arc<InputsMap>,
+/// Folders of a bind mount that are watched where nothing follows a change but a hint.
+const HINTED: usize = 64;
+
+/// What a change asks for of one service.
+pub(super) struct OfService {
+    pub(super) from: From,
     pub(super) tree: Arc<DiskTree>,
-    pub(super) dockerfile: Option<String>,
-    /// Paths of the container that something is mounted over: what the image has there is not seen, and writing
-    /// there would write into a volume or into the user's own files.
-    pub(super) mounts: Vec<String>,
+    pub(super) mounts: Mounts,
+    pub(super) housekeeping: Housekeeping,
+    /// The build context with its ignore file.
+    pub(super) ignore: Option<(PathBuf, Ignore)>,
+    /// Files that hob's own output goes to.
+    pub(super) output: Vec<PathBuf>,
     pub(super) reload: Option<Reload>,
 }
 
-impl FromDockerfile {
-    fn is_mounted(&self, path: &str) -> bool {
-        self.mounts
-            .iter()
-            .any(|mount| path.strip_prefix(mount.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-    }
+/// Who says what a change asks for.
+pub(super) enum From {
+    /// The Dockerfile, and its path in the context.
+    Dockerfile(Arc<InputsMap>, Option<String>),
+    /// `develop.watch`.
+    Rules(Rules),
+    /// Nobody: it has neither.
+    Nobody,
 }
 
-impl Effects for FromDockerfile {
+impl Effects for OfService {
     fn effect(&self, path: &Path) -> Effect {
         let now = self.tree.entry(path).ok();
-        let file = self.dockerfile.as_deref().unwrap_or("Dockerfile");
-        match self.map.effect(path, now.as_ref()) {
-            inputs::Effect::Nothing { .. } => Effect::Nothing,
-            inputs::Effect::Rebuild { why } => Effect::Rebuild { why: why.to_string() },
-            inputs::Effect::HotSync { targets } if targets.iter().all(|target| self.is_mounted(&target.path)) => {
-                self.reload.clone().map_or(Effect::Nothing, Effect::Reload)
-            }
-            inputs::Effect::HotSync { targets } => {
-                let targets = targets.into_iter().filter(|target| !self.is_mounted(&target.path)).collect::<Vec<_>>();
-                let targets = targets.into_iter().map(|target| SyncTarget {
-                    source: target.source,
-                    path: target.path,
-                    action: match target.action {
-                        inputs::SyncAction::Put => SyncAction::Put,
-                        inputs::SyncAction::MakeFolder => SyncAction::MakeFolder,
-                        inputs::SyncAction::Remove => SyncAction::Remove,
-                        inputs::SyncAction::RemoveFolder => SyncAction::RemoveFolder,
-                    },
-                    owner: target.chown,
-                    mode: target.chmod,
-                    unpacks: target.unpacks,
-                    instruction: format!("{file}:{} copies it and nothing after that reads it", target.place.line),
-                });
-                Effect::Sync { targets: targets.collect(), then: None }
-            }
+        if self.output.iter().any(|output| output == path) {
+            return Effect::Aside(Aside::Output);
+        }
+        match &self.from {
+            From::Dockerfile(map, file) => self.by_dockerfile(map, file.as_deref(), path, now.as_ref()),
+            From::Rules(rules) => match rules.effect(path, now.as_ref()) {
+                Effect::Nothing => self.by_mount(path, now.as_ref()).unwrap_or(Effect::Nothing),
+                effect => effect,
+            },
+            From::Nobody => self.by_mount(path, now.as_ref()).unwrap_or(Effect::Nothing),
         }
     }
 
     fn wants_folder(&self, path: &Path) -> bool {
-        !matches!(self.effect(path), Effect::Nothing) || self.map.watch_dirs().iter().any(|dir| dir == path)
-    }
-}
-
-/// What a change asks for, by the rules of the manifest.
-pub(super) struct FromRules {
-    pub(super) rules: Rules,
-    pub(super) tree: Arc<DiskTree>,
-}
-
-impl Effects for FromRules {
-    fn effect(&self, path: &Path) -> Effect {
-        self.rules.effect(path, self.tree.entry(path).ok().as_ref())
+        if self.housekeeping.is_inside(path) {
+            return false;
+        }
+        let read = match &self.from {
+            From::Dockerfile(map, _) => map.watches(path),
+            From::Rules(rules) => rules.wants_folder(path),
+            From::Nobody => false,
+        };
+        read || self.effect(path).acts()
     }
 
-    fn wants_folder(&self, path: &Path) -> bool {
-        self.rules.wants_folder(path)
+    fn leaves_out(&self, path: &Path) -> bool {
+        match &self.from {
+            From::Dockerfile(map, _) => map.leaves_out(path),
+            From::Rules(_) | From::Nobody => false,
+        }
     }
 
     fn at_start(&self) -> (Vec<SyncTarget>, Reload) {
-        self.rules.initial(&*self.tree)
+        match &self.from {
+            From::Rules(rules) => rules.initial(&*self.tree),
+            From::Dockerfile(..) | From::Nobody => (Vec::new(), Reload::None),
+        }
+    }
+}
+
+impl OfService {
+    /// A mount is what the container sees, whatever the image has; but what the build is told by comes first.
+    fn by_dockerfile(&self, map: &InputsMap, file: Option<&str>, path: &Path, now: Option<&Entry>) -> Effect {
+        let effect = map.effect(path, now);
+        if let inputs::Effect::Rebuild { why: RebuildReason::Dockerfile | RebuildReason::Secret { .. } } = &effect {
+            return by_map(effect, file);
+        }
+        if let inputs::Effect::Rebuild { why: RebuildReason::IgnoreFile } = &effect {
+            let pattern = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return Effect::Aside(Aside::Housekeeping { pattern });
+        }
+        let is_read = !matches!(effect, inputs::Effect::Nothing { .. });
+        if let Some(pattern) = self.housekeeping.pattern(path) {
+            return if is_read { Effect::Aside(Aside::Housekeeping { pattern }) } else { Effect::Nothing };
+        }
+        if let Some(effect) = self.by_mount(path, now) {
+            return effect;
+        }
+        if !is_read {
+            return Effect::Nothing;
+        }
+        // A volume, or another folder of the host.
+        if let Some(at) = self.hides(map, path, now) {
+            return self
+                .reload
+                .clone()
+                .map_or(Effect::Aside(Aside::Hidden { at }), |then| Effect::Reload { then, file: None });
+        }
+        match by_map(effect, file) {
+            Effect::Sync { mut targets, then } => {
+                targets.retain(|target| self.mounts.over(&target.path).is_none());
+                Effect::Sync { targets, then }
+            }
+            effect => effect,
+        }
+    }
+
+    /// Where something is mounted over all that the path becomes in the image.
+    fn hides(&self, map: &InputsMap, path: &Path, now: Option<&Entry>) -> Option<String> {
+        if self.mounts.is_empty() {
+            return None;
+        }
+        let destinations = map.destinations(path, now)?;
+        let hidden = destinations.iter().map(|path| self.mounts.over(path)).collect::<Option<Vec<_>>>()?;
+        hidden.first().map(|at| (*at).to_owned())
+    }
+
+    /// What a change of a path asks for that the container sees through a bind mount.
+    fn by_mount(&self, path: &Path, now: Option<&Entry>) -> Option<Effect> {
+        let at = self.mounts.shows(path)?;
+        if matches!(now, Some(entry) if entry.kind == EntryKind::Other)
+            || self.ignored(path)
+            || self.housekeeping.pattern(path).is_some()
+        {
+            return Some(Effect::Nothing);
+        }
+        Some(match &self.reload {
+            None => Effect::Aside(Aside::Mounted { at, said: false }),
+            Some(Reload::None) => Effect::Aside(Aside::Mounted { at, said: true }),
+            Some(then) => {
+                let file = self.mounts.is_source(path) && !matches!(now, Some(entry) if entry.kind == EntryKind::Dir);
+                Effect::Reload { then: then.clone(), file: file.then_some(at) }
+            }
+        })
+    }
+
+    fn ignored(&self, path: &Path) -> bool {
+        self.ignore.as_ref().is_some_and(|(root, ignore)| {
+            let rel = path.strip_prefix(root).ok().and_then(Path::to_str).filter(|rel| !rel.is_empty());
+            rel.is_some_and(|rel| ignore.ignores(rel))
+        })
+    }
+
+    /// The folders in which a change can matter. `root` is the project's.
+    pub(super) fn folders(&self, root: &Path) -> BTreeSet<PathBuf> {
+        let mut folders: BTreeSet<PathBuf> = match &self.from {
+            From::Dockerfile(map, _) => map.watch_dirs().iter().cloned().collect(),
+            From::Rules(rules) => rules.folders(&*self.tree),
+            From::Nobody => BTreeSet::new(),
+        };
+        let acts = self.reload.as_ref().is_some_and(|reload| *reload != Reload::None);
+        for source in self.mounts.sources() {
+            // Without a reload all that can come of it is a hint, about the project's own files.
+            let most = if acts { usize::MAX } else { HINTED };
+            if acts || self.reload.is_none() && source.starts_with(root) {
+                self.below(source, most, &mut folders);
+            }
+        }
+        folders.retain(|folder| !self.housekeeping.is_inside(folder));
+        folders
+    }
+
+    /// Adds the folders of a bind mount, level by level.
+    fn below(&self, source: &Path, most: usize, folders: &mut BTreeSet<PathBuf>) {
+        if !self.tree.entry(source).is_ok_and(|entry| entry.kind == EntryKind::Dir) {
+            folders.extend(source.parent().map(Path::to_path_buf));
+            return;
+        }
+        let mut open = std::collections::VecDeque::from([source.to_path_buf()]);
+        let mut left = most;
+        while let Some(folder) = open.pop_front() {
+            let (Ok(entries), true) = (self.tree.list(&folder), left > 0) else { continue };
+            left -= 1;
+            let inside = entries.into_iter().filter(|entry| entry.kind == EntryKind::Dir);
+            let inside = inside.map(|entry| folder.join(entry.name));
+            open.extend(inside.filter(|folder| {
+                self.mounts.shows(folder).is_some()
+                    && !self.ignored(folder)
+                    && self.housekeeping.pattern(folder).is_none()
+            }));
+            folders.insert(folder);
+        }
+    }
+}
+
+fn by_map(effect: inputs::Effect, file: Option<&str>) -> Effect {
+    match effect {
+        inputs::Effect::Nothing { .. } => Effect::Nothing,
+        inputs::Effect::Rebuild {
+            why: RebuildReason::WholeContext { fallback: Fallback::UnknownBaseImage { image } },
+        } => Effect::Unknown { image },
+        inputs::Effect::Rebuild { why } => Effect::Rebuild { why: why.to_string() },
+        inputs::Effect::HotSync { targets } => {
+            let file = file.unwrap_or("Dockerfile");
+            let target = |target: inputs::SyncTarget| SyncTarget {
+                source: target.source,
+                path: target.path,
+                base: target.base,
+                by_rule: false,
+                action: match target.action {
+                    inputs::SyncAction::Put => SyncAction::Put,
+                    inputs::SyncAction::MakeFolder => SyncAction::MakeFolder,
+                    inputs::SyncAction::Remove => SyncAction::Remove,
+                    inputs::SyncAction::RemoveFolder => SyncAction::RemoveFolder,
+                },
+                owner: target.chown,
+                mode: target.chmod,
+                unpacks: target.unpacks,
+                instruction: format!("{file}:{} copies it and nothing after that reads it", target.place.line),
+            };
+            Effect::Sync { targets: targets.into_iter().map(target).collect(), then: None }
+        }
     }
 }

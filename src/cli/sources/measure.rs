@@ -1,19 +1,19 @@
 //! What the builds of services read, and the images and files that their containers should have.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::effects::{FromDockerfile, FromRules};
+use super::effects::{From, OfService};
 use super::{DiskSources, request};
 use crate::event::Message;
 use crate::execute::{Cause, Failure};
-use crate::inputs::{self, BaseImage, BuildInputs, Ignore, Images, InputsError, Rules};
+use crate::inputs::{self, BaseImage, BuildInputs, Housekeeping, Ignore, Images, InputsError, Mounts, Rules};
 use crate::model::{
-    Digest, FileTree, Measured, MountType, ObservedImage, Project, Reload, Service, ServiceName, Watch,
+    Digest, FileTree, Measured, ObservedImage, Project, Reload, Service, ServiceName, Watch, WatchAction, WatchRule,
 };
 use crate::plan::{Base, Wanted, WantedImage, by_digest};
 
@@ -38,8 +38,10 @@ impl Measuring<'_> {
         match &service.build {
             None => {
                 let image = service.image.clone().unwrap_or_default();
-                self.wanted.images.insert(name.clone(), WantedImage::Named(image));
-                self.rules(service, None);
+                self.wanted.images.insert(name.clone(), WantedImage::Named(image.clone()));
+                let image = self.images.get(&image);
+                self.reloader(service, image, None);
+                self.watch(service, None);
             }
             Some(build) => match self.read(service) {
                 Ok(inputs) if inputs.context.is_none() => {
@@ -148,57 +150,70 @@ impl Measuring<'_> {
         };
         self.wanted.images.insert(name.clone(), WantedImage::Built(measured));
         let image = self.images.get(&self.project.image_name(service));
-        let context = inputs.context.as_ref().map(|context| context.root.as_path());
-        if let Some(reloader) = inputs::reloader(&*self.sources.tree, service, image, context) {
-            self.wanted.reloaders.insert(name.clone(), reloader);
-        }
-        if service.has_watch_rules() {
-            self.rules(service, Some(&inputs));
-        } else {
-            let syncs = inputs.map.instructions().iter().any(|instruction| instruction.rebuild.is_none());
-            if syncs && !service.read_only && service.reload != Some(Reload::Rebuild) {
-                self.wanted.hot.insert(name.clone());
-            }
-            let folders = inputs.map.watch_dirs().iter().cloned().collect();
-            let effects = FromDockerfile {
-                map: Arc::clone(&inputs.map),
-                tree: Arc::clone(&self.sources.tree),
-                dockerfile: inputs.dockerfile.as_ref().and_then(|source| source.relative.clone()),
-                mounts: service.volumes.iter().map(|mount| mount.target.trim_end_matches('/').to_owned()).collect(),
-                reload: service.reload.clone(),
-            };
-            self.wanted.watch.insert(name.clone(), Watch { effects: Arc::new(effects), folders });
-        }
+        self.reloader(service, image, inputs.context.as_ref().map(|context| context.root.as_path()));
+        self.watch(service, Some(&inputs));
         let mut read = self.sources.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.insert(name.clone(), Arc::new(inputs));
     }
 
-    /// `develop.watch`, and bind mounts of a service that says what is to follow a change.
-    fn rules(&mut self, service: &Service, inputs: Option<&BuildInputs>) {
+    /// The program of a service, where that reloads itself.
+    fn reloader(&mut self, service: &Service, image: Option<&ObservedImage>, context: Option<&Path>) {
+        if let Some(reloader) = inputs::reloader(&*self.sources.tree, service, image, context) {
+            self.wanted.reloaders.insert(service.name.clone(), reloader);
+        }
+    }
+
+    /// What is watched for a service: by rules of `develop.watch` where it has some, else by its Dockerfile; and by its
+    /// bind mounts.
+    fn watch(&mut self, service: &Service, inputs: Option<&BuildInputs>) {
         let tree = &*self.sources.tree;
-        let rules = service.develop.as_ref().map(|develop| develop.watch.as_slice()).unwrap_or_default();
-        let ignore = inputs.and_then(|inputs| {
-            let root = inputs.context.as_ref()?.root.clone();
+        let root = inputs.and_then(|inputs| inputs.context.as_ref()).map(|context| context.root.clone());
+        let mounts = Mounts::of(service);
+        let asked = service.has_watch_rules() || mounts.sources().next().is_some();
+        let ignore = inputs.filter(|_| asked).and_then(|inputs| {
             let text = tree.read(inputs.ignore_file.as_deref()?).ok()?;
-            Some((root, Ignore::parse(&String::from_utf8_lossy(&text)).ok()?))
+            Some((root.clone()?, Ignore::parse(&String::from_utf8_lossy(&text)).ok()?))
         });
-        let mut rules = Rules::new(tree, rules, ignore);
-        if let Some(reload) = &service.reload {
-            for mount in service.volumes.iter().filter(|mount| mount.r#type == MountType::Bind) {
-                if let Some(source) = &mount.source {
-                    rules.bind(tree, source, reload);
-                }
-            }
-        }
-        let folders: BTreeSet<PathBuf> = rules.folders(tree);
-        if folders.is_empty() {
-            return;
-        }
-        if rules.syncs() && !service.read_only || rules.restarts() {
+        let reloads = service.reload.as_ref().is_some_and(|then| *then != Reload::None && *then != Reload::Rebuild);
+        let mut hot = reloads && mounts.sources().next().is_some();
+        let from = if service.has_watch_rules() {
+            let rules = service.develop.iter().flat_map(|develop| &develop.watch).filter(|rule| watches(&mounts, rule));
+            let rules = Rules::new(tree, &rules.cloned().collect::<Vec<_>>(), ignore.clone());
+            hot |= rules.syncs() && !service.read_only || rules.restarts();
+            From::Rules(rules)
+        } else if let Some(inputs) = inputs {
+            let syncs = inputs.map.instructions().iter().any(|instruction| instruction.rebuild.is_none());
+            hot |= syncs && !service.read_only && service.reload != Some(Reload::Rebuild);
+            let file = inputs.dockerfile.as_ref().and_then(|source| source.relative.clone());
+            From::Dockerfile(Arc::clone(&inputs.map), file)
+        } else {
+            From::Nobody
+        };
+        let dockerfiles = self.project.services.values().filter_map(|service| service.build.as_ref()).map(|build| {
+            let file = build.dockerfile.as_deref().unwrap_or("Dockerfile");
+            self.project.working_dir.join(build.context.as_deref().unwrap_or_default()).join(file)
+        });
+        let files = self.project.files.iter().cloned().chain(dockerfiles);
+        let roots = root.into_iter().chain([self.project.working_dir.clone()]);
+        let effects = OfService {
+            from,
+            tree: Arc::clone(&self.sources.tree),
+            housekeeping: Housekeeping::new(roots, files),
+            mounts,
+            ignore,
+            output: self.sources.output.clone(),
+            reload: service.reload.clone(),
+        };
+        let folders = effects.folders(&self.project.working_dir);
+        let acts =
+            inputs.is_some() || service.has_watch_rules() || service.reload.is_some() && !effects.mounts.is_empty();
+        if hot {
             self.wanted.hot.insert(service.name.clone());
         }
-        let effects = FromRules { rules, tree: Arc::clone(&self.sources.tree) };
-        self.wanted.watch.insert(service.name.clone(), Watch { effects: Arc::new(effects), folders });
+        // A service that sees what others read is told apart from them, even where nothing is watched for itself.
+        if inputs.is_some() || !folders.is_empty() || effects.mounts.sources().next().is_some() {
+            self.wanted.watch.insert(service.name.clone(), Watch { effects: Arc::new(effects), folders, acts });
+        }
     }
 
     fn error(&mut self, service: &Service, error: &InputsError) {
@@ -218,6 +233,13 @@ impl Measuring<'_> {
         message.hints.extend(error.hint());
         self.errors.push(Failure { cause: cause(error), message });
     }
+}
+
+/// Whether a rule is followed. What a bind mount shows is in the container already, and to sync it would write over the
+/// host's own files: Docker Compose does not do it either. The manifest's reader warns of it.
+fn watches(mounts: &Mounts, rule: &WatchRule) -> bool {
+    let syncs = matches!(rule.action, WatchAction::Sync | WatchAction::SyncRestart | WatchAction::SyncExec);
+    !syncs || !mounts.sources().any(|source| Path::new(&rule.path).starts_with(source))
 }
 
 /// What is to be mended: the manifest, what it names, or what is to be built.

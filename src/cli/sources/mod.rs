@@ -11,6 +11,7 @@ mod spec;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
@@ -38,6 +39,8 @@ pub struct DiskSources {
     scale: Vec<(ServiceName, u32)>,
     build: BuildOptions,
     history: super::history::History,
+    /// Files that hob's own output goes to.
+    output: Vec<PathBuf>,
     /// The last reading of each service's build, for the build that follows.
     read: Mutex<HashMap<ServiceName, Arc<BuildInputs>>>,
     /// Arguments of builds that a command line gives, this one's or that of an earlier `build`.
@@ -78,6 +81,7 @@ impl DiskSources {
             scale,
             build,
             history,
+            output: crate::host::output_files(),
             read: Mutex::default(),
             given: Mutex::default(),
             salt: OnceLock::new(),

@@ -1,16 +1,21 @@
 //! The whole plan: made and carried out beside the loop, in two jobs with the watch set between them.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::reload::file_of;
+use super::strangers::differing;
+use super::watching::measured;
 use super::{Finished, Session, now};
 use crate::engine::Query;
 use crate::event::Event;
-use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan};
+use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan, stand_for};
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View};
-use crate::model::{ContainerId, Digest, Graph, Observed, Project, ServiceName};
-use crate::plan::{self, UpOptions};
+use crate::model::{ContainerId, Digest, Effect, Graph, Measured, Observed, Project, ServiceName};
+use crate::plan::labels::made_from;
+use crate::plan::{self, Op, Plan, UpOptions};
 
 /// What a plan is to be made from.
 pub struct Viewed {
@@ -21,10 +26,24 @@ pub struct Viewed {
     watched: bool,
     /// The turn in which what is planned from it is carried out.
     turn: Option<Arc<Turn>>,
+    /// What the containers were measured to hold before it.
+    known: HashMap<ServiceName, Measured>,
+}
+
+/// A container that holds all that matters of what is wanted.
+struct Held {
+    service: ServiceName,
+    container: ContainerId,
+    /// Of what is wanted.
+    digest: Digest,
+    /// The image would have something that the container has not.
+    behind: bool,
 }
 
 /// How an apply ended.
 pub struct Applied {
+    /// Containers that hold all that matters of what is wanted, though it has changed.
+    held: Vec<Held>,
     /// What is there afterwards, and when the engine was asked; `None` where it did not answer.
     after: Option<(Observed, Instant)>,
     /// How the plan ended.
@@ -35,7 +54,7 @@ impl Applied {
     /// Nothing was planned; without a failure because it was cancelled.
     fn nothing(failures: Vec<Failure>) -> Self {
         let outcome = Outcome { cancelled: failures.is_empty(), failures, ..Outcome::default() };
-        Self { after: None, outcome }
+        Self { held: Vec::new(), after: None, outcome }
     }
 }
 
@@ -76,13 +95,13 @@ impl Session {
                 Ok(turn) => turn,
                 Err(failures) => {
                     let view = Err(failures);
-                    return Finished::Viewed(Box::new(Viewed { view, taken: now(), watched: false, turn: None }));
+                    return Finished::Viewed(Box::new(Viewed { view, taken: now(), watched: false, turn: None, known: HashMap::new() }));
                 }
             };
             looking.run.turn.clone_from(&turn);
             let taken = now();
             let view = looking.view().await;
-            Finished::Viewed(Box::new(Viewed { view, taken, watched: false, turn }))
+            Finished::Viewed(Box::new(Viewed { view, taken, watched: false, turn, known: HashMap::new() }))
         });
     }
 
@@ -104,6 +123,7 @@ impl Session {
             scope: self.scope(),
             options,
             run,
+            known: HashMap::new(),
             apply: self.options.apply || self.up,
             watch: self.options.watch,
         }
@@ -111,7 +131,7 @@ impl Session {
 
     /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
     pub(super) fn viewed(&mut self, viewed: Viewed) {
-        let Viewed { view, taken, watched, turn } = viewed;
+        let Viewed { view, taken, watched, turn, known } = viewed;
         let view = match view {
             Ok(view) => view,
             Err(failures) => {
@@ -125,6 +145,7 @@ impl Session {
             self.first_view.get_or_insert(taken);
             self.follow_running(None);
         }
+        let known = if watched || !self.up { known } else { self.watching.measures() };
         if self.watch_services() && !watched {
             let mut looking = self.looking();
             looking.run.turn.clone_from(&turn);
@@ -132,19 +153,19 @@ impl Session {
                 // What changed between the measure and the watch was not told.
                 let again = looking.is_outdated(&view).await;
                 let view = if again { looking.view().await } else { Ok(view) };
-                Finished::Viewed(Box::new(Viewed { view, taken, watched: true, turn }))
+                Finished::Viewed(Box::new(Viewed { view, taken, watched: true, turn, known }))
             });
             return;
         }
         self.beside.begin(taken);
         let (mut looking, synced) = (self.looking(), self.synced.clone());
-        looking.run.turn = turn;
+        (looking.run.turn, looking.known) = (turn, known);
         self.jobs.spawn(async move { Finished::Applied(Box::new(looking.carry_out(view, taken, &synced).await)) });
     }
 
     pub(super) fn applied(&mut self, applied: Applied) {
         self.applying = false;
-        let Applied { after, outcome } = applied;
+        let Applied { held, after, outcome } = applied;
         let first = !self.up;
         let planned_at = self.beside.end(&self.cancel);
         self.again |= self.watching.planned(outcome.is_success());
@@ -180,6 +201,14 @@ impl Session {
         }
         if outcome.is_success() {
             self.watching.all_built(planned_at);
+        }
+        for Held { service, container, digest, behind } in held {
+            self.synced.insert(container, digest);
+            if behind {
+                self.watching.set_behind(&service);
+            }
+        }
+        if outcome.is_success() {
             if first && self.options.apply {
                 self.look_whether_ready(after.map(|(after, _)| after).unwrap_or_default());
             }
@@ -205,6 +234,8 @@ struct Looking {
     scope: Vec<ServiceName>,
     options: UpOptions,
     run: RunOptions,
+    /// What the containers were last measured to hold, in a session that is up.
+    known: HashMap<ServiceName, Measured>,
     apply: bool,
     watch: bool,
 }
@@ -249,13 +280,16 @@ impl Looking {
         let Self { executor, project, .. } = self;
         if !self.apply {
             let after = Some((view.observed.clone(), taken));
-            return Applied { after, outcome: Outcome::default() };
+            return Applied { held: Vec::new(), after, outcome: Outcome::default() };
         }
-        let outcome = match plan::up(view.input(synced), &self.options) {
+        let held = self.held(&view, synced);
+        let mut synced = synced.clone();
+        synced.extend(held.iter().map(|held| (held.container.clone(), held.digest.clone())));
+        let outcome = match self.plan(&view, &synced, &held) {
             Ok(plan) if plan.steps.is_empty() => {
                 let outcome = executor.run(project, &plan, &self.run).await;
                 let after = Some((view.observed.clone(), taken));
-                return Applied { after, outcome };
+                return Applied { held, after, outcome };
             }
             Ok(plan) => executor.run(project, &plan, &self.run).await,
             Err(errors) => Outcome { failures: plan_failures(project, errors), ..Outcome::default() },
@@ -263,6 +297,75 @@ impl Looking {
         let taken = now();
         let query = Query { project: project.name.to_string(), ..Query::default() };
         let after = executor.engine.observe(&query).await.ok().map(|after| (after, taken));
-        Applied { after, outcome }
+        Applied { held, after, outcome }
+    }
+
+    /// The plan. What is held needs no image now, unless something else makes a container of it.
+    fn plan(
+        &self,
+        view: &View,
+        synced: &HashMap<ContainerId, Digest>,
+        held: &[Held],
+    ) -> Result<Plan, Vec<plan::PlanError>> {
+        if held.is_empty() {
+            return plan::up(view.input(synced), &self.options);
+        }
+        let mut needed: Vec<ServiceName> = Vec::new();
+        loop {
+            let mut assumed = view.clone();
+            for held in held.iter().filter(|held| !needed.contains(&held.service)) {
+                let Some(service) = self.project.services.get(&held.service) else { continue };
+                let image = view.observed.containers.iter().find(|c| c.id == held.container).map(|c| c.image.clone());
+                stand_for(&self.project, &mut assumed.observed, service, &held.digest, image.unwrap_or_default());
+            }
+            let plan = plan::up(assumed.input(synced), &self.options)?;
+            let makes = |name: &ServiceName| {
+                let of = |step: &&plan::Step| step.service.as_ref() == Some(name);
+                plan.steps.iter().filter(of).any(|step| matches!(step.op, Op::Create { .. } | Op::Build { .. }))
+            };
+            let more = held.iter().map(|held| &held.service).find(|name| !needed.contains(name) && makes(name));
+            match more {
+                Some(name) => needed.push(name.clone()),
+                None => return Ok(plan),
+            }
+        }
+    }
+
+    /// Containers whose builds read something else now, in nothing that their programs would see: the manifest itself,
+    /// what is mounted over.
+    fn held(&self, view: &View, synced: &HashMap<ContainerId, Digest>) -> Vec<Held> {
+        let mut held = Vec::new();
+        for container in view.observed.containers.iter().filter(|c| !c.oneoff) {
+            let name = &container.service;
+            let (Some(known), Some(service)) = (self.known.get(name), self.project.services.get(name)) else {
+                continue;
+            };
+            let Some(now) = measured(&view.wanted, name) else { continue };
+            let holds = synced.get(&container.id).cloned().or_else(|| made_from(container));
+            let mut behind = false;
+            if holds.as_ref() != Some(&now.digest) {
+                let Some(watch) = view.wanted.watch.get(name).filter(|_| holds.as_ref() == Some(&known.digest)) else {
+                    continue;
+                };
+                let (files, besides) =
+                    differing(now.parts.differing(&known.parts), |part| file_of(part, &self.project, service));
+                let mut aside = |path: &PathBuf| match watch.effects.effect(path) {
+                    Effect::Aside(aside) => {
+                        behind |= aside.is_in_image();
+                        true
+                    }
+                    _ => {
+                        behind = true;
+                        watch.effects.leaves_out(path)
+                    }
+                };
+                if besides.is_some() || !files.iter().all(&mut aside) {
+                    continue;
+                }
+            }
+            let (service, container) = (name.clone(), container.id.clone());
+            held.push(Held { service, container, digest: now.digest, behind });
+        }
+        held
     }
 }

@@ -2,6 +2,7 @@
 //! time is a job beside the loop, so that one slow build or stuck stop delays no other service.
 
 mod apply;
+mod aside;
 mod beside;
 mod catch_up;
 mod containers;
@@ -243,7 +244,10 @@ impl Session {
                         self.engine_lost();
                     }
                 },
-                Some(batch) = saves.next() => self.watching.push(batch, self.applying, &*self.sink),
+                Some(batch) = saves.next() => {
+                    let noted = self.watching.push(batch, self.applying, &*self.sink);
+                    self.say_asides(noted);
+                },
                 () = until(deadline) => {
                     self.quiet();
                     self.tell_of_others();

@@ -1,7 +1,7 @@
 //! One service's answer to a burst of changes, as a job of its own: sync and restart in place, or build and recreate.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,10 @@ use crate::execute::sync::{Hot, SyncError};
 use crate::execute::sync_files;
 use crate::execute::{AtStart, Executor, Failure, RunOptions};
 use crate::model::{
-    ContainerId, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName, SyncTarget, Watch,
+    Aside, ContainerId, Digest, Effect, Measured, MountType, Project, Reload as Then, Reloader, Service, ServiceName,
+    SyncTarget, Watch,
 };
-use crate::plan::{self, Decision, Recreate, Running, UpOptions, Wanted, WantedImage, decide};
+use crate::plan::{self, Brake, Decision, Recreate, Round, Running, UpOptions, Wanted, WantedImage, decide};
 
 /// How a service's job ended.
 pub struct Reload {
@@ -35,8 +36,10 @@ pub struct Reload {
     synced: HashMap<ContainerId, Digest>,
     /// A file was touched while it was synced. Its event is still to come, and an equal measure will say nothing.
     unsure: bool,
-    /// Files were put into its containers that their image may not have.
+    /// Its containers may hold what their image has not, or their image what has changed since.
     brought: bool,
+    /// What was acted upon, with the sizes of files.
+    acted: Vec<(PathBuf, Option<u64>)>,
     /// Its containers were made anew.
     rebuilt: bool,
     /// For the person; `None` where nothing was to be done or the job was superseded.
@@ -74,6 +77,8 @@ struct Job {
     synced: HashMap<ContainerId, Digest>,
     /// How the files were that it is about, before they were measured.
     stamps: HashMap<PathBuf, sync_files::Stamp>,
+    /// Changes that are not acted upon any more.
+    brake: Brake,
     grace: Option<Duration>,
     keep_images: bool,
     at_start: Option<Arc<AtStart>>,
@@ -107,6 +112,7 @@ impl Session {
             let Some(watched) = self.watching.get_mut(&name) else { continue };
             watched.job = Some(cancel.clone());
             let halfway = watched.halfway;
+            let brake = watched.brake.clone();
             let task = watched.take();
             let now = now();
             let job = Job {
@@ -127,6 +133,7 @@ impl Session {
                 task,
                 hot,
                 synced: self.synced.clone(),
+                brake,
                 containers,
                 stamps: HashMap::new(),
                 grace: self.options.up.grace,
@@ -146,13 +153,21 @@ impl Session {
     pub(super) fn reloaded(&mut self, reload: Reload) {
         self.others.worked(&reload.service);
         self.synced.extend(reload.synced);
-        let service = self.project.services.get(&reload.service);
-        let by_rules = service.is_some_and(Service::has_watch_rules);
+        let project = Arc::clone(&self.project);
+        let by_rules = project.services.get(&reload.service).is_some_and(Service::has_watch_rules);
         let Some(watched) = self.watching.get_mut(&reload.service) else { return };
         watched.job = None;
         watched.halfway = reload.halfway;
         watched.todo.unsure |= reload.unsure;
         let failed = reload.measured.is_none();
+        let mut braked = Vec::new();
+        if !failed && reload.report.is_some() {
+            let shared = |path: &Path| project.services.values().any(|service| writes(service, path));
+            for (path, size) in &reload.acted {
+                let round = Round { noticed: reload.noticed, ended: now(), size: *size, shared: shared(path) };
+                braked.extend(watched.brake.answered(path, round));
+            }
+        }
         let retry = std::mem::take(&mut watched.retry);
         watched.initial_failed = failed && reload.task.initial;
         if failed {
@@ -181,8 +196,13 @@ impl Session {
             // Its quiet begins anew.
             _ => Some(now()),
         };
-        if let Some(Measure { inputs, watch, .. }) = reload.measured {
+        if let Some(Measure { inputs, watch, reloader }) = reload.measured {
             let mut wanted = (*self.wanted).clone();
+            if let Some(reloader) = reloader {
+                wanted.reloaders.insert(reload.service.clone(), reloader);
+            } else if watch.is_some() {
+                wanted.reloaders.shift_remove(&reload.service);
+            }
             if let (Some(now), Some(WantedImage::Built(old))) = (&inputs, wanted.images.get_mut(&reload.service)) {
                 *old = now.clone();
             }
@@ -205,6 +225,9 @@ impl Session {
         if let Some(watched) = self.watching.get_mut(&reload.service) {
             watched.look_again();
         }
+        for path in braked {
+            self.say_braked(&reload.service, &path);
+        }
         // Without the engine nothing succeeds, and that was said. What somebody took away meanwhile is said as well.
         let taken_away = self.lost_them(&reload.containers);
         if let Some(report) = reload.report.filter(|_| !(failed && (self.lost || taken_away))) {
@@ -224,6 +247,7 @@ impl Job {
             synced: HashMap::new(),
             unsure: false,
             brought: false,
+            acted: Vec::new(),
             rebuilt: false,
             report: None,
             superseded: false,
@@ -236,9 +260,11 @@ impl Job {
             Ok(None) => return reload,
             Ok(Some(action)) => (action, None),
             Err(_) if reload.superseded => return reload,
+            // Nobody waits for it, and what is wrong is said by whoever needs it.
+            Err(_) if self.task.aside && !self.task.has_work() => return reload,
             Err(failure) => ("failed".to_owned(), Some(failure.message)),
         };
-        let files = self.task.dirty.iter().map(|path| self.shown(path)).collect();
+        let files = reload.acted.iter().map(|(path, _)| self.shown(path)).collect();
         let service = self.service.name.clone();
         reload.report = Some(Reloaded { service, files, action, reason, timings, error });
         reload
@@ -267,19 +293,26 @@ impl Job {
         let besides = self.take_in(&measured).or_else(|| self.task.lacks.clone());
         reload.task.dirty.clone_from(&self.task.dirty);
         let effects: Vec<(PathBuf, Effect)> =
-            self.task.dirty.iter().map(|path| (path.clone(), self.watch.effects.effect(path))).collect();
+            self.task.dirty.iter().map(|path| (path.clone(), self.effect(path, &measured))).collect();
         let by_rule = effects.iter().any(|(_, effect)| is_rule(effect));
         if same && self.task.asked.is_none() && !by_rule {
             // Written and the same as before.
             reload.measured = Some(measured);
             return (String::new(), Ok(None));
         }
+        let acts = effects.iter().filter(|(_, effect)| effect.acts());
+        reload.acted = acts.map(|(path, _)| (path.clone(), sync_files::size(path))).collect();
         let state = Running {
             running: !self.containers.is_empty(),
             completed: self.completed,
             stopped: self.stopped,
             writable: !self.service.read_only,
         };
+        let asides = effects.iter().all(|(_, effect)| matches!(effect, Effect::Aside(_)));
+        if asides && !effects.is_empty() && besides.is_none() && self.task.asked.is_none() && !self.halfway {
+            self.put_aside(reload, measured, &effects);
+            return (String::new(), Ok(None));
+        }
         let by_files = match besides {
             Some(why) => Decision::Rebuild { why },
             None => decide(&self.service, state, measured.reloader.as_ref(), &effects),
@@ -292,7 +325,7 @@ impl Job {
             // What was saved meanwhile goes with it.
             (Some(then), Decision::Sync { targets, .. }) => Decision::Sync { targets, reload: then, why },
             (Some(_), rebuild @ Decision::Rebuild { .. }) => rebuild,
-            (Some(then), _) => Decision::Reload { reload: then, why },
+            (Some(then), _) => Decision::Reload { reload: then, files: Vec::new(), why },
             // Another container waits to take this one's place.
             (None, Decision::Sync { .. } | Decision::Reload { .. } | Decision::Nothing) if self.halfway => {
                 Decision::Rebuild { why: "the last rebuild was not finished".to_owned() }
@@ -310,7 +343,8 @@ impl Job {
                 (hold.to_string(), Ok(Some("held".to_owned())))
             }
             Decision::Rebuild { why } => (why, self.rebuild(reload, measured, timings).await),
-            Decision::Reload { reload: then, mut why } => {
+            Decision::Reload { reload: then, files, mut why } => {
+                let then = self.past_mounts(then, &files, &mut why).await;
                 let result = self.sync(reload, measured, Vec::new(), &then, timings, &mut why).await;
                 (why, result)
             }
@@ -319,6 +353,47 @@ impl Job {
                 (why, result)
             }
         }
+    }
+
+    /// What a change asks for. The map is of the last measure: what an ignore file lets in since is known to the new one
+    /// alone.
+    fn effect(&self, path: &Path, measured: &Measure) -> Effect {
+        if self.brake.holds(path) {
+            return Effect::Aside(Aside::Output);
+        }
+        match (self.watch.effects.effect(path), &measured.watch) {
+            (Effect::Nothing, Some(watch)) => watch.effects.effect(path),
+            (effect, _) => effect,
+        }
+    }
+
+    /// Nothing is to be done for these: the containers are as a new image would make them, for all that their programs
+    /// see.
+    fn put_aside(&self, reload: &mut Reload, measured: Measure, effects: &[(PathBuf, Effect)]) {
+        if let Some(inputs) = &measured.inputs {
+            let held = self.containers.iter().map(|container| (container.clone(), inputs.digest.clone()));
+            reload.synced.extend(held);
+        }
+        reload.brought =
+            effects.iter().any(|(_, effect)| matches!(effect, Effect::Aside(aside) if aside.is_in_image()));
+        reload.measured = Some(measured);
+    }
+
+    /// A mount of a file shows the file that was there when the container was started. Where another one has taken its
+    /// name since, only a start of the container shows that.
+    async fn past_mounts(&self, then: Then, files: &[(PathBuf, String)], why: &mut String) -> Then {
+        if files.is_empty() || !matches!(then, Then::Restart | Then::Signal(_) | Then::Exec(_)) {
+            return then;
+        }
+        for container in &self.containers {
+            let image = self.project.image_name(&self.service);
+            let hot = Hot { service: &self.service, container, agent: self.hot, image };
+            if let Some(stale) = self.executor.agents.stale_mount(&hot, files).await {
+                *why = format!("{why}; {stale} was replaced, and the container has the file that was there before");
+                return Then::Container;
+            }
+        }
+        then
     }
 
     async fn measure(&self) -> Result<Measure, Failure> {
@@ -342,7 +417,9 @@ impl Job {
         let (Some(before), Some(now)) = (&self.inputs, &measured.inputs) else { return None };
         let (files, besides) =
             differing(now.parts.differing(&before.parts), |part| file_of(part, &self.project, &self.service));
-        self.task.dirty.extend(files);
+        // What an ignore file leaves out since goes with the next image: that is no change of the file.
+        let left_out = |path: &PathBuf| measured.watch.as_ref().is_some_and(|watch| watch.effects.leaves_out(path));
+        self.task.dirty.extend(files.into_iter().filter(|path| !left_out(path) || self.watch.effects.leaves_out(path)));
         besides
     }
 
@@ -431,7 +508,7 @@ impl Job {
             let done = match agents.missing(&hot, &targets).await {
                 Ok(missing) if missing.is_empty() => continue,
                 Ok(missing) => {
-                    self.task.dirty.extend(missing.iter().map(|target| target.source.clone()));
+                    reload.acted.extend(missing.iter().map(|target| (target.source.clone(), None)));
                     agents.sync(&hot, &missing, &then, self.grace).await
                 }
                 Err(error) => Err(error),
@@ -515,9 +592,15 @@ impl Job {
     }
 }
 
+/// Whether a container of the service can write a path of the host.
+fn writes(service: &Service, path: &Path) -> bool {
+    let mut binds = service.volumes.iter().filter(|mount| mount.r#type == MountType::Bind && !mount.read_only);
+    binds.any(|mount| mount.source.as_ref().is_some_and(|source| path.starts_with(source)))
+}
+
 /// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.
 fn is_rule(effect: &Effect) -> bool {
-    matches!(effect, Effect::Reload(_) | Effect::Sync { then: Some(_), .. })
+    matches!(effect, Effect::Reload { .. } | Effect::Sync { then: Some(_), .. })
 }
 
 /// The file that a part of a measure is: `file src/app.py`, `file app.py of context lib`.

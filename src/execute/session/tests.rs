@@ -1,6 +1,7 @@
 //! The session on the fake engine, with saves that a test tells of itself. Time is virtual.
 #![allow(clippy::disallowed_methods, reason = "a test writes what is synced")]
 
+mod aside;
 mod beside;
 mod catch_up;
 mod ending;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
@@ -13,8 +13,8 @@ use crate::engine::BoxStream;
 use crate::event::{Event, Message, Sink};
 use crate::execute::{Cause, Failure};
 use crate::host::watch::{Batch, ChangeKind, Changes, Coverage, Watcher};
-use crate::model::{Effect, Effects, Measured, Reload, ServiceName, Watch};
-use crate::plan::{Debouncer, Wanted, WantedImage};
+use crate::model::{Aside, Effect, Effects, Measured, Reload, ServiceName, Watch};
+use crate::plan::{Brake, Debouncer, Wanted, WantedImage};
 
 /// What is told which folders matter; the saves in them come over a channel.
 pub trait Folders: Send {
@@ -73,6 +73,12 @@ pub struct Watched {
     pub layered: Option<Instant>,
     /// That its image could not be built in the background was said.
     pub said_behind: bool,
+    /// Since when something has changed that asks for nothing now.
+    pub aside: Option<Instant>,
+    /// What was said once about such changes.
+    pub said: super::aside::Said,
+    /// Changes that follow what was done for them.
+    pub brake: Brake,
     /// The job that runs, and how to end it if it is a build.
     pub job: Option<CancellationToken>,
 }
@@ -82,6 +88,8 @@ pub struct Watched {
 pub struct Task {
     /// Its containers are new, and `initial_sync` is still to be done. That is a job of its own, before all else.
     pub initial: bool,
+    /// Something has changed that asks for nothing, and is to be taken note of.
+    pub aside: bool,
     /// Changed since it was measured.
     pub dirty: BTreeSet<PathBuf>,
     /// Its containers lack what no file of `dirty` tells of: why it must be built.
@@ -97,6 +105,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// It is about more than changes that ask for nothing.
+    pub fn has_work(&self) -> bool {
+        self.initial || self.asked.is_some() || self.lacks.is_some() || !self.dirty.is_empty()
+    }
+
     /// It is to be done now, without a burst to wait for.
     pub fn set_due(&mut self, noticed: Instant) {
         self.noticed.get_or_insert(noticed);
@@ -104,11 +117,53 @@ impl Task {
     }
 }
 
+/// What a service makes of a change.
+enum Stance {
+    Nothing,
+    Aside(Aside),
+    Acts,
+}
+
+/// A change that asks for nothing of a service.
+pub type Noted = (ServiceName, PathBuf, Aside);
+
+/// How long changes that ask for nothing wait until they are taken note of: all of a burst at once.
+const ASIDE: Duration = Duration::from_secs(2);
+
 impl Watched {
+    /// Takes note of a change, if it is one that asks for nothing of this service.
+    fn note(&mut self, service: &ServiceName, path: &Path, noted: &mut Vec<Noted>) {
+        let Stance::Aside(aside) = self.stance(path) else { return };
+        if self.said.may_say(&aside) {
+            noted.push((service.clone(), path.to_path_buf(), aside));
+        }
+        self.put_aside();
+    }
+
     /// Whether a change of the path asks for something. What is still to be done does in any case: after a failure, that
     /// a folder is as it was before may be what mends it.
     fn concerns(&self, path: &Path) -> bool {
-        self.watch.effects.effect(path) != Effect::Nothing || self.todo.dirty.contains(path)
+        matches!(self.stance(path), Stance::Acts)
+    }
+
+    fn stance(&self, path: &Path) -> Stance {
+        match self.watch.effects.effect(path) {
+            _ if self.todo.dirty.contains(path) => Stance::Acts,
+            Effect::Nothing => Stance::Nothing,
+            Effect::Aside(aside) => Stance::Aside(aside),
+            _ if self.brake.holds(path) => Stance::Nothing,
+            _ => Stance::Acts,
+        }
+    }
+
+    /// Takes note of a change that asks for nothing now.
+    pub fn put_aside(&mut self) {
+        self.aside.get_or_insert_with(now);
+    }
+
+    /// When the changes that ask for nothing are taken note of.
+    fn aside_at(&self) -> Option<Instant> {
+        self.aside.filter(|_| self.inputs.is_some() && self.job.is_none()).map(|since| since + ASIDE)
     }
 
     /// Whether a folder that is read is at or below the path.
@@ -147,19 +202,23 @@ impl Watched {
         if std::mem::take(&mut self.todo.initial) {
             return Task { initial: true, ..Task::default() };
         }
-        std::mem::take(&mut self.todo)
+        let aside = self.aside.take().is_some();
+        Task { aside, ..std::mem::take(&mut self.todo) }
     }
 }
 
 impl Watching {
-    /// The moment at which the burst that goes on is over.
+    /// The moment at which the burst that goes on is over, or something else is due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.debounce.deadline()
+        // What is due waits for something else to end.
+        let now = now();
+        let asides = self.services.values().filter_map(Watched::aside_at).filter(|at| *at > now);
+        asides.chain(self.debounce.deadline()).min()
     }
 
-    /// Nothing is watched.
+    /// Nothing is watched that something could follow.
     pub fn is_empty(&self) -> bool {
-        self.services.is_empty()
+        !self.services.values().any(|watched| watched.watch.acts)
     }
 
     /// A service's job runs.
@@ -183,8 +242,10 @@ impl Watching {
         }
     }
 
-    /// Takes in what the watcher saw; `applying` where all services are being measured.
-    pub fn push(&mut self, batch: Batch, applying: bool, sink: &dyn Sink) {
+    /// Takes in what the watcher saw; `applying` where all services are being measured. Gives what asks for nothing, as
+    /// far as something may be said of it.
+    pub fn push(&mut self, batch: Batch, applying: bool, sink: &dyn Sink) -> Vec<Noted> {
+        let mut noted = Vec::new();
         for notice in batch.notices {
             sink.emit(Event::Warning(Message::new(notice.to_string())));
         }
@@ -200,10 +261,14 @@ impl Watching {
                 self.debounce.push([change.path], batch.at);
                 continue;
             }
-            for watched in self.services.values_mut().filter(|watched| applying || watched.job.is_some()) {
-                watched.meanwhile.insert(change.path.clone());
+            for (service, watched) in &mut self.services {
+                watched.note(service, &change.path, &mut noted);
+                if applying || watched.job.is_some() {
+                    watched.meanwhile.insert(change.path.clone());
+                }
             }
         }
+        noted
     }
 
     /// Whether anybody reads the path; what nobody reads does not even hold a burst open.
@@ -216,6 +281,7 @@ impl Watching {
     /// Forgets what has changed, because it is about to be measured as a whole.
     pub fn forget_dirty(&mut self) {
         for watched in self.services.values_mut() {
+            watched.aside = None;
             watched.planned.append(&mut watched.todo.dirty);
             watched.meanwhile.clear();
             watched.todo.lacks = None;
@@ -238,6 +304,19 @@ impl Watching {
             news |= watched.look_again() || watched.todo.quiet.is_some() || watched.job.is_some();
         }
         self.incomplete && news
+    }
+
+    /// What the services' builds read, as last measured.
+    pub fn measures(&self) -> std::collections::HashMap<ServiceName, Measured> {
+        let measure = |(service, watched): (&ServiceName, &Watched)| Some((service.clone(), watched.inputs.clone()?));
+        self.services.iter().filter_map(measure).collect()
+    }
+
+    /// The image of a service may lack what has changed.
+    pub fn set_behind(&mut self, service: &ServiceName) {
+        if let Some(watched) = self.services.get_mut(service) {
+            watched.behind = Some(now());
+        }
     }
 
     /// A plan has built every image, of what the files were when it was made.
@@ -271,7 +350,13 @@ impl Watching {
 
     /// Services that have something to do and no job.
     pub fn startable(&self) -> Vec<ServiceName> {
-        let asks = |w: &Watched| w.todo.asked.is_some() || w.todo.initial || w.todo.quiet.is_some() && w.has_changes();
+        let now = now();
+        let asks = |w: &Watched| {
+            w.todo.asked.is_some()
+                || w.todo.initial
+                || w.todo.quiet.is_some() && w.has_changes()
+                || w.aside_at().is_some_and(|at| at <= now)
+        };
         self.services.iter().filter(|(_, w)| w.job.is_none() && asks(w)).map(|(s, _)| s.clone()).collect()
     }
 
@@ -348,6 +433,9 @@ impl Session {
                     behind: None,
                     layered: None,
                     said_behind: false,
+                    aside: None,
+                    said: super::aside::Said::default(),
+                    brake: Brake::default(),
                     job: None,
                 };
                 self.watching.services.insert(service, watched);
@@ -383,7 +471,8 @@ impl Session {
         if !self.options.watch {
             return;
         }
-        let mut services: Vec<ServiceName> = self.watching.services.keys().cloned().collect();
+        let acting = self.watching.services.iter().filter(|(_, watched)| watched.watch.acts);
+        let mut services: Vec<ServiceName> = acting.map(|(service, _)| service.clone()).collect();
         services.sort();
         if self.said_watching != services {
             self.said_watching.clone_from(&services);
@@ -395,6 +484,7 @@ impl Session {
     pub(super) fn quiet(&mut self) {
         let now = now();
         let Some(batch) = self.watching.debounce.poll(now) else { return };
+        let mut noted = Vec::new();
         let rescan = batch.items.iter().any(|path| path == Path::new("/"));
         if rescan || batch.items.iter().any(|path| self.watching.manifest.contains(path)) {
             self.reread = true;
@@ -403,6 +493,9 @@ impl Session {
         for (service, watched) in &mut self.watching.services {
             let matters = |path: &PathBuf| rescan || watched.concerns(path);
             let (mine, others): (Vec<PathBuf>, Vec<PathBuf>) = batch.items.iter().cloned().partition(matters);
+            for path in &others {
+                watched.note(service, path, &mut noted);
+            }
             if self.applying || watched.job.is_some() {
                 watched.meanwhile.extend(others);
             }
@@ -425,5 +518,6 @@ impl Session {
         if self.watching.incomplete && !saved.is_empty() {
             self.again = true;
         }
+        self.say_asides(noted);
     }
 }

@@ -24,6 +24,8 @@ fn target(folder: &tempfile::TempDir, name: &str) -> SyncTarget {
         source: folder.path().join(name),
         path: format!("/app/{name}"),
         action: SyncAction::Put,
+        base: "/".into(),
+        by_rule: false,
         owner: None,
         mode: None,
         unpacks: false,

@@ -11,6 +11,8 @@ fn target(source: &std::path::Path, path: &str, action: SyncAction) -> SyncTarge
         source: source.to_owned(),
         path: path.to_owned(),
         action,
+        base: "/".into(),
+        by_rule: false,
         owner: None,
         mode: None,
         unpacks: false,

@@ -1,0 +1,153 @@
+//! Changes that ask for nothing: what a person is told about them, once a service and session.
+
+use std::path::{Path, PathBuf};
+
+use super::Session;
+use super::watching::Noted;
+use crate::event::{Event, Message};
+use crate::model::{Aside, ServiceName};
+
+/// What was said of a service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said {
+    mounted: bool,
+    housekeeping: bool,
+    output: bool,
+}
+
+impl Said {
+    fn of(&mut self, aside: &Aside) -> Option<&mut bool> {
+        match aside {
+            Aside::Mounted { said: false, .. } => Some(&mut self.mounted),
+            Aside::Housekeeping { .. } => Some(&mut self.housekeeping),
+            Aside::Output => Some(&mut self.output),
+            Aside::Mounted { .. } | Aside::Hidden { .. } => None,
+        }
+    }
+
+    /// Whether there is something to say that was not said.
+    pub fn may_say(mut self, aside: &Aside) -> bool {
+        self.of(aside).is_some_and(|said| !*said)
+    }
+}
+
+/// Endings of files that a person writes and a program reads, and not the other way round. Of what a program writes into
+/// a mount nobody has to be told.
+const WRITTEN: [&str; 62] = [
+    "c",
+    "cc",
+    "cfg",
+    "cjs",
+    "clj",
+    "conf",
+    "cpp",
+    "cs",
+    "css",
+    "dart",
+    "edn",
+    "ejs",
+    "elm",
+    "env",
+    "erb",
+    "erl",
+    "ex",
+    "exs",
+    "fs",
+    "go",
+    "graphql",
+    "h",
+    "haml",
+    "hbs",
+    "hcl",
+    "hpp",
+    "hs",
+    "htm",
+    "html",
+    "ini",
+    "j2",
+    "java",
+    "jinja",
+    "jl",
+    "js",
+    "jsx",
+    "kt",
+    "less",
+    "lua",
+    "mjs",
+    "ml",
+    "php",
+    "pl",
+    "properties",
+    "proto",
+    "py",
+    "r",
+    "rb",
+    "rs",
+    "scala",
+    "scss",
+    "sh",
+    "sql",
+    "svelte",
+    "swift",
+    "tmpl",
+    "toml",
+    "ts",
+    "tsx",
+    "vue",
+    "yaml",
+    "yml",
+];
+
+impl Session {
+    /// Says what is to be said of changes that ask for nothing.
+    pub(super) fn say_asides(&mut self, noted: Vec<Noted>) {
+        for (service, path, aside) in noted {
+            let Some(text) = self.about(&service, &path, &aside) else { continue };
+            let Some(watched) = self.watching.get_mut(&service) else { continue };
+            let Some(said) = watched.said.of(&aside).filter(|said| !**said) else { continue };
+            *said = true;
+            self.sink.emit(Event::Notice { text });
+        }
+    }
+
+    fn about(&self, service: &ServiceName, path: &Path, aside: &Aside) -> Option<String> {
+        let shown = path.strip_prefix(&self.project.working_dir).unwrap_or(path).display();
+        match aside {
+            Aside::Mounted { at, .. } => {
+                let written = path.extension().and_then(|ending| ending.to_str()).is_some_and(|e| WRITTEN.contains(&e));
+                // A program that reloads itself sees it, and so does one that is yet to start.
+                let knows = self.wanted.reloaders.contains_key(service) || self.containers.running(service).is_empty();
+                (written && !knows).then(|| {
+                    format!(
+                        "{shown} is mounted at {at} and {service} was not told: `x-reload: restart` restarts it, `none` \
+                         is for programs that reload themselves"
+                    )
+                })
+            }
+            Aside::Housekeeping { pattern } => Some(format!(
+                "{shown} goes into the image of {service}, and nothing is done for it; a line `{pattern}` in .dockerignore \
+                 leaves it out of builds"
+            )),
+            Aside::Output => Some(format!(
+                "{shown} is where hob's output goes, and {service} reads it: its changes are not acted upon; leave it out \
+                 by .dockerignore, or write it elsewhere"
+            )),
+            Aside::Hidden { .. } => None,
+        }
+    }
+
+    /// Says that changes of a path are not acted upon any more.
+    pub(super) fn say_braked(&self, service: &ServiceName, path: &PathBuf) {
+        let shown = path.strip_prefix(&self.project.working_dir).unwrap_or(path).display();
+        let text = format!(
+            "{shown} changed after each start of {service}, which its changes start: they are not acted upon any more"
+        );
+        let by_rules = self.project.services.get(service).is_some_and(crate::model::Service::has_watch_rules);
+        let hint = if by_rules {
+            "leave it out by `ignore` of the rule, or by .dockerignore; a change of the manifest begins anew"
+        } else {
+            "leave it out by .dockerignore, or write it elsewhere; a change of the manifest begins anew"
+        };
+        self.sink.emit(Event::Warning(Message::new(text).service(service).hint(hint)));
+    }
+}

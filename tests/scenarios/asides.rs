@@ -1,0 +1,95 @@
+//! Changes that no running program waits for: version control, the manifest, files behind mounts; and feedback.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::lab::{Lab, Session, lab, until};
+
+fn watched(lab: &Lab) -> Session {
+    let session = lab.start(&["--progress", "json", "up", "--no-catch-up"]);
+    session.event(0, "watching", |_| true);
+    session
+}
+
+fn identity(lab: &Lab, service: &str) -> (String, String) {
+    (lab.id(service), lab.started(service))
+}
+
+fn notices(session: &Session, text: &str) -> usize {
+    let about = |e: &serde_json::Value| e["type"] == "notice" && e["text"].as_str().is_some_and(|t| t.contains(text));
+    session.events().iter().filter(|e| about(e)).count()
+}
+
+const SERVICES: &str = "services:\n  copied:\n    build: .\n    network_mode: none\n    stop_signal: SIGKILL\n  mounted:\n    build: .\n    network_mode: none\n    stop_signal: SIGKILL\n    volumes: [\".:/app\", \"/app/tmp\"]\n";
+
+#[test]
+fn what_no_program_waits_for_starts_nothing() {
+    let lab = lab!();
+    lab.dockerfile("Dockerfile", "COPY . /app\nRUN true\nCMD [\"sh\", \"-c\", \"cat /app/app.py; exec sleep 3600\"]\n");
+    lab.write(".git/index", "1\n");
+    lab.write("app.py", "one\n");
+    lab.write("tmp/x", "1\n");
+    lab.manifest(SERVICES);
+    let session = watched(&lab);
+    session.log(0, "copied", "one");
+    session.log(0, "mounted", "one");
+    let before = ["copied", "mounted"].map(|name| identity(&lab, name));
+
+    // A commit, an editor, an ignore file, the manifest itself.
+    let from = session.mark();
+    lab.write(".git/index", "2\n");
+    lab.write(".git/refs/heads/main", "2\n");
+    lab.write(".idea/workspace.xml", "2\n");
+    lab.write(".dockerignore", "*.md\n");
+    lab.manifest(&format!("# A comment.\n{SERVICES}"));
+    session.event(from, "plan", |e| e["steps"] == json!([]));
+    assert_eq!(notices(&session, "in .dockerignore leaves it out"), 2, "once each service: {}", session.text());
+
+    // The one that copies it is built anew; the one that mounts it is told that nothing follows.
+    let from = session.mark();
+    lab.write("app.py", "two\n");
+    let event = session.reloaded(from, "copied");
+    assert_eq!((&event["action"], &event["files"]), (&json!("rebuilt + recreated"), &json!(["app.py"])), "{event}");
+    let hint = "app.py is mounted at /app/app.py and mounted was not told: `x-reload: restart`";
+    assert_eq!(notices(&session, hint), 1, "{}", session.text());
+    assert_eq!(identity(&lab, "mounted"), before[1]);
+    assert_ne!(identity(&lab, "copied"), before[0]);
+    lab.ok(&["why", "--file", "app.py"]).says(&["copied: rebuild", "mounted: nothing, because mounted: the container"]);
+    lab.ok(&["why", "--file", "tmp/x"])
+        .says(&["mounted: nothing, because hidden: something is mounted over it at /app"]);
+    lab.ok(&["explain", "mounted"]).says(&["app.py", "nothing", "mounted: the container sees it at /app/app.py"]);
+    lab.ok(&["why", "--file", "."]).says(&[". is a folder", "copied: rebuild (", "mounted: nothing ("]);
+    lab.ends(&["why", "--file", "nope.py"], 1).says(&["nope.py does not exist"]);
+    session.interrupt();
+}
+
+#[test]
+fn a_program_that_writes_what_starts_it_is_started_no_more_for_it() {
+    let lab = lab!();
+    let service = "network_mode: none\n    stop_signal: SIGKILL\n    volumes: [\"./data:/data\"]\n";
+    lab.dockerfile(
+        "Dockerfile",
+        "COPY . /app\nCMD [\"sh\", \"-c\", \"echo started; date >> /data/log; exec sleep 3600\"]\n",
+    );
+    fs::create_dir(lab.dir.join("data")).unwrap();
+    lab.write("data/text", "1\n");
+    lab.manifest(&format!(
+        "services:\n  quiet:\n    build: .\n    {service}  loud:\n    build: .\n    reload: restart\n    {service}"
+    ));
+    let session = watched(&lab);
+    session.event(0, "warning", |e| {
+        e["text"].as_str().is_some_and(|text| text.starts_with("data/log changed after each"))
+    });
+    let from = session.mark();
+    lab.write("data/text", "2\n");
+    assert_eq!(session.reloaded(from, "loud")["files"], json!(["data/text"]));
+    let starts = |name: &str| {
+        let of = |e: &&serde_json::Value| e["type"] == "log" && e["service"] == name && e["line"] == "started";
+        session.events().iter().filter(of).count()
+    };
+    until(|| if starts("loud") > 1 { Ok(()) } else { Err("not restarted".to_owned()) });
+    assert!(starts("loud") < 50, "{}", starts("loud"));
+    assert_eq!(starts("quiet"), 1, "what it sees through a mount asks for nothing");
+    session.interrupt();
+}
