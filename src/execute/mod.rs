@@ -14,6 +14,7 @@ mod failure;
 mod logs;
 mod observe;
 mod port;
+mod program;
 mod prune;
 pub mod session;
 mod sources;

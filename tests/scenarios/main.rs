@@ -21,6 +21,7 @@ mod depends;
 mod equal;
 mod foreground;
 mod hot;
+mod language;
 mod needs;
 mod oneoff;
 mod recover;
