@@ -124,7 +124,7 @@ fn read_one(target: &SyncTarget, room: &mut u64) -> Result<Item, String> {
     let limit = if is_whole { WHOLE.min(*room) } else { HEAD };
     let mut content = Vec::with_capacity(usize::try_from(limit.min(*size)).unwrap_or_default());
     fs::File::open(from).map_err(error)?.take(limit).read_to_end(&mut content).map_err(error)?;
-    if target.unpacks && is_archive(&content) {
+    if target.unpacks && crate::model::is_archive(&content) {
         return Err(format!("{} is an archive that the build unpacks", from.display()));
     }
     if !is_whole || content.len() as u64 == limit {
@@ -172,12 +172,6 @@ fn look(target: &SyncTarget) -> Result<Item, String> {
 
 /// What tells an archive.
 const HEAD: u64 = 512;
-
-/// Anything that a builder might unpack: compressed, or a tar by its magic. A false alarm only costs a build.
-fn is_archive(content: &[u8]) -> bool {
-    let magics: [&[u8]; 4] = [&[0x1f, 0x8b], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]];
-    magics.iter().any(|magic| content.starts_with(magic)) || content.get(257..262) == Some(b"ustar")
-}
 
 /// The batch for the agent. Files that go below one folder share its target.
 pub fn steps(items: Vec<(SyncTarget, Item)>, owners: &HashMap<String, (u32, u32)>) -> Vec<Step> {
