@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::agents::Agents;
+use super::hooks::Of;
 use super::sync_files::{self, Item};
 use super::{Cause, Failure};
 use crate::agent::{self, AgentClient, Command, Then};
@@ -155,13 +156,19 @@ impl Agents {
                 synced.reloaded_us = micros(after.elapsed());
             }
             Reload::Container => {
-                self.engine.restart(hot.container, grace).await.map_err(|e| engine_failed(hot.service, e))?;
+                self.restart(hot, grace).await?;
                 synced.reloaded_us = micros(after.elapsed());
             }
             _ => {}
         }
         synced.action = action(moved, then);
         Ok(synced)
+    }
+
+    /// The container's restart, with the commands of its service's hooks.
+    async fn restart(&self, hot: &Hot<'_>, grace: Option<Duration>) -> Result<(), SyncError> {
+        let of = Of { engine: &*self.engine, project: None, service: Some(hot.service), container: hot.container };
+        of.restart(grace, &|_| ()).await.map_err(SyncError::Failed)
     }
 
     /// What the agent does right after the files are in place.
@@ -217,7 +224,10 @@ impl Agents {
                 let spec = ExecSpec { command: argv.clone(), detach: true, ..ExecSpec::default() };
                 self.engine.exec(hot.container, &spec).await.map(drop)
             }
-            Reload::Restart | Reload::Container | Reload::Rebuild => self.engine.restart(hot.container, grace).await,
+            Reload::Restart | Reload::Container | Reload::Rebuild => {
+                self.restart(hot, grace).await?;
+                Ok(())
+            }
         };
         done.map_err(|e| engine_failed(hot.service, e))?;
         let then = if *then == Reload::Restart { &Reload::Container } else { then };

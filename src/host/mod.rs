@@ -8,6 +8,7 @@ pub mod env;
 pub mod lock;
 pub mod paths;
 pub mod ports;
+pub mod provider;
 pub mod signals;
 pub mod terminal;
 mod tree;

@@ -9,7 +9,7 @@ use crate::engine::Query;
 use crate::event::Event;
 use crate::execute::logs::end;
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan};
-use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View};
+use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
 use crate::model::{ContainerId, Digest, Graph, Observed, Project, ServiceName};
 use crate::plan::{self, UpOptions};
 
@@ -131,6 +131,8 @@ impl Session {
             }
         };
         self.wanted = Arc::clone(&view.wanted);
+        // With what providers said.
+        self.project = Arc::clone(&view.project);
         if !self.up && !watched {
             self.containers.observe(&view.observed, taken, &self.scope());
             self.containers.ends = ends;
@@ -230,6 +232,17 @@ impl Looking {
 
     async fn view(&self) -> Result<View, Vec<Failure>> {
         let Self { executor, project, scope, .. } = self;
+        let provided;
+        let project = if self.apply {
+            let cancelled = self.run.cancel.cancelled();
+            provided = tokio::select! {
+                provided = provide(&*executor.sink, project, scope) => provided?,
+                () = cancelled => return Err(Vec::new()),
+            };
+            &provided
+        } else {
+            project
+        };
         if self.apply && !self.watch {
             return settle_for_plan(executor, project, scope, &self.options, &self.run).await;
         }
