@@ -63,6 +63,12 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     let exit = carry_out(context, &stack, &plan).await?;
+    let all = stack.project.services.keys().cloned().collect();
+    let released = if options.services.is_empty() { all } else { options.services };
+    let failures = crate::execute::release(&*context.sink, &stack.project, &released).await;
+    if !failures.is_empty() {
+        return Err(context.failures(failures));
+    }
     if args.volumes {
         stack.executor.remove_agent_volume().await;
     }

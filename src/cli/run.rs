@@ -10,17 +10,22 @@ use super::exit::{Exit, Failure};
 use super::up::{bring_up, pull_policy};
 use crate::engine::Session;
 use crate::event::{Event, Message};
-use crate::execute::{RunOptions, settle};
+use crate::execute::{RunOptions, lines, provide, settle};
 use crate::host::signals::Signals;
 use crate::host::terminal::{self, Ended};
 use crate::manifest::command_line;
-use crate::model::{ContainerId, Project, Service, ServiceName};
+use crate::model::{ContainerId, Graph, Project, Service, ServiceName};
 use crate::plan::{self, Op, UpOptions, labels};
 
 /// Runs a command in a new container.
 pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&[args.service().to_owned()]).await?;
+    let mut stack = context.stack(&[args.service().to_owned()]).await?;
     let name = ServiceName::new(args.service());
+    if !args.no_deps {
+        let needed = Graph::of(&stack.project).closure([name.clone()]);
+        let provided = provide(&*context.sink, &stack.project, &needed).await;
+        stack.project = provided.map_err(|failures| context.failures(failures))?;
+    }
     let Some(service) = stack.project.services.get(&name).cloned() else {
         return Err(Failure::new(Exit::Manifest, format!("no such service: {name}")).into());
     };

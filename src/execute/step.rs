@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::executor::{Executor, RunOptions};
+use super::hooks::Of;
 use super::wait::Wait;
-use super::{Failure, lines};
+use super::{Failure, hooks, lines};
 use crate::engine::{Engine, EngineError, ErrorKind, LogQuery};
 use crate::event::Event;
 use crate::host::ports::Protocol;
@@ -21,6 +22,10 @@ impl Executor {
         options: &RunOptions,
     ) -> Result<(), Failure> {
         let engine = &*self.engine;
+        let held = |why: String| {
+            self.sink.emit(Event::StepHeld { step: id, service: step.service.clone(), why });
+        };
+        let service = step.service.as_ref().and_then(|name| project.services.get(name));
         let result = match &step.op {
             Op::CreateNetwork(spec) => engine.create_network(spec).await.map(drop),
             Op::RemoveNetwork { name } => engine.remove_network(name).await,
@@ -46,6 +51,20 @@ impl Executor {
             Op::RemoveImage { image } => engine.remove_image(image).await,
             Op::Create(create) => self.create(create).await,
             Op::Rename { container, name } => engine.rename(&ContainerId::new(container), name).await,
+            Op::BeforeStart { runs } => {
+                for run in runs {
+                    tokio::select! {
+                        result = hooks::before_start(engine, run, &held) => result?,
+                        () = options.cancel.cancelled() => {
+                            engine.remove_container(&ContainerId::new(&run.name), true).await.map_err(|error| {
+                                Failure::of_engine(step.service.as_ref(), error)
+                            })?;
+                            return Ok(());
+                        }
+                    }
+                }
+                return Ok(());
+            }
             Op::Start { container } => {
                 let attached = match &options.at_start {
                     Some(at_start) => at_start.attach(step.service.as_ref(), container).await,
@@ -58,16 +77,28 @@ impl Executor {
                     }
                     return Err(self.start_failure(step.service.as_ref(), container, error).await);
                 }
-                Ok(())
+                let container = ContainerId::new(container);
+                let hooks = Of { engine, project: Some(project), service, container: &container };
+                return tokio::select! {
+                    result = hooks.after_start(&held) => result,
+                    // What runs in the container ends with it.
+                    () = options.cancel.cancelled() => Ok(()),
+                };
             }
-            Op::Stop { container, grace } => engine.stop(&ContainerId::new(container), *grace).await,
+            Op::Stop { container, grace } => {
+                let container = ContainerId::new(container);
+                let hooks = Of { engine, project: Some(project), service, container: &container };
+                hooks.before_stop(&held).await?;
+                engine.stop(&container, *grace).await
+            }
             Op::Kill { container, signal } => engine.kill(&ContainerId::new(container), signal).await,
-            Op::Restart { container, grace } => engine.restart(&ContainerId::new(container), *grace).await,
+            Op::Restart { container, grace } => {
+                let container = ContainerId::new(container);
+                let hooks = Of { engine, project: Some(project), service, container: &container };
+                return hooks.restart(*grace, &held).await;
+            }
             Op::Remove { container, volumes } => engine.remove_container(&ContainerId::new(container), *volumes).await,
             Op::Wait { containers, until, optional } => {
-                let held = |why: String| {
-                    self.sink.emit(Event::StepHeld { step: id, service: step.service.clone(), why });
-                };
                 let (service, until) = (step.service.as_ref(), *until);
                 let (limit, beside) = (options.wait_timeout, options.beside.as_deref());
                 let wait = Wait { service, containers, until, limit, beside };

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;
+use super::hooks::Of;
 use super::observe::blocking;
 use super::sync_files::{self, Compared, Item, Step};
 use super::{Cause, Failure};
@@ -250,7 +251,7 @@ impl Agents {
                 synced.reloaded_us = micros(after.elapsed());
             }
             Reload::Container => {
-                self.engine.restart(hot.container, grace).await.map_err(|e| engine_failed(hot.service, e))?;
+                self.restart(hot, grace).await?;
                 synced.reloaded_us = micros(after.elapsed());
             }
             _ => {}
@@ -282,6 +283,12 @@ impl Agents {
         };
         tokio::task::spawn_blocking(move || sync_files::send(steps, &sender, told));
         client.apply_parts(messages, follow).await
+    }
+
+    /// The container's restart, with the commands of its service's hooks.
+    async fn restart(&self, hot: &Hot<'_>, grace: Option<Duration>) -> Result<(), SyncError> {
+        let of = Of { engine: &*self.engine, project: None, service: Some(hot.service), container: hot.container };
+        of.restart(grace, &|_| ()).await.map_err(SyncError::Failed)
     }
 
     /// What the agent does right after the files are in place.
@@ -339,7 +346,10 @@ impl Agents {
                 self.run_by_engine(hot, argv).await?;
                 Ok(())
             }
-            Reload::Restart | Reload::Container | Reload::Rebuild => self.engine.restart(hot.container, grace).await,
+            Reload::Restart | Reload::Container | Reload::Rebuild => {
+                self.restart(hot, grace).await?;
+                Ok(())
+            }
         };
         done.map_err(|e| engine_failed(hot.service, e))?;
         let then = if *then == Reload::Restart { &Reload::Container } else { then };

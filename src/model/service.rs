@@ -204,6 +204,9 @@ pub struct Service {
     /// Commands run in the container after it started.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub post_start: Vec<Hook>,
+    /// Commands run in containers of their own before it is started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pre_start: Vec<Hook>,
     /// Commands run in the container before it is stopped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pre_stop: Vec<Hook>,
@@ -693,6 +696,9 @@ pub struct Port {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hook {
+    /// Image of its own; only before a start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Command.
     #[serde(default)]
     pub command: Option<Vec<String>>,

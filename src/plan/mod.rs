@@ -31,6 +31,6 @@ pub use op::{Create, Op, Plan, Step, StepId, Until};
 pub use prune::{KEPT_IMAGES, PRUNED_ABOVE, superseded};
 pub use reason::{Part, Reason};
 pub use reconcile::{Input, PlanError, Recreate, UpOptions, bases, images, up};
-pub use spec::container_spec;
+pub use spec::{before_start_specs, container_spec};
 pub use start::start;
 pub use wanted::{BY_DIGEST, Base, Wanted, WantedImage, by_digest};

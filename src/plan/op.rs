@@ -60,6 +60,11 @@ pub enum Op {
         /// Its name from now on.
         name: String,
     },
+    /// Run `pre_start`: one container after the other, each to its end, and remove it.
+    BeforeStart {
+        /// The containers.
+        runs: Vec<ContainerSpec>,
+    },
     /// Start a container.
     Start {
         /// Its name.
@@ -164,6 +169,9 @@ impl fmt::Display for Op {
             Self::RemoveImage { image } => write!(f, "remove image {image}"),
             Self::Create(create) => write!(f, "create container {}", create.spec.name),
             Self::Rename { container, name } => write!(f, "rename container {container} to {name}"),
+            Self::BeforeStart { runs } => {
+                write!(f, "run {}", runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>().join(", "))
+            }
             Self::Start { container } => write!(f, "start container {container}"),
             Self::Stop { container, .. } => write!(f, "stop container {container}"),
             Self::Kill { container, signal } => write!(f, "send {signal} to container {container}"),

@@ -47,6 +47,8 @@ pub enum Reason {
     Orphan,
     /// A dependent waits for it.
     Awaited(ServiceName),
+    /// Its service starts after it: `pre_start`.
+    BeforeStart,
     /// A dependent may start only when it has no more to wait for; or `--wait`.
     Wait,
     /// Another hob, or Docker Compose itself, made it.
@@ -86,6 +88,7 @@ impl fmt::Display for Reason {
             Self::Duplicate => f.write_str("another container of the service has its number"),
             Self::Orphan => f.write_str("its service is not in the manifest"),
             Self::Awaited(service) => write!(f, "{service} waits for it"),
+            Self::BeforeStart => f.write_str("it is run before each start"),
             Self::Wait => f.write_str("--wait was given"),
             Self::Foreign => f.write_str("it was made by another tool"),
             Self::Agent => f.write_str("the agent in it is of another version"),

@@ -2,9 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::labels::{CONFIG, CONFIG_HASH, container_labels};
+use super::labels::{AGENT, CONFIG, CONFIG_HASH, ONEOFF, container_labels};
 use super::{Labels, Wanted};
-use crate::model::{Attachment, ContainerSpec, Mount, MountType, Project, Service};
+use crate::model::{Attachment, ContainerSpec, Hook, Mount, MountType, Project, Service};
 
 /// The container of a service. `inherited` are anonymous volumes of the container that it replaces, by path.
 pub fn container_spec(
@@ -31,6 +31,42 @@ pub fn container_spec(
     inherit(&mut spec.mounts, inherited);
     resolve(project, &mut spec.service);
     spec
+}
+
+/// The containers that run `pre_start` of a service. They have its volumes, those of the container that is about to
+/// start among them, and its networks; they publish nothing and nobody finds them by its name.
+pub fn before_start_specs(
+    project: &Project,
+    service: &Service,
+    container: &str,
+    wanted: &Wanted,
+) -> Vec<ContainerSpec> {
+    let spec = |(at, hook): (usize, &Hook)| {
+        let mut own = service.clone();
+        own.command.clone_from(&hook.command);
+        own.user = hook.user.clone().or(own.user);
+        own.working_dir = hook.working_dir.clone().or(own.working_dir);
+        own.environment.extend(hook.environment.clone());
+        own.privileged |= hook.privileged;
+        own.ports.clear();
+        (own.healthcheck, own.restart, own.container_name, own.scale) = (None, None, None, None);
+        if let Some(deploy) = &mut own.deploy {
+            deploy.restart_policy = None;
+        }
+        let mut spec = container_spec(project, &own, 1, wanted, &IndexMap::new());
+        spec.name = format!("{}-{}-pre_start-{at}", project.name, service.name);
+        spec.image = hook.image.clone().unwrap_or(spec.image);
+        spec.publish = false;
+        spec.labels.insert(ONEOFF.to_owned(), "True".to_owned());
+        spec.labels.shift_remove(AGENT);
+        spec.service.volumes_from.push(container.to_owned());
+        for attachment in spec.networks.values_mut() {
+            attachment.aliases.clear();
+            (attachment.ipv4_address, attachment.ipv6_address, attachment.mac_address) = (None, None, None);
+        }
+        spec
+    };
+    service.pre_start.iter().enumerate().map(spec).collect()
 }
 
 /// Other services by the names of their containers: namespaces, mounts and links.

@@ -19,6 +19,9 @@ pub fn start(project: &Project, observed: &Observed, services: &[ServiceName]) -
     let mut plan = Plan::default();
     let mut started: HashMap<&ServiceName, Vec<StepId>> = HashMap::new();
     for service in order.iter().filter(|name| scope.contains(name)).filter_map(|name| project.services.get(name)) {
+        if service.provider.is_some() {
+            continue;
+        }
         let containers: Vec<&ObservedContainer> = observed.of_service(&service.name).collect();
         if containers.is_empty() && service.replicas() > 0 && !all {
             return Err(service.name.clone());

@@ -143,6 +143,7 @@ impl World {
                     self.observed.containers.push(container);
                 }
                 Op::Rename { container, name } => self.container(container).name.clone_from(name),
+                Op::BeforeStart { .. } => {}
                 Op::Start { container } | Op::Restart { container, .. } => {
                     self.container(container).state = ContainerState::Running;
                 }

@@ -41,7 +41,7 @@ pub struct UpArgs {
     #[arg(long)]
     pub no_build: bool,
 
-    /// Wait until the services run and are healthy, then leave them running
+    /// Wait until the services are healthy, or run for a second where they have no health check; leave them running
     #[arg(long, conflicts_with = "watch")]
     pub wait: bool,
 

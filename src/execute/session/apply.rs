@@ -12,7 +12,7 @@ use super::{Finished, Session, now};
 use crate::engine::Query;
 use crate::event::Event;
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan, stand_for};
-use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View};
+use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
 use crate::model::{ContainerId, Digest, Effect, Graph, Measured, Observed, Project, ServiceName};
 use crate::plan::labels::made_from;
 use crate::plan::{self, Op, Plan, UpOptions};
@@ -140,6 +140,8 @@ impl Session {
             }
         };
         self.wanted = Arc::clone(&view.wanted);
+        // With what providers said.
+        self.project = Arc::clone(&view.project);
         if !self.up && !watched {
             self.containers.observe(&view.observed, taken, &self.scope());
             self.first_view.get_or_insert(taken);
@@ -252,6 +254,17 @@ impl Looking {
 
     async fn view(&self) -> Result<View, Vec<Failure>> {
         let Self { executor, project, scope, .. } = self;
+        let provided;
+        let project = if self.apply {
+            let cancelled = self.run.cancel.cancelled();
+            provided = tokio::select! {
+                provided = provide(&*executor.sink, project, scope) => provided?,
+                () = cancelled => return Err(Vec::new()),
+            };
+            &provided
+        } else {
+            project
+        };
         if self.apply && !self.watch {
             return settle_for_plan(executor, project, scope, &self.options, &self.run).await;
         }

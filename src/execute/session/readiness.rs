@@ -69,7 +69,8 @@ fn running<'a>(
 
 /// Waits until each service is ready or can be told not to be.
 async fn wait(engine: &dyn Engine, project: &Project, scope: &[ServiceName]) -> Readiness {
-    let waits = scope.iter().filter_map(|name| project.services.get(name)).map(|service| async move {
+    let services = scope.iter().filter_map(|name| project.services.get(name));
+    let waits = services.filter(|service| service.provider.is_none()).map(|service| async move {
         let containers: Vec<String> =
             (1..=service.replicas()).map(|number| service.container_name(&project.name, number)).collect();
         let until = if project.is_job(&service.name) { Until::Completed } else { Until::Ready };

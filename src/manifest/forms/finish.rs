@@ -23,7 +23,7 @@ pub fn finish(name: &str, service: &mut Map, report: &mut Report) {
             }),
             "command" | "entrypoint" => words(name, key, node, report),
             "healthcheck" => health(node),
-            "post_start" | "pre_stop" => {
+            "post_start" | "pre_start" | "pre_stop" => {
                 for hook_node in node.as_list_mut().into_iter().flatten() {
                     hook(name, key, hook_node, report);
                 }

@@ -120,6 +120,21 @@ pub const HOOK: Object = Object {
     extensions: true,
 };
 
+/// A command that is run before a service starts.
+pub const PRE_START: Object = Object {
+    title: "a hook before the start",
+    keys: &[
+        Key::new("command", &COMMAND, "The command to run."),
+        Key::new("image", &STRING, "The image to run it in; the service's own without."),
+        Key::new("user", &STRING, "The user to run it as."),
+        Key::new("privileged", &BOOL, "Run it with all capabilities."),
+        Key::new("working_dir", &STRING, "The folder to run it in."),
+        Key::new("environment", &LIST_OR_DICT, "Variables for it."),
+    ],
+    required: &["command"],
+    extensions: true,
+};
+
 const DEVICE_KEYS: &[Key] = &[
     Key::new("capabilities", &STRINGS, "What the device must be able to do, such as `gpu`."),
     Key::new("count", &STRING_OR_INT, "How many; `all` for every one."),

@@ -3,8 +3,8 @@
 use super::build::BUILD;
 use super::common::{
     BOOL, COMMAND, COUNT, DURATION, EXTRA_HOSTS, FILE_REFERENCES, FLOAT, FREE_MAP, GPUS, HOOK, INT, LIST_OR_DICT,
-    LOG_OPTIONS, NULL, OPTIONS, SIZE, STRICT_BOOL, STRING, STRING_OR_INT, STRING_OR_STRINGS, STRINGS, STRINGS_OR_INTS,
-    TEST, ULIMITS, int_between, one_of,
+    LOG_OPTIONS, NULL, OPTIONS, PRE_START, SIZE, STRICT_BOOL, STRING, STRING_OR_INT, STRING_OR_STRINGS, STRINGS,
+    STRINGS_OR_INTS, TEST, ULIMITS, int_between, one_of,
 };
 use super::deploy::DEPLOY;
 use super::hob::{PREPARE, PROBE, PROCESS, RELOAD};
@@ -79,6 +79,11 @@ pub const SERVICE: Object = Object {
         Key::new("platform", &STRING, "Platform, such as `linux/arm64`."),
         Key::new("ports", &PORTS, "Ports that are published.").unique(Unique::Port),
         Key::new("post_start", &Shape::List(&Shape::Object(&HOOK), false), "Commands run after it started."),
+        Key::new(
+            "pre_start",
+            &Shape::List(&Shape::Object(&PRE_START), false),
+            "Commands run in containers of their own before it is started.",
+        ),
         Key::new("pre_stop", &Shape::List(&Shape::Object(&HOOK), false), "Commands run before it stops."),
         Key::new("prepare", &PREPARE, "hob: steps on the host before its image is built.").merge(Merge::Replace),
         Key::new("privileged", &BOOL, "All capabilities and devices."),

@@ -105,6 +105,8 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
     let scope = if options.no_deps { asked.clone() } else { graph.closure(asked.iter().cloned()) };
     let services: Vec<&Service> =
         order.iter().filter(|name| scope.contains(name)).filter_map(|name| input.project.services.get(name)).collect();
+    // What a program provides has no container.
+    let services: Vec<&Service> = services.into_iter().filter(|service| service.provider.is_none()).collect();
 
     let mut up = Up::new(input, options);
     up.errors.extend(services.iter().filter_map(|service| not_yet(service)));
@@ -166,7 +168,6 @@ fn not_yet(service: &Service) -> Option<PlanError> {
     let key = match service {
         Service { process: Some(_), .. } => "process",
         Service { probe: Some(_), .. } => "probe",
-        Service { provider: Some(_), .. } => "provider",
         Service { prepare, .. } if !prepare.is_empty() => "prepare",
         _ => return None,
     };
@@ -198,6 +199,8 @@ struct Done {
     containers: Vec<String>,
     /// Steps after which its containers exist.
     created: Vec<StepId>,
+    /// The step that runs its `pre_start`: once, before the first of its containers.
+    before_start: Option<StepId>,
     /// Steps after which it runs.
     started: Vec<StepId>,
     /// It is recreated or restarted.

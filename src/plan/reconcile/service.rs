@@ -9,7 +9,7 @@ use crate::model::{ContainerState, ObservedContainer, Service, ServiceName};
 use crate::plan::containers::{Existing, assess};
 use crate::plan::labels::WHY;
 use crate::plan::op::{Create, StepId};
-use crate::plan::{Op, Reason, container_spec};
+use crate::plan::{Op, Reason, before_start_specs, container_spec};
 
 /// The numbers of a service's containers: those that are there, the lowest first, and then the next ones. A gap stays: as
 /// in Compose, no container is removed to make one with a lower number.
@@ -206,6 +206,12 @@ impl Up<'_> {
             return;
         }
         after.extend(self.gates(service));
+        if !service.pre_start.is_empty() && done.before_start.is_none() {
+            let runs = before_start_specs(self.input.project, service, name, self.input.wanted);
+            let op = Op::BeforeStart { runs };
+            done.before_start = Some(self.plan.push(op, Some(&service.name), Reason::BeforeStart, after.clone()));
+        }
+        after.extend(done.before_start);
         let step = self.plan.push(Op::Start { container: name.to_owned() }, Some(&service.name), reason, after);
         done.started.push(step);
         done.touched = true;
