@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::up::{bring_up, pull_policy};
 use crate::engine::Session;
 use crate::event::{Event, Message};
-use crate::execute::{RunOptions, lines, provide, settle};
+use crate::execute::{RunOptions, provide, settle};
 use crate::host::signals::Signals;
 use crate::host::terminal::{self, Ended};
 use crate::manifest::command_line;

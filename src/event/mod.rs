@@ -362,6 +362,7 @@ impl From<&Op> for StepKind {
             | Op::CreateVolume(_)
             | Op::RemoveVolume { .. }
             | Op::Tag { .. }
+            | Op::BeforeStart { .. }
             | Op::RemoveImage { .. } => Self::Other,
         }
     }

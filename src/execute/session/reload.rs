@@ -387,7 +387,7 @@ impl Job {
         }
         for container in &self.containers {
             let image = self.project.image_name(&self.service);
-            let hot = Hot { service: &self.service, container, agent: self.hot, image };
+            let hot = Hot { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
             if let Some(stale) = self.executor.agents.stale_mount(&hot, files).await {
                 *why = format!("{why}; {stale} was replaced, and the container has the file that was there before");
                 return Then::Container;
