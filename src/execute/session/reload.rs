@@ -616,10 +616,6 @@ pub(super) fn file_of(part: &str, project: &Project, service: &Service) -> Optio
     Some(project.working_dir.join(folder).join(path))
 }
 
-fn superseded() -> Failure {
-    Failure { cause: crate::execute::Cause::Build, message: Message::new("a newer change took its place") }
-}
-
 fn first(failures: Vec<Failure>) -> Failure {
     failures
         .into_iter()
