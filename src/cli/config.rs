@@ -8,13 +8,27 @@ use super::context::{Context, suggestion};
 use super::exit::{Exit, Failure};
 use super::sources::{exit_of, message};
 use crate::event::Event;
-use crate::manifest::{self, Explanation, LoadOptions, Severity};
+use crate::host::terminal::stdout_is_terminal;
+use crate::manifest::{self, Explanation, LoadOptions, Purpose, Severity};
 use crate::model::{Graph, Location, Project, ServiceName};
 use crate::plan::{Labels, Wanted, container_spec};
 
 /// Checks and prints.
 pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
+    // What only names things needs no env files.
+    let names = matches!(
+        args.list(),
+        Some(
+            ConfigList::Services
+                | ConfigList::Images
+                | ConfigList::Volumes
+                | ConfigList::Networks
+                | ConfigList::Models
+                | ConfigList::Profiles
+        )
+    );
     let options = LoadOptions {
+        purpose: if names { Purpose::Names } else { context.purpose },
         no_interpolate: args.no_interpolate,
         explain: args.explain.clone(),
         ..context.load_options(&args.services_named)
@@ -24,7 +38,9 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
     if args.format == ConfigFormat::Json && errors {
         // For an editor's problem matcher or a CI annotation.
         let text = serde_json::to_string_pretty(&loaded.diagnostics)?;
-        context.sink.emit(Event::Output { text });
+        // A file or a program that waits for the model gets nothing else.
+        let event = if stdout_is_terminal() { Event::Output { text } } else { Event::Notice { text } };
+        context.sink.emit(event);
         return Ok(exit_of(&loaded.diagnostics));
     }
     for diagnostic in &loaded.diagnostics {
@@ -90,7 +106,7 @@ fn print(context: &Context, args: &ConfigArgs, text: String) -> anyhow::Result<E
 fn as_text(model: &serde_json::Value, format: ConfigFormat) -> anyhow::Result<String> {
     Ok(match format {
         ConfigFormat::Json => serde_json::to_string_pretty(model)?,
-        ConfigFormat::Yaml => serde_yaml::to_string(model)?,
+        ConfigFormat::Yaml => manifest::text_of(model),
     })
 }
 
@@ -114,7 +130,6 @@ fn listed(
     };
     if matches!(list, ConfigList::Images) {
         lines.sort();
-        lines.dedup();
     }
     Ok(lines.join("\n"))
 }

@@ -13,11 +13,11 @@ use super::history::History;
 use super::sources::{BuildOptions, DiskSources, load_or_exit};
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Surroundings};
-use crate::event::{Event, Sink};
+use crate::event::{Event, Message, Sink};
 use crate::execute::{Executor, Place, Sources, Turn, Turns};
 use crate::host::paths::{Paths, PathsError};
 use crate::host::{DiskTree, env};
-use crate::manifest::LoadOptions;
+use crate::manifest::{LoadOptions, Purpose};
 use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName};
 
 /// What a command works with.
@@ -36,6 +36,10 @@ pub struct Context {
     pub paths: Paths,
     /// The disk.
     pub tree: Arc<DiskTree>,
+    /// What the command loads a project for.
+    pub purpose: Purpose,
+    /// The command builds images.
+    pub may_build: bool,
 }
 
 /// A project with its engine, ready to be worked on.
@@ -60,7 +64,17 @@ impl Context {
         // A file for each place where hob is started: a session keeps it in memory.
         let place = Digest::of(working_dir.as_os_str().as_encoded_bytes());
         let digests = paths.digests().ok().map(|folder| folder.join(&place.as_str()[..16]));
-        Ok(Self { global, sink, command, environment, working_dir, paths, tree: Arc::new(DiskTree::new(digests)) })
+        Ok(Self {
+            global,
+            sink,
+            command,
+            environment,
+            working_dir,
+            paths,
+            tree: Arc::new(DiskTree::new(digests)),
+            purpose: Purpose::default(),
+            may_build: false,
+        })
     }
 
     /// How manifests are loaded. `targets` are services that the user named.
@@ -74,6 +88,7 @@ impl Context {
             env_files: self.global.env_files.iter().map(absolute).collect(),
             project_directory: self.global.project_directory.as_ref().map(absolute),
             environment: self.variables_of_manifest(),
+            purpose: self.purpose,
             targets: targets.to_vec(),
             no_interpolate: false,
             explain: None,
@@ -130,6 +145,9 @@ impl Context {
             named(&project, &[service.to_string()])?;
         }
         let engine = self.engine().await?;
+        if self.purpose == Purpose::Run && engine.info().is_local() {
+            super::mounts::check(&*self.tree, &project, targets).map_err(|errors| self.failures(errors))?;
+        }
         let history = History::new(self.paths.projects().ok());
         let platform = engine.info().platform.clone();
         let options = self.load_options(targets);
@@ -138,6 +156,11 @@ impl Context {
         let sources: Arc<dyn Sources> = sources;
         let executor = Executor::new(Arc::clone(&engine), Arc::clone(&self.sink), Arc::clone(&sources));
         let executor = executor.taking_turns(self.turns(&engine.info().endpoint, &project.name));
+        let executor = match parallel_limit(&project)? {
+            Some(limit) => executor.at_most(limit),
+            None => executor,
+        };
+        self.warn_of_builder(&project);
         Ok(Stack { project: Arc::new(project), engine, sources, executor })
     }
 
@@ -157,6 +180,16 @@ impl Context {
         let turn = stack.executor.turn(&CancellationToken::new()).await;
         let turn = turn.map_err(|failure| self.failures(vec![failure]))?;
         turn.context("the wait for another hob was cancelled")
+    }
+
+    /// `BUILDX_BUILDER` names a builder that is not the engine's own, which is the one that hob has.
+    fn warn_of_builder(&self, project: &Project) {
+        let Some(builder) = project.environment.get("BUILDX_BUILDER") else { return };
+        let builds = project.services.values().any(|service| service.build.is_some());
+        if builds && self.may_build && !matches!(builder.as_str(), "" | "default") {
+            let text = format!("BUILDX_BUILDER asks for the builder {builder}: hob builds with the engine's own");
+            self.sink.emit(Event::Warning(Message::new(text).hint("unset it, or build with `docker buildx bake`")));
+        }
     }
 
     /// Arguments of builds: a name alone takes its value from the shell.
@@ -182,6 +215,49 @@ pub fn variables<'a>(project: &'a Project, list: &'a [KeyValue]) -> impl Iterato
         let value = entry.value.as_ref().or_else(|| project.environment.get(&entry.key))?;
         Some((entry.key.clone(), value.clone()))
     })
+}
+
+/// How many builds and pulls may go on side by side, where somebody says so.
+fn parallel_limit(project: &Project) -> Result<Option<usize>, Failure> {
+    let Some(text) = project.environment.get("COMPOSE_PARALLEL_LIMIT").filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match text.trim().parse::<i64>() {
+        // As in Compose, what is below one is no limit.
+        Ok(limit) => Ok(usize::try_from(limit).ok().filter(|limit| *limit > 0)),
+        Err(_) => {
+            let text = format!("COMPOSE_PARALLEL_LIMIT is {text:?}; expected a whole number");
+            Err(Failure::new(Exit::Usage, text))
+        }
+    }
+}
+
+/// What to do with containers whose service is gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Orphans {
+    /// Remove them.
+    pub remove: bool,
+    /// Say nothing of them.
+    pub ignore: bool,
+}
+
+impl Orphans {
+    /// By the option, and Compose's variables.
+    pub fn of(project: &Project, option: bool) -> Result<Self, Failure> {
+        let on = |name: &str| project.environment.get(name).is_some_and(|value| is_on(value));
+        let orphans = Self { remove: option || on("COMPOSE_REMOVE_ORPHANS"), ignore: on("COMPOSE_IGNORE_ORPHANS") };
+        if orphans.remove && orphans.ignore {
+            let text = "COMPOSE_IGNORE_ORPHANS and the removal of orphans exclude each other";
+            let hint = "leave out `--remove-orphans` and COMPOSE_REMOVE_ORPHANS, or COMPOSE_IGNORE_ORPHANS";
+            return Err(Failure::new(Exit::Usage, text).hint(hint));
+        }
+        Ok(orphans)
+    }
+}
+
+/// Whether a variable of Compose's is on.
+pub fn is_on(value: &str) -> bool {
+    matches!(value.to_ascii_lowercase().as_str(), "1" | "t" | "true" | "y" | "yes" | "on")
 }
 
 /// "did you mean" where a known name is near, else the known names.

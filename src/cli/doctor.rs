@@ -30,7 +30,7 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> anyhow::Result<Exit> {
         },
     });
     checks.push(inotify());
-    checks.push(manifest(context));
+    checks.extend(manifest(context));
     let all = checks.iter().all(|check| check.ok);
     if args.format == TextFormat::Json {
         let json: Vec<_> =
@@ -97,15 +97,15 @@ fn inotify() -> Check {
     }
 }
 
-fn manifest(context: &Context) -> Check {
+fn manifest(context: &Context) -> Vec<Check> {
     match super::sources::load(&*context.tree, &context.load_options(&[])) {
         Ok(loaded) => {
             let file = loaded.project.files.first().map(|file| file.display().to_string()).unwrap_or_default();
             let services = loaded.project.services.len();
             let mut check = ok("manifest", format!("{file}, project {}, {services} services", loaded.project.name));
             check.hints = loaded.warnings.into_iter().map(|warning| warning.text).collect();
-            check
+            vec![check]
         }
-        Err(mut messages) => bad("manifest", messages.pop().unwrap_or_default()),
+        Err(messages) => messages.into_iter().map(|message| bad("manifest", message)).collect(),
     }
 }

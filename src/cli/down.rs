@@ -23,6 +23,7 @@ async fn carry_out(context: &Context, stack: &Stack, plan: &Plan) -> anyhow::Res
 /// `hob down`.
 pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
+    let orphans = super::context::Orphans::of(&stack.project, args.remove_orphans)?;
     let images = match args.rmi {
         None => Images::None,
         Some(RemoveImages::Local) => Images::Local,
@@ -32,7 +33,8 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         services: super::context::named(&stack.project, &args.services)?,
         volumes: args.volumes,
         images,
-        remove_orphans: args.remove_orphans,
+        remove_orphans: orphans.remove,
+        ignore_orphans: orphans.ignore,
         grace: seconds(args.timeout),
     };
     let _turn = if args.dry_run { None } else { Some(context.turn(&stack).await?) };
@@ -95,11 +97,7 @@ pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Ex
     let stack = context.stack(&args.services).await?;
     let mut services = super::context::named(&stack.project, &args.services)?;
     if !args.no_deps && !services.is_empty() {
-        let asked = services.clone();
-        let restarts = |s: &&crate::model::Service| {
-            s.depends_on.iter().any(|(name, dependency)| dependency.restart && asked.contains(name))
-        };
-        services.extend(stack.project.services.values().filter(restarts).map(|s| s.name.clone()));
+        services.extend(stack.project.restarted_with(&services));
     }
     let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;

@@ -15,6 +15,7 @@ pub mod exit;
 mod history;
 mod init;
 mod logs;
+mod mounts;
 mod prune;
 mod ps;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 
 use crate::event::{Event, Sink};
+use crate::manifest::Purpose;
 use crate::ui;
 use args::{Cli, Command};
 use context::Context;
@@ -88,9 +90,12 @@ fn start(cli: Cli, sink: &Arc<dyn Sink>) -> anyhow::Result<Exit> {
     if let Some(folder) = &cli.global.change_dir {
         std::env::set_current_dir(folder).with_context(|| format!("cannot change to {}", folder.display()))?;
     }
-    let context = Context::new(cli.global, cli.command.title(), Arc::clone(sink))?;
+    let command = cli.command;
+    let mut context = Context::new(cli.global, command.title(), Arc::clone(sink))?;
+    context.purpose = purpose(&command);
+    context.may_build = matches!(&command, Command::Up(_) | Command::Watch(_) | Command::Run(_) | Command::Build(_));
     // What speaks to no engine needs no runtime and its threads.
-    if let Some(exit) = offline(&context, &cli.command)? {
+    if let Some(exit) = offline(&context, &command)? {
         return Ok(exit);
     }
     // One thread does it all, as a task of its own wakes no other thread. Where it must wait for the terminal, the
@@ -100,11 +105,20 @@ fn start(cli: Cli, sink: &Arc<dyn Sink>) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    let exit = runtime.block_on(runtime.spawn(async move { online(&context, cli.command).await }));
+    let exit = runtime.block_on(runtime.spawn(async move { online(&context, command).await }));
     let exit = exit.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     // A read of standard input that goes on must not hold the exit back.
     runtime.shutdown_background();
     exit
+}
+
+/// What a command needs of the project, so that what it does not use cannot be in its way.
+fn purpose(command: &Command) -> Purpose {
+    match command {
+        Command::Up(_) | Command::Watch(_) | Command::Run(_) => Purpose::Run,
+        Command::Config(_) | Command::Why(_) | Command::Explain(_) | Command::Doctor(_) => Purpose::Show,
+        _ => Purpose::Names,
+    }
 }
 
 /// Commands that only read files and print; `None` for all others.

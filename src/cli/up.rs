@@ -94,6 +94,7 @@ fn watched_by_nobody(stack: &Stack, services: &[ServiceName]) -> Result<(), Fail
 }
 
 fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOptions, Failure> {
+    let orphans = super::context::Orphans::of(&stack.project, args.remove_orphans)?;
     let recreate = match (args.force_recreate, args.no_recreate) {
         (true, _) => Recreate::Always,
         (false, true) => Recreate::Never,
@@ -110,7 +111,8 @@ fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOpti
         rebuild: false,
         wait: args.wait,
         needed_by: None,
-        remove_orphans: args.remove_orphans,
+        remove_orphans: orphans.remove,
+        ignore_orphans: orphans.ignore,
         renew_anon_volumes: args.renew_anon_volumes,
         grace: args.timeout.map(Duration::from_secs),
     })

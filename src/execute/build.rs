@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -16,22 +16,34 @@ use crate::model::{Digest, Project, ServiceName};
 use crate::plan::by_digest;
 use crate::plan::labels::INPUTS;
 
-/// Builds that run: as many at once as the machine has cores, and one for each image.
+/// Builds that run: as many at once as the machine has cores, unless there is another limit, and one for each image.
+#[derive(Default)]
 pub struct Builds {
-    cores: LazyLock<Semaphore>,
+    limit: Option<usize>,
+    cores: OnceLock<Semaphore>,
+    pulls: OnceLock<Semaphore>,
     by_image: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Whoever gives names to images.
     pub(super) naming: tokio::sync::Mutex<()>,
 }
 
-impl Default for Builds {
-    fn default() -> Self {
-        let cores = || Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from).max(2));
-        Self { cores: LazyLock::new(cores), by_image: Mutex::default(), naming: tokio::sync::Mutex::default() }
-    }
-}
-
 impl Builds {
+    /// At most so many builds and pulls side by side.
+    pub fn at_most(limit: usize) -> Self {
+        Self { limit: Some(limit), ..Self::default() }
+    }
+
+    fn cores(&self) -> &Semaphore {
+        let cores = || std::thread::available_parallelism().map_or(2, usize::from).max(2);
+        self.cores.get_or_init(|| Semaphore::new(self.limit.unwrap_or_else(cores)))
+    }
+
+    /// The turn of a pull, of which there may be any number without a limit.
+    pub async fn pull(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        let pulls = self.pulls.get_or_init(|| Semaphore::new(self.limit.unwrap_or(Semaphore::MAX_PERMITS)));
+        pulls.acquire().await.ok()
+    }
+
     fn of(&self, image: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut map = self.by_image.lock().unwrap_or_else(PoisonError::into_inner);
         map.retain(|name, lock| name == image || Arc::strong_count(lock) > 1);
@@ -57,7 +69,7 @@ impl Executor {
         if waited && self.engine.image(image).await.map_err(failure)?.is_some() {
             return self.name(image, names.to_vec()).await.map_err(failure);
         }
-        let _core = self.builds.cores.acquire().await;
+        let _core = self.builds.cores().acquire().await;
         let mut spec = {
             let (sources, project, first) = (Arc::clone(&self.sources), Arc::clone(project), first.clone());
             blocking(move || sources.build_spec(&project, &first)).await?

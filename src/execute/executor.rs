@@ -117,6 +117,12 @@ impl Executor {
         self.turns.take(&*self.sink, cancel).await
     }
 
+    /// The same with a limit on the builds, and on the pulls, that go on side by side.
+    #[must_use]
+    pub fn at_most(self, limit: usize) -> Self {
+        Self { builds: Arc::new(Builds::at_most(limit)), ..self }
+    }
+
     /// The same, which says what it does to another sink.
     pub(super) fn with_sink(&self, sink: Arc<dyn Sink>) -> Self {
         Self { sink, ..self.clone() }

@@ -15,6 +15,7 @@ mod failure;
 mod logs;
 mod observe;
 mod port;
+mod program;
 mod prune;
 pub mod session;
 mod sources;

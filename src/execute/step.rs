@@ -32,6 +32,7 @@ impl Executor {
                 let progress = move |p: crate::engine::PullProgress| {
                     sink.emit(Event::Pulling { image: name.clone(), current: p.current, total: p.total });
                 };
+                let _turn = self.builds.pull().await;
                 engine.pull(image, platform.as_deref(), &progress).await
             }
             Op::Build { services, image, names } => {
@@ -89,6 +90,7 @@ impl Executor {
             _ => None,
         };
         let mut failure = Failure::of_engine(service, error);
+        super::program::explain(&mut failure);
         if let Some(port) = port {
             let holder = match self.engine.port_holder(port, "tcp").await {
                 Ok(Some(holder)) => Some(format!("container {holder}")),

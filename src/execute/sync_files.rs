@@ -114,16 +114,10 @@ fn read_one(target: &SyncTarget) -> Result<Item, String> {
         return Err(format!("{} is not a file", target.source.display()));
     }
     let content = fs::read(&target.source).map_err(error)?;
-    if target.unpacks && is_archive(&content) {
+    if target.unpacks && crate::model::is_archive(&content) {
         return Err(format!("{} is an archive that the build unpacks", target.source.display()));
     }
     Ok(Item::File { content, mode })
-}
-
-/// Anything that a builder might unpack: compressed, or a tar by its magic. A false alarm only costs a build.
-fn is_archive(content: &[u8]) -> bool {
-    let magics: [&[u8]; 4] = [&[0x1f, 0x8b], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]];
-    magics.iter().any(|magic| content.starts_with(magic)) || content.get(257..262) == Some(b"ustar")
 }
 
 /// The batch for the agent. Files that go below one folder share its target.

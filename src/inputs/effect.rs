@@ -55,7 +55,7 @@ pub struct SyncTarget {
     pub chown: Option<String>,
     /// `--chmod` as written, octal or symbolic; none keeps the mode on the host.
     pub chmod: Option<String>,
-    /// The builder would unpack the file if it were an archive ([`super::is_archive`]); then rebuild instead.
+    /// The builder would unpack the file if it were an archive ([`crate::model::is_archive`]); then rebuild instead.
     pub unpacks: bool,
     /// The instruction's place in the Dockerfile.
     pub place: Place,
@@ -224,23 +224,6 @@ impl Effect {
             (nothing, _) => nothing,
         }
     }
-}
-
-/// Whether content is an archive that `ADD` unpacks: a tar, or something compressed that may hold one.
-pub fn is_archive(content: &[u8]) -> bool {
-    let compressed: [&[u8]; 4] = [&[0x1f, 0x8b], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z', 0], &[0x28, 0xb5, 0x2f, 0xfd]];
-    compressed.iter().any(|magic| content.starts_with(magic))
-        || content.get(257..262) == Some(b"ustar")
-        || content.len() >= 512 && has_tar_checksum(content)
-}
-
-/// Whether the first block is a header of an old tar, without a magic number: its checksum is right.
-fn has_tar_checksum(content: &[u8]) -> bool {
-    let Some(block) = content.get(..512) else { return false };
-    let text: String = block[148..156].iter().map(|b| char::from(*b)).filter(|c| c.is_digit(8)).collect();
-    let sum: u32 =
-        block.iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) }).sum();
-    u32::from_str_radix(&text, 8) == Ok(sum) && sum != 256
 }
 
 /// Names of files that `ADD` may unpack, or that tell nothing about what they hold.

@@ -40,7 +40,7 @@ mod steps;
 mod tests;
 
 pub use delta::{NoDelta, Reading};
-pub use effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched, is_archive};
+pub use effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched};
 pub use error::{DockerfileError, InputsError, MissingSource, Place};
 pub use ignore::Ignore;
 pub use map::{InputsMap, ReadingInstruction};

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::emit;
 use crate::model::Project;
 
 /// Sections of the top level that hold named things.
@@ -60,7 +61,7 @@ pub fn yaml(project: &Project) -> String {
             map.retain(|key, value| !(value.is_null() && (key == "command" || key == "entrypoint")));
         }
     }
-    serde_yaml::to_string(&value).unwrap_or_default()
+    emit::yaml(&value)
 }
 
 fn sorted(project: &Project) -> Value {

@@ -158,7 +158,11 @@ impl Checker<'_> {
             self.mismatch(node, &Shape::Object(object), path);
             return;
         };
+        let misplaced = self.misplaced(map, object, path);
         for (name, child) in map {
+            if misplaced.contains(&name.as_str()) {
+                continue;
+            }
             let child_path = Path::Key(&path, name);
             if let Some(key) = object.key(name) {
                 self.shape(child, key.shape, child_path);
@@ -179,6 +183,57 @@ impl Checker<'_> {
         }
     }
 
+    /// Keys that stand at the wrong depth, and what they were meant for; each kind is said once.
+    fn misplaced<'m>(&mut self, map: &'m Map, object: &'static Object, path: Path<'_>) -> Vec<&'m str> {
+        let mut misplaced = Vec::new();
+        let mut parent: Option<(&str, &Node, &'static Object)> = None;
+        let mut children: Vec<&str> = Vec::new();
+        let mut services: Vec<(&str, &Node)> = Vec::new();
+        for (name, node) in map {
+            match object.key(name) {
+                Some(key) => {
+                    // What is empty may be followed by what should be in it.
+                    if node.is_null()
+                        && children.is_empty()
+                        && let Some(inner) = key.shape.object()
+                    {
+                        parent = Some((name, node, inner));
+                    }
+                }
+                None if object.extensions && name.starts_with("x-") => {}
+                None if path.is_empty() && is_service(node) => services.push((name, node)),
+                None => {
+                    if parent.is_some_and(|(.., inner)| inner.key(name).is_some()) {
+                        children.push(name);
+                    }
+                }
+            }
+        }
+        if let Some((name, node, _)) = parent.filter(|_| !children.is_empty()) {
+            let message =
+                format!("{} is empty: {} beside it belong under it", Path::Key(&path, name), all_of(&children));
+            let help = format!("indent {} further than `{name}`", if children.len() == 1 { "it" } else { "them" });
+            self.report.error_help(Code::UnknownKey, node.key_or_span(), message, help);
+            misplaced.push(name);
+            misplaced.extend(children);
+        }
+        if let Some((_, first)) = services.first() {
+            let names: Vec<&str> = services.iter().map(|(name, _)| *name).collect();
+            let message = match names.as_slice() {
+                [name] => format!("`{name}` is a service, and stands at the top level"),
+                names => format!("{} are services, and stand at the top level", all_of(names)),
+            };
+            self.report.error_help(
+                Code::UnknownKey,
+                first.key_or_span(),
+                message,
+                "put them under `services:`, indented",
+            );
+            misplaced.extend(names);
+        }
+        misplaced
+    }
+
     /// `x-reload` and its like are hob's if they have the right shape, and anybody's otherwise.
     fn extension(&mut self, node: &Node, name: &str, object: &'static Object, path: Path<'_>) {
         let Some(key) =
@@ -196,7 +251,7 @@ impl Checker<'_> {
         let owner = if path.is_empty() { String::new() } else { format!(" in {path}") };
         let message = format!("unknown key `{name}`{owner}: {} has no such key", object.title);
         let known = object.keys.iter().map(|key| key.name);
-        let help = match closest(name, known) {
+        let help = match habit(object.title, name).or_else(|| closest(name, known)) {
             Some(known) => format!("did you mean `{known}`?"),
             None if object.extensions => format!("if it is your own, call it `x-{name}`"),
             None => {
@@ -259,6 +314,36 @@ impl Checker<'_> {
     }
 }
 
+/// What is meant by keys of other tools, and of Compose's first versions.
+fn habit(object: &str, name: &str) -> Option<&'static str> {
+    Some(match (object, name) {
+        ("a service", "net") => "network_mode",
+        ("a service", "base") => "image",
+        ("a service", "cmd" | "run" | "exec") => "command",
+        ("a service", "env" | "envs" | "variables") => "environment",
+        ("a service", "port") => "ports",
+        ("a service", "volume" | "mount" | "mounts") => "volumes",
+        ("a service", "depends" | "needs" | "requires") => "depends_on",
+        ("a service", "mem" | "memory") => "mem_limit",
+        ("a service", "cpu") => "cpus",
+        ("a service", "name") => "container_name",
+        ("a service", "log_driver") => "logging.driver",
+        ("a service", "log_opt" | "log_opts") => "logging.options",
+        ("a service", "dockerfile") => "build.dockerfile",
+        ("a service", "context") => "build.context",
+        ("a service", "args") => "build.args",
+        ("a service", "target") => "build.target",
+        ("a build", "file") => "dockerfile",
+        ("a build", "base" | "path" | "dir" | "folder") => "context",
+        _ => return None,
+    })
+}
+
+/// Whether something at the top level is a service that was not put under `services`.
+fn is_service(node: &Node) -> bool {
+    node.as_map().is_some_and(|map| map.contains_key("image") || map.contains_key("build"))
+}
+
 /// Whether a value's kind is one that a shape takes.
 fn accepts(shape: &Shape, node: &Node) -> bool {
     match shape {
@@ -302,12 +387,21 @@ fn is_pull_policy(text: &str) -> bool {
 
 /// `a`, `b` or `c`.
 pub fn alternatives(words: &[&str]) -> String {
+    listed(words, "or")
+}
+
+/// `a`, `b` and `c`.
+fn all_of(words: &[&str]) -> String {
+    listed(words, "and")
+}
+
+fn listed(words: &[&str], joined: &str) -> String {
     match words {
         [] => "nothing".to_owned(),
         [word] => format!("`{word}`"),
         [rest @ .., last] => {
             let rest: Vec<String> = rest.iter().map(|word| format!("`{word}`")).collect();
-            format!("{} or `{last}`", rest.join(", "))
+            format!("{} {joined} `{last}`", rest.join(", "))
         }
     }
 }

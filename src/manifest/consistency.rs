@@ -3,22 +3,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diagnostic::Code;
+use super::diagnostic::{Code, closest};
 use super::project::On;
-use super::references;
 use super::report::Report;
 use super::yaml::{Map, Node, Span, Value};
+use super::{Purpose, image_name, references};
 use crate::model::ByteSize;
 
-/// Everything, for a manifest that is complete.
-pub fn check(manifest: &Map, on: &On, report: &mut Report) {
+/// Everything, for a manifest that is complete. Of the services that are on, only those that are used can be in each
+/// other's way, or be refused by the engine.
+pub fn check(manifest: &Map, on: &On, used: &On, purpose: Purpose, report: &mut Report) {
     references::check(manifest, on, report);
     let Some(services) = manifest.get("services").and_then(Node::as_map) else { return };
+    let has_source = !is_override_alone(services, on, report);
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     for name in on {
         let Some(service) = services.get(name) else { continue };
-        Service { name, node: service, report }.check();
-        if let Some(node) = service.get("container_name")
+        let mut one = Service { name, node: service, report };
+        if has_source {
+            one.source();
+        }
+        one.check();
+        if purpose == Purpose::Run && used.contains(name) {
+            one.run();
+        }
+        if used.contains(name)
+            && let Some(node) = service.get("container_name")
             && let Some(container) = node.as_str()
             && let Some(other) = names.insert(container.to_owned(), name)
         {
@@ -28,6 +38,29 @@ pub fn check(manifest: &Map, on: &On, report: &mut Report) {
     }
     resources(manifest, report);
     cycles(services, on, report);
+}
+
+/// Whether a service says what it runs.
+fn has_source(service: &Node) -> bool {
+    ["image", "build", "provider", "process"]
+        .iter()
+        .any(|key| service.get(key).is_some_and(|node| !node.is_null() && node.as_str() != Some("")))
+}
+
+/// An override that was given without the manifest that it belongs to: no service says what it runs. Says so once.
+fn is_override_alone(services: &Map, on: &On, report: &mut Report) -> bool {
+    let on: Vec<&Node> = on.iter().filter_map(|name| services.get(name)).collect();
+    let Some(first) = on.first().filter(|_| !on.iter().any(|service| has_source(service))) else { return false };
+    let span = first.key_or_span();
+    let Some(file) = report.sources.locate(span).map(|location| location.file) else { return false };
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if on.len() < 2 && !name.contains("override") {
+        return false;
+    }
+    let message = format!("no service in {name} has an image or a build: is it an override of another manifest?");
+    let help = format!("name that one before it: `hob -f compose.yaml -f {name} …`");
+    report.error_help(Code::Missing, span, message, help);
+    true
 }
 
 struct Service<'a> {
@@ -49,13 +82,36 @@ impl Service<'_> {
         Some(node).filter(|node| !node.is_null())
     }
 
-    fn check(&mut self) {
-        let has = |key: &str| self.get(&[key]).is_some_and(|node| node.as_str() != Some(""));
-        if !has("image") && !has("build") && !has("provider") && !has("process") {
+    fn source(&mut self) {
+        if !has_source(self.node) {
             let message = format!("services.{} has neither an image nor a build", self.name);
             let help = "give it `image: name:tag`, or `build: ./folder`";
             self.report.error_help(Code::Missing, self.node.key_or_span(), message, help);
         }
+    }
+
+    /// What an engine refuses when a container is made, long after builds and pulls.
+    fn run(&mut self) {
+        if let Some((span, text)) = self.get(&["restart"]).and_then(|node| Some((node.span, node.as_str()?.to_owned())))
+            && !is_restart_policy(&text)
+        {
+            let words = ["no", "always", "on-failure", "unless-stopped"];
+            let message = format!("services.{}.restart cannot be {text:?}", self.name);
+            let help = match closest(&text, words) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("expected {} or `on-failure:` and a number", super::check::alternatives(&words)),
+            };
+            self.report.error_help(Code::Value, span, message, help);
+        }
+        if let Some((span, text)) = self.get(&["image"]).and_then(|node| Some((node.span, node.as_str()?.to_owned())))
+            && let Some(problem) = image_name::problem(&text)
+        {
+            let message = format!("services.{}.image: {text:?} is not the name of an image: {problem}", self.name);
+            self.report.error(Code::Value, span, message);
+        }
+    }
+
+    fn check(&mut self) {
         self.build();
         if let (Some(mode), Some(networks)) = (self.get(&["network_mode"]), self.get(&["networks"]))
             && networks.as_map().is_some_and(|map| !map.is_empty())
@@ -88,7 +144,13 @@ impl Service<'_> {
             && !platforms.contains(platform)
         {
             let span = platform.span;
-            self.conflict(span, "`build.platforms` must have the `platform` of the service among them");
+            let names: Vec<&str> = platforms.iter().filter_map(Node::as_str).collect();
+            let message = format!(
+                "`build.platforms` has {}, and not {}, the `platform` of the service",
+                names.join(", "),
+                platform.as_str().unwrap_or_default()
+            );
+            self.conflict(span, &message);
         }
     }
 
@@ -221,6 +283,14 @@ impl Service<'_> {
         for (span, message) in found {
             self.conflict(span, &message);
         }
+    }
+}
+
+fn is_restart_policy(text: &str) -> bool {
+    match text.split_once(':') {
+        Some(("on-failure", tries)) => tries.is_empty() || tries.parse::<u32>().is_ok(),
+        Some(_) => false,
+        None => matches!(text, "" | "no" | "always" | "on-failure" | "unless-stopped"),
     }
 }
 

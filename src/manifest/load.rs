@@ -13,7 +13,7 @@ use super::language::MANIFEST;
 use super::paths::Base;
 use super::report::Report;
 use super::values::{Values, Variables};
-use super::yaml::{FileId, Map, Node, Span, Value};
+use super::yaml::{FileId, Map, Mark, Node, Span, Value};
 use super::{LoadOptions, check, extend, forms, include, lower, merge, normalize, project, unique, yaml};
 use crate::model::{FileTree, Project};
 
@@ -52,6 +52,8 @@ impl Loaded {
 pub fn load(tree: &dyn FileTree, options: &LoadOptions) -> Loaded {
     let mut loader = Loader::new(tree, options);
     let project = loader.run();
+    loader.warn_unset();
+    loader.report.settle();
     let Loader { report, files, env_files, environment, profiles, explanation, model, .. } = loader;
     let project = project.filter(|_| report.errors() == 0).map(|project| Project {
         files: files.clone(),
@@ -112,12 +114,12 @@ impl<'a> Loader<'a> {
     fn run(&mut self) -> Option<Project> {
         let Found { files, dir, mut environment } =
             discover(self.tree, self.options, &mut self.report, &mut self.env_files)?;
+        self.report.env_files = self.env_file_names(&environment);
         let name = self.project_name(&files, &dir, &environment);
         environment.set("COMPOSE_PROJECT_NAME", &name);
         self.environment = environment.all();
         let place = Place { dir: dir.clone(), environment: Rc::new(environment), chain: Vec::new() };
         let mut manifest = self.model(&files, &place);
-        self.warn_unset();
         if manifest.is_empty() && self.report.errors() == 0 {
             let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
             let message = format!(
@@ -143,10 +145,24 @@ impl<'a> Loader<'a> {
         project::build(manifest, &name, &place, self)
     }
 
+    /// The files that variables are read from, in words.
+    fn env_file_names(&self, environment: &Environment) -> String {
+        if self.env_files.is_empty() {
+            let off = environment.get("COMPOSE_DISABLE_ENV_FILE").is_some_and(|value| matches!(value, "1" | "true"));
+            return if off { String::new() } else { "`.env`".to_owned() };
+        }
+        let name =
+            |file: &PathBuf| format!("`{}`", file.strip_prefix(&self.options.working_dir).unwrap_or(file).display());
+        self.env_files.iter().map(name).collect::<Vec<_>>().join(" or ")
+    }
+
     fn warn_unset(&mut self) {
         for (name, span) in std::mem::take(&mut self.variables.unset) {
+            if self.report.is_blamed(&name) {
+                continue;
+            }
             let message = format!("the variable {name} is not set and has no default; an empty text is used");
-            let help = format!("set it in the shell or in `.env`, or give a default: ${{{name}:-…}}");
+            let help = self.report.advice(&name);
             self.report.warn(Code::UnsetVariable, span, message, Some(help));
         }
     }
@@ -232,6 +248,11 @@ impl<'a> Loader<'a> {
             );
             self.report.error(Code::Type, document.span, message);
             return;
+        }
+        if let Some(services) = document.get("services").filter(|node| node.is_null() && node.mark == Mark::None) {
+            let span = services.key_or_span();
+            let help = "remove the line, or put a service under it";
+            self.report.error_help(Code::Type, span, "services must be a mapping, found nothing", help);
         }
         self.values(&mut document, &place.environment);
         extend::extend(&mut document, file, place, self);

@@ -17,12 +17,14 @@ mod consistency;
 mod diagnostic;
 mod discover;
 mod dotenv;
+mod emit;
 mod environment;
 mod explain;
 mod extend;
 mod forms;
 #[doc(hidden)]
 pub mod fuzzing;
+mod image_name;
 mod include;
 mod interpolate;
 mod language;
@@ -51,9 +53,22 @@ use std::path::PathBuf;
 
 pub use canonical::{json, yaml as to_yaml};
 pub use diagnostic::{Code, Diagnostic, Part, Severity};
+pub use emit::yaml as text_of;
 pub use explain::{Explanation, Overridden, Variable};
 pub use load::{Loaded, load};
 pub use schema::json_schema;
+
+/// What a project is loaded for: only what is needed is read, and only what is used is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To name and find what is there (`ps`, `stop`, `logs`, `down`): env files are not read.
+    Names,
+    /// To show it (`config`).
+    #[default]
+    Show,
+    /// To make containers of it: what the engine would refuse is an error here.
+    Run,
+}
 
 /// What to load and how.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +87,9 @@ pub struct LoadOptions {
     pub project_directory: Option<PathBuf>,
     /// The shell's environment.
     pub environment: BTreeMap<String, String>,
-    /// Services that the user named: their profiles become active.
+    /// What it is loaded for.
+    pub purpose: Purpose,
+    /// Services that the user named: their profiles become active, and only they and what they depend on are used.
     pub targets: Vec<String>,
     /// `--no-interpolate`: leave variables as they are written. There is no project then, only [`Loaded::model`].
     pub no_interpolate: bool,

@@ -76,8 +76,16 @@ fn normalize_service(service: &mut Map, span: Span, values: Option<&dyn Lookup>)
         if !inline {
             default(build, "dockerfile", "Dockerfile");
         }
-        if let (Some(args), Some(values)) = (build.as_map_mut().and_then(|map| map.get_mut("args")), values) {
-            inherit(args, values, false);
+        if let Some(args) = build.as_map_mut().and_then(|map| map.get_mut("args")) {
+            match (values, &mut args.value) {
+                (Some(values), _) => inherit(args, values, false),
+                // Where variables stay as they are written, arguments without a value are left out, as in Compose.
+                (None, Value::Map(map)) => map.retain(|_, node| !node.is_null()),
+                (None, Value::List(list)) => {
+                    list.retain(|node| node.as_str().is_none_or(|text| text.contains('=')));
+                }
+                (None, _) => {}
+            }
         }
     }
     if let (Some(environment), Some(values)) = (service.get_mut("environment"), values) {
@@ -92,7 +100,7 @@ fn normalize_service(service: &mut Map, span: Span, values: Option<&dyn Lookup>)
             }
         });
     }
-    implied(service, span);
+    implied(service, span, values.is_none());
 }
 
 /// `KEY` without a value takes the value of the environment; unset, it stays null or is dropped.
@@ -110,8 +118,9 @@ pub fn inherit(node: &mut Node, values: &dyn Lookup, keep: bool) {
     }
 }
 
-/// Dependencies that nobody wrote down.
-fn implied(service: &mut Map, span: Span) {
+/// Dependencies that nobody wrote down. `in_full` says so too where nothing is restarted, as Compose's `config
+/// --no-interpolate` does.
+fn implied(service: &mut Map, span: Span, in_full: bool) {
     let mut found: Vec<(String, bool, Span)> = Vec::new();
     let text = |node: &Node| node.as_str().map(ToOwned::to_owned);
     for link in service.get("links").and_then(Node::as_list).into_iter().flatten() {
@@ -145,8 +154,8 @@ fn implied(service: &mut Map, span: Span) {
     for (name, restart, span) in found {
         depends_on.entry(name).or_insert_with(|| {
             let mut value = super::merge::started(span);
-            if let (true, Value::Map(map)) = (restart, &mut value) {
-                map.insert("restart".to_owned(), Node::new(Value::Bool(true), span));
+            if let (true, Value::Map(map)) = (restart || in_full, &mut value) {
+                map.insert("restart".to_owned(), Node::new(Value::Bool(restart), span));
             }
             Node { key: span, ..Node::new(value, span) }
         });

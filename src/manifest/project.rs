@@ -10,7 +10,7 @@ use super::environment::Environment;
 use super::load::{Loader, Place};
 use super::lowered::Lowered;
 use super::yaml::{Hasher, Map, Node, Span, Value};
-use super::{consistency, explain, lower, references, service_files, suspicious};
+use super::{LoadOptions, Purpose, consistency, explain, lower, references, service_files, suspicious};
 use crate::model::{Project, ProjectName, Service, ServiceName};
 
 /// The services that are on, in the manifest's order.
@@ -26,13 +26,19 @@ pub fn look_anyway(manifest: &Map, environment: &Environment, loader: &mut Loade
 pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'_>) -> Option<Project> {
     let profiles = active_profiles(&manifest, &place.environment, loader);
     let on = enabled(&manifest, &profiles);
-    consistency::check(&manifest, &on, &mut loader.report);
-    suspicious::look(&manifest, &on, &mut loader.report);
+    let used = used(&manifest, &on, loader.options);
+    consistency::check(&manifest, &on, &used, loader.options.purpose, &mut loader.report);
+    suspicious::look(&manifest, &used, &mut loader.report);
     for service in &on {
         let node = manifest.get_mut("services").and_then(Node::as_map_mut).and_then(|map| map.get_mut(service));
         if let Some(map) = node.and_then(Node::as_map_mut) {
-            service_files::env_files(service, map, &place.environment, loader);
-            service_files::label_files(service, map, &place.environment, loader);
+            if used.contains(service) {
+                service_files::env_files(service, map, &place.environment, loader);
+                service_files::label_files(service, map, &place.environment, loader);
+            } else {
+                map.shift_remove("env_file");
+                map.shift_remove("label_file");
+            }
             replicas(map);
         }
     }
@@ -61,6 +67,28 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
         }
     }
     Some(project)
+}
+
+/// The services of which more than the names is used: those that the user named and what they depend on, or all.
+fn used(manifest: &Map, on: &On, options: &LoadOptions) -> On {
+    if options.purpose == Purpose::Names {
+        return On::default();
+    }
+    if options.targets.is_empty() {
+        return on.clone();
+    }
+    let services = manifest.get("services").and_then(Node::as_map);
+    let mut used = On::default();
+    let mut open: Vec<&str> = options.targets.iter().map(String::as_str).collect();
+    while let Some(name) = open.pop() {
+        if !on.contains(name) || !used.insert(name.to_owned()) {
+            continue;
+        }
+        let depends_on = services.and_then(|services| services.get(name)?.get("depends_on")?.as_map());
+        open.extend(depends_on.into_iter().flat_map(|map| map.keys()).map(String::as_str));
+    }
+    used.sort_by_key(|name| on.get_index_of(name));
+    used
 }
 
 fn explain_path(manifest: &Map, path: &str, loader: &mut Loader<'_>) {

@@ -16,6 +16,26 @@ pub fn look(manifest: &Map, on: &On, report: &mut Report) {
         health(name, service, services, report);
         published(name, service, &mut ports, report);
         appended(name, service, report);
+        ownership(name, service, manifest, report);
+    }
+}
+
+/// A secret or config from a file is mounted as it is: who owns it and who may read it is said by the file.
+fn ownership(name: &str, service: &Node, manifest: &Map, report: &mut Report) {
+    for section in ["secrets", "configs"] {
+        for used in service.get(section).and_then(Node::as_list).into_iter().flatten() {
+            let source = used.get("source").and_then(Node::as_str).unwrap_or_default();
+            let file = manifest.get(section).and_then(|all| all.get(source)?.get("file"));
+            let Some(key) = ["uid", "gid", "mode"].into_iter().find(|key| used.get(key).is_some()) else { continue };
+            if file.is_some() {
+                let span = used.get(key).map_or(used.span, Node::key_or_span);
+                let message = format!(
+                    "services.{name}: `uid`, `gid` and `mode` of {source} are ignored, because it is a file that is mounted"
+                );
+                let help = "change the owner and the mode of the file, or take it from `environment` or `content`";
+                report.warn(Code::Suspicious, span, message, Some(help.to_owned()));
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Code, Severity};
+use super::diagnostic::Code;
 use super::interpolate::{Lookup, TemplateError, Uses, substitute};
 use super::language::{Cast, Object, Shape};
 use super::report::Report;
@@ -96,12 +96,7 @@ impl Values<'_> {
         } else {
             format!("{} must be {expected}, found {text:?}", self.path)
         };
-        let help = node
-            .trail
-            .as_ref()
-            .and_then(|trail| trail.variables.iter().find(|used| used.origin == VariableOrigin::Unset))
-            .map(|used| format!("{} is not set: set it, or give a default: ${{{0}:-…}}", used.name));
-        self.report.push(Severity::Error, Code::Type, node.span, message, help);
+        self.report.error(Code::Type, node.span, message);
         // Something of the right type, so that no later pass complains again.
         node.value = instead;
     }
@@ -114,6 +109,10 @@ impl Values<'_> {
         let mut uses = Uses::new();
         match substitute(text, lookup, &mut uses) {
             Ok(result) => {
+                let blank = uses.iter().find(|used| used.value.is_empty() && used.origin != VariableOrigin::Default);
+                if let Some(used) = blank {
+                    self.report.blank(node.span, &used.name, used.origin != VariableOrigin::Unset);
+                }
                 for used in uses.iter().filter(|used| used.origin == VariableOrigin::Unset) {
                     if !self.variables.unset.iter().any(|(name, _)| *name == used.name) {
                         self.variables.unset.push((used.name.clone(), node.span));
@@ -140,15 +139,12 @@ impl Values<'_> {
             }
             Err(error) => {
                 text.clear();
-                let code = match &error {
-                    TemplateError::Invalid(_) => Code::Interpolation,
-                    TemplateError::Required { .. } => Code::RequiredVariable,
-                };
-                if let TemplateError::Required { name, .. } = &error {
-                    let help = format!("set {name} in the shell or in `.env`");
-                    self.report.error_help(code, node.span, error.to_string(), help);
-                } else {
-                    self.report.error(code, node.span, error.to_string());
+                let message = error.to_string();
+                match error {
+                    TemplateError::Invalid(_) => self.report.error(Code::Interpolation, node.span, message),
+                    TemplateError::Required { name, .. } => {
+                        self.report.required(Code::RequiredVariable, node.span, &name, message);
+                    }
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What the rest of hob talks about: the project as it should be, the engine's state as it is, and the names of
 //! things. No I/O and no imports from other rooms.
 
+mod archive;
 mod delta;
 mod digest;
 mod graph;
@@ -16,6 +17,7 @@ mod service;
 mod spec;
 mod tree;
 
+pub use archive::is_archive;
 pub use delta::{Delta, Look, LookKind, Put, PutKind, PutOwner, Removed};
 pub use digest::Digest;
 pub use graph::{Cycle, Graph};

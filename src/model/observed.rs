@@ -22,6 +22,11 @@ pub struct EngineInfo {
 }
 
 impl EngineInfo {
+    /// Whether it is on this machine, and sees its files.
+    pub fn is_local(&self) -> bool {
+        self.endpoint.starts_with("unix:") || self.endpoint.starts_with("npipe:")
+    }
+
     /// Whether the engine's API is at least `major.minor`.
     pub fn has_api(&self, major: u32, minor: u32) -> bool {
         self.api >= (major, minor)

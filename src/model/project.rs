@@ -74,6 +74,19 @@ impl Project {
         self.services.values().any(waits)
     }
 
+    /// Services that are restarted with one of these (`depends_on.restart`), directly or through each other.
+    pub fn restarted_with(&self, services: &[ServiceName]) -> Vec<ServiceName> {
+        let mut found = services.to_vec();
+        let mut next = 0;
+        while let Some(of) = found.get(next).cloned() {
+            let restarts = |s: &&Service| s.depends_on.get(&of).is_some_and(|d| d.restart) && !found.contains(&s.name);
+            let more: Vec<ServiceName> = self.services.values().filter(restarts).map(|s| s.name.clone()).collect();
+            found.extend(more);
+            next += 1;
+        }
+        found.split_off(services.len())
+    }
+
     /// The engine's name of a named volume.
     pub fn volume_name(&self, key: &str) -> String {
         match self.volumes.get(key).and_then(|v| v.name.clone()) {

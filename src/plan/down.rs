@@ -31,6 +31,8 @@ pub struct DownOptions {
     pub images: Images,
     /// Containers whose service is gone too: `--remove-orphans`.
     pub remove_orphans: bool,
+    /// Nothing is said of them: `COMPOSE_IGNORE_ORPHANS`.
+    pub ignore_orphans: bool,
     /// Time before SIGKILL: `--timeout`.
     pub grace: Option<Duration>,
 }
@@ -110,7 +112,7 @@ pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Pl
     if options.remove_orphans && !neighbours.is_empty() {
         plan.notes.push(neighbours_stay(&neighbours));
     }
-    if !orphans.is_empty() {
+    if !orphans.is_empty() && !options.ignore_orphans {
         let names: Vec<&str> = orphans.iter().map(|c| c.name.as_str()).collect();
         plan.notes.push(format!(
             "containers of services that are not in the manifest stay: {}; --remove-orphans removes them",

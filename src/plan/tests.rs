@@ -615,3 +615,37 @@ fn a_cycle_is_refused() {
     let errors = up(input, &UpOptions::default()).unwrap_err();
     assert!(errors[0].text.contains("dependency cycle: "), "{}", errors[0].text);
 }
+
+#[test]
+fn what_restarts_with_another_takes_no_third_along() {
+    let restart = json!({"condition": "service_started", "restart": true, "required": true});
+    let mut world = World::new(json!({
+        "name": "s",
+        "services": {
+            "a": {"image": "busybox"},
+            "b": {"image": "busybox", "depends_on": {"a": restart}},
+            "c": {"image": "busybox", "depends_on": {"b": restart}},
+        }
+    }));
+    world.settle();
+    world.service("a").command = Some(vec!["serve".into()]);
+    let plan = world.settle().to_string();
+    assert!(plan.contains("restart container s-b-1") && plan.contains("unchanged: c"), "{plan}");
+    // `hob restart a` goes on.
+    assert_eq!(world.project.restarted_with(&["a".into()]), ["b".into(), "c".into()]);
+}
+
+#[test]
+fn a_gap_in_the_numbers_stays() {
+    let mut world = World::new(json!({"name": "s", "services": {"a": {"image": "busybox", "scale": 3}}}));
+    world.settle();
+    world.observed.containers.retain(|container| container.number != 2);
+    world.service("a").scale = Some(2);
+    assert_eq!(world.settle().to_string().trim(), "unchanged: a");
+    world.service("a").scale = Some(3);
+    let plan = world.settle().to_string();
+    assert!(plan.contains("create container s-a-4") && !plan.contains("remove"), "{plan}");
+    world.service("a").scale = Some(1);
+    let plan = world.settle().to_string();
+    assert!(plan.contains("remove container s-a-3") && plan.contains("remove container s-a-4"), "{plan}");
+}

@@ -41,7 +41,9 @@ use streams::Streams;
 pub fn sink(options: &Options) -> Arc<dyn Sink> {
     let surroundings = Surroundings::detect();
     let settings = options.settle(surroundings);
-    let streams = Streams::new(Box::new(io::stdout()), Box::new(io::stderr()), options.on_closed.clone());
+    let status: Box<dyn io::Write + Send> =
+        if options.status_to_stdout { Box::new(io::stdout()) } else { Box::new(io::stderr()) };
+    let streams = Streams::new(Box::new(io::stdout()), status, options.on_closed.clone());
     Arc::new(thread::Thread::new(renderer(&settings, streams)))
 }
 

@@ -51,6 +51,8 @@ pub struct Options {
     pub timings: bool,
     /// Builds' output as it comes.
     pub verbose: bool,
+    /// What hob says goes to standard output too: Compose's `COMPOSE_STATUS_STDOUT`.
+    pub status_to_stdout: bool,
     /// Locations inside this folder are shown relative to it.
     pub relative_to: Option<PathBuf>,
     /// Called once when whoever read standard output has gone, such as `head`. Output to it ends silently.
@@ -66,6 +68,7 @@ impl Default for Options {
             log_color: true,
             timings: false,
             verbose: false,
+            status_to_stdout: false,
             relative_to: None,
             on_closed: None,
         }
@@ -157,10 +160,11 @@ impl Options {
             Ansi::Always => true,
             Ansi::Auto => !around.no_color && (around.force_color || tty && !around.dumb),
         };
+        let status_tty = if self.status_to_stdout { around.stdout_tty } else { around.stderr_tty };
         // Without ANSI codes there is no live area: `--ansi never` makes progress plain in Compose too.
         let live = self.ansi != Ansi::Never && !around.dumb;
         let kind = match self.progress {
-            Progress::Auto if around.stderr_tty && live => Kind::Tty,
+            Progress::Auto if status_tty && live => Kind::Tty,
             Progress::Tty if live => Kind::Tty,
             Progress::Auto | Progress::Plain | Progress::Tty => Kind::Plain,
             Progress::Json => Kind::Json,
@@ -169,7 +173,7 @@ impl Options {
         Settings {
             kind,
             out_color: color(around.stdout_tty),
-            err_color: color(around.stderr_tty),
+            err_color: color(status_tty),
             out_tty: around.stdout_tty,
             utf8: around.utf8,
             log_prefix: self.log_prefix,

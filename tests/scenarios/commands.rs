@@ -266,7 +266,7 @@ fn config_checks_and_prints() {
     let quiet = lab.ok(&["config", "-q"]);
     assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("", ""));
     let yaml = lab.ok(&["config"]).out;
-    assert!(yaml.contains("LEVEL: debug") && yaml.contains("published: '8080'"), "{yaml}");
+    assert!(yaml.contains("LEVEL: debug") && yaml.contains("published: \"8080\""), "{yaml}");
     // What it prints is a manifest that says the same.
     lab.write("printed.yaml", &yaml);
     assert_eq!(lab.ok(&["-f", "printed.yaml", "config"]).out, yaml);
@@ -277,7 +277,7 @@ fn config_checks_and_prints() {
     let place = lab.ok(&["config", "--explain", "services.api.environment.LEVEL"]).out;
     assert!(place.contains("debug") && place.contains("devenv.yaml:5:"), "{place}");
     lab.manifest("services:\n  api:\n    image: [busybox]\n");
-    let json: Value = serde_json::from_str(&lab.ends(&["config", "--format", "json"], 15).out).unwrap();
+    let json: Value = serde_json::from_str(&lab.ends(&["config", "--format", "json"], 15).err).unwrap();
     assert_eq!((&json[0]["line"], &json[0]["column"]), (&3.into(), &12.into()), "{json}");
 }
 

@@ -22,6 +22,7 @@ mod equal;
 mod foreground;
 mod hot;
 mod images;
+mod language;
 mod needs;
 mod oneoff;
 mod recover;

@@ -90,7 +90,7 @@ pub struct GlobalArgs {
 
 impl GlobalArgs {
     /// How the ui is to show things, where a command has no wishes of its own. An option wins over Compose's
-    /// variables `COMPOSE_PROGRESS` and `COMPOSE_ANSI`, which `env` looks up.
+    /// variables `COMPOSE_PROGRESS`, `COMPOSE_ANSI` and `COMPOSE_STATUS_STDOUT`, which `env` looks up.
     pub fn ui(&self, env: impl Fn(&str) -> Option<String>) -> ui::Options {
         fn parsed<T: clap::ValueEnum>(text: Option<String>) -> Option<T> {
             T::from_str(&text?, true).ok()
@@ -98,6 +98,7 @@ impl GlobalArgs {
         ui::Options {
             progress: self.progress.or_else(|| parsed(env("COMPOSE_PROGRESS"))).unwrap_or_default(),
             ansi: self.ansi.or_else(|| parsed(env("COMPOSE_ANSI"))).unwrap_or_default(),
+            status_to_stdout: env("COMPOSE_STATUS_STDOUT").is_some_and(|value| super::context::is_on(&value)),
             verbose: self.verbose,
             timings: self.verbose,
             ..ui::Options::default()

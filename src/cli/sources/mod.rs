@@ -92,6 +92,13 @@ impl DiskSources {
             }
         }
         project.share_builds();
+        if let Some(platform) =
+            project.environment.get("DOCKER_DEFAULT_PLATFORM").filter(|platform| !platform.is_empty())
+        {
+            for service in project.services.values_mut().filter(|service| service.platform.is_none()) {
+                service.platform = Some(platform.clone());
+            }
+        }
         for build in project.services.values_mut().filter_map(|service| service.build.as_mut()) {
             build.args.extend(self.build.args.iter().cloned());
         }

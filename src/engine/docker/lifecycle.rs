@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
-use bollard::models::NetworkConnectRequest;
+use bollard::models::{ContainerCreateBody, NetworkConnectRequest};
 use bollard::query_parameters::{
     CreateContainerOptions, KillContainerOptions, RemoveContainerOptions, RenameContainerOptions,
     RestartContainerOptions, StartContainerOptions, StopContainerOptions,
@@ -18,18 +18,41 @@ impl Docker {
     pub(super) async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId> {
         let mut wanted = config::container_config(spec, self.info.api)?;
         inline_seccomp_profiles(&mut wanted.body).await?;
-        let options = CreateContainerOptions {
-            name: Some(spec.name.clone()),
-            platform: spec.service.platform.clone().unwrap_or_default(),
+        let id = match wanted.mac_address {
+            Some(address) => self.create_with_address(spec, &wanted.body, address).await?,
+            None => {
+                let options = CreateContainerOptions {
+                    name: Some(spec.name.clone()),
+                    platform: spec.service.platform.clone().unwrap_or_default(),
+                };
+                let made = self.api.create_container(Some(options), wanted.body).await;
+                ContainerId::new(made.map_err(|error| self.error(error))?.id)
+            }
         };
-        let made = self.api.create_container(Some(options), wanted.body).await.map_err(|error| self.error(error))?;
-        let id = ContainerId::new(made.id);
         if let Err(error) = self.complete(&id, wanted.connect, &spec.files).await {
             // What is half made would take the name and never be what was asked for.
             let _ = self.remove_container(&id, true).await;
             return Err(error);
         }
         Ok(id)
+    }
+
+    async fn create_with_address(
+        &self,
+        spec: &ContainerSpec,
+        body: &ContainerCreateBody,
+        address: String,
+    ) -> Result<ContainerId> {
+        let unreadable = |error: &dyn std::fmt::Display| EngineError::new(ErrorKind::Other, error.to_string());
+        let mut body = serde_json::to_value(body).map_err(|error| unreadable(&error))?;
+        body["MacAddress"] = address.into();
+        let (major, minor) = self.info.api;
+        let platform = spec.service.platform.as_deref().map(|name| format!("&platform={name}")).unwrap_or_default();
+        let path = format!("/v{major}.{minor}/containers/create?name={}{platform}", spec.name);
+        let answer = self.endpoint.post(&path, &body).await.map_err(|error| unreadable(&error))?;
+        answer.is_good()?;
+        let made: serde_json::Value = serde_json::from_slice(&answer.body).map_err(|error| unreadable(&error))?;
+        Ok(ContainerId::new(made["Id"].as_str().unwrap_or_default()))
     }
 
     async fn complete(

@@ -12,6 +12,9 @@ use crate::engine::{EngineError, ErrorKind, Result};
 /// The longest head of an answer.
 const HEAD: usize = 16 * 1024;
 
+/// The longest answer to a request that makes something.
+const ANSWER: u64 = 1024 * 1024;
+
 /// What an engine answered.
 pub(super) struct Answer {
     pub status: u16,
@@ -22,9 +25,23 @@ pub(super) struct Answer {
 impl Endpoint {
     /// A `GET`. At most `most` bytes of the answer's body are read.
     pub(super) async fn get(&self, path: &str, most: u64) -> io::Result<Answer> {
+        self.ask(format!("GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n").as_bytes(), most).await
+    }
+
+    /// A `POST` of JSON.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> io::Result<Answer> {
+        let body = body.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.ask(&[head.as_bytes(), body.as_bytes()].concat(), ANSWER).await
+    }
+
+    /// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+    async fn ask(&self, request: &[u8], most: u64) -> io::Result<Answer> {
         let mut stream = self.dial().await?;
-        // HTTP/1.0, so that the answer comes in one piece and ends with the connection.
-        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n").as_bytes()).await?;
+        stream.write_all(request).await?;
         let mut reader = BufReader::new(stream);
         let mut head = Vec::with_capacity(512);
         while !head.ends_with(b"\r\n\r\n") {

@@ -11,7 +11,7 @@ use super::{EndOn, Finished, Session, now};
 use crate::engine::{Engine, Query};
 use crate::event::{Event, Message, Request};
 use crate::execute::{Cause, Failure, RunOptions};
-use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
+use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, ServiceName};
 use crate::plan;
 
 /// How long the end waits for another hob's plan.
@@ -282,14 +282,5 @@ async fn silence(engine: &dyn Engine) -> Failure {
 
 /// Services that are restarted with another one, directly or through each other.
 pub fn restarted_with(project: &Project, service: &ServiceName) -> Vec<ServiceName> {
-    let mut found = vec![service.clone()];
-    let mut next = 0;
-    while let Some(of) = found.get(next).cloned() {
-        let restarts = |s: &&Service| s.depends_on.get(&of).is_some_and(|d| d.restart) && !found.contains(&s.name);
-        let more: Vec<ServiceName> = project.services.values().filter(restarts).map(|s| s.name.clone()).collect();
-        found.extend(more);
-        next += 1;
-    }
-    found.remove(0);
-    found
+    project.restarted_with(std::slice::from_ref(service))
 }

@@ -334,6 +334,6 @@ fn archives_are_told_by_their_first_bytes() {
         (&[0; 512], false),
         (b"", false),
     ] {
-        assert_eq!(super::super::is_archive(content), expected, "{:?}", &content[..content.len().min(8)]);
+        assert_eq!(crate::model::is_archive(content), expected, "{:?}", &content[..content.len().min(8)]);
     }
 }

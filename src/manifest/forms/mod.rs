@@ -59,6 +59,9 @@ fn external(section: &str, key: &str, map: &mut Map, report: &mut Report) {
     let Some(node) = map.get("external") else { return };
     let Some(name) = node.as_map().map(|old| old.get("name").cloned()) else { return };
     let span = node.span;
+    let message = format!("{section}.{key}: `external.name` is deprecated");
+    let help = "write `external: true` and `name: …` beside it".to_owned();
+    report.warn(Code::Obsolete, node.key_or_span(), message, Some(help));
     if let (Some(old), Some(new)) = (&name, map.get("name"))
         && old != new
     {

@@ -248,3 +248,143 @@ fn bombs_are_refused() {
     let deep = format!("x-a: {}{}\n", "[".repeat(200), "]".repeat(200));
     assert!(complaints(&[("devenv.yaml", &deep)]).contains("levels deep"));
 }
+
+/// All that is said of one `devenv.yaml`.
+fn said(text: &str) -> String {
+    complaints(&[("devenv.yaml", text)])
+}
+
+#[test]
+fn services_at_the_top_level_are_told_once() {
+    let text = said("api:\n  image: x\nweb:\n  build: .\n  ports: [\"80\"]\n");
+    assert!(text.contains("`api` and `web` are services, and stand at the top level"), "{text}");
+    assert!(text.contains("put them under `services:`") && text.matches("error:").count() == 1, "{text}");
+}
+
+#[test]
+fn keys_beside_what_they_belong_under_are_told_once() {
+    let text = said("services:\n  a:\n    build:\n    context: .\n    dockerfile: D\n    image: x\n");
+    let expected = "services.a.build is empty: `context` and `dockerfile` beside it belong under it";
+    assert!(text.contains(expected) && text.contains(":3:5"), "{text}");
+    assert_eq!(text.matches("error:").count(), 1, "{text}");
+}
+
+#[test]
+fn an_override_alone_is_told_once() {
+    let text = said("services:\n  a:\n    ports: [\"80\"]\n  b:\n    environment: {A: b}\n");
+    assert!(text.contains("no service in devenv.yaml has an image or a build"), "{text}");
+    assert_eq!(text.matches("error:").count(), 1, "{text}");
+    let text = said("services: {a: {image: x}, b: {}}");
+    assert!(text.contains("services.b has neither an image nor a build"), "{text}");
+}
+
+#[test]
+fn keys_of_other_tools_lead_to_the_right_ones() {
+    for (service, key) in [
+        ("image: x, net: host", "network_mode"),
+        ("base: x", "image"),
+        ("build: {file: D}", "dockerfile"),
+        ("image: x, dockerfile: D", "build.dockerfile"),
+        ("image: x, env: {A: b}", "environment"),
+    ] {
+        let text = said(&format!("services: {{a: {{{service}}}}}"));
+        assert!(text.contains(&format!("did you mean `{key}`?")), "{service}: {text}");
+    }
+}
+
+#[test]
+fn a_blank_variable_is_named_as_the_cause() {
+    let manifest = "\
+services:
+  a:
+    image: x
+    ports: [\"80:${P}\"]
+    volumes: [\"${V}:/x\"]
+    mem_limit: \"${M}\"
+    container_name: \"${EMPTY}\"
+    cpus: \"${C}\"
+    environment: {A: \"${E}\"}
+";
+    let text = said(manifest);
+    for help in
+        ["P is not set: set it", "V is not set: set it", "M is not set: set it", "EMPTY is empty: set it", "C is not"]
+    {
+        assert!(text.contains(help), "{help} in\n{text}");
+    }
+    // What an error has named is not warned of besides.
+    assert_eq!(text.matches("warning:").count(), 1, "{text}");
+    assert!(text.contains("the variable E is not set"), "{text}");
+}
+
+#[test]
+fn a_missing_required_variable_is_told_once_with_its_places() {
+    let manifest =
+        "services:\n  a:\n    image: x:${T?}\n    environment: {A: \"${T:?set T}\"}\n  b:\n    image: x:${T?}\n";
+    let text = said(manifest);
+    assert_eq!(text.matches("error:").count(), 1, "{text}");
+    assert!(text.contains("it is needed at /p/devenv.yaml:4:22, /p/devenv.yaml:6:12 too"), "{text}");
+}
+
+#[test]
+fn hints_name_the_files_that_are_read() {
+    let files = [("devenv.yaml", "services: {a: {image: \"x:${T}\"}}"), ("prod.env", "A=1"), (".env", "B=1")];
+    let text = |change: &dyn Fn(&mut LoadOptions)| -> String {
+        run(&files, |options| change(options)).diagnostics.iter().map(ToString::to_string).collect()
+    };
+    assert!(text(&|_| {}).contains("set it in the shell or in `.env`, or give"));
+    let named = text(&|options| options.env_files = vec!["prod.env".into()]);
+    assert!(named.contains("set it in the shell or in `prod.env`, or give"), "{named}");
+    let off = text(&|options| {
+        options.environment.insert("COMPOSE_DISABLE_ENV_FILE".to_owned(), "1".to_owned());
+    });
+    assert!(off.contains("set it in the shell, or give"), "{off}");
+}
+
+#[test]
+fn platforms_are_named() {
+    let text = said("services: {a: {image: x, platform: linux/amd64, build: {context: ., platforms: [linux/arm64]}}}");
+    assert!(text.contains("`build.platforms` has linux/arm64, and not linux/amd64"), "{text}");
+}
+
+#[test]
+fn only_what_is_used_is_checked() {
+    let files = [(
+        "devenv.yaml",
+        "services:\n  a: {image: x, env_file: none.env, container_name: same}\n  b: {image: x, container_name: same}\n  \
+         c: {image: x, depends_on: [b]}\n  d: {image: \"Not/An image\", restart: allways}\n",
+    )];
+    let errors = |change: &dyn Fn(&mut LoadOptions)| {
+        let loaded = run(&files, |options| change(options));
+        let text: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        (loaded.project.is_some(), text.concat())
+    };
+    assert!(errors(&|options| options.purpose = Purpose::Names).0);
+    let (ok, text) = errors(&|_| {});
+    assert!(!ok && text.contains("none.env") && text.contains("\"same\" is taken by a"), "{text}");
+    let (ok, text) = errors(&|options| {
+        options.purpose = Purpose::Run;
+        options.targets = vec!["c".to_owned()];
+    });
+    assert!(ok, "{text}");
+    let (ok, text) = errors(&|options| {
+        options.purpose = Purpose::Run;
+        options.targets = vec!["d".to_owned()];
+    });
+    assert!(!ok && text.contains("did you mean `always`?") && text.contains("it has a space"), "{text}");
+}
+
+#[test]
+fn ownership_of_a_mounted_file_is_told_to_be_ignored() {
+    let text = said("services: {a: {image: x, secrets: [{source: s, mode: 0400}]}}\nsecrets: {s: {file: ./s}}");
+    assert!(text.contains("`uid`, `gid` and `mode` of s are ignored"), "{text}");
+    let text = said("services: {a: {image: x, secrets: [{source: s, mode: 0400}]}}\nsecrets: {s: {environment: A}}");
+    assert!(!text.contains("ignored"), "{text}");
+}
+
+#[test]
+fn what_is_written_in_an_old_way_is_told() {
+    let text = said("services: {a: {image: x, networks: [n]}}\nnetworks: {n: {external: {name: b}}}");
+    assert!(text.contains("warning: networks.n: `external.name` is deprecated"), "{text}");
+    let text = complaints(&[("devenv.yaml", "services: {a: {image: x}}"), ("devenv.override.yaml", "services:\n")]);
+    assert!(text.contains("services must be a mapping, found nothing"), "{text}");
+}

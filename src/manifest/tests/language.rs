@@ -306,3 +306,37 @@ fn a_chain_without_end_names_its_place() {
     let text = complaints(&[("devenv.yaml", &format!("services:\n{services}  s5000: {{image: x}}\n"))]);
     assert!(text.contains("devenv.yaml:102:19") && text.contains("over more than 100 levels"), "{text}");
 }
+
+#[test]
+fn a_block_at_the_end_of_the_file_has_the_lines_that_are_there() {
+    for (block, expected) in [
+        ("|\n      abc", "abc"),
+        (">\n      abc\n      def", "abc def"),
+        ("|+\n      abc", "abc"),
+        ("|2\n      abc", " abc"),
+        ("|-\n      abc", "abc"),
+        ("|\n      abc\n      ", "abc\n"),
+        ("|\n      abc\n", "abc\n"),
+        ("|\n      abc\n\n", "abc\n"),
+        ("|+\n      abc\n\n   ", "abc\n\n"),
+        ("|\n      abc\n# c", "abc\n"),
+        ("|\n      abc\n        # x", "abc\n  # x"),
+        ("|+\n      é\r\n      d", "é\nd"),
+        ("|", ""),
+        ("|+\n     ", ""),
+        ("|+\n\n     ", "\n"),
+        ("|+\n\n", "\n"),
+    ] {
+        let indented = block.replace("|2\n      ", "|4\n           ");
+        let text = format!("services:\n  a:\n    image: x\nx-k:\n  k: {indented}");
+        let value = project(&text).extensions["x-k"]["k"].clone();
+        let expected = if block.starts_with("|2") { "     abc".to_owned() } else { expected.to_owned() };
+        assert_eq!(value.as_str().unwrap_or_default(), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_number_that_is_too_large_is_a_text() {
+    let text = "services: {a: {image: x}}\nx-n: [1e400, -1e400, 1e-400, 1e3]";
+    assert_eq!(serde_json::to_value(&project(text).extensions["x-n"]).unwrap(), json!(["1e400", "-1e400", 0, 1000]));
+}

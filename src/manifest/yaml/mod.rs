@@ -11,3 +11,4 @@ mod tabs;
 
 pub use node::{FileId, Hasher, Map, Mark, Node, Span, Trail, Value, VariableOrigin, VariableUse};
 pub use parse::parse;
+pub use scalar::resolve;

@@ -81,6 +81,7 @@ fn attempt(text: &str, file: FileId, moved: &Moved, has_tabs: bool) -> Outcome {
         problems: Vec::new(),
         error: None,
         tabs: has_tabs.then(|| Tabs::of(text)),
+        open_end: (!text.ends_with('\n')).then(|| text.chars().count()),
     };
     let mut documents = Vec::new();
     let (Ok(()) | Err(Stop)) = builder.stream(&mut documents);
@@ -101,6 +102,8 @@ struct Builder<'a> {
     entries: Vec<(String, Node)>,
     problems: Vec<Problem>,
     tabs: Option<Tabs>,
+    /// Where the text ends, in characters, if its last line has no end.
+    open_end: Option<usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -166,6 +169,7 @@ impl<'a> Builder<'a> {
         match event {
             Event::Alias(id) => self.alias(id, at),
             Event::Scalar(text, style, anchor, tag) => {
+                let text = self.without_added_end(text, style, span);
                 let (mark, value) = Self::scalar(text, style, tag.as_deref());
                 let node = Node { value, span: at, mark, ..Node::default() };
                 Ok(self.anchored(anchor, node))
@@ -194,6 +198,22 @@ impl<'a> Builder<'a> {
                 Err(Stop)
             }
         }
+    }
+
+    /// The parser gives a block scalar that ends with the text a line end of its own where the last line has none, by
+    /// the letter of YAML 1.2. Compose's reader does not.
+    fn without_added_end(&self, text: Cow<'a, str>, style: ScalarStyle, span: ScanSpan) -> Cow<'a, str> {
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if !block || !text.ends_with('\n') || Some(span.end.index()) != self.open_end {
+            return text;
+        }
+        let added = if text.trim_end_matches('\n').is_empty() {
+            // Nothing but a line of spaces behind the `|+`.
+            span.end.line() == span.start.line() + 1
+        } else {
+            span.end.col() >= span.start.col().max(1)
+        };
+        if added { Cow::Owned(text[..text.len() - 1].to_owned()) } else { text }
     }
 
     fn mapping(&mut self, depth: usize) -> Result<Map, Stop> {

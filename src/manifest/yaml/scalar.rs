@@ -24,8 +24,10 @@ pub fn resolve(text: &str) -> Value {
     if let Some(value) = integer(&plain) {
         return Value::Int(value);
     }
+    // As in Compose's reader, what no float can hold stays a text.
     if is_float(&plain)
-        && let Ok(value) = plain.parse()
+        && let Ok(value) = plain.parse::<f64>()
+        && value.is_finite()
     {
         return Value::Float(value);
     }

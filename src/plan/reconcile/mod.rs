@@ -66,6 +66,8 @@ pub struct UpOptions {
     pub needed_by: Option<ServiceName>,
     /// Remove containers whose service is gone: `--remove-orphans`.
     pub remove_orphans: bool,
+    /// Say nothing of them: `COMPOSE_IGNORE_ORPHANS`.
+    pub ignore_orphans: bool,
     /// New anonymous volumes for recreated containers: `--renew-anon-volumes`.
     pub renew_anon_volumes: bool,
     /// Time before SIGKILL for containers that are replaced: `--timeout`.
@@ -200,6 +202,8 @@ struct Done {
     started: Vec<StepId>,
     /// It is recreated or restarted.
     touched: bool,
+    /// It is only restarted because another one is: that goes no further, as in Compose's `up`.
+    follows: bool,
     /// State and health of its containers that stay as they are.
     untouched: Vec<(ContainerState, Option<Health>)>,
     /// Waits planned for it, by what is waited for and whether that is optional.

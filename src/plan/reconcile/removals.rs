@@ -57,7 +57,7 @@ impl Up<'_> {
             for orphan in orphans {
                 self.remove(orphan, None, &Reason::Orphan, Vec::new());
             }
-        } else if !orphans.is_empty() {
+        } else if !orphans.is_empty() && !self.options.ignore_orphans {
             let names: Vec<&str> = orphans.iter().map(|c| c.name.as_str()).collect();
             self.plan.notes.push(format!(
                 "containers of services that are not in the manifest: {}; --remove-orphans removes them",

@@ -11,6 +11,18 @@ use crate::plan::labels::WHY;
 use crate::plan::op::{Create, StepId};
 use crate::plan::{Op, Reason, container_spec};
 
+/// The numbers of a service's containers: those that are there, the lowest first, and then the next ones. A gap stays: as
+/// in Compose, no container is removed to make one with a lower number.
+fn chosen(there: &BTreeMap<u32, Vec<&ObservedContainer>>, replicas: u32) -> Vec<u32> {
+    let mut numbers: Vec<u32> = there.keys().copied().take(replicas as usize).collect();
+    let mut next = there.keys().next_back().copied().unwrap_or(0);
+    while numbers.len() < replicas as usize {
+        next = next.saturating_add(1);
+        numbers.push(next);
+    }
+    numbers
+}
+
 impl Up<'_> {
     pub(super) fn service(&mut self, service: &Service) {
         let mut done = Done::default();
@@ -23,7 +35,7 @@ impl Up<'_> {
                 numbers.entry(container.number).or_default().push(container);
             }
         }
-        for number in 1..=replicas {
+        for number in chosen(&numbers, replicas) {
             let mut existing: Vec<Existing<'_>> = numbers
                 .remove(&number)
                 .unwrap_or_default()
@@ -110,7 +122,8 @@ impl Up<'_> {
             .depends_on
             .iter()
             .find(|(other, dependency)| {
-                dependency.restart && self.done.get(*other).is_some_and(|done| done.touched && !done.started.is_empty())
+                let passes_on = |done: &Done| done.touched && !done.follows && !done.started.is_empty();
+                dependency.restart && self.done.get(*other).is_some_and(passes_on)
             })
             .map(|(other, _)| other.clone());
         if container.state.is_running() {
@@ -121,6 +134,7 @@ impl Up<'_> {
                     let step = self.plan.push(op, Some(&service.name), Reason::Dependency(other), after);
                     done.started.push(step);
                     done.touched = true;
+                    done.follows = true;
                 }
                 _ => done.untouched.push((container.state, container.health)),
             }
@@ -198,10 +212,13 @@ impl Up<'_> {
     }
 }
 
-/// Services whose namespaces or mounts this one uses: it must be recreated when they are.
+/// Services whose namespaces, mounts or names this one uses: it must be recreated when they are.
 fn shared_namespaces(service: &Service) -> impl Iterator<Item = &str> {
     let modes = [&service.network_mode, &service.ipc, &service.pid];
     let namespaces = modes.into_iter().flatten().filter_map(|mode| mode.strip_prefix("service:"));
+    // In the engine's own bridge a link is to one container, and gone with it.
+    let linked = service.links.iter().filter(|_| service.network_mode.as_deref() == Some("bridge"));
+    let linked = linked.map(|link| link.split(':').next().unwrap_or(link));
     let volumes = service.volumes_from.iter().filter(|from| !from.starts_with("container:"));
-    namespaces.chain(volumes.map(|from| from.split(':').next().unwrap_or(from)))
+    namespaces.chain(linked).chain(volumes.map(|from| from.split(':').next().unwrap_or(from)))
 }

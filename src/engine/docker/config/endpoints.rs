@@ -29,8 +29,9 @@ fn endpoint(spec: &ContainerSpec, attachment: &Attachment, first: bool, api: Api
     let service = &spec.service;
     // `mac_address` of the service is the address in its first network.
     let mac_address = attachment.mac_address.clone().or_else(|| service.mac_address.clone().filter(|_| first));
-    if mac_address.is_some() {
-        api.needs("mac_address", (1, 44))?;
+    // Older engines have one address for the container, which is that in its first network.
+    if mac_address.is_some() && !first {
+        api.needs("networks.mac_address", (1, 44))?;
     }
     if attachment.gw_priority.is_some() {
         api.needs("networks.gw_priority", (1, 48))?;
@@ -46,16 +47,24 @@ fn endpoint(spec: &ContainerSpec, attachment: &Attachment, first: bool, api: Api
         ipv6_address: attachment.ipv6_address.clone(),
         link_local_ips: some_list(attachment.link_local_ips.clone()),
     };
-    let links = service.links.iter().chain(&service.external_links).cloned().collect();
     Ok(EndpointSettings {
         ipam_config: (ipam != EndpointIpamConfig::default()).then_some(ipam),
-        links: some_list(links),
+        links: some_list(super::host::links(service)),
         aliases: some_list(attachment.aliases.clone()),
         mac_address,
         gw_priority: attachment.gw_priority,
         driver_opts: (!options.is_empty()).then_some(options),
         ..Default::default()
     })
+}
+
+/// The address of a container as engines below API 1.44 take it: with the container.
+pub(super) fn mac_address(spec: &ContainerSpec, api: Api) -> Option<String> {
+    if api.0 >= (1, 44) {
+        return None;
+    }
+    let first = spec.networks.values().next().filter(|_| spec.service.network_mode.is_none());
+    first.and_then(|attachment| attachment.mac_address.clone()).or_else(|| spec.service.mac_address.clone())
 }
 
 /// An option's value as the engine takes it: always text.

@@ -10,6 +10,11 @@ use super::{Api, mounts, protocol, refused, some_list, some_map, word};
 use crate::engine::Result;
 use crate::model::{ByteSize, ContainerSpec, DeviceRequest, Resource, Service};
 
+/// Links to containers of the project and to others.
+pub(super) fn links(service: &Service) -> Vec<String> {
+    service.links.iter().chain(&service.external_links).cloned().collect()
+}
+
 /// The host configuration.
 pub(super) fn host_config(spec: &ContainerSpec, api: Api) -> Result<HostConfig> {
     let service = &spec.service;
@@ -19,6 +24,8 @@ pub(super) fn host_config(spec: &ContainerSpec, api: Api) -> Result<HostConfig> 
         mounts: some_list(mounts),
         tmpfs: some_list(service.tmpfs.clone()).map(|list| list.iter().map(|entry| path_and_options(entry)).collect()),
         volumes_from: some_list(service.volumes_from.clone()),
+        // In the engine's own bridge a link belongs to the container, elsewhere to its place in the network.
+        links: some_list(links(service)).filter(|_| service.network_mode.as_deref() == Some("bridge")),
         // Without a network the engine would put the container into its default bridge.
         network_mode: Some(service.network_mode.clone().unwrap_or_else(|| "none".to_owned())),
         port_bindings: spec.publish.then(|| port_bindings(service)).filter(|ports| !ports.is_empty()),

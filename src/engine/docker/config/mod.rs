@@ -25,6 +25,8 @@ pub(super) struct Wanted {
     pub(super) body: ContainerCreateBody,
     /// Networks to connect after it: an API before 1.44 takes only one.
     pub(super) connect: Vec<(String, EndpointSettings)>,
+    /// What an API before 1.44 takes with the container; the body that bollard has does not know it.
+    pub(super) mac_address: Option<String>,
 }
 
 /// The API's version, for checks.
@@ -87,7 +89,7 @@ fn map(spec: &ContainerSpec, api: Api) -> Result<Wanted> {
         networking_config: (!at_create.is_empty()).then_some(NetworkingConfig { endpoints_config: Some(at_create) }),
         ..Default::default()
     };
-    Ok(Wanted { body, connect })
+    Ok(Wanted { body, connect, mac_address: endpoints::mac_address(spec, api) })
 }
 
 /// A name without `=` takes a variable of the image away.

@@ -237,6 +237,11 @@ fn what_an_older_engine_cannot_do_is_said() {
         spec.networks = IndexMap::from([("n".into(), serde_json::from_value::<Attachment>(json).unwrap())]);
         spec
     };
+    let second = |json: Value| {
+        let mut spec = attachment(json);
+        spec.networks.insert_before(0, "first".into(), Attachment::default());
+        spec
+    };
     for (spec, needs) in [
         (spec(json!({"healthcheck": {"test": ["CMD", "x"], "start_interval": "1s"}})), (1, 44)),
         (spec(json!({"annotations": {"a": "b"}})), (1, 43)),
@@ -248,7 +253,7 @@ fn what_an_older_engine_cannot_do_is_said() {
             ),
             (1, 44),
         ),
-        (attachment(json!({"mac_address": "02:00:00:00:00:01"})), (1, 44)),
+        (second(json!({"mac_address": "02:00:00:00:00:01"})), (1, 44)),
         (attachment(json!({"gw_priority": 1})), (1, 48)),
         (attachment(json!({"interface_name": "eth9"})), (1, 49)),
     ] {
@@ -297,6 +302,24 @@ fn networks_at_create_and_after_it() {
     assert_eq!(ends["p_front"]["Links"], json!(["db:base"]));
     assert_eq!(ends["p_front"]["IPAMConfig"]["IPv4Address"], json!("10.0.0.9"));
     assert_eq!(ends["p_back"]["DriverOpts"], json!({"o": "1"}));
+}
+
+#[test]
+fn older_engines_have_the_address_with_the_container() {
+    let mut spec = spec(json!({"mac_address": "02:00:00:00:00:01"}));
+    spec.networks = IndexMap::from([("n".into(), Attachment::default())]);
+    assert_eq!(container_config(&spec, (1, 43)).unwrap().mac_address.as_deref(), Some("02:00:00:00:00:01"));
+    let new = container_config(&spec, (1, 44)).unwrap();
+    assert_eq!(new.mac_address, None);
+    let body = serde_json::to_value(new.body).unwrap();
+    assert_eq!(body.pointer("/NetworkingConfig/EndpointsConfig/n/MacAddress"), Some(&json!("02:00:00:00:00:01")));
+}
+
+#[test]
+fn links_in_the_bridge_belong_to_the_container() {
+    let links = json!({"links": ["db:base"], "network_mode": "bridge"});
+    assert_eq!(body(&spec(links), (1, 41)).pointer("/HostConfig/Links"), Some(&json!(["db:base"])));
+    assert_eq!(body(&spec(json!({"links": ["db:base"]})), (1, 41)).pointer("/HostConfig/Links"), None);
 }
 
 #[test]
