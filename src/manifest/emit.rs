@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::yaml::{Node, resolve};
+use super::yaml::resolve;
 
 /// The text of a model.
 pub fn yaml(model: &Value) -> String {
@@ -169,32 +169,32 @@ fn is_ambiguous(text: &str) -> bool {
     begins && text.matches('.').count() < 2 && text.chars().all(|c| number(c) || time(c))
 }
 
-/// Whether YAML text says what a model says; for tests and the fuzz targets.
-#[doc(hidden)]
-pub fn reads_back(model: &Value) -> bool {
-    let (documents, problems) = super::yaml::parse(&yaml(model), super::yaml::FileId::default());
-    let read = documents.first().map_or(Value::Null, |node: &Node| super::lower::json(node));
-    problems.is_empty() && same(&read, model)
-}
-
-/// Equality in which a number is what it is worth.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+
+    /// Whether YAML text says what a model says.
+    fn reads_back(model: &Value) -> bool {
+        let (documents, problems) =
+            crate::manifest::yaml::parse(&yaml(model), crate::manifest::yaml::FileId::default());
+        let read = documents.first().map_or(Value::Null, crate::manifest::lower::json);
+        problems.is_empty() && same(&read, model)
+    }
+
+    /// Equality in which a number is what it is worth.
+    fn same(a: &Value, b: &Value) -> bool {
+        match (a, b) {
+            (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+            (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+            (Value::Object(a), Value::Object(b)) => {
+                a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+            }
+            _ => a == b,
+        }
+    }
 
     #[test]
     fn a_model_is_written_as_compose_writes_it() {
