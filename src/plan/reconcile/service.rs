@@ -23,18 +23,6 @@ fn chosen(there: &BTreeMap<u32, Vec<&ObservedContainer>>, replicas: u32) -> Vec<
     numbers
 }
 
-/// The numbers of a service's containers: those that are there, the lowest first, and then the next ones. A gap stays: as
-/// in Compose, no container is removed to make one with a lower number.
-fn chosen(there: &BTreeMap<u32, Vec<&ObservedContainer>>, replicas: u32) -> Vec<u32> {
-    let mut numbers: Vec<u32> = there.keys().copied().take(replicas as usize).collect();
-    let mut next = there.keys().next_back().copied().unwrap_or(0);
-    while numbers.len() < replicas as usize {
-        next = next.saturating_add(1);
-        numbers.push(next);
-    }
-    numbers
-}
-
 impl Up<'_> {
     pub(super) fn service(&mut self, service: &Service) {
         let mut done = Done::default();
