@@ -24,7 +24,7 @@ fn what_nobody_answers_on_is_no_url() {
     let serves = |name: &str, at: &str, port: u16| {
         format!(
             "  {name}:\n    image: busybox:latest\n    stop_signal: SIGKILL\n    ports: ['127.0.0.1:{port}:8000']\n    \
-             command: [nc, -lk, -p, '{at}', -e, sleep, '3600']\n"
+             command: [sh, -c, 'while :; do nc -l -p {at} -e sleep 1; done']\n"
         )
     };
     lab.manifest(&format!("services:\n{}{}", serves("good", "8000", good), serves("bad", "5000", bad)));
