@@ -22,7 +22,7 @@ fn a_service_that_is_not_healthy_holds_back_no_save() {
     let needs = "    depends_on: {db: {condition: service_healthy}}\n";
     lab.manifest(&format!("services:\n{}{check}{}{needs}{}", printing(&lab, "db"), idle("api"), printing(&lab, "web")));
     let session = lab.start(&["--progress", "json", "up", "--no-catch-up"]);
-    session.event(0, "stepHeld", |_| true);
+    session.event(0, "step-held", |_| true);
     session.event(0, "watching", |_| true);
     for (service, text) in [("web", "two"), ("db", "three")] {
         let from = session.mark();

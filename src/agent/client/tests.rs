@@ -220,7 +220,8 @@ async fn a_batch_that_cannot_be_read_to_its_end_is_ended() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_given_up_ends_the_stream() {
     let (_agent, client) = connected().await;
-    let messages = parts(Ok(vec![1])).await;
+    // The rest is still to come.
+    let (_sender, messages) = mpsc::channel(1);
     let sent = tokio::time::timeout(Duration::from_secs(1), client.apply_parts(messages, None));
     assert!(sent.await.is_err());
     assert!(client.is_closed(), "the agent still waits for the rest");
