@@ -268,7 +268,7 @@ impl Session {
             }
         };
         self.cancel.cancel();
-        self.logs.finish(if self.left { Duration::ZERO } else { Duration::from_secs(2) }).await;
+        self.logs.finish(if self.left { Duration::ZERO } else { Duration::from_secs(1) }).await;
         end
     }
 
