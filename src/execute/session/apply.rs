@@ -95,7 +95,13 @@ impl Session {
                 Ok(turn) => turn,
                 Err(failures) => {
                     let view = Err(failures);
-                    return Finished::Viewed(Box::new(Viewed { view, taken: now(), watched: false, turn: None, known: HashMap::new() }));
+                    return Finished::Viewed(Box::new(Viewed {
+                        view,
+                        taken: now(),
+                        watched: false,
+                        turn: None,
+                        known: HashMap::new(),
+                    }));
                 }
             };
             looking.run.turn.clone_from(&turn);
