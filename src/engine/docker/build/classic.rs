@@ -128,7 +128,7 @@ fn write_archive(out: impl Write, files: &[ContextFile], dockerfile: Option<&str
         if metadata.is_file() {
             let mut content = Hashed::new(std::fs::File::open(&file.source)?);
             tar.append_data(&mut header, &file.path, &mut content)?;
-            sent.content(file.was.as_ref().and_then(|was| was.digest.as_ref()), content.digest());
+            sent.content(file.was.as_ref().and_then(|was| was.digest.as_ref()), &content.digest());
         } else if metadata.is_symlink() {
             tar.append_link(&mut header, &file.path, std::fs::read_link(&file.source)?)?;
         } else if metadata.is_dir() {

@@ -315,7 +315,7 @@ async fn send_content(tree: &Tree, id: u32, sender: &Sender, sent: &Sent) -> std
                 hasher.update(&data);
                 send(data).await?;
             }
-            sent.content(was.as_ref(), Digest::from_hasher(hasher));
+            sent.content(was.as_ref(), &Digest::from_hasher(hasher));
         }
     }
     // An empty packet ends a file.

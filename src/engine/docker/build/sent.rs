@@ -71,8 +71,8 @@ impl Sent {
     }
 
     /// Compares the content of a file that was sent.
-    pub(super) fn content(&self, was: Option<&Digest>, now: Digest) {
-        if was.is_some_and(|was| *was != now) {
+    pub(super) fn content(&self, was: Option<&Digest>, now: &Digest) {
+        if was.is_some_and(|was| was != now) {
             self.differs.store(true, Ordering::Release);
         }
     }
