@@ -8,6 +8,7 @@
 mod agents;
 mod beside;
 mod build;
+mod changed;
 mod create;
 pub(crate) mod delta;
 mod executor;
@@ -32,6 +33,6 @@ mod wait;
 pub use executor::{Executor, Outcome, RunOptions};
 pub use failure::{Cause, Failure};
 pub use logs::{Follow, LogOptions, Logs, lines};
-pub use observe::{View, observe, plan_failures, settle, settle_for_plan};
+pub use observe::{View, observe, observe_for_plan, plan_failures, settle, settle_for_plan};
 pub use sources::{Loaded, Sources};
 pub use turn::{Doer, Place, Turn, Turns};

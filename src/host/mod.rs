@@ -3,6 +3,7 @@
 //! Everything here does I/O and decides nothing about services: what a change asks for is `plan`'s business.
 #![allow(clippy::disallowed_methods, reason = "the room that does what the pure ones must not")]
 
+mod contents;
 mod digests;
 pub mod env;
 pub mod lock;
@@ -13,5 +14,6 @@ pub mod terminal;
 mod tree;
 pub mod watch;
 
+pub use contents::Contents;
 pub use digests::DigestCache;
 pub use tree::DiskTree;

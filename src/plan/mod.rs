@@ -17,6 +17,7 @@ mod spec;
 mod start;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod wanted;
 
 pub use bake::{Bake, bake};

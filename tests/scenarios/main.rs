@@ -26,6 +26,7 @@ mod language;
 mod needs;
 mod oneoff;
 mod recover;
+mod remembered;
 mod safety;
 mod second;
 mod terminal;

@@ -18,10 +18,10 @@ use indexmap::IndexMap;
 use crate::engine::BuildSpec;
 use crate::event::Message;
 use crate::execute::{Failure, Loaded, Sources};
-use crate::host::DiskTree;
+use crate::host::{Contents, DiskTree};
 use crate::inputs::{self, BaseImage, BuildInputs, BuildRequest, Images};
 use crate::manifest::LoadOptions;
-use crate::model::{Delta, Digest, Look, ObservedImage, Project, Service, ServiceName};
+use crate::model::{ContainerId, Content, Delta, Digest, Look, ObservedImage, Project, Service, ServiceName};
 use crate::plan::Wanted;
 use crate::plan::labels::ARGS;
 use measure::Measuring;
@@ -38,6 +38,7 @@ pub struct DiskSources {
     scale: Vec<(ServiceName, u32)>,
     build: BuildOptions,
     history: super::history::History,
+    contents: Contents,
     /// The last reading of each service's build, for the build that follows.
     read: Mutex<HashMap<ServiceName, Arc<BuildInputs>>>,
     /// Arguments of builds that a command line gives, this one's or that of an earlier `build`.
@@ -68,6 +69,7 @@ impl DiskSources {
         scale: Vec<(ServiceName, u32)>,
         build: BuildOptions,
         history: super::history::History,
+        contents: Contents,
     ) -> Self {
         let environment = options.environment.clone().into_iter().collect();
         Self {
@@ -78,6 +80,7 @@ impl DiskSources {
             scale,
             build,
             history,
+            contents,
             read: Mutex::default(),
             given: Mutex::default(),
             salt: OnceLock::new(),
@@ -202,6 +205,14 @@ impl Sources for DiskSources {
 
     fn keep_looks(&self, image: &str, looks: &HashMap<String, Option<Look>>) {
         self.history.keep_looks(image, looks);
+    }
+
+    fn content(&self, container: &ContainerId) -> Content {
+        self.contents.of(container)
+    }
+
+    fn note_content(&self, container: &ContainerId, content: &Content) -> std::io::Result<()> {
+        self.contents.note(container, content)
     }
 
     fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {

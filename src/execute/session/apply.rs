@@ -189,8 +189,11 @@ impl Session {
         }
         if outcome.is_success() {
             self.watching.all_built(planned_at);
+            let after = after.map(|(after, _)| after).unwrap_or_default();
             if first && self.options.apply {
-                self.look_whether_ready(after.map(|(after, _)| after).unwrap_or_default());
+                self.look_whether_ready(after);
+            } else if self.attached() {
+                self.look_at_urls(&after);
             }
         } else if first && !(self.options.stay && self.options.watch) {
             // Told by whoever ends the program with them.

@@ -6,6 +6,7 @@ mod beside;
 mod catch_up;
 mod containers;
 mod ending;
+mod notes;
 mod others;
 mod readiness;
 mod reload;
@@ -34,6 +35,7 @@ use crate::plan::{UpOptions, Wanted};
 use apply::{Applied, Viewed};
 use catch_up::CaughtUp;
 use containers::Containers;
+use notes::Note;
 use others::Others;
 use reload::Reload;
 use strangers::Looked;
@@ -122,6 +124,8 @@ pub struct Session {
     wanted: Arc<Wanted>,
     /// What containers hold by hot sync.
     synced: HashMap<ContainerId, Digest>,
+    /// What is to be written down of that, once no news comes.
+    notes: Vec<Note>,
     /// Containers whose content was compared with what is wanted; from then on it is this session that changes it.
     filled: HashSet<ContainerId>,
     /// The engine is being asked about containers that were not.
@@ -159,6 +163,8 @@ pub struct Session {
     /// The session ends as soon as it is known whether the services are ready.
     looking_whether_ready: bool,
     said_watching: Vec<ServiceName>,
+    /// Where services can be reached, as it was last said.
+    said_urls: HashMap<ServiceName, BTreeSet<String>>,
     cancel: CancellationToken,
 }
 
@@ -177,6 +183,7 @@ impl Session {
             project,
             wanted: Arc::default(),
             synced: HashMap::new(),
+            notes: Vec::new(),
             filled: HashSet::new(),
             looking: false,
             catching_up: None,
@@ -200,6 +207,7 @@ impl Session {
             said_exited: false,
             looking_whether_ready: false,
             said_watching: Vec::new(),
+            said_urls: HashMap::new(),
             cancel,
             options,
         }
@@ -218,7 +226,7 @@ impl Session {
         self.apply();
         let end = loop {
             let deadlines = [self.watching.deadline(), self.catch_up_at(), self.say_at(), self.give_up_at()];
-            let deadlines = deadlines.into_iter().chain([self.others.deadline()]);
+            let deadlines = deadlines.into_iter().chain([self.others.deadline(), self.notes_at()]);
             let deadline = deadlines.flatten().min();
             tokio::select! {
                 // What the engine tells of a job is known before the job's own end.
@@ -236,6 +244,7 @@ impl Session {
                 () = until(deadline) => {
                     self.quiet();
                     self.tell_of_others();
+                    self.write_notes(false);
                 }
                 () = self.beside.news() => {}
                 Some(job) = self.jobs.join_next() => match job {
@@ -252,6 +261,7 @@ impl Session {
                 break end;
             }
         };
+        self.write_notes(true);
         self.cancel.cancel();
         self.logs.finish(Duration::from_secs(2)).await;
         end

@@ -17,7 +17,8 @@ use crate::execute::sync::{Hot, SyncError};
 use crate::execute::sync_files;
 use crate::execute::{Executor, Failure, RunOptions};
 use crate::model::{
-    ContainerId, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName, SyncTarget, Watch,
+    ContainerId, Content, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName,
+    SyncTarget, Watch,
 };
 use crate::plan::{self, Decision, Recreate, Running, UpOptions, Wanted, WantedImage, decide};
 
@@ -35,6 +36,8 @@ pub struct Reload {
     synced: HashMap<ContainerId, Digest>,
     /// A file was touched while it was synced. Its event is still to come, and an equal measure will say nothing.
     unsure: bool,
+    /// What of that is to be written down, for the next hob.
+    notes: Vec<(ContainerId, Digest)>,
     /// Files were put into its containers that their image may not have.
     brought: bool,
     /// Its containers were made anew.
@@ -140,6 +143,11 @@ impl Session {
     pub(super) fn reloaded(&mut self, reload: Reload) {
         self.others.worked(&reload.service);
         self.synced.extend(reload.synced);
+        if reload.measured.is_some() {
+            for (container, digest) in reload.notes {
+                self.note_later(&reload.service, container, digest);
+            }
+        }
         let service = self.project.services.get(&reload.service);
         let by_rules = service.is_some_and(Service::has_watch_rules);
         let Some(watched) = self.watching.get_mut(&reload.service) else { return };
@@ -217,6 +225,7 @@ impl Job {
             measured: None,
             synced: HashMap::new(),
             unsure: false,
+            notes: Vec::new(),
             brought: false,
             rebuilt: false,
             report: None,
@@ -364,6 +373,13 @@ impl Job {
             let hot = Hot { service: &self.service, container, agent: self.hot, image };
             // Until all is there, it holds what no build gives.
             reload.synced.insert(container.clone(), Digest::of(b"partly synced"));
+            if measured.inputs.is_some() && !targets.is_empty() {
+                let noted = self.executor.sources.note_content(container, &Content::Unknown);
+                if let Err(error) = noted {
+                    *why = format!("it cannot be synced: what the container holds cannot be written down: {error}");
+                    return self.rebuild(reload, measured, timings).await;
+                }
+            }
             match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
                 Ok(done) => {
                     let as_measured = self.is_as_measured(&hot, &targets).await;
@@ -374,7 +390,14 @@ impl Job {
                     reload.brought |= !targets.is_empty();
                     match &measured.inputs {
                         Some(_) if !as_measured => None,
-                        Some(inputs) => reload.synced.insert(container.clone(), inputs.digest.clone()),
+                        Some(inputs) => {
+                            // Rules of the manifest say where files go, which may not be where a build has them.
+                            let news = !targets.is_empty() || measured.inputs != self.inputs;
+                            if news && !self.service.has_watch_rules() {
+                                reload.notes.push((container.clone(), inputs.digest.clone()));
+                            }
+                            reload.synced.insert(container.clone(), inputs.digest.clone())
+                        }
                         None => reload.synced.remove(container),
                     };
                 }

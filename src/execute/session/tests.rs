@@ -4,6 +4,7 @@
 mod beside;
 mod catch_up;
 mod ending;
+mod notes;
 mod saves;
 mod starting;
 mod strangers;
