@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 use super::args::{GlobalArgs, KeyValue};
 use super::exit::{Exit, Failure};
 use super::history::History;
+use super::journal::{Journal, Recorder};
 use super::sources::{BuildOptions, DiskSources, load_or_exit};
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Surroundings};
 use crate::event::{Event, Message, Sink};
 use crate::execute::{Executor, Place, Sources, Turn, Turns};
 use crate::host::paths::{Paths, PathsError};
-use crate::host::{DiskTree, env};
+use crate::host::{Contents, DiskTree, env};
 use crate::manifest::{LoadOptions, Purpose};
 use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName};
 
@@ -54,6 +55,8 @@ pub struct Stack {
     pub sources: Arc<dyn Sources>,
     /// Carries plans out.
     pub executor: Executor,
+    /// What was done to it.
+    pub journal: Journal,
 }
 
 impl Context {
@@ -156,20 +159,58 @@ impl Context {
         if self.purpose == Purpose::Run && engine.info().is_local() {
             super::mounts::check(&*self.tree, &project, targets).map_err(|errors| self.failures(errors))?;
         }
+        self.assemble(project, engine, targets, scale, build)
+    }
+
+    /// The project for a command on containers that are there: with `-p NAME` and no manifest named it is what their
+    /// labels tell, as in Compose, and also where `COMPOSE_PROJECT_NAME` names one and no manifest is found.
+    pub async fn stack_of_containers(&self, targets: &[String]) -> anyhow::Result<Stack> {
+        let variable = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
+        let named_file = !self.global.files.is_empty() || variable("COMPOSE_FILE").is_some();
+        let name = match (&self.global.project_name, variable("COMPOSE_PROJECT_NAME")) {
+            (Some(name), _) if !named_file => name,
+            (None, Some(name)) if !named_file && self.has_no_manifest() => name,
+            _ => return self.stack(targets).await,
+        };
+        let engine = self.engine().await?;
+        let query = crate::engine::Query { project: name.clone(), ..Default::default() };
+        let project = super::by_name::project(name, &engine.observe(&query).await?);
+        named(&project, targets)?;
+        self.assemble(project, engine, targets, Vec::new(), BuildOptions::default())
+    }
+
+    fn has_no_manifest(&self) -> bool {
+        let loaded = load_or_exit(&*self.tree, &self.load_options(&[]));
+        matches!(loaded, Err((Exit::NoManifest, _)))
+    }
+
+    fn assemble(
+        &self,
+        project: Project,
+        engine: Arc<dyn Engine>,
+        targets: &[String],
+        scale: Vec<(ServiceName, u32)>,
+        build: BuildOptions,
+    ) -> anyhow::Result<Stack> {
         let history = History::new(self.paths.projects().ok());
         let platform = engine.info().platform.clone();
         let options = self.load_options(targets);
-        let sources = Arc::new(DiskSources::new(Arc::clone(&self.tree), options, platform, scale, build, history));
+        let contents = Contents::new(self.paths.contents().ok());
+        let tree = Arc::clone(&self.tree);
+        let sources = Arc::new(DiskSources::new(tree, options, platform, scale, build, history, contents));
         let project = sources.adjusted(project);
         let sources: Arc<dyn Sources> = sources;
-        let executor = Executor::new(Arc::clone(&engine), Arc::clone(&self.sink), Arc::clone(&sources));
+        let journal = Journal::new(self.paths.projects().ok(), &engine.info().endpoint, &project.name);
+        let (sink, command) = (Arc::clone(&self.sink), self.command.clone());
+        let recorder = Arc::new(Recorder { sink, journal: journal.clone(), command });
+        let executor = Executor::new(Arc::clone(&engine), recorder, Arc::clone(&sources));
         let executor = executor.taking_turns(self.turns(&engine.info().endpoint, &project.name));
         let executor = match parallel_limit(&project)? {
             Some(limit) => executor.at_most(limit),
             None => executor,
         };
         self.warn_of_builder(&project);
-        Ok(Stack { project: Arc::new(project), engine, sources, executor })
+        Ok(Stack { project: Arc::new(project), engine, sources, executor, journal })
     }
 
     /// The turns of this command on a project. Where there can be no locks, whoever needs one says so.
@@ -274,7 +315,7 @@ pub fn suggestion(name: &str, known: &[&str]) -> String {
     match near {
         Some(near) if strsim::jaro_winkler(name, near) > 0.8 => format!("did you mean {near}?"),
         Some(_) => format!("the manifest has {}", known.join(", ")),
-        None => "the manifest has no services".to_owned(),
+        None => "there are no services".to_owned(),
     }
 }
 

@@ -22,7 +22,7 @@ async fn carry_out(context: &Context, stack: &Stack, plan: &Plan) -> anyhow::Res
 
 /// `hob down`.
 pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&args.services).await?;
+    let stack = context.stack_of_containers(&args.services).await?;
     let orphans = super::context::Orphans::of(&stack.project, args.remove_orphans)?;
     let images = match args.rmi {
         None => Images::None,
@@ -77,7 +77,7 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
 
 /// `hob stop`.
 pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&args.services).await?;
+    let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
@@ -87,7 +87,7 @@ pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
 
 /// `hob start`.
 pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&args.services).await?;
+    let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
@@ -100,7 +100,7 @@ pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> 
 
 /// `hob restart`.
 pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&args.services).await?;
+    let stack = context.stack_of_containers(&args.services).await?;
     let mut services = super::context::named(&stack.project, &args.services)?;
     if !args.no_deps && !services.is_empty() {
         services.extend(stack.project.restarted_with(&services));
@@ -113,7 +113,7 @@ pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Ex
 
 /// `hob kill`. It waits for no other command: it is there to end what takes too long.
 pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&args.services).await?;
+    let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     let observed = stack.observe().await?;
     let mut plan = Plan::default();
@@ -126,7 +126,7 @@ pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
 
 /// `hob rm`.
 pub async fn rm(context: &Context, args: &RmArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&args.services).await?;
+    let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;

@@ -14,7 +14,7 @@ use crate::model::{ContainerId, ServiceName};
 
 /// Runs a command in a running container.
 pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&[args.service().to_owned()]).await?;
+    let stack = context.stack_of_containers(&[args.service().to_owned()]).await?;
     let observed = stack.observe().await?;
     let service = ServiceName::new(args.service());
     let id = super::context::container(&observed, &service, args.index)?.id.clone();

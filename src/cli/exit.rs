@@ -26,7 +26,7 @@ pub enum Exit {
     Pull,
     /// The engine does not answer, or not to this user, or is too old.
     Engine,
-    /// Another hob works on the project.
+    /// Another session watches the services.
     Locked,
     /// A service did not start, ended, or did not become healthy.
     Unhealthy,
@@ -86,7 +86,7 @@ impl Exit {
             Self::Build => (17, "A build failed, or what it reads cannot be built from."),
             Self::Pull => (18, "An image is not there and cannot be pulled."),
             Self::Engine => (20, "The engine does not answer, refuses this user, went away, or is too old."),
-            Self::Locked => (21, "Another hob works on the same project."),
+            Self::Locked => (21, "Another session watches the same services."),
             Self::Unhealthy => (22, "A service did not start, ended when it should run, or did not become healthy."),
             Self::Refused => (125, "`run`, `exec`: the engine refused the container or the command."),
             Self::NotExecutable => (126, "`run`, `exec`: the command was found and cannot be run."),

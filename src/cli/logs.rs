@@ -19,7 +19,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Shows logs.
 pub async fn run(context: &Context, args: &LogsArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&args.services).await?;
+    let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     let query = LogQuery {
         follow: false,

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod build;
+mod by_name;
 mod completions;
 mod config;
 mod context;
@@ -14,6 +15,7 @@ mod exec;
 pub mod exit;
 mod history;
 mod init;
+mod journal;
 mod logs;
 mod mounts;
 mod prune;

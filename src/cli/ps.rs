@@ -6,13 +6,17 @@ use super::args::{PsArgs, StatusFilter, TableFormat};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::event::Event;
-use crate::model::{ContainerState, Observed, ObservedContainer, Published};
+use crate::model::{ContainerState, Observed, ObservedContainer, Project, Published};
+use crate::plan;
 
 /// Lists containers.
 pub async fn run(context: &Context, args: &PsArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&args.services).await?;
+    let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     let Observed { mut containers, .. } = stack.observe().await?;
+    for container in &mut containers {
+        as_its_own(&stack.project, container);
+    }
     let mut words: Vec<String> = args.status.iter().map(|s| word(*s).to_owned()).collect();
     if let Some(filter) = &args.filter {
         match (filter.key.as_str(), &filter.value) {
@@ -50,6 +54,22 @@ pub async fn run(context: &Context, args: &PsArgs) -> anyhow::Result<Exit> {
     };
     context.sink.emit(event);
     Ok(Exit::Ok)
+}
+
+/// The service's image by the name that people know, and the command without hob's agent in front of it.
+fn as_its_own(project: &Project, container: &mut ObservedContainer) {
+    let service = project.services.get(&container.service).or_else(|| project.disabled.get(&container.service));
+    let is_digest = |name: &str| name.starts_with("sha256:") || name.starts_with(plan::BY_DIGEST);
+    if is_digest(&container.image_name) || container.image.as_str().contains(&container.image_name) {
+        container.image_name = match service {
+            Some(service) => project.image_name(service),
+            None => format!("{}-{}", project.name, container.service),
+        };
+    }
+    let agent = format!("{} run -- ", crate::agent::PATH);
+    if let Some(own) = container.command.strip_prefix(&agent) {
+        container.command = own.to_owned();
+    }
 }
 
 fn lines(lines: impl Iterator<Item = String>) -> Event {
@@ -136,7 +156,7 @@ fn as_json(c: &ObservedContainer) -> serde_json::Value {
 }
 
 /// How long ago, as `docker ps` says it.
-fn ago(created: i64) -> String {
+pub(super) fn ago(created: i64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
     let seconds = now.saturating_sub(u64::try_from(created).unwrap_or(0));
     let (number, unit) = match seconds {

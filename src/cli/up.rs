@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::sources::BuildOptions;
 use crate::event::{Event, Request};
 use crate::execute::session::{Attach, End, EndOn, Session, SessionOptions};
-use crate::execute::{LogOptions, RunOptions, plan_failures, settle_for_plan};
+use crate::execute::{LogOptions, RunOptions, observe_for_plan, plan_failures, settle_for_plan};
 use crate::host::signals::{Signal, Signals};
 use crate::model::{Graph, Project, ServiceName};
 use crate::plan::{self, Recreate, UpOptions};
@@ -144,7 +144,7 @@ fn attach(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<Attach, Fa
 
 async fn dry_run(context: &Context, stack: &Stack, options: &UpOptions) -> anyhow::Result<Exit> {
     let scope = scope(&stack.project, &options.services, options.no_deps);
-    let view = crate::execute::observe(&*stack.engine, &stack.sources, &stack.project, &scope).await;
+    let view = observe_for_plan(&*stack.engine, &stack.sources, &stack.project, &scope, options).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let plan = plan::up(view.input(&std::collections::HashMap::new()), options)
         .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;

@@ -7,12 +7,18 @@ use serde_json::{Value, json};
 use super::args::{ExplainArgs, TableFormat, TextFormat, WhyArgs};
 use super::context::{Context, Stack};
 use super::exit::Exit;
+use super::journal::Entry;
 use super::up::scope;
 use super::why_file;
 use crate::event::Event;
-use crate::execute::{View, observe, plan_failures};
+use crate::execute::{View, observe, observe_for_plan, plan_failures};
 use crate::model::ServiceName;
 use crate::plan::{self, UpOptions, labels};
+
+/// Entries that are shown of what was done to a service.
+const LAST: usize = 5;
+/// The same with `--history`.
+const ALL: usize = 1_000;
 
 /// Says why.
 pub async fn why(context: &Context, args: &WhyArgs) -> anyhow::Result<Exit> {
@@ -20,11 +26,16 @@ pub async fn why(context: &Context, args: &WhyArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&named).await?;
     let services = super::context::named(&stack.project, &named)?;
     let all = scope(&stack.project, &services, true);
-    let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
+    let options = UpOptions { services: all.clone(), no_deps: true, ..UpOptions::default() };
+    // What is said about files needs all images.
+    let view = match &args.file {
+        Some(_) => observe(&*stack.engine, &stack.sources, &stack.project, &all).await,
+        None => observe_for_plan(&*stack.engine, &stack.sources, &stack.project, &all, &options).await,
+    };
     let view = view.map_err(|failures| context.failures(failures))?;
     let (text, json) = match &args.file {
         Some(file) => why_file::of_file(&view, &all, &context.working_dir.join(file))?,
-        None => of_services(context, &stack, &view, &all)?,
+        None => of_services(context, &stack, &view, &all, if args.history { ALL } else { LAST })?,
     };
     emit(context, args.format == TextFormat::Json, text, &json)
 }
@@ -35,12 +46,23 @@ fn emit(context: &Context, as_json: bool, text: String, json: &Value) -> anyhow:
     Ok(Exit::Ok)
 }
 
+/// One line of what was done.
+fn told_of(entry: &Entry) -> String {
+    let files: Vec<String> = entry.files.iter().map(|file| file.display().to_string()).collect();
+    let files = if files.is_empty() { String::new() } else { format!(" ({})", files.join(", ")) };
+    let because = if entry.because.is_empty() { String::new() } else { format!(", because {}", entry.because) };
+    let by = entry.by.as_ref().map(|by| format!(" [{by}]")).unwrap_or_default();
+    let when = super::ps::ago(i64::try_from(entry.at).unwrap_or_default()).to_lowercase();
+    format!("  {when}: {}{files}{because}{by}\n", entry.what)
+}
+
 /// Why each container is as it is, and what `up` would do now.
 fn of_services(
     context: &Context,
     stack: &Stack,
     view: &View,
     services: &[ServiceName],
+    count: usize,
 ) -> anyhow::Result<(String, Value)> {
     let options = UpOptions { services: services.to_vec(), no_deps: true, ..UpOptions::default() };
     let plan = plan::up(view.input(&HashMap::new()), &options)
@@ -56,6 +78,10 @@ fn of_services(
         if containers.is_empty() {
             text.push_str(&format!("{service}: has no container\n"));
         }
+        let past = stack.journal.last(service, count);
+        for entry in &past {
+            text.push_str(&told_of(entry));
+        }
         let steps: Vec<_> = plan.steps.iter().filter(|step| step.service.as_ref() == Some(service)).collect();
         for step in &steps {
             text.push_str(&format!("  `hob up` would {}, because {}\n", step.op, step.reason));
@@ -65,7 +91,7 @@ fn of_services(
         }
         let next: Vec<Value> =
             steps.iter().map(|step| json!({"what": step.op.to_string(), "because": step.reason.to_string()})).collect();
-        json.push(json!({"service": service, "containers": containers, "next": next}));
+        json.push(json!({"service": service, "containers": containers, "past": past, "next": next}));
     }
     Ok((text, Value::Array(json)))
 }

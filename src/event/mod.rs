@@ -245,6 +245,15 @@ pub enum Event {
         /// Rows; as many cells as heads.
         rows: Vec<Vec<String>>,
     },
+    /// What a plan did to a service, once it is over.
+    Changed {
+        /// The service.
+        service: ServiceName,
+        /// What was done.
+        did: Did,
+        /// Why.
+        reason: String,
+    },
     /// Another command changed the project while a session runs.
     Elsewhere(Elsewhere),
     /// Text on standard output: the result of a command such as `config`.
@@ -432,6 +441,10 @@ pub struct Elsewhere {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Did {
+    /// Its image was built, and no container was touched.
+    Built,
+    /// It has a container, which it had not.
+    Created,
     /// It had no container, or none that ran.
     Started,
     /// Its containers are other ones.
@@ -448,6 +461,25 @@ pub enum Did {
     Paused,
     /// They go on.
     Unpaused,
+}
+
+impl Did {
+    /// In a sentence.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Built => "built",
+            Self::Created => "created",
+            Self::Started => "started",
+            Self::Recreated => "recreated",
+            Self::Restarted => "restarted",
+            Self::Scaled => "scaled down",
+            Self::Stopped => "stopped",
+            Self::Removed => "removed",
+            Self::Paused => "paused",
+            Self::Unpaused => "unpaused",
+        }
+    }
 }
 
 /// Where the time between a save and the running program went, in microseconds.

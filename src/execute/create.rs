@@ -4,7 +4,7 @@
 
 use super::executor::Executor;
 use crate::engine::{EngineError, ErrorKind, Result};
-use crate::model::{ContainerId, ContainerSpec, Digest, ObservedImage};
+use crate::model::{ContainerId, ContainerSpec, Content, Digest, ObservedImage};
 use crate::plan::labels::{IMAGE, INPUTS, UNCONFIRMED};
 use crate::plan::{Create, by_digest};
 
@@ -23,7 +23,9 @@ impl Executor {
         let own = self.own(&mut spec).await?;
         if !create.agent {
             self.agents.note(&spec.service.name, false);
-            return self.make(&spec, own.as_ref()).await.map(drop);
+            let id = self.make(&spec, own.as_ref()).await?;
+            self.note_made(&id, &spec);
+            return Ok(());
         }
         let image = match &own {
             Some(own) => Some(own.image.clone()),
@@ -31,12 +33,20 @@ impl Executor {
         };
         let spec = self.agents.wrap(&spec, image).await?;
         let id = self.make(&spec, own.as_ref()).await?;
+        self.note_made(&id, &spec);
         let provided = self.agents.provide(&spec).await;
         if provided.is_err() {
             // Without the agent it could never start; that it cannot be removed either says nothing new.
             let _ = self.engine.remove_container(&id, true).await;
         }
         provided
+    }
+
+    /// It holds what its image has. A container for which that cannot be noted is made anew by the next plan.
+    fn note_made(&self, id: &ContainerId, spec: &ContainerSpec) {
+        if spec.labels.contains_key(INPUTS) {
+            let _ = self.sources.note_content(id, &Content::AsMade);
+        }
     }
 
     /// Makes a container that has no agent and is no part of a plan.

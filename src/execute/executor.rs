@@ -18,7 +18,7 @@ use super::{Failure, Sources};
 use crate::engine::Engine;
 use crate::event::{Event, PlannedStep, Sink, StepKind};
 use crate::model::{Project, ServiceName};
-use crate::plan::{Op, Plan, StepId};
+use crate::plan::{Op, Plan, Reason, StepId};
 
 /// How a plan is carried out.
 #[derive(Clone, Debug, Default)]
@@ -165,6 +165,13 @@ impl Executor {
                 after: step.after.iter().map(|id| base + id).collect(),
             })
             .collect();
+        for step in &plan.steps {
+            if let (Op::Create(_), Some(service), Reason::HotSync(_)) = (&step.op, &step.service, &step.reason)
+                && !dry_run
+            {
+                self.sink.emit(Event::Notice { text: format!("{service}: {}", step.reason) });
+            }
+        }
         self.sink.emit(Event::Plan { steps, unchanged: plan.unchanged.clone(), dry_run });
         for note in &plan.notes {
             self.sink.emit(Event::Warning(crate::event::Message::new(note.clone())));
@@ -222,6 +229,9 @@ impl Executor {
                 }
                 None => states[id] = State::Waiting,
             }
+        }
+        for change in super::changed::changes(plan, |id| states[id] == State::Done) {
+            self.sink.emit(change);
         }
         self.prunes.start(&self.engine).await;
         // A request to end that comes after the last step has nothing left to end.

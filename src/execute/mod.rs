@@ -8,6 +8,7 @@
 mod agents;
 mod beside;
 mod build;
+mod changed;
 mod create;
 pub(crate) mod delta;
 mod executor;
@@ -34,7 +35,7 @@ mod wait;
 pub use executor::{Executor, Outcome, RunOptions};
 pub use failure::{Cause, Failure};
 pub use logs::{AtStart, Follow, From, LogOptions, Logs, lines};
-pub use observe::{View, observe, plan_failures, settle, settle_for_plan};
+pub use observe::{View, observe, observe_for_plan, plan_failures, settle, settle_for_plan};
 pub use provide::{provide, release};
 pub use sources::{Loaded, Sources};
 pub use turn::{Doer, Place, Turn, Turns};

@@ -8,7 +8,9 @@ use indexmap::IndexMap;
 use super::{Cause, Executor, Failure, RunOptions, Sources};
 use crate::engine::{Engine, Query};
 use crate::event::Message;
-use crate::model::{ContainerId, Digest, Observed, ObservedContainer, ObservedImage, Project, Service, ServiceName};
+use crate::model::{
+    ContainerId, Content, Digest, Observed, ObservedContainer, ObservedImage, Project, Service, ServiceName,
+};
 use crate::plan::labels::made_from;
 use crate::plan::{self, Input, PlanError, UpOptions, Wanted};
 
@@ -114,6 +116,7 @@ async fn look(
     };
     let (mut observed, (wanted, found)) = tokio::try_join!(state, measure)?;
     observed.images = found;
+    say_what_they_hold(&mut observed, &**sources);
 
     // What a container was made from matters where it is not what is wanted.
     let outdated = |container: &ObservedContainer| {
@@ -125,6 +128,19 @@ async fn look(
     let sources = Arc::clone(sources);
     let history = if digests.is_empty() { HashMap::new() } else { blocking(move || sources.history(&digests)).await };
     Ok(View { project: Arc::clone(project), wanted: Arc::new(wanted), observed, history })
+}
+
+/// Lets the labels of containers say what they hold by now, where saves were synced into them. The label goes where that
+/// is not known: such a container is made anew.
+pub(super) fn say_what_they_hold(observed: &mut Observed, sources: &dyn Sources) {
+    for container in observed.containers.iter_mut().filter(|container| !container.oneoff) {
+        let Some(label) = container.labels.get_mut(plan::labels::INPUTS) else { continue };
+        match sources.content(&container.id) {
+            Content::AsMade => {}
+            Content::Synced(digest) => *label = digest.as_str().to_owned(),
+            Content::Unknown => drop(container.labels.shift_remove(plan::labels::INPUTS)),
+        }
+    }
 }
 
 /// The images that the engine has of these.
@@ -194,6 +210,48 @@ pub async fn settle(
     settle_from(view, executor, services, options, run).await
 }
 
+/// What a plan is made from.
+enum Looked {
+    /// Nothing is to be done.
+    Settled(Box<View>),
+    /// Images that are built were not looked at yet.
+    Open(Box<View>),
+}
+
+async fn look_for_plan(
+    engine: &dyn Engine,
+    sources: &Arc<dyn Sources>,
+    project: &Arc<Project>,
+    services: &[ServiceName],
+    options: &UpOptions,
+) -> Result<Looked, Vec<Failure>> {
+    let view = look(engine, sources, project, services, |service| service.build.is_none()).await?;
+    if view.wanted.bases.is_empty() {
+        let assumed = with_images_of_containers(view.clone());
+        if plan::up(assumed.input(&HashMap::new()), options).is_ok_and(|plan| plan.is_empty()) {
+            return Ok(Looked::Settled(Box::new(assumed)));
+        }
+    }
+    Ok(Looked::Open(Box::new(view)))
+}
+
+/// As [`observe`], for whoever only says what a plan would be: it has to be the one that `up` carries out.
+///
+/// # Errors
+/// As [`observe`].
+pub async fn observe_for_plan(
+    engine: &dyn Engine,
+    sources: &Arc<dyn Sources>,
+    project: &Arc<Project>,
+    services: &[ServiceName],
+    options: &UpOptions,
+) -> Result<View, Vec<Failure>> {
+    match look_for_plan(engine, sources, project, services, options).await? {
+        Looked::Settled(view) => Ok(*view),
+        Looked::Open(_) => observe(engine, sources, project, services).await,
+    }
+}
+
 /// The same for whoever does nothing but carry out the plan. Most often that is nothing: each container says what its
 /// image was built from, and that is what is wanted. Then no image that is built is looked at.
 ///
@@ -207,13 +265,10 @@ pub async fn settle_for_plan(
     run: &RunOptions,
 ) -> Result<View, Vec<Failure>> {
     let engine = &*executor.engine;
-    let mut view = look(engine, &executor.sources, project, services, |service| service.build.is_none()).await?;
-    if view.wanted.bases.is_empty() {
-        let assumed = with_images_of_containers(view.clone());
-        if plan::up(assumed.input(&HashMap::new()), options).is_ok_and(|plan| plan.is_empty()) {
-            return Ok(assumed);
-        }
-    }
+    let mut view = match look_for_plan(engine, &executor.sources, project, services, options).await? {
+        Looked::Settled(view) => return Ok(*view),
+        Looked::Open(view) => *view,
+    };
     let built = names(project, services, |service| service.build.is_some());
     // Something is to be done, and whoever carries it out has the engine confirmed first: beside the images that takes
     // no time. A refusal is told there.

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::Failure;
 use crate::engine::BuildSpec;
 use crate::event::Message;
-use crate::model::{Delta, Digest, Location, Look, ObservedImage, Project, ServiceName};
+use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Project, ServiceName};
 use crate::plan::Wanted;
 
 /// A project that was read without errors.
@@ -84,6 +84,19 @@ pub trait Sources: Send + Sync {
 
     /// Keeps what is known of the files of an image.
     fn keep_looks(&self, _image: &str, _looks: &HashMap<String, Option<Look>>) {}
+
+    /// What a container holds, as far as this user's hob knows.
+    fn content(&self, _container: &ContainerId) -> Content {
+        Content::AsMade
+    }
+
+    /// Notes what a container holds; before a sync, that this is not known.
+    ///
+    /// # Errors
+    /// It cannot be noted: nothing may be synced then.
+    fn note_content(&self, _container: &ContainerId, _content: &Content) -> std::io::Result<()> {
+        Ok(())
+    }
 
     /// The parts of earlier measures, to say what changed.
     fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>>;

@@ -13,8 +13,8 @@ use crate::engine::fake::FakeEngine;
 use crate::engine::{BuildSpec, Engine};
 use crate::event::{Event, Message, Sink};
 use crate::model::{
-    Aside, Digest, Effect, Effects, Measured, ObservedImage, Project, Reload, Reloader, ServiceName, SyncAction,
-    SyncTarget, Watch,
+    Aside, ContainerId, Content, Digest, Effect, Effects, Measured, ObservedImage, Project, Reload, Reloader,
+    ServiceName, SyncAction, SyncTarget, Watch,
 };
 use crate::plan::{self, Plan, UpOptions, Wanted, WantedImage};
 
@@ -113,6 +113,8 @@ pub struct FakeSources {
     pub contexts: Mutex<HashMap<ServiceName, String>>,
     /// Programs that reload themselves.
     pub reloaders: Mutex<IndexMap<ServiceName, Reloader>>,
+    /// What containers hold, where that is not what their labels say.
+    pub contents: Mutex<HashMap<ContainerId, Content>>,
     /// Called once, after the next measure was taken.
     pub on_measure: Mutex<Option<Hook>>,
 }
@@ -258,6 +260,15 @@ impl Sources for FakeSources {
         let digest = Digest::of_json(&self.parts(service, &self.files.lock().unwrap()));
         let labels = [(plan::labels::INPUTS.to_owned(), digest.to_string())].into();
         Ok(BuildSpec { build, labels, ..BuildSpec::default() })
+    }
+
+    fn content(&self, container: &ContainerId) -> Content {
+        self.contents.lock().unwrap().get(container).cloned().unwrap_or(Content::AsMade)
+    }
+
+    fn note_content(&self, container: &ContainerId, content: &Content) -> std::io::Result<()> {
+        self.contents.lock().unwrap().insert(container.clone(), content.clone());
+        Ok(())
     }
 
     fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {

@@ -3,6 +3,7 @@
 //! Everything here does I/O and decides nothing about services: what a change asks for is `plan`'s business.
 #![allow(clippy::disallowed_methods, reason = "the room that does what the pure ones must not")]
 
+mod contents;
 mod digests;
 pub mod env;
 pub mod lock;
@@ -15,6 +16,7 @@ pub mod terminal;
 mod tree;
 pub mod watch;
 
+pub use contents::Contents;
 pub use digests::DigestCache;
 pub use output::output_files;
 pub use tree::DiskTree;

@@ -2,7 +2,7 @@
 //!
 //! | folder | holds | if it is deleted |
 //! |---|---|---|
-//! | `$XDG_CACHE_HOME/hob` (`~/.cache/hob`) | digests of files, the agent's program, state of prepare steps | is made again, at the price of time |
+//! | `$XDG_CACHE_HOME/hob` (`~/.cache/hob`) | digests of files, what containers hold, state of prepare steps | is made again, at the price of time |
 //! | `$XDG_RUNTIME_DIR/hob` (else `run` in the cache) | locks and sockets | only while no hob runs |
 //!
 //! Both can be moved: `HOB_CACHE_DIR` and `HOB_RUNTIME_DIR`. Every folder is for its owner only (0700): names of
@@ -71,6 +71,11 @@ impl Paths {
     /// What is remembered of a project: results of prepare steps, what was synced.
     pub fn projects(&self) -> Result<PathBuf, PathsError> {
         self.in_cache("projects")
+    }
+
+    /// What containers hold.
+    pub fn contents(&self) -> Result<PathBuf, PathsError> {
+        self.in_cache("contents")
     }
 
     /// The file of what engines said about themselves.

@@ -25,8 +25,8 @@ pub use graph::{Cycle, Graph};
 pub use measured::{Aside, Effect, Effects, Measured, Reloader, SyncAction, SyncTarget, Watch};
 pub use names::{ContainerId, ImageId, NetworkId, ProjectName, ServiceName};
 pub use observed::{
-    ContainerState, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
-    ObservedVolume, Published,
+    ContainerState, Content, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage,
+    ObservedNetwork, ObservedVolume, Published,
 };
 pub use origins::{Entered, Origins};
 pub use parts::{FileParts, Parts};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::{ContainerId, ImageId, NetworkId, ServiceName};
+use super::{ContainerId, Digest, ImageId, NetworkId, ServiceName};
 
 /// What an engine says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +92,17 @@ pub struct ObservedContainer {
     pub networks: IndexMap<String, NetworkId>,
     /// Names of the volumes it mounts, by path in the container.
     pub volumes: IndexMap<String, String>,
+}
+
+/// What is known of a container's files besides what its labels say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing was synced into it: it holds what its labels say.
+    AsMade,
+    /// What a build of this digest gives was synced into it.
+    Synced(Digest),
+    /// Nobody knows.
+    Unknown,
 }
 
 /// What a container is doing.

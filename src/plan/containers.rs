@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::labels::{AGENT, CONFIG, CONFIG_FILES, NO_AGENT, made_from};
-use super::{Input, Labels, Part, Reason, WantedImage, container_spec};
+use super::{Input, Labels, Part, Reason, WantedImage, container_spec, variables};
 use crate::model::{Digest, ObservedContainer, Project, Service};
 
 /// A container that is there, and why it is not what it should be.
@@ -21,18 +21,24 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
     if let Some(wanted) = Labels::parse(&spec.labels) {
         let keys = wanted.differing(&ours);
         if !keys.is_empty() {
-            return Some(Reason::Config(keys));
+            return Some(Reason::Config(variables::named(keys, &spec.labels, &container.labels)));
         }
     }
     debug_assert!(spec.labels.contains_key(CONFIG), "a container's spec carries its configuration");
     let cannot = container.labels.get(AGENT).is_some_and(|agent| agent == NO_AGENT);
     if spec.labels.get(AGENT) != container.labels.get(AGENT) && !cannot {
-        return Some(Reason::Agent);
+        return Some(match (spec.labels.get(AGENT), container.labels.get(AGENT)) {
+            (Some(_), Some(_)) => Reason::Agent,
+            (hot, _) => Reason::HotSync(hot.is_some()),
+        });
     }
     match input.wanted.images.get(&service.name) {
         Some(image @ (WantedImage::Built(_) | WantedImage::Remote { .. }))
             if content(input, container).as_ref() != image.digest() =>
         {
+            if content(input, container).is_none() {
+                return Some(Reason::UnknownContent);
+            }
             return Some(Reason::Inputs(changed_parts(input, service, container).unwrap_or_default()));
         }
         Some(WantedImage::Named(name))

@@ -25,6 +25,10 @@ pub const NETWORK: &str = "com.docker.compose.network";
 pub const VOLUME: &str = "com.docker.compose.volume";
 /// `com.docker.compose.project.config_files`: the manifest files, with commas between them.
 pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
+/// `com.docker.compose.project.working_dir`: the folder that the manifest's relative paths start from.
+pub const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
+/// `com.docker.compose.depends_on`: `SERVICE:CONDITION:RESTART`, with commas between them.
+pub const DEPENDS_ON: &str = "com.docker.compose.depends_on";
 /// hob's: short digests of the configuration, key by key, as JSON.
 pub const CONFIG: &str = "io.hob.config";
 /// hob's: digest of what the build of the container's image read.
@@ -183,9 +187,9 @@ pub fn container_labels(
     add(SERVICE, service.name.to_string());
     add(NUMBER, number.to_string());
     add(ONEOFF, if oneoff { "True" } else { "False" }.to_owned());
-    add("com.docker.compose.project.working_dir", project.working_dir.display().to_string());
+    add(WORKING_DIR, project.working_dir.display().to_string());
     add(CONFIG_FILES, files.join(","));
-    add("com.docker.compose.depends_on", depends.join(","));
+    add(DEPENDS_ON, depends.join(","));
     if let Some(digest) = wanted.images.get(&service.name).and_then(super::WantedImage::digest) {
         add(INPUTS, digest.as_str().to_owned());
     }

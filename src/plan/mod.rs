@@ -18,6 +18,7 @@ mod spec;
 mod start;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod wanted;
 
 pub use bake::{Bake, bake};

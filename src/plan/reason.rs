@@ -51,10 +51,14 @@ pub enum Reason {
     BeforeStart,
     /// A dependent may start only when it has no more to wait for; or `--wait`.
     Wait,
+    /// It was made or synced into by another user's hob, or by one that was killed, or of an image that was not confirmed.
+    UnknownContent,
     /// Another hob, or Docker Compose itself, made it.
     Foreign,
     /// The agent in it is of another version.
     Agent,
+    /// Saves can be put into it from now on, or not any more.
+    HotSync(bool),
     /// A command asked for it.
     Asked(&'static str),
 }
@@ -90,8 +94,16 @@ impl fmt::Display for Reason {
             Self::Awaited(service) => write!(f, "{service} waits for it"),
             Self::BeforeStart => f.write_str("it is run before each start"),
             Self::Wait => f.write_str("--wait was given"),
+            Self::UnknownContent => f.write_str("what it holds is not known"),
             Self::Foreign => f.write_str("it was made by another tool"),
             Self::Agent => f.write_str("the agent in it is of another version"),
+            Self::HotSync(true) => {
+                f.write_str("hot sync is on from now on: its build copies files that nothing reads after")
+            }
+            Self::HotSync(false) => f.write_str(
+                "hot sync is off from now on: all that its build copies is read by an instruction after, so a save \
+                 builds its image",
+            ),
             Self::Asked(command) => write!(f, "{command} was asked for"),
         }
     }

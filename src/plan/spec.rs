@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::labels::{AGENT, CONFIG, CONFIG_HASH, ONEOFF, container_labels};
-use super::{Labels, Wanted};
+use super::{Labels, Wanted, variables};
 use crate::model::{Attachment, ContainerSpec, Hook, Mount, MountType, Project, Service};
 
 /// The container of a service. `inherited` are anonymous volumes of the container that it replaces, by path.
@@ -28,6 +28,7 @@ pub fn container_spec(
     let config = Labels::of(service, &spec, &spec.files, &wanted.salt);
     spec.labels.insert(CONFIG_HASH.to_owned(), config.hash());
     spec.labels.insert(CONFIG.to_owned(), config.to_label());
+    spec.labels.extend(variables::label(service, &wanted.salt));
     inherit(&mut spec.mounts, inherited);
     resolve(project, &mut spec.service);
     spec

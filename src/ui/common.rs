@@ -142,6 +142,7 @@ impl Common {
             | Event::Syncing { .. }
             | Event::BuildOutput { .. }
             | Event::BuildStepDone { .. }
+            | Event::Changed { .. }
             | Event::State { .. } => {}
         }
     }
@@ -251,14 +252,15 @@ impl Common {
     }
 
     fn url(&mut self, service: &ServiceName, url: &str) {
+        // After the summary a new address would not be seen otherwise.
+        if self.urls_shown {
+            let text = clean(url, false).into_owned();
+            self.say(Some(service), &text);
+            return;
+        }
         let urls = self.urls.entry(service.clone()).or_default();
         if !urls.iter().any(|known| known == url) {
             urls.push(url.to_owned());
-            // After the summary a new address would not be seen otherwise.
-            if self.urls_shown {
-                let text = clean(url, false).into_owned();
-                self.say(Some(service), &text);
-            }
         }
     }
 

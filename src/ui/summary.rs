@@ -128,18 +128,8 @@ pub(super) fn elsewhere(elsewhere: &Elsewhere) -> String {
     for (service, did) in &elsewhere.changes {
         by_kind.entry(*did).or_default().push(service.clone());
     }
-    let verb = |did: Did| match did {
-        Did::Started => "started",
-        Did::Recreated => "recreated",
-        Did::Restarted => "restarted",
-        Did::Scaled => "scaled down",
-        Did::Stopped => "stopped",
-        Did::Removed => "removed",
-        Did::Paused => "paused",
-        Did::Unpaused => "unpaused",
-    };
     let parts: Vec<String> =
-        by_kind.iter().map(|(did, services)| format!("{} {}", verb(*did), names(services))).collect();
+        by_kind.iter().map(|(did, services)| format!("{} {}", did.word(), names(services))).collect();
     let who = match (&elsewhere.command, elsewhere.process) {
         (Some(command), Some(process)) => format!("`{}` (process {process})", clean(command, false)),
         _ => "another program".to_owned(),

@@ -30,6 +30,7 @@ mod oneoff;
 mod output;
 mod ready;
 mod recover;
+mod remembered;
 mod safety;
 mod second;
 mod terminal;

@@ -31,7 +31,7 @@ fn every_command_works_beside_a_session_which_takes_note() {
     lab.ok(&["up", "-d"]);
     elsewhere(&session, from, "hob up -d", "api", "started");
     lab.manifest(&manifest("two", &idle("new")));
-    lab.ok(&["up", "-d"]).says(&["environment changed"]);
+    lab.ok(&["up", "-d"]).says(&["environment.MODE changed"]);
     session.event(from, "elsewhere", |e| e["changes"]["api"] == "recreated");
     lab.ok(&["rm", "-sf", "db"]);
     elsewhere(&session, from, "hob rm db", "db", "removed");

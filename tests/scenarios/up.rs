@@ -32,11 +32,11 @@ fn one_changed_key_recreates_one_service() {
     lab.ok(&["up", "-d"]);
     let (a, b) = (lab.id("a"), lab.container("b"));
     lab.manifest(&format!("services:\n{}    environment: {{MODE: other}}\n{}", idle("a"), idle("b")));
-    lab.ok(&["up", "-d"]).says(&["environment changed", "unchanged: b"]).silent_about(&[&b.name]);
+    lab.ok(&["up", "-d"]).says(&["environment.MODE changed", "unchanged: b"]).silent_about(&[&b.name]);
     assert_ne!(lab.id("a"), a);
     assert_eq!(lab.container("b"), b);
     assert_eq!(lab.exec("a", "echo $MODE"), "other");
-    lab.ok(&["why", "a"]).says(&["environment changed"]);
+    lab.ok(&["why", "a"]).says(&["environment.MODE changed"]);
     lab.ok(&["up", "-d"]).says(&["nothing to do"]);
 }
 

@@ -54,7 +54,7 @@ pub struct WatchArgs {
     pub timings: bool,
 }
 
-/// Say why a service was last built, recreated or restarted, or what reads a file.
+/// Say what was last done to a service and why, what `up` would do now, or what reads a file.
 #[derive(Clone, Debug, Default, Args)]
 pub struct WhyArgs {
     /// The service [default: all]
@@ -64,6 +64,10 @@ pub struct WhyArgs {
     /// Say which services read this file, through which instruction, and what a change of it would do
     #[arg(long, value_name = "PATH")]
     pub file: Option<PathBuf>,
+
+    /// Show all that is remembered of what was done, and not only the last
+    #[arg(long)]
+    pub history: bool,
 
     /// How to print
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]

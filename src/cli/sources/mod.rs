@@ -19,10 +19,10 @@ use indexmap::IndexMap;
 use crate::engine::BuildSpec;
 use crate::event::Message;
 use crate::execute::{Failure, Loaded, Sources};
-use crate::host::DiskTree;
+use crate::host::{Contents, DiskTree};
 use crate::inputs::{self, BaseImage, BuildInputs, BuildRequest, Images};
 use crate::manifest::LoadOptions;
-use crate::model::{Delta, Digest, Location, Look, ObservedImage, Project, Service, ServiceName};
+use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Project, Service, ServiceName};
 use crate::plan::Wanted;
 use crate::plan::labels::ARGS;
 use measure::Measuring;
@@ -41,6 +41,7 @@ pub struct DiskSources {
     history: super::history::History,
     /// Files that hob's own output goes to.
     output: Vec<PathBuf>,
+    contents: Contents,
     /// The last reading of each service's build, for the build that follows.
     read: Mutex<HashMap<ServiceName, Arc<BuildInputs>>>,
     /// Arguments of builds that a command line gives, this one's or that of an earlier `build`.
@@ -71,6 +72,7 @@ impl DiskSources {
         scale: Vec<(ServiceName, u32)>,
         build: BuildOptions,
         history: super::history::History,
+        contents: Contents,
     ) -> Self {
         let environment = options.environment.clone().into_iter().collect();
         Self {
@@ -82,6 +84,7 @@ impl DiskSources {
             build,
             history,
             output: crate::host::output_files(),
+            contents,
             read: Mutex::default(),
             given: Mutex::default(),
             salt: OnceLock::new(),
@@ -213,6 +216,14 @@ impl Sources for DiskSources {
 
     fn keep_looks(&self, image: &str, looks: &HashMap<String, Option<Look>>) {
         self.history.keep_looks(image, looks);
+    }
+
+    fn content(&self, container: &ContainerId) -> Content {
+        self.contents.of(container)
+    }
+
+    fn note_content(&self, container: &ContainerId, content: &Content) -> std::io::Result<()> {
+        self.contents.note(container, content)
     }
 
     fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {

@@ -10,7 +10,7 @@ use super::super::exit::Exit;
 use super::super::history::History;
 use super::{BuildOptions, DiskSources};
 use crate::execute::Sources;
-use crate::host::DiskTree;
+use crate::host::{Contents, DiskTree};
 use crate::manifest::LoadOptions;
 
 /// How hob ends on the files of a folder, and what it says first.
@@ -33,7 +33,15 @@ fn measured(folder: &Path) -> (Exit, String, Option<usize>) {
         Err((exit, messages)) => return (exit, messages[0].text.clone(), line(&messages[0])),
     };
     let history = History::new(None);
-    let sources = DiskSources::new(tree, options, "linux/amd64".into(), Vec::new(), BuildOptions::default(), history);
+    let sources = DiskSources::new(
+        tree,
+        options,
+        "linux/amd64".into(),
+        Vec::new(),
+        BuildOptions::default(),
+        history,
+        Contents::default(),
+    );
     let services: Vec<_> = loaded.project.services.keys().cloned().collect();
     match sources.measure(&loaded.project, &services, &IndexMap::new()) {
         Ok(_) => (Exit::Ok, String::new(), None),

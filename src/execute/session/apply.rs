@@ -211,14 +211,18 @@ impl Session {
             self.watching.all_built(planned_at);
         }
         for Held { service, container, digest, behind } in held {
-            self.synced.insert(container, digest);
+            self.synced.insert(container.clone(), digest.clone());
+            self.note_later(&service, container, digest);
             if behind {
                 self.watching.set_behind(&service);
             }
         }
         if outcome.is_success() {
+            let after = after.map(|(after, _)| after).unwrap_or_default();
             if first && self.options.apply {
-                self.look_whether_ready(after.map(|(after, _)| after).unwrap_or_default());
+                self.look_whether_ready(after);
+            } else if self.attached() {
+                self.look_at_urls(&after);
             }
         } else if first && !(self.options.stay && self.options.watch) {
             // Told by whoever ends the program with them.

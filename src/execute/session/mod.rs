@@ -7,6 +7,7 @@ mod beside;
 mod catch_up;
 mod containers;
 mod ending;
+mod notes;
 mod others;
 mod readiness;
 mod reload;
@@ -35,6 +36,7 @@ use crate::plan::{UpOptions, Wanted};
 use apply::{Applied, Viewed};
 use catch_up::CaughtUp;
 use containers::Containers;
+use notes::Note;
 use others::Others;
 use reload::Reload;
 use strangers::Looked;
@@ -125,6 +127,8 @@ pub struct Session {
     wanted: Arc<Wanted>,
     /// What containers hold by hot sync.
     synced: HashMap<ContainerId, Digest>,
+    /// What is to be written down of that, once no news comes.
+    notes: Vec<Note>,
     /// Containers whose content was compared with what is wanted; from then on it is this session that changes it.
     filled: HashSet<ContainerId>,
     /// The engine is being asked about containers that were not.
@@ -168,6 +172,8 @@ pub struct Session {
     /// The session ends as soon as it is known whether the services are ready.
     looking_whether_ready: bool,
     said_watching: Vec<ServiceName>,
+    /// Where services can be reached, as it was last said.
+    said_urls: HashMap<ServiceName, BTreeSet<String>>,
     cancel: CancellationToken,
 }
 
@@ -186,6 +192,7 @@ impl Session {
             project,
             wanted: Arc::default(),
             synced: HashMap::new(),
+            notes: Vec::new(),
             filled: HashSet::new(),
             looking: false,
             catching_up: None,
@@ -212,6 +219,7 @@ impl Session {
             said_exited: false,
             looking_whether_ready: false,
             said_watching: Vec::new(),
+            said_urls: HashMap::new(),
             cancel,
             options,
         }
@@ -230,7 +238,7 @@ impl Session {
         self.apply();
         let end = loop {
             let deadlines = [self.watching.deadline(), self.catch_up_at(), self.say_at(), self.give_up_at()];
-            let deadlines = deadlines.into_iter().chain([self.others.deadline()]);
+            let deadlines = deadlines.into_iter().chain([self.others.deadline(), self.notes_at()]);
             let deadline = deadlines.flatten().min();
             tokio::select! {
                 // What the engine tells of a job is known before the job's own end.
@@ -251,6 +259,7 @@ impl Session {
                 () = until(deadline) => {
                     self.quiet();
                     self.tell_of_others();
+                    self.write_notes(false);
                 }
                 () = self.beside.news() => {}
                 Some(job) = self.jobs.join_next() => match job {
@@ -267,6 +276,7 @@ impl Session {
                 break end;
             }
         };
+        self.write_notes(true);
         self.cancel.cancel();
         self.logs.finish(if self.left { Duration::ZERO } else { Duration::from_secs(1) }).await;
         end

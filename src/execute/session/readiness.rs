@@ -42,12 +42,46 @@ impl Session {
         });
     }
 
+    /// After later plans, and where others made containers anew: addresses that are new.
+    pub(super) fn look_at_urls(&mut self, after: &Observed) {
+        let is_new = |name: &ServiceName| {
+            let ports = self.project.services.get(name).into_iter().flat_map(|service| &service.ports);
+            let mut urls = ports.filter_map(|port| url(port, name, after));
+            self.said_urls.get(name).is_some_and(|known| urls.any(|url| !known.contains(&url)))
+        };
+        let services: Vec<ServiceName> = self.scope().into_iter().filter(is_new).collect();
+        if services.is_empty() {
+            return;
+        }
+        let (engine, project, after) = (Arc::clone(&self.engine), Arc::clone(&self.project), after.clone());
+        self.jobs.spawn(async move {
+            let events = urls(&*engine, &project, &after, &services).await;
+            Finished::Ready(Box::new(Readiness { ready: 0, events, waited: false }))
+        });
+    }
+
+    /// Keeps where services can be reached, of what is about to be said.
+    fn keep_urls(&mut self, events: &[Event]) {
+        for service in self.scope() {
+            let of = |event: &Event| match event {
+                Event::Url { service: of, url, .. } if *of == service => Some(url.clone()),
+                _ => None,
+            };
+            let urls: BTreeSet<String> = events.iter().filter_map(of).collect();
+            let known = self.said_urls.entry(service).or_default();
+            if !urls.is_empty() {
+                *known = urls;
+            }
+        }
+    }
+
     pub(super) fn said_whether_ready(&mut self, readiness: Readiness) {
         self.looking_whether_ready = false;
         if self.stopping.is_some() {
             return;
         }
         let Readiness { ready, events, waited } = readiness;
+        self.keep_urls(&events);
         events.into_iter().for_each(|event| self.sink.emit(event));
         if ready > 0 {
             self.sink.emit(Event::Ready { services: ready, took_ms: millis(now() - self.began), waited });

@@ -17,8 +17,8 @@ use crate::execute::sync::{Hot, SyncError};
 use crate::execute::sync_files;
 use crate::execute::{AtStart, Executor, Failure, RunOptions};
 use crate::model::{
-    Aside, ContainerId, Digest, Effect, Measured, MountType, Project, Reload as Then, Reloader, Service, ServiceName,
-    SyncTarget, Watch,
+    Aside, ContainerId, Content, Digest, Effect, Measured, MountType, Project, Reload as Then, Reloader, Service,
+    ServiceName, SyncTarget, Watch,
 };
 use crate::plan::{self, Brake, Decision, Recreate, Round, Running, UpOptions, Wanted, WantedImage, decide};
 
@@ -36,6 +36,8 @@ pub struct Reload {
     synced: HashMap<ContainerId, Digest>,
     /// A file was touched while it was synced. Its event is still to come, and an equal measure will say nothing.
     unsure: bool,
+    /// What of that is to be written down, for the next hob.
+    notes: Vec<(ContainerId, Digest)>,
     /// Its containers may hold what their image has not, or their image what has changed since.
     brought: bool,
     /// What was acted upon, with the sizes of files.
@@ -155,6 +157,11 @@ impl Session {
         self.synced.extend(reload.synced);
         let project = Arc::clone(&self.project);
         let by_rules = project.services.get(&reload.service).is_some_and(Service::has_watch_rules);
+        if reload.measured.is_some() {
+            for (container, digest) in reload.notes {
+                self.note_later(&reload.service, container, digest);
+            }
+        }
         let Some(watched) = self.watching.get_mut(&reload.service) else { return };
         watched.job = None;
         watched.halfway = reload.halfway;
@@ -246,6 +253,7 @@ impl Job {
             measured: None,
             synced: HashMap::new(),
             unsure: false,
+            notes: Vec::new(),
             brought: false,
             acted: Vec::new(),
             rebuilt: false,
@@ -372,6 +380,7 @@ impl Job {
     fn put_aside(&self, reload: &mut Reload, measured: Measure, effects: &[(PathBuf, Effect)]) {
         if let Some(inputs) = &measured.inputs {
             let held = self.containers.iter().map(|container| (container.clone(), inputs.digest.clone()));
+            reload.notes.extend(held.clone());
             reload.synced.extend(held);
         }
         reload.brought =
@@ -447,6 +456,13 @@ impl Job {
             let hot = Hot { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
             // Until all is there, it holds what no build gives.
             reload.synced.insert(container.clone(), Digest::of(b"partly synced"));
+            if measured.inputs.is_some() && !targets.is_empty() {
+                let noted = self.executor.sources.note_content(container, &Content::Unknown);
+                if let Err(error) = noted {
+                    *why = format!("it cannot be synced: what the container holds cannot be written down: {error}");
+                    return self.rebuild(reload, measured, timings).await;
+                }
+            }
             match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
                 Ok(done) => {
                     let as_measured = self.is_as_measured(&hot, &targets).await;
@@ -457,7 +473,14 @@ impl Job {
                     reload.brought |= !targets.is_empty();
                     match &measured.inputs {
                         Some(_) if !as_measured => None,
-                        Some(inputs) => reload.synced.insert(container.clone(), inputs.digest.clone()),
+                        Some(inputs) => {
+                            // Rules of the manifest say where files go, which may not be where a build has them.
+                            let news = !targets.is_empty() || measured.inputs != self.inputs;
+                            if news && !self.service.has_watch_rules() {
+                                reload.notes.push((container.clone(), inputs.digest.clone()));
+                            }
+                            reload.synced.insert(container.clone(), inputs.digest.clone())
+                        }
                         None => reload.synced.remove(container),
                     };
                 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::reload::file_of;
 use super::{Finished, Session, now};
 use crate::engine::Query;
-use crate::execute::observe::blocking;
+use crate::execute::observe::{blocking, say_what_they_hold};
 use crate::model::{ContainerId, Digest, Observed, ObservedContainer, Service, ServiceName};
 use crate::plan::Recreate;
 use crate::plan::labels::made_from;
@@ -49,11 +49,12 @@ impl Session {
         let query = Query { project: self.project.name.to_string(), ..Query::default() };
         let known: Vec<Digest> = self.synced.values().cloned().collect();
         self.jobs.spawn(async move {
-            let Ok(observed) = engine.observe(&query).await else {
+            let Ok(mut observed) = engine.observe(&query).await else {
                 // The engine's end is told by its events; a hiccup is over by then.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 return Finished::Looked(None);
             };
+            say_what_they_hold(&mut observed, &*sources);
             let digests = observed.containers.iter().filter_map(made_from).chain(known).collect::<Vec<_>>();
             let history = blocking(move || sources.history(&digests)).await;
             Finished::Looked(Some(Box::new(Looked { asked, observed, history })))
@@ -64,6 +65,9 @@ impl Session {
     pub(super) fn looked(&mut self, looked: Option<Looked>) {
         self.looking = false;
         let Some(looked) = looked else { return };
+        if self.attached() {
+            self.look_at_urls(&looked.observed);
+        }
         // What has changed hands meanwhile is looked at again when that is over.
         if self.applying {
             return;

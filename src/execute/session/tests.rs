@@ -5,6 +5,7 @@ mod aside;
 mod beside;
 mod catch_up;
 mod ending;
+mod notes;
 mod saves;
 mod starting;
 mod strangers;

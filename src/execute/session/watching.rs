@@ -221,6 +221,12 @@ impl Watching {
         !self.services.values().any(|watched| watched.watch.acts)
     }
 
+    /// Nothing is to be done to a service, and nothing is being done.
+    pub fn is_settled(&self, service: &ServiceName) -> bool {
+        let settled = |w: &Watched| w.job.is_none() && !w.has_changes() && w.meanwhile.is_empty();
+        self.services.get(service).is_some_and(settled)
+    }
+
     /// A service's job runs.
     pub fn is_busy(&self) -> bool {
         self.services.values().any(|watched| watched.job.is_some())

@@ -1,0 +1,51 @@
+//! Writes down what containers hold, for the next hob. Not at the end of a sync: a file may have changed between the
+//! measure and the moment at which it was read, and the news of that comes a moment later.
+
+use std::time::{Duration, Instant};
+
+use super::{Session, now};
+use crate::model::{ContainerId, Content, Digest, ServiceName};
+
+/// News of a change is here by then.
+const SETTLED: Duration = Duration::from_millis(200);
+
+/// What a container holds if no news comes.
+#[derive(Debug)]
+pub struct Note {
+    service: ServiceName,
+    container: ContainerId,
+    digest: Digest,
+    at: Instant,
+}
+
+impl Session {
+    /// A container holds what a build of this digest gives, as far as is known.
+    pub(super) fn note_later(&mut self, service: &ServiceName, container: ContainerId, digest: Digest) {
+        self.notes.retain(|note| note.container != container);
+        self.notes.push(Note { service: service.clone(), container, digest, at: now() + SETTLED });
+    }
+
+    /// When there is something to write down.
+    pub(super) fn notes_at(&self) -> Option<Instant> {
+        self.notes.iter().map(|note| note.at).min()
+    }
+
+    /// Writes down what has settled; at the end of the session all that is left. Of what changes again nothing is said.
+    pub(super) fn write_notes(&mut self, ends: bool) {
+        let (due, open) = std::mem::take(&mut self.notes).into_iter().partition(|note| ends || note.at <= now());
+        self.notes = open;
+        // A burst that goes on may be about any of them.
+        let saving = self.watching.deadline().is_some();
+        for Note { service, container, digest, .. } in due {
+            if self.synced.get(&container) != Some(&digest) {
+                continue;
+            }
+            if !saving && self.watching.is_settled(&service) {
+                // Where it cannot be written the next plan makes the container anew.
+                let _ = self.sources.note_content(&container, &Content::Synced(digest));
+            } else if !ends {
+                self.note_later(&service, container, digest);
+            }
+        }
+    }
+}
