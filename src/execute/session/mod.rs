@@ -288,6 +288,7 @@ impl Session {
             Finished::Applied(applied) => self.applied(*applied),
             Finished::Reloaded(reload) => self.reloaded(*reload),
             Finished::Read(Ok(loaded)) => {
+                self.watching.release_brakes();
                 self.reading = false;
                 for warning in loaded.warnings {
                     self.sink.emit(Event::Warning(warning));

@@ -318,6 +318,13 @@ impl Watching {
         self.services.iter().filter_map(measure).collect()
     }
 
+    /// What is to be followed may be something else now.
+    pub fn release_brakes(&mut self) {
+        for watched in self.services.values_mut() {
+            watched.brake.release();
+        }
+    }
+
     /// The image of a service may lack what has changed.
     pub fn set_behind(&mut self, service: &ServiceName) {
         if let Some(watched) = self.services.get_mut(service) {
