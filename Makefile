@@ -1,7 +1,7 @@
 # hob's own commands. `make demo` shows it, `make test` tests it; both do all the set-up that they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny bench endurance engines ci install clean
+.PHONY: help demo test chaos lint deny bench endurance engines ci install clean
 
 HOB := target/release/hob
 ENGINES := ../shared/engines/with
@@ -19,6 +19,12 @@ test: ## All tests, on the engine that answers
 	@scripts/engine
 	@scripts/base-images
 	HOB_TEST_ENGINE=1 cargo test --locked
+
+chaos: ## Kills, faults and edits at random on the engine that answers; docs/testing.md has the seeds
+	@scripts/engine
+	@scripts/base-images
+	HOB_TEST_ENGINE=1 HOB_CASES=$${HOB_CASES:-20} HOB_KILLS=$${HOB_KILLS:-5} HOB_SEED=$${HOB_SEED:-1} \
+	  cargo test --locked --test scenarios -- --nocapture --test-threads 1 kills:: chaos:: equal:: git::
 
 lint: ## Format, clippy
 	cargo fmt --check

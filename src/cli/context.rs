@@ -13,11 +13,11 @@ use super::history::History;
 use super::journal::{Journal, Recorder};
 use super::sources::{BuildOptions, DiskSources, load_or_exit};
 use crate::engine::Engine;
-use crate::engine::docker::{Docker, Surroundings};
+use crate::engine::docker::{Docker, Owner, Surroundings};
 use crate::event::{Event, Message, Sink};
 use crate::execute::{Executor, Place, Sources, Turn, Turns};
 use crate::host::paths::{Paths, PathsError};
-use crate::host::{Contents, DiskTree, env};
+use crate::host::{Contents, DiskTree, env, process};
 use crate::manifest::{LoadOptions, Purpose};
 use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName};
 
@@ -136,6 +136,8 @@ impl Context {
     /// Connects to the engine.
     pub async fn engine(&self) -> anyhow::Result<Arc<dyn Engine>> {
         let surroundings = Surroundings::from_process().remembering(self.paths.engines().ok());
+        let owner = Owner { mark: process::mark().to_owned(), is_gone: process::is_gone };
+        let surroundings = surroundings.noting(self.paths.requests().ok(), owner);
         Ok(Arc::new(Docker::connect(&surroundings).await?))
     }
 
@@ -239,6 +241,18 @@ impl Context {
             let text = format!("BUILDX_BUILDER asks for the builder {builder}: hob builds with the engine's own");
             self.sink.emit(Event::Warning(Message::new(text).hint("unset it, or build with `docker buildx bake`")));
         }
+    }
+
+    /// What hobs that were killed had begun: requests that the engine still carries out are waited for, and what belonged to
+    /// those hobs alone is removed. Before anything is looked at that is to be changed.
+    pub async fn settle(&self, stack: &Stack) -> anyhow::Result<()> {
+        self.paths.clear_left();
+        let tell = |text| self.sink.emit(Event::Notice { text });
+        let (settled, cleared) =
+            tokio::join!(stack.engine.settle(&tell), stack.engine.clear_left(Some(&stack.project.name)));
+        // What cannot be removed is in nobody's way.
+        drop(cleared);
+        Ok(settled?)
     }
 
     /// Arguments of builds: a name alone takes its value from the shell.

@@ -6,7 +6,7 @@ use super::args::{DownArgs, KillArgs, RemoveImages, RestartArgs, RmArgs, StartAr
 use super::context::{Context, Stack};
 use super::exit::{Exit, Failure};
 use crate::execute::RunOptions;
-use crate::model::{ObservedContainer, ObservedImage, ServiceName};
+use crate::model::ObservedImage;
 use crate::plan::{self, DownOptions, Images, Op, Plan, Reason, labels};
 
 fn seconds(timeout: Option<u64>) -> Option<Duration> {
@@ -38,6 +38,10 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         grace: seconds(args.timeout),
     };
     let _turn = if args.dry_run { None } else { Some(context.turn(&stack).await?) };
+    if !args.dry_run {
+        // What is being stopped is stopped anyway.
+        let _ = stack.engine.clear_left(Some(&stack.project.name)).await;
+    }
     let mut observed = stack.observe().await?;
     if images != Images::None {
         let mut query = crate::engine::Query { project: stack.project.name.to_string(), ..Default::default() };
@@ -90,7 +94,9 @@ pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> 
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     let _turn = context.turn(&stack).await?;
+    context.settle(&stack).await?;
     let observed = stack.observe().await?;
+    stack.executor.agents().remember(&observed);
     let plan = plan::start(&stack.project, &observed, &services).map_err(|service| {
         Failure::new(Exit::Failed, format!("service {service} has no container to start"))
             .hint(format!("make and start it with `hob up -d {service}`"))
@@ -106,6 +112,7 @@ pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Ex
         services.extend(stack.project.restarted_with(&services));
     }
     let _turn = context.turn(&stack).await?;
+    context.settle(&stack).await?;
     let observed = stack.observe().await?;
     let plan = plan::restart(&stack.project, &observed, &services, seconds(args.timeout));
     carry_out(context, &stack, &plan).await
@@ -117,7 +124,8 @@ pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
     let services = super::context::named(&stack.project, &args.services)?;
     let observed = stack.observe().await?;
     let mut plan = Plan::default();
-    for container in chosen(&observed.containers, &services).filter(|c| c.state.is_running()) {
+    let chosen = observed.containers.iter().filter(|c| plan::is_chosen(&stack.project, c, &services));
+    for container in chosen.filter(|c| c.state.is_running()) {
         let op = Op::Kill { container: container.name.clone(), signal: args.signal.clone() };
         plan.push(op, Some(&container.service), Reason::Asked("kill"), Vec::new());
     }
@@ -131,7 +139,7 @@ pub async fn rm(context: &Context, args: &RmArgs) -> anyhow::Result<Exit> {
     let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
     let mut plan = Plan::default();
-    for container in chosen(&observed.containers, &services) {
+    for container in observed.containers.iter().filter(|c| plan::is_chosen(&stack.project, c, &services)) {
         let mut after = Vec::new();
         if container.state.is_running() {
             if !args.stop {
@@ -144,11 +152,4 @@ pub async fn rm(context: &Context, args: &RmArgs) -> anyhow::Result<Exit> {
         plan.push(op, Some(&container.service), Reason::Asked("rm"), after);
     }
     carry_out(context, &stack, &plan).await
-}
-
-fn chosen<'a>(
-    containers: &'a [ObservedContainer],
-    services: &'a [ServiceName],
-) -> impl Iterator<Item = &'a ObservedContainer> {
-    containers.iter().filter(move |c| !c.oneoff && (services.is_empty() || services.contains(&c.service)))
 }

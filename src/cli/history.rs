@@ -142,6 +142,11 @@ fn write_atomically(file: &Path, text: &[u8]) -> std::io::Result<()> {
     let beside = file.with_extension(format!("{}.tmp", std::process::id()));
     let mut open = fs::OpenOptions::new();
     open.write(true).create(true).truncate(true).mode(0o600);
-    open.open(&beside)?.write_all(text)?;
-    fs::rename(&beside, file)
+    let written = open.open(&beside).and_then(|mut beside| beside.write_all(text));
+    let placed = written.and_then(|()| fs::rename(&beside, file));
+    if placed.is_err() {
+        // A full disk must not keep half of it as well.
+        let _ = fs::remove_file(&beside);
+    }
+    placed
 }

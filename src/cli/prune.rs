@@ -12,7 +12,7 @@ pub async fn run(context: &Context, args: &PruneArgs) -> anyhow::Result<Exit> {
     let engine = context.engine().await?;
     let images = engine.images(&[labels::INPUTS.to_owned()]).await?;
     if !args.dry_run {
-        engine.clear_looks().await?;
+        engine.clear_left(None).await?;
     }
     let used = engine.used_images().await?;
     let mut text = String::new();

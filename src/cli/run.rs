@@ -14,7 +14,7 @@ use crate::execute::{RunOptions, provide, settle};
 use crate::host::signals::Signals;
 use crate::host::terminal::{self, Ended};
 use crate::manifest::command_line;
-use crate::model::{ContainerId, Graph, Project, Service, ServiceName};
+use crate::model::{ContainerId, Graph, Owned, Project, Service, ServiceName};
 use crate::plan::{self, Op, UpOptions, labels};
 
 /// Runs a command in a new container.
@@ -29,6 +29,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     let Some(service) = stack.project.services.get(&name).cloned() else {
         return Err(Failure::new(Exit::Manifest, format!("no such service: {name}")).into());
     };
+    context.settle(&stack).await?;
     let pull = args.pull.map(|when| pull_policy(when).to_owned());
     let needs = service.depends_on.keys().filter(|d| stack.project.services.contains_key(*d));
     let needs: Vec<ServiceName> = needs.cloned().collect();
@@ -59,17 +60,26 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     for label in &args.labels {
         spec.labels.insert(label.key.clone(), label.value.clone().unwrap_or_default());
     }
+    spec.auto_remove = args.rm;
+    // Without its hob nobody starts it, and nobody has its output.
+    spec.owned = Some(if args.rm && !args.detach { Owned::Process } else { Owned::Start });
     stack.engine.confirm().await?;
     let id = stack.executor.create_container(&spec).await.map_err(refused)?;
     // What it needs is there, and is not taken away from under it any more.
     drop(turn);
     if args.detach {
-        stack.engine.start(&id).await.map_err(refused)?;
+        if let Err(error) = stack.engine.start(&id).await {
+            if args.rm {
+                let _ = stack.engine.remove_container(&id, true).await;
+            }
+            return Err(refused(error));
+        }
         context.sink.emit(Event::Output { text: id.to_string() });
         return Ok(Exit::Ok);
     }
     let code = attached(context, &stack, &id, tty, args).await;
     if args.rm {
+        // The engine does it as well; where its command could not be started nobody else does.
         stack.engine.remove_container(&id, true).await?;
     }
     Ok(code?.map_or(Exit::ReaderGone, Exit::command))
@@ -181,6 +191,7 @@ async fn attached(
         return followed(context, stack, id).await;
     }
     let session = stack.engine.attach(id).await?;
+    let exit = stack.engine.exit(id).await?;
     stack.engine.start(id).await.map_err(refused)?;
     let sized = if tty { Some(Sized::Container(id.clone())) } else { None };
     let mut signals = Signals::new()?;
@@ -200,7 +211,7 @@ async fn attached(
         })
     };
     let code = match interact(context, &stack.engine, session, sized, args.interactive).await? {
-        Ended::Output => Some(stack.engine.wait(id).await?),
+        Ended::Output => Some(exit.await?),
         Ended::ReaderGone => None,
     };
     forwarding.abort();
@@ -210,6 +221,7 @@ async fn attached(
 /// Without standard input: what it writes is shown, and a signal stops it.
 async fn followed(context: &Context, stack: &Stack, id: &ContainerId) -> anyhow::Result<Option<i64>> {
     let output = stack.engine.output(id).await?;
+    let exit = stack.engine.exit(id).await?;
     stack.engine.start(id).await.map_err(refused)?;
     let session = Session { id: id.to_string(), input: Box::pin(tokio::io::sink()), output };
     let mut signals = Signals::new()?;
@@ -219,7 +231,7 @@ async fn followed(context: &Context, stack: &Stack, id: &ContainerId) -> anyhow:
             _ = signals.recv() => stack.engine.stop(id, None).await?,
             ended = &mut shown => {
                 return match ended? {
-                    Ended::Output => Ok(Some(stack.engine.wait(id).await?)),
+                    Ended::Output => Ok(Some(exit.await?)),
                     Ended::ReaderGone => Ok(None),
                 };
             }

@@ -31,6 +31,7 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
     if args.dry_run {
         return dry_run(context, &stack, &options).await;
     }
+    context.settle(&stack).await?;
     let foreground = args.foreground();
     // In a script or a CI job nobody is there to mend anything.
     let person = crate::host::terminal::stdin_is_terminal() && crate::host::terminal::stdout_is_terminal();
@@ -67,6 +68,7 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
 /// `hob watch`: the same session without logs, which leaves the services running.
 pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
+    context.settle(&stack).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     watched_by_nobody(&stack, &services)?;
     let session = SessionOptions {

@@ -28,6 +28,8 @@ pub use error::{EngineError, ErrorKind};
 
 /// A stream that can be kept in a struct.
 pub type BoxStream<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
+/// The exit code of a container, once it has ended.
+pub type Exit = Pin<Box<dyn Future<Output = Result<i64>> + Send>>;
 /// What an engine answers.
 pub type Result<T> = std::result::Result<T, EngineError>;
 
@@ -73,15 +75,20 @@ pub trait Engine: Send + Sync {
     async fn remove_image(&self, reference: &str) -> Result<()>;
     /// Images that carry all of these labels (`key` or `key=value`).
     async fn images(&self, labels: &[String]) -> Result<Vec<ObservedImage>>;
-    /// Removes what a hob that was killed left of its looks ([`Engine::look`]).
-    async fn clear_looks(&self) -> Result<()>;
+    /// Removes what hobs that were killed left: containers that were there for a moment only, and, of a project, those
+    /// of `run` that belonged to them.
+    async fn clear_left(&self, project: Option<&str>) -> Result<()>;
+    /// Waits until the engine has done what hobs that were killed had asked for; `tell` says what takes long.
+    async fn settle(&self, _tell: &(dyn Fn(String) + Sync)) -> Result<()> {
+        Ok(())
+    }
     /// The images that containers use, of any project, running or not.
     async fn used_images(&self) -> Result<BTreeSet<ImageId>>;
 
-    /// Creates a network.
+    /// Creates a network; one of the same name and with the same labels is taken as it is.
     async fn create_network(&self, spec: &NetworkSpec) -> Result<NetworkId>;
-    /// Removes a network. Not an error where it is not there.
-    async fn remove_network(&self, name: &str) -> Result<()>;
+    /// Removes a network, by its id or its name. Not an error where it is not there.
+    async fn remove_network(&self, id: &str) -> Result<()>;
     /// Creates a volume; one that is there with the same driver is left as it is.
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<()>;
     /// Removes a volume. Not an error where it is not there.
@@ -108,6 +115,9 @@ pub trait Engine: Send + Sync {
     async fn health_log(&self, id: &ContainerId) -> Result<Vec<HealthProbe>>;
     /// Waits until a container does not run, and gives its exit code.
     async fn wait(&self, id: &ContainerId) -> Result<i64>;
+    /// The exit code of a container that is about to be started, which may be gone as soon as it has ended. The engine
+    /// has been asked when this returns.
+    async fn exit(&self, id: &ContainerId) -> Result<Exit>;
     /// A container's log. With `follow` it ends when the container does.
     async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>>;
     /// Puts a tar archive's content into a folder of a container, running or not.

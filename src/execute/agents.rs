@@ -15,8 +15,8 @@ use crate::agent::{self, AgentClient};
 use crate::engine::{Channel, Engine, EngineError, ErrorKind, ExecSpec};
 use crate::event::{Event, Message, Sink};
 use crate::model::{
-    ContainerId, ContainerSpec, ContainerState, Mount, MountType, Observed, ObservedContainer, ObservedImage, Service,
-    ServiceName, VolumeSpec,
+    ContainerId, ContainerSpec, ContainerState, Mount, MountType, Observed, ObservedContainer, ObservedImage, Owned,
+    Service, ServiceName, VolumeSpec,
 };
 use crate::plan::labels;
 
@@ -27,6 +27,9 @@ pub struct Agents {
     pub(super) engine: Arc<dyn Engine>,
     pub(super) sink: Arc<dyn Sink>,
     filled: OnceCell<()>,
+    /// A container that carries the agent and does not run, and its image: the hob that made it may have been killed before
+    /// it filled the volume.
+    unsure: Mutex<Option<(ContainerId, String)>>,
     clients: Mutex<HashMap<ContainerId, Slot>>,
     pub(super) images: Mutex<IndexMap<String, ObservedImage>>,
     /// Whether a service's newest container carries the agent.
@@ -45,6 +48,7 @@ impl Agents {
             engine,
             sink,
             filled: OnceCell::new(),
+            unsure: Mutex::default(),
             clients: Mutex::default(),
             images: Mutex::default(),
             carried: Mutex::default(),
@@ -60,7 +64,24 @@ impl Agents {
         if observed.containers.iter().any(runs) {
             // It may be known already.
             let _ = self.filled.set(());
+        } else if let Some(container) = observed.containers.iter().find(|one| has_this_agent(one)) {
+            let found = (container.id.clone(), container.image.to_string());
+            *self.unsure.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         }
+    }
+
+    /// Makes sure that the agent is in its volume before containers that were there already are started.
+    pub async fn provide_again(&self) -> Result<(), EngineError> {
+        let unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (Some((container, image)), Some(binary)) = (unsure, agent::binary()) else { return Ok(()) };
+        let fill = async {
+            // The container may have been replaced meanwhile, and then what replaced it has seen to it.
+            match self.engine.file_size(&container, agent::PATH).await {
+                Ok(size) if size == u64::try_from(binary.len()).ok() => Ok(()),
+                _ => self.fill(&image).await,
+            }
+        };
+        self.filled.get_or_try_init(|| fill).await.map(drop)
     }
 
     fn remember_images(&self, images: &IndexMap<String, ObservedImage>) {
@@ -140,11 +161,13 @@ impl Agents {
             command: Some(Vec::new()),
             mounts: vec![mount(false)],
             service: Service { network_mode: Some("none".to_owned()), ..Service::default() },
+            owned: Some(Owned::Moment),
             ..ContainerSpec::default()
         };
         let id = self.filler(&spec).await?;
         let filled = self.upload(&id, binary).await;
-        self.engine.remove_container(&id, false).await?;
+        // With it goes what the image says is a volume, and not the agent's, which has a name.
+        self.engine.remove_container(&id, true).await?;
         filled
     }
 
@@ -163,8 +186,12 @@ impl Agents {
             match self.engine.create_container(spec).await {
                 Err(error) if error.kind == ErrorKind::Conflict && tries < 50 => {
                     tries += 1;
+                    if tries == 1 {
+                        self.engine.clear_left(None).await?;
+                        continue;
+                    }
                     if tries == 50 {
-                        self.engine.remove_container(&ContainerId::new(&spec.name), false).await?;
+                        self.engine.remove_container(&ContainerId::new(&spec.name), true).await?;
                     }
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }

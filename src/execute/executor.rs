@@ -130,6 +130,11 @@ impl Executor {
         Self { sink, ..self.clone() }
     }
 
+    /// The agents of the containers.
+    pub fn agents(&self) -> &Agents {
+        &self.agents
+    }
+
     /// Removes the volume that carries the agent, if no container of any project uses it.
     pub async fn remove_agent_volume(&self) {
         // In use by another project: it stays, and that is no error.

@@ -64,7 +64,7 @@ async fn prune(engine: &dyn Engine, images: &[ObservedImage]) -> Result<()> {
     if images.len() <= PRUNED_ABOVE {
         return Ok(());
     }
-    engine.clear_looks().await?;
+    engine.clear_left(None).await?;
     let used = engine.used_images().await?;
     for image in superseded(images, &used, KEPT_IMAGES) {
         let names = if image.tags.is_empty() { vec![image.id.to_string()] } else { image.tags.clone() };

@@ -28,7 +28,7 @@ impl Executor {
         let service = step.service.as_ref().and_then(|name| project.services.get(name));
         let result = match &step.op {
             Op::CreateNetwork(spec) => engine.create_network(spec).await.map(drop),
-            Op::RemoveNetwork { name } => engine.remove_network(name).await,
+            Op::RemoveNetwork { id, .. } => engine.remove_network(id.as_str()).await,
             Op::CreateVolume(spec) => engine.create_volume(spec).await,
             Op::RemoveVolume { name } => engine.remove_volume(name).await,
             Op::Pull { image, platform } => {
@@ -70,7 +70,10 @@ impl Executor {
                     Some(at_start) => at_start.attach(step.service.as_ref(), container).await,
                     None => None,
                 };
-                let result = engine.start(&ContainerId::new(container)).await;
+                let result = match self.agents.provide_again().await {
+                    Ok(()) => engine.start(&ContainerId::new(container)).await,
+                    Err(error) => Err(error),
+                };
                 if let Err(error) = result {
                     if let Some(attached) = attached {
                         attached.give_up();

@@ -10,6 +10,7 @@ pub mod lock;
 mod output;
 pub mod paths;
 pub mod ports;
+pub mod process;
 pub mod provider;
 pub mod signals;
 pub mod terminal;

@@ -88,9 +88,28 @@ impl Paths {
         self.in_runtime("locks")
     }
 
+    /// Requests to engines that are under way.
+    pub fn requests(&self) -> Result<PathBuf, PathsError> {
+        self.in_runtime("requests")
+    }
+
     /// Sockets of running sessions.
     pub fn sockets(&self) -> Result<PathBuf, PathsError> {
         self.in_runtime("sockets")
+    }
+
+    /// Removes the files that a hob wrote beside others (`NAME.PID.tmp`) and was killed before it put them in their places.
+    pub fn clear_left(&self) {
+        for folder in ["digests", "projects", "engines"] {
+            for entry in std::fs::read_dir(self.cache.join(folder)).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let pid = name.to_str().and_then(|name| name.strip_suffix(".tmp")?.rsplit_once('.')?.1.parse().ok());
+                if pid.is_some_and(super::process::is_free) {
+                    // What cannot be removed costs a few bytes.
+                    let _ = std::fs::remove_file(entry.path());
+                }
+            }
+        }
     }
 
     fn in_cache(&self, name: &str) -> Result<PathBuf, PathsError> {
@@ -183,6 +202,25 @@ mod tests {
         assert_eq!(paths.locks().unwrap(), base.join("run/locks"));
         assert_eq!(base.metadata().unwrap().mode() & 0o777, 0o700, "an open one is closed");
         assert_eq!(paths.sockets().unwrap(), paths.sockets().unwrap(), "making it twice is no error");
+    }
+
+    #[test]
+    fn what_a_killed_hob_wrote_beside_others_goes() {
+        let temp = tempfile::tempdir().unwrap();
+        let paths = Paths::new(&environment(&[("HOB_CACHE_DIR", temp.path())])).unwrap();
+        let folder = paths.digests().unwrap();
+        let alive = format!("a.{}.tmp", std::process::id());
+        let dead = format!("a.{}.tmp", u32::MAX);
+        for name in [alive.as_str(), &dead, "kept", "tmp", "x.tmp"] {
+            std::fs::write(folder.join(name), "").unwrap();
+        }
+        paths.clear_left();
+        let mut left: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().display().to_string()).collect();
+        left.sort();
+        let mut wanted = [alive.as_str(), "kept", "tmp", "x.tmp"];
+        wanted.sort_unstable();
+        assert_eq!(left, wanted);
     }
 
     #[test]

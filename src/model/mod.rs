@@ -36,5 +36,5 @@ pub use project::{
 };
 pub use scalar::{ByteSize, Interval, ParseScalarError};
 pub use service::*;
-pub use spec::{ContainerSpec, InjectedFile, NetworkSpec, VolumeSpec};
+pub use spec::{ContainerSpec, INHERITED, InjectedFile, NetworkSpec, OWNED, Owned, VolumeSpec};
 pub use tree::{Entry, EntryKind, FileTree, Listed};

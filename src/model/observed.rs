@@ -40,6 +40,9 @@ pub struct Observed {
     pub containers: Vec<ObservedContainer>,
     /// Networks by the engine's name: the project's, and external ones that it names.
     pub networks: IndexMap<String, ObservedNetwork>,
+    /// Networks of the project whose name another one of `networks` has too: an older engine makes both where it is
+    /// asked for one twice at the same moment, and takes the name for neither from then on.
+    pub duplicates: Vec<ObservedNetwork>,
     /// Volumes by the engine's name: the project's, and external ones that it names.
     pub volumes: IndexMap<String, ObservedVolume>,
     /// Images by the reference that was asked for; missing ones are not in the map.

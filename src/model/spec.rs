@@ -31,6 +31,44 @@ pub struct ContainerSpec {
     pub interactive: bool,
     /// Publish the service's ports (`run` does not unless asked).
     pub publish: bool,
+    /// The engine removes it as soon as it has ended.
+    pub auto_remove: bool,
+    /// What it needs the process for that made it.
+    pub owned: Option<Owned>,
+}
+
+/// The label that names the anonymous volumes that a container took over from the one before it, with commas between them.
+/// It mounts them by name, so an engine does not remove them with it by itself.
+pub const INHERITED: &str = "io.hob.inherited";
+
+/// The label that names the process which made a container, where the container needs it.
+pub const OWNED: &str = "io.hob.owned";
+
+/// What a container needs the process for that made it. Without that it is left, and is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Owned {
+    /// It is never started: the process does something with it and removes it at once.
+    Moment,
+    /// It runs for as long as the process does.
+    Process,
+    /// The process is about to start it.
+    Start,
+}
+
+impl Owned {
+    /// In the label.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Moment => "moment",
+            Self::Process => "process",
+            Self::Start => "start",
+        }
+    }
+
+    /// Reads it back.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Moment, Self::Process, Self::Start].into_iter().find(|owned| owned.word() == word)
+    }
 }
 
 /// A file put into a container before it starts.

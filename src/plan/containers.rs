@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::labels::{AGENT, CONFIG, CONFIG_FILES, NO_AGENT, made_from};
+use super::spec::is_anonymous;
 use super::{Input, Labels, Part, Reason, WantedImage, container_spec, variables};
 use crate::model::{Digest, ObservedContainer, Project, Service};
 
@@ -49,7 +50,13 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         _ => {}
     }
     for network in spec.networks.keys() {
-        let Some(there) = input.observed.networks.get(network) else { continue };
+        let Some(there) = input.observed.networks.get(network) else {
+            // It was removed, and a container does not find the one that takes its place.
+            match container.networks.get(network) {
+                Some(id) if id.is_empty() => continue,
+                _ => return Some(Reason::Network(network.clone())),
+            }
+        };
         match container.networks.get(network) {
             // A container that was never started has no id of its network yet.
             Some(id) if id.is_empty() || *id == there.id => {}
@@ -57,6 +64,11 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         }
     }
     None
+}
+
+/// Whether a container has a volume that nobody gave a name to.
+pub fn has_anonymous(container: &ObservedContainer) -> bool {
+    container.volumes.values().any(|volume| is_anonymous(volume))
 }
 
 /// Whether a container was made from other manifest files than these. Two manifests of one folder share its name as

@@ -1,6 +1,6 @@
 //! `stop`, `down`, `start` and `restart`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::containers::{is_neighbour, neighbours_stay};
@@ -37,6 +37,14 @@ pub struct DownOptions {
     pub grace: Option<Duration>,
 }
 
+/// Whether a command that names these services, or none for all, is about a container. Another folder may have a project
+/// of the same name, and its services are its own.
+pub fn is_chosen(project: &Project, container: &ObservedContainer, services: &[ServiceName]) -> bool {
+    let name = &container.service;
+    let known = project.services.contains_key(name) || project.disabled.contains_key(name);
+    !container.oneoff && if services.is_empty() { known } else { services.contains(name) }
+}
+
 /// Stops containers in reverse order of dependency: a service stops when all that need it have.
 pub fn stop(
     project: &Project,
@@ -46,7 +54,7 @@ pub fn stop(
     asked: &'static str,
 ) -> Plan {
     let mut plan = Plan::default();
-    let chosen = |c: &&ObservedContainer| !c.oneoff && (services.is_empty() || services.contains(&c.service));
+    let chosen = |c: &&ObservedContainer| is_chosen(project, c, services);
     stops(&mut plan, project, observed.containers.iter().filter(chosen), grace, asked);
     plan
 }
@@ -90,7 +98,8 @@ pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Pl
     let mut plan = Plan::default();
     let all = options.services.is_empty();
     let known = |s: &ServiceName| project.services.contains_key(s) || project.disabled.contains_key(s);
-    let (mine, orphans): (Vec<_>, Vec<_>) = observed.containers.iter().partition(|c| c.oneoff || known(&c.service));
+    let (mine, orphans): (Vec<_>, Vec<_>) =
+        observed.containers.iter().partition(|c| c.oneoff && !is_neighbour(project, c) || known(&c.service));
     let chosen: Vec<&ObservedContainer> = mine
         .into_iter()
         .filter(|c| all || options.services.contains(&c.service))
@@ -119,15 +128,17 @@ pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Pl
             names.join(", ")
         ));
     }
-    for (name, network) in &observed.networks {
+    for network in observed.networks.values().chain(&observed.duplicates) {
+        let name = &network.name;
         if network.labels.get(super::labels::PROJECT).is_none_or(|label| *label != *project.name) {
             continue;
         }
-        if left.iter().any(|c| c.networks.contains_key(name)) {
+        if left.iter().any(|c| c.networks.get(name).is_some_and(|id| id.is_empty() || *id == network.id)) {
             plan.notes.push(format!("network {name} stays, because such a container uses it"));
             continue;
         }
-        plan.push(Op::RemoveNetwork { name: name.clone() }, None, Reason::Asked("down"), removed.clone());
+        let op = Op::RemoveNetwork { name: name.clone(), id: network.id.clone() };
+        plan.push(op, None, Reason::Asked("down"), removed.clone());
     }
     if options.volumes {
         for (key, volume) in &project.volumes {
@@ -175,7 +186,7 @@ fn images(plan: &mut Plan, project: &Project, observed: &Observed, which: Images
         let more: Vec<_> = all.into_iter().filter(|name| !known(name)).map(|name| (name, service.clone())).collect();
         names.extend(more);
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut last = None;
     for (image, service) in names {
         if seen.insert(image.clone()) {

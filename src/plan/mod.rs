@@ -26,7 +26,7 @@ pub use brake::{Brake, Round};
 pub use change::{Decision, HoldReason, Running, decide, follows};
 pub use debounce::{Burst, Debouncer};
 pub use delta::{LayerEntry, Layered, Looks, is_delta, key as layer_key, layer, paths as layer_paths};
-pub use down::{DownOptions, Images, down, restart, stop};
+pub use down::{DownOptions, Images, down, is_chosen, restart, stop};
 pub use labels::Labels;
 pub use op::{Create, Op, Plan, Step, StepId, Until};
 pub use prune::{KEPT_IMAGES, PRUNED_ABOVE, superseded};

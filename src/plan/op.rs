@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Reason;
-use crate::model::{Condition, ContainerSpec, ContainerState, Health, NetworkSpec, ServiceName, VolumeSpec};
+use crate::model::{Condition, ContainerSpec, ContainerState, Health, NetworkId, NetworkSpec, ServiceName, VolumeSpec};
 
 /// One action on the engine. Containers are named by the name or id that the engine knows when the step is reached.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub enum Op {
     RemoveNetwork {
         /// Its name on the engine.
         name: String,
+        /// Its id: another one may have the same name.
+        id: NetworkId,
     },
     /// Make a volume.
     CreateVolume(VolumeSpec),
@@ -157,7 +159,7 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateNetwork(spec) => write!(f, "create network {}", spec.name),
-            Self::RemoveNetwork { name } => write!(f, "remove network {name}"),
+            Self::RemoveNetwork { name, .. } => write!(f, "remove network {name}"),
             Self::CreateVolume(spec) => write!(f, "create volume {}", spec.name),
             Self::RemoveVolume { name } => write!(f, "remove volume {name}"),
             Self::Pull { image, .. } => write!(f, "pull {image}"),

@@ -29,6 +29,8 @@ pub enum Reason {
     Flag(&'static str),
     /// A network that it joins is made again.
     Network(String),
+    /// Another network of the project has its name.
+    SameName,
     /// A service whose namespace it shares, or for which `depends_on.restart` is set, is recreated or restarted.
     Dependency(ServiceName),
     /// It is needed by another step for this service.
@@ -81,6 +83,7 @@ impl fmt::Display for Reason {
             Self::PullAlways => f.write_str("its pull policy is always"),
             Self::Flag(flag) => write!(f, "{flag} was given"),
             Self::Network(name) => write!(f, "network {name} is made again"),
+            Self::SameName => f.write_str("there are two of this name"),
             Self::Dependency(service) => write!(f, "{service} is recreated or restarted"),
             Self::For(service) => write!(f, "{service} needs it"),
             Self::NotRunning(ContainerState::Exited(code)) => write!(f, "it exited with {code}"),

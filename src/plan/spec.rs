@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::labels::{AGENT, CONFIG, CONFIG_HASH, ONEOFF, container_labels};
 use super::{Labels, Wanted, variables};
-use crate::model::{Attachment, ContainerSpec, Hook, Mount, MountType, Project, Service};
+use crate::model::{Attachment, ContainerSpec, Hook, INHERITED, Mount, MountType, Project, Service};
 
 /// The container of a service. `inherited` are anonymous volumes of the container that it replaces, by path.
 pub fn container_spec(
@@ -29,7 +29,10 @@ pub fn container_spec(
     spec.labels.insert(CONFIG_HASH.to_owned(), config.hash());
     spec.labels.insert(CONFIG.to_owned(), config.to_label());
     spec.labels.extend(variables::label(service, &wanted.salt));
-    inherit(&mut spec.mounts, inherited);
+    let taken = inherit(&mut spec.mounts, inherited);
+    if !taken.is_empty() {
+        spec.labels.insert(INHERITED.to_owned(), taken.join(","));
+    }
     resolve(project, &mut spec.service);
     spec
 }
@@ -149,13 +152,15 @@ fn networks(project: &Project, service: &Service) -> IndexMap<String, Attachment
 }
 
 /// A recreated container keeps the anonymous volumes of the old one, as Compose does.
-fn inherit(mounts: &mut Vec<Mount>, inherited: &IndexMap<String, String>) {
+/// Gives those that it keeps.
+fn inherit(mounts: &mut Vec<Mount>, inherited: &IndexMap<String, String>) -> Vec<String> {
+    let mut taken = Vec::new();
     for (target, volume) in inherited.iter().filter(|(_, volume)| is_anonymous(volume)) {
         match mounts.iter_mut().find(|mount| mount.target == *target) {
             Some(mount) if mount.r#type == MountType::Volume && mount.source.is_none() => {
                 mount.source = Some(volume.clone());
             }
-            Some(_) => {}
+            Some(_) => continue,
             None => mounts.push(Mount {
                 r#type: MountType::Volume,
                 source: Some(volume.clone()),
@@ -163,10 +168,12 @@ fn inherit(mounts: &mut Vec<Mount>, inherited: &IndexMap<String, String>) {
                 ..Mount::default()
             }),
         }
+        taken.push(volume.clone());
     }
+    taken
 }
 
 /// Engines name an anonymous volume by 64 hexadecimal digits.
-fn is_anonymous(volume: &str) -> bool {
+pub(super) fn is_anonymous(volume: &str) -> bool {
     volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -99,7 +99,13 @@ impl World {
                     };
                     self.observed.networks.insert(spec.name.clone(), network);
                 }
-                Op::RemoveNetwork { name } => drop(self.observed.networks.shift_remove(name)),
+                Op::RemoveNetwork { id, .. } => {
+                    let attached =
+                        |c: &&ObservedContainer| c.state.is_running() && c.networks.values().any(|n| n == id);
+                    assert_eq!(self.observed.containers.iter().find(attached), None, "the network is in use");
+                    self.observed.networks.retain(|_, network| network.id != *id);
+                    self.observed.duplicates.retain(|network| network.id != *id);
+                }
                 Op::CreateVolume(spec) => {
                     let volume =
                         ObservedVolume { name: spec.name.clone(), labels: spec.labels.clone(), ..Default::default() };
@@ -327,12 +333,84 @@ fn a_changed_network_takes_its_containers_along() {
     world.project.networks.get_mut("default").unwrap().internal = true;
     assert_snapshot!(world.settle(), @r#"
     1. stop container shop-a-1, because network shop_default is made again
-    2. remove container shop-a-1, because network shop_default is made again [after 1]
-    3. remove network shop_default, because the settings of network shop_default changed [after 2]
-    4. create network shop_default, because it takes the place of the old one [after 3]
-    5. create container shop-a-1, because network shop_default is made again [after 4]
-    6. start container shop-a-1, because it has no container [after 5]
+    2. remove network shop_default, because the settings of network shop_default changed [after 1]
+    3. create network shop_default, because it takes the place of the old one [after 2]
+    4. create container 000000000002_shop-a-1, because network shop_default is made again [after 3]
+    5. remove container shop-a-1, because a new container takes its place [after 4]
+    6. rename container 000000000002_shop-a-1 to shop-a-1, because it takes the place of the old one [after 5]
+    7. start container shop-a-1, because it takes the place of the old one [after 6]
     "#);
+}
+
+#[test]
+fn of_two_networks_with_one_name_one_goes() {
+    let mut world = World::new(json!({
+        "name": "shop",
+        "networks": {"default": {"name": "shop_default"}},
+        "services": {
+            "a": {"image": "busybox", "networks": {"default": null}},
+            "b": {"image": "busybox", "networks": {"default": null}}
+        }
+    }));
+    world.settle();
+    let mut other = world.observed.networks["shop_default"].clone();
+    other.id = NetworkId::new("net9");
+    world.observed.duplicates.push(other);
+    world.container("shop-b-1").networks["shop_default"] = NetworkId::new("net9");
+    let whole_down = down(&world.project, &world.observed, &DownOptions::default());
+    let removed = whole_down.steps.iter().filter(|step| matches!(step.op, Op::RemoveNetwork { .. })).count();
+    assert_eq!(removed, 2, "`down` removes both");
+    assert_snapshot!(world.settle(), @r#"
+     1. stop container shop-b-1, because network shop_default is made again
+     2. remove network shop_default, because there are two of this name [after 1]
+     3. create container 000000000003_shop-b-1, because network shop_default is made again [after 2]
+     4. remove container shop-b-1, because a new container takes its place [after 3]
+     5. rename container 000000000003_shop-b-1 to shop-b-1, because it takes the place of the old one [after 4]
+     6. start container shop-b-1, because it takes the place of the old one [after 5]
+    unchanged: a
+    "#);
+}
+
+#[test]
+fn what_the_engine_is_removing_is_made_again() {
+    let mut world = World::new(json!({"name": "s", "services": {"a": {"image": "busybox"}}}));
+    world.settle();
+    world.container("s-a-1").state = ContainerState::Removing;
+    assert_snapshot!(world.settle(), @r#"
+    1. remove container s-a-1, because it is removing
+    2. create container s-a-1, because it has no container [after 1]
+    3. start container s-a-1, because it has no container [after 2]
+    "#);
+}
+
+#[test]
+fn renewed_volumes_are_a_reason_and_the_old_ones_go() {
+    let mut world = World::new(json!({
+        "name": "s",
+        "services": {"a": {"image": "busybox", "volumes": [{"type": "volume", "target": "/a"}]}, "b": {"image": "busybox"}}
+    }));
+    world.settle();
+    world.container("s-a-1").volumes.insert("/a".to_owned(), "0f".repeat(32));
+    let plan = world.plan(&UpOptions { renew_anon_volumes: true, ..UpOptions::default() });
+    let removes = |step: &super::Step| matches!(&step.op, Op::Remove { volumes: true, .. });
+    assert!(plan.steps.iter().any(removes), "{plan}");
+    assert_eq!(plan.unchanged, ["b".into()]);
+    let created = plan.steps.iter().find_map(|step| match &step.op {
+        Op::Create(create) => Some(create.spec.mounts[0].source.clone()),
+        _ => None,
+    });
+    assert_eq!(created, Some(None), "a new one");
+    assert!(world.up().is_empty());
+}
+
+#[test]
+fn only_the_services_of_this_manifest_are_stopped() {
+    let mut world = World::new(json!({"name": "s", "services": {"a": {"image": "busybox"}}}));
+    world.settle();
+    let mut theirs = world.observed.containers[0].clone();
+    (theirs.name, theirs.service, theirs.id) = ("s-z-1".into(), "z".into(), ContainerId::new("z"));
+    world.observed.containers.push(theirs);
+    assert_eq!(stop(&world.project, &world.observed, &[], None, "stop").steps.len(), 1);
 }
 
 #[test]

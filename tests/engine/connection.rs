@@ -34,7 +34,7 @@ impl Relay {
             }
         });
         let env = [("DOCKER_HOST".to_owned(), address)].into();
-        let engine = Docker::connect(&Surroundings { env, home: None, memory: None }).await.unwrap();
+        let engine = Docker::connect(&Surroundings { env, ..Surroundings::default() }).await.unwrap();
         Some(Self { engine, task })
     }
 
@@ -161,7 +161,7 @@ async fn engine_of_version(api: &'static str, least: &'static str) -> (Surroundi
             });
         }
     });
-    (Surroundings { env, home: None, memory: None }, asked)
+    (Surroundings { env, ..Surroundings::default() }, asked)
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn an_engine_that_is_known_is_only_greeted_and_confirmed_before_a_change()
 async fn an_engine_that_accepts_and_says_nothing() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let env = [("DOCKER_HOST".to_owned(), format!("tcp://{}", listener.local_addr().unwrap()))].into();
-    let error = Docker::connect(&Surroundings { env, home: None, memory: None }).await.unwrap_err();
+    let error = Docker::connect(&Surroundings { env, ..Surroundings::default() }).await.unwrap_err();
     assert!(matches!(error.kind, ErrorKind::Unreachable { .. }), "{error:?}");
     assert!(error.message.contains("does not answer"), "{}", error.message);
 }

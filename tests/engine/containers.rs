@@ -304,7 +304,7 @@ async fn an_image_that_cannot_be_pulled() {
 #[tokio::test]
 async fn nothing_answers_at_the_endpoint() {
     let env = [("DOCKER_HOST".to_owned(), "unix:///no/such/engine.sock".to_owned())].into();
-    let error = Docker::connect(&Surroundings { env, home: None, memory: None }).await.unwrap_err();
+    let error = Docker::connect(&Surroundings { env, ..Surroundings::default() }).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable { endpoint: "unix:///no/such/engine.sock".into() });
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::left::Owner;
 use super::said::Memory;
 use crate::engine::{EngineError, ErrorKind, Result};
 use crate::model::Digest;
@@ -42,18 +43,28 @@ pub struct Surroundings {
     pub home: Option<PathBuf>,
     /// A file of hob's own in which engines are remembered.
     pub memory: Option<PathBuf>,
+    /// A folder of hob's own for requests that are under way.
+    pub requests: Option<PathBuf>,
+    /// Whose is what is made on the engine for a short time.
+    pub owner: Owner,
 }
 
 impl Surroundings {
     /// The process's own environment; nothing is remembered.
     pub fn from_process() -> Self {
-        Self { env: std::env::vars().collect(), home: std::env::home_dir(), memory: None }
+        Self { env: std::env::vars().collect(), home: std::env::home_dir(), ..Self::default() }
     }
 
     /// The same, with engines remembered in this file.
     #[must_use]
     pub fn remembering(self, file: Option<PathBuf>) -> Self {
         Self { memory: file, ..self }
+    }
+
+    /// The same, with requests noted in this folder for as long as they are under way, by a process of this name.
+    #[must_use]
+    pub fn noting(self, requests: Option<PathBuf>, owner: Owner) -> Self {
+        Self { requests, owner, ..self }
     }
 
     pub(super) fn memory(&self) -> Memory {
@@ -237,7 +248,7 @@ mod tests {
 
     fn surroundings(home: &Path, env: &[(&str, &str)]) -> Surroundings {
         let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Surroundings { env, home: Some(home.into()), memory: None }
+        Surroundings { env, home: Some(home.into()), ..Surroundings::default() }
     }
 
     fn with_context(home: &Path, name: &str, host: &str, current: bool) {

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::Docker;
 use super::raw::Answer;
 use crate::engine::{BuildSink, EngineError, ErrorKind, LayerSpec, Result};
-use crate::model::{Digest, ImageId, Look, LookKind};
+use crate::model::{Digest, ImageId, Look, LookKind, Owned};
 
 /// Bytes of an archive that are enough for its first entry's header, with a long name.
 const FIRST_ENTRY: u64 = 8 * 1024;
@@ -80,7 +80,7 @@ impl Docker {
             // It is never started.
             cmd: Some(vec!["-".to_owned()]),
             entrypoint: Some(Vec::new()),
-            labels: Some(HashMap::from([(LOOK.to_owned(), String::new())])),
+            labels: Some(HashMap::from([(LOOK.to_owned(), String::new()), self.owner.label(Owned::Moment)])),
             ..Default::default()
         };
         let created = self.api.create_container(None::<CreateContainerOptions>, body).await;

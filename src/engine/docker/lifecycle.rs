@@ -10,13 +10,22 @@ use bollard::query_parameters::{
 };
 use bytes::Bytes;
 
+use super::requests::Request;
 use super::{Docker, config};
 use crate::engine::{EngineError, ErrorKind, Result};
-use crate::model::{ContainerId, ContainerSpec, InjectedFile};
+use crate::model::{ContainerId, ContainerSpec, INHERITED, InjectedFile};
 
 impl Docker {
     pub(super) async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId> {
+        let noted = self.requests.note(Request::Create { name: spec.name.clone() });
+        noted.ends(self.make(spec).await)
+    }
+
+    async fn make(&self, spec: &ContainerSpec) -> Result<ContainerId> {
         let mut wanted = config::container_config(spec, self.info.api)?;
+        if let Some(owned) = spec.owned {
+            wanted.body.labels.get_or_insert_default().extend([self.owner.label(owned)]);
+        }
         inline_seccomp_profiles(&mut wanted.body).await?;
         let id = match wanted.mac_address {
             Some(address) => self.create_with_address(spec, &wanted.body, address).await?,
@@ -31,7 +40,7 @@ impl Docker {
         };
         if let Err(error) = self.complete(&id, wanted.connect, &spec.files).await {
             // What is half made would take the name and never be what was asked for.
-            let _ = self.remove_container(&id, true).await;
+            let _ = self.removal(&id, true, &[]).await;
             return Err(error);
         }
         Ok(id)
@@ -78,7 +87,8 @@ impl Docker {
 
     pub(super) async fn stop(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
         let options = StopContainerOptions { signal: None, t: grace.map(whole_seconds) };
-        self.unless_gone(self.api.stop_container(id.as_str(), Some(options)).await)
+        let noted = self.requests.note(Request::Stop { container: id.to_string(), grace: grace.map(seconds) });
+        noted.ends(self.unless_gone(self.api.stop_container(id.as_str(), Some(options)).await))
     }
 
     pub(super) async fn kill(&self, id: &ContainerId, signal: &str) -> Result<()> {
@@ -96,10 +106,36 @@ impl Docker {
 
     pub(super) async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
         let options = RestartContainerOptions { signal: None, t: grace.map(whole_seconds) };
-        self.api.restart_container(id.as_str(), Some(options)).await.map_err(|error| self.error(error))
+        let noted = self.requests.note(Request::Restart { container: id.to_string(), grace: grace.map(seconds) });
+        let answer = self.api.restart_container(id.as_str(), Some(options)).await;
+        noted.ends(answer.map_err(|error| self.error(error)))
     }
 
     pub(super) async fn remove_container(&self, id: &ContainerId, volumes: bool) -> Result<()> {
+        // By its id: when the note is read another container may have the name.
+        let Some(found) = self.inspect(id).await? else { return Ok(()) };
+        let id = &found.id;
+        let names = found.labels.get(INHERITED).filter(|_| volumes).map(String::as_str).unwrap_or_default();
+        let inherited: Vec<String> = names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let request = Request::Remove { container: id.to_string(), volumes, inherited: inherited.clone() };
+        let noted = self.requests.note(request);
+        noted.ends(self.removal(id, volumes, &inherited).await)
+    }
+
+    /// Removes a container, and then volumes that it took over from others.
+    pub(super) async fn removal(&self, id: &ContainerId, volumes: bool, inherited: &[String]) -> Result<()> {
+        self.remove_it(id, volumes).await?;
+        for name in inherited {
+            match self.remove_volume(name).await {
+                // Another container has it too: it goes with that one, as the engine does it with its own.
+                Err(error) if error.kind == ErrorKind::Conflict => {}
+                answer => answer?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_it(&self, id: &ContainerId, volumes: bool) -> Result<()> {
         let options = RemoveContainerOptions { v: volumes, force: true, link: false };
         match self.api.remove_container(id.as_str(), Some(options)).await {
             // Somebody else is removing it: wait until it is gone, or what comes next finds its name taken.
@@ -129,8 +165,11 @@ impl Docker {
 
 /// The engine counts in whole seconds; a fraction is rounded up, so that nothing is killed early.
 pub(super) fn whole_seconds(time: Duration) -> i32 {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    i32::try_from(seconds).unwrap_or(i32::MAX)
+    i32::try_from(seconds(time)).unwrap_or(i32::MAX)
+}
+
+fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// A tar of files with absolute paths. The time of each is fixed: a container made again is made the same.

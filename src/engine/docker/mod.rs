@@ -12,11 +12,13 @@ mod errors;
 mod events;
 mod images;
 mod layers;
+mod left;
 mod lifecycle;
 mod networks;
 mod observe;
 mod patience;
 mod raw;
+mod requests;
 mod said;
 mod streams;
 mod time;
@@ -32,8 +34,8 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use super::{
-    BoxStream, BuildSink, BuildSpec, Built, Chunk, Engine, EngineError, EngineEvent, ErrorKind, ExecSpec, LayerSpec,
-    LogQuery, PullSink, Query, Result, Session,
+    BoxStream, BuildSink, BuildSpec, Built, Chunk, Engine, EngineError, EngineEvent, ErrorKind, ExecSpec, Exit,
+    LayerSpec, LogQuery, PullSink, Query, Result, Session,
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
@@ -41,6 +43,8 @@ use crate::model::{
 };
 
 pub use endpoint::{Endpoint, Surroundings};
+pub use left::Owner;
+use requests::Requests;
 use said::{Acquaintance, Greeting, Memory, Said};
 
 /// The newest API that hob was written for; a newer engine is spoken to in this one.
@@ -64,6 +68,9 @@ pub struct Docker {
     credentials: Arc<auth::Credentials>,
     /// `SSH_AUTH_SOCK`, for builds that ask for an SSH agent.
     ssh_agent: Option<String>,
+    /// Requests of this process that are under way.
+    requests: Arc<Requests>,
+    owner: Owner,
 }
 
 impl std::fmt::Debug for Docker {
@@ -80,7 +87,12 @@ impl Docker {
         let mut first_error = None;
         for endpoint in surroundings.endpoints()? {
             match Self::connect_to(endpoint, credentials.clone(), surroundings.memory()).await {
-                Ok(docker) => return Ok(Self { ssh_agent, ..docker }),
+                Ok(docker) => {
+                    let owner = surroundings.owner.clone();
+                    let folder = surroundings.requests.clone();
+                    let requests = Requests::new(folder, &docker.info.endpoint, &owner.mark);
+                    return Ok(Self { ssh_agent, requests: Arc::new(requests), owner, ..docker });
+                }
                 // A socket that is there and refuses says more than one that is missing.
                 Err(error) => match &first_error {
                     Some(EngineError { kind: ErrorKind::Unreachable { .. }, .. })
@@ -133,7 +145,8 @@ impl Docker {
         };
         let known = Arc::new(Acquaintance { memory, greeting, said, confirmed });
         let api = with_version(api, used);
-        Ok(Self { api, endpoint, info: Arc::new(info), known, credentials, ssh_agent: None })
+        let (requests, owner) = (Arc::default(), Owner::default());
+        Ok(Self { api, endpoint, info: Arc::new(info), known, credentials, ssh_agent: None, requests, owner })
     }
 
     async fn confirm(&self) -> Result<()> {
@@ -237,8 +250,11 @@ impl Engine for Docker {
     async fn images(&self, labels: &[String]) -> Result<Vec<ObservedImage>> {
         self.asked("images", self.images(labels)).await
     }
-    async fn clear_looks(&self) -> Result<()> {
-        self.changed("the removal of containers", Duration::ZERO, self.clear_looks()).await
+    async fn clear_left(&self, project: Option<&str>) -> Result<()> {
+        self.clear_left(project).await
+    }
+    async fn settle(&self, tell: &(dyn Fn(String) + Sync)) -> Result<()> {
+        self.settle(tell).await
     }
     async fn used_images(&self) -> Result<BTreeSet<ImageId>> {
         self.asked("the images of containers", self.used_images()).await
@@ -300,6 +316,9 @@ impl Engine for Docker {
     }
     async fn wait(&self, id: &ContainerId) -> Result<i64> {
         self.while_there(&format!("the wait for container {}", id.short()), self.wait(id)).await
+    }
+    async fn exit(&self, id: &ContainerId) -> Result<Exit> {
+        self.exit(id).await
     }
     async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>> {
         Ok(self.logs(id, query))

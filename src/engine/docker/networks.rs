@@ -6,6 +6,7 @@ use bollard::errors::Error as BollardError;
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{ListNetworksOptions, RemoveVolumeOptions};
 
+use super::requests::Request;
 use super::{Docker, errors};
 use crate::engine::{EngineError, ErrorKind, Result};
 use crate::model::{NetworkId, NetworkSpec, VolumeSpec};
@@ -14,27 +15,40 @@ use crate::model::{NetworkId, NetworkSpec, VolumeSpec};
 const UNIQUE_NAMES: (u32, u32) = (1, 44);
 
 impl Docker {
+    /// One that is there already and is as it should be was asked for by a hob that was killed, and is taken.
     pub(super) async fn create_network(&self, spec: &NetworkSpec) -> Result<NetworkId> {
         let request = network_request(spec, self.info.api)?;
         let before_unique = self.info.api < UNIQUE_NAMES;
-        if before_unique && !self.ids_of_network(&spec.name).await?.is_empty() {
-            return Err(name_taken(&spec.name));
+        if before_unique && let Some(there) = self.networks_called(&spec.name).await?.first() {
+            return taken(spec, there);
         }
-        let id = self.api.create_network(request).await.map_err(|error| self.error(error))?.id;
+        let noted = self.requests.note(Request::Network { name: spec.name.clone() });
+        let made = self.api.create_network(request).await.map_err(|error| self.error(error));
+        let id = match noted.ends(made) {
+            Ok(made) => made.id,
+            Err(error) if error.kind == ErrorKind::Conflict => {
+                let there = self.networks_called(&spec.name).await?;
+                return there.first().map_or(Err(error), |there| taken(spec, there));
+            }
+            Err(error) => return Err(error),
+        };
         // Two that were made at the same time both exist on an older engine: the one with the lower id stays.
-        if before_unique && self.ids_of_network(&spec.name).await?.iter().any(|other| *other < id) {
-            self.remove_network(&id).await?;
-            return Err(name_taken(&spec.name));
+        if before_unique {
+            let all = self.networks_called(&spec.name).await?;
+            if let Some(first) = all.iter().filter(|other| other.id.as_ref() < Some(&id)).min_by_key(|one| &one.id) {
+                self.remove_network(&id).await?;
+                return taken(spec, first);
+            }
         }
         Ok(NetworkId::new(id))
     }
 
-    async fn ids_of_network(&self, name: &str) -> Result<Vec<String>> {
+    pub(super) async fn networks_called(&self, name: &str) -> Result<Vec<bollard::models::Network>> {
         let filters = Some(HashMap::from([("name".to_owned(), vec![name.to_owned()])]));
         let options = ListNetworksOptions { filters };
         let networks = self.api.list_networks(Some(options)).await.map_err(|error| self.error(error))?;
         // The filter also matches parts of names.
-        Ok(networks.into_iter().filter(|n| n.name.as_deref() == Some(name)).filter_map(|n| n.id).collect())
+        Ok(networks.into_iter().filter(|network| network.name.as_deref() == Some(name)).collect())
     }
 
     pub(super) async fn remove_network(&self, name: &str) -> Result<()> {
@@ -65,8 +79,17 @@ impl Docker {
     }
 }
 
-fn name_taken(name: &str) -> EngineError {
-    EngineError::new(ErrorKind::Conflict, format!("network with name {name} already exists"))
+/// The network that has the name, if it is what was asked for: the labels say of which settings it was made.
+fn taken(spec: &NetworkSpec, there: &bollard::models::Network) -> Result<NetworkId> {
+    let labels = there.labels.clone().unwrap_or_default();
+    let same = !spec.labels.is_empty() && spec.labels.iter().all(|(key, value)| labels.get(key) == Some(value));
+    match &there.id {
+        Some(id) if same => Ok(NetworkId::new(id)),
+        _ => {
+            let text = format!("network with name {} already exists", spec.name);
+            Err(EngineError::new(ErrorKind::Conflict, text))
+        }
+    }
 }
 
 fn network_request(spec: &NetworkSpec, api: (u32, u32)) -> Result<NetworkCreateRequest> {

@@ -2,7 +2,6 @@
 //! list tells state, exit code and health (in the status text where the API has no field for it).
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum, EndpointSettings, MountPoint, PortSummary,
@@ -10,7 +9,6 @@ use bollard::models::{
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
 use indexmap::IndexMap;
 
-use super::layers::{LOOK, LOOKING};
 use super::{Docker, time};
 use crate::engine::{Engine, Query, Result};
 use crate::model::{
@@ -26,9 +24,9 @@ pub(super) const ONEOFF: &str = "com.docker.compose.oneoff";
 /// image has that image's project and service as labels, and is nobody's. Docker Compose tells them apart so too.
 pub(super) const CONFIG_HASH: &str = "com.docker.compose.config-hash";
 
-type Filters = Option<HashMap<String, Vec<String>>>;
+pub(super) type Filters = Option<HashMap<String, Vec<String>>>;
 
-fn by_label(label: &str) -> HashMap<String, Vec<String>> {
+pub(super) fn by_label(label: &str) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), vec![label.to_owned()])])
 }
 
@@ -52,23 +50,13 @@ impl Docker {
             Engine::images_by_reference(self, &query.images),
         )?;
         let mut containers: Vec<ObservedContainer> = containers.into_iter().map(from_summary).collect();
+        let (networks, duplicates) = by_name(networks, &containers, &query.project);
         for container in &mut containers {
             fill_network_ids(container, &networks);
         }
         containers
             .sort_by(|a, b| (&a.service, a.oneoff, a.number, &a.id).cmp(&(&b.service, b.oneoff, b.number, &b.id)));
-        Ok(Observed { containers, networks, volumes, images })
-    }
-
-    /// Removes the containers that a hob made for a look into an image and was killed before it removed them.
-    pub(super) async fn clear_looks(&self) -> Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        for container in self.list(Some(by_label(LOOK)), true).await? {
-            if let (true, Some(id)) = (is_left(&container, now), container.id) {
-                self.discard(&id).await;
-            }
-        }
-        Ok(())
+        Ok(Observed { containers, networks, duplicates, volumes, images })
     }
 
     /// The images of all containers on the engine.
@@ -77,13 +65,13 @@ impl Docker {
         Ok(containers.into_iter().filter_map(|container| container.image_id).map(ImageId::new).collect())
     }
 
-    async fn list(&self, filters: Filters, all: bool) -> Result<Vec<ContainerSummary>> {
+    pub(super) async fn list(&self, filters: Filters, all: bool) -> Result<Vec<ContainerSummary>> {
         let options = ListContainersOptions { all, filters, ..Default::default() };
         self.api.list_containers(Some(options)).await.map_err(|error| self.error(error))
     }
 
     /// The project's networks, and the others that are asked for: by one more list, where there are any.
-    async fn networks(&self, label: &str, wanted: &[String]) -> Result<IndexMap<String, ObservedNetwork>> {
+    async fn networks(&self, label: &str, wanted: &[String]) -> Result<Vec<ObservedNetwork>> {
         let list = async |filters: Filters| {
             self.api.list_networks(Some(ListNetworksOptions { filters })).await.map_err(|error| self.error(error))
         };
@@ -94,10 +82,10 @@ impl Docker {
             let more = list(Some(HashMap::from([("name".to_owned(), others.clone())]))).await?;
             found.extend(more.into_iter().filter(|n| n.name.as_ref().is_some_and(|name| others.contains(name))));
         }
-        let observed = |network: bollard::models::Network| {
-            let name = network.name.unwrap_or_default();
-            let id = NetworkId::new(network.id.unwrap_or_default());
-            (name.clone(), ObservedNetwork { id, name, labels: sorted(network.labels) })
+        let observed = |network: bollard::models::Network| ObservedNetwork {
+            id: NetworkId::new(network.id.unwrap_or_default()),
+            name: network.name.unwrap_or_default(),
+            labels: sorted(network.labels),
         };
         Ok(found.into_iter().map(observed).collect())
     }
@@ -163,10 +151,28 @@ impl Docker {
     }
 }
 
-/// A look that still goes on is younger.
-fn is_left(look: &ContainerSummary, now: Duration) -> bool {
-    let created = look.created.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-    created.and_then(|created| now.checked_sub(created)).is_some_and(|age| age > 3 * LOOKING)
+/// Networks by name, and of those with one name the project's that have fewest containers.
+fn by_name(
+    mut networks: Vec<ObservedNetwork>,
+    containers: &[ObservedContainer],
+    project: &str,
+) -> (IndexMap<String, ObservedNetwork>, Vec<ObservedNetwork>) {
+    let ours = |network: &ObservedNetwork| network.labels.get(PROJECT).is_some_and(|label| label == project);
+    let attached = |network: &ObservedNetwork| {
+        let joins = |one: &&ObservedContainer| one.networks.values().any(|id| *id == network.id);
+        containers.iter().filter(joins).count()
+    };
+    networks.sort_by_cached_key(|one| (!ours(one), std::cmp::Reverse(attached(one)), one.id.clone()));
+    let (mut first, mut duplicates) = (IndexMap::new(), Vec::new());
+    for network in networks {
+        if !first.contains_key(&network.name) {
+            first.insert(network.name.clone(), network);
+        } else if ours(&network) {
+            duplicates.push(network);
+        }
+    }
+    first.sort_keys();
+    (first, duplicates)
 }
 
 /// 20.10 leaves the network's id empty until a container's first start; it joins by name then, so that the network
@@ -347,14 +353,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_that_may_still_go_on_is_left_alone() {
-        let look = ContainerSummary { created: Some(1_000), ..Default::default() };
-        let left_at = |seconds| is_left(&look, Duration::from_secs(seconds));
-        assert!(!left_at(1_000 + LOOKING.as_secs()) && left_at(1_000 + 4 * LOOKING.as_secs()));
-        assert!(!left_at(900), "the engine's clock is ahead");
-    }
-
-    #[test]
     fn states_in_the_list() {
         use ContainerSummaryStateEnum as S;
         for (state, status, expected, health) in [
@@ -373,6 +371,31 @@ mod tests {
             assert_eq!(state_of(Some(state), status), expected, "{status}");
             assert_eq!(health_in(status), health, "{status}");
         }
+    }
+
+    #[test]
+    fn of_two_networks_with_one_name_the_one_that_is_used_counts() {
+        let network = |id: &str, name: &str, project: &str| ObservedNetwork {
+            id: NetworkId::new(id),
+            name: name.to_owned(),
+            labels: IndexMap::from([(PROJECT.to_owned(), project.to_owned())]),
+        };
+        let attached = ObservedContainer {
+            networks: IndexMap::from([("back".to_owned(), NetworkId::new("2"))]),
+            ..Default::default()
+        };
+        let all = vec![
+            network("1", "back", "shop"),
+            network("2", "back", "shop"),
+            network("4", "front", "shop"),
+            network("3", "front", "shop"),
+            network("5", "theirs", "other"),
+            network("6", "theirs", "other"),
+        ];
+        let (networks, duplicates) = by_name(all, &[attached], "shop");
+        let ids: Vec<&str> = networks.values().map(|network| network.id.as_str()).collect();
+        assert_eq!(ids, ["2", "3", "5"]);
+        assert_eq!(duplicates.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["1", "4"]);
     }
 
     #[test]

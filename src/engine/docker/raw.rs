@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::Endpoint;
+use super::endpoint::Stream;
 use crate::engine::{EngineError, ErrorKind, Result};
 
 /// The longest head of an answer.
@@ -38,8 +39,23 @@ impl Endpoint {
         self.ask(&[head.as_bytes(), body.as_bytes()].concat(), ANSWER).await
     }
 
-    /// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+    /// A `POST` whose answer begins before it is known: that it has begun says that the engine is at it.
+    pub(super) async fn post_early(&self, path: &str) -> io::Result<(u16, BufReader<Stream>)> {
+        let request = format!("POST {path} HTTP/1.0\r\nHost: engine\r\nContent-Length: 0\r\n\r\n");
+        let (head, reader) = self.begin(request.as_bytes()).await?;
+        Ok((Answer::new(head, Vec::new()).status, reader))
+    }
+
     async fn ask(&self, request: &[u8], most: u64) -> io::Result<Answer> {
+        let (head, reader) = self.begin(request).await?;
+        let mut body = Vec::new();
+        reader.take(most).read_to_end(&mut body).await?;
+        Ok(Answer::new(head, body))
+    }
+
+    /// Sends a request and reads the head of its answer. HTTP/1.0, so that the answer comes in one piece and ends with the
+    /// connection.
+    async fn begin(&self, request: &[u8]) -> io::Result<(String, BufReader<Stream>)> {
         let mut stream = self.dial().await?;
         stream.write_all(request).await?;
         let mut reader = BufReader::new(stream);
@@ -50,9 +66,7 @@ impl Endpoint {
             }
             head.push(reader.read_u8().await?);
         }
-        let mut body = Vec::new();
-        reader.take(most).read_to_end(&mut body).await?;
-        Ok(Answer::new(String::from_utf8_lossy(&head).into_owned(), body))
+        Ok((String::from_utf8_lossy(&head).into_owned(), reader))
     }
 }
 

@@ -66,7 +66,10 @@ impl Memory {
         all.truncate(KEPT);
         let beside = file.with_extension(format!("{}.tmp", std::process::id()));
         if let Ok(text) = serde_json::to_vec(&all) {
-            let _ = fs::write(&beside, text).and_then(|()| fs::rename(&beside, file));
+            let placed = fs::write(&beside, text).and_then(|()| fs::rename(&beside, file));
+            if placed.is_err() {
+                let _ = fs::remove_file(&beside);
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 
 use super::Docker;
-use crate::engine::{BoxStream, Channel, Chunk, EngineError, ErrorKind, ExecSpec, LogQuery, Result, Session};
+use crate::engine::{BoxStream, Channel, Chunk, EngineError, ErrorKind, ExecSpec, Exit, LogQuery, Result, Session};
 use crate::model::ContainerId;
 
 impl Docker {
@@ -121,6 +121,27 @@ impl Docker {
     pub(super) async fn exec_resize(&self, exec: &str, columns: u16, rows: u16) -> Result<()> {
         let options = ResizeExecOptions { h: rows.into(), w: columns.into() };
         self.api.resize_exec(exec, options).await.map_err(|error| self.error(error))
+    }
+
+    /// See [`Engine::exit`](crate::engine::Engine::exit): the head of the answer comes when the engine has begun to wait.
+    pub(super) async fn exit(&self, id: &ContainerId) -> Result<Exit> {
+        use tokio::io::AsyncReadExt as _;
+        let path = format!("{}/containers/{id}/wait?condition=next-exit", self.prefix());
+        let endpoint = self.info.endpoint.clone();
+        let broken = move |error: std::io::Error| super::errors::connection(&error, &endpoint);
+        let (status, reader) = self.endpoint.post_early(&path).await.map_err(&broken)?;
+        Ok(Box::pin(async move {
+            let mut body = String::new();
+            reader.take(64 * 1024).read_to_string(&mut body).await.map_err(&broken)?;
+            let said: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+            match said["StatusCode"].as_i64() {
+                Some(code) if status == 200 => Ok(code),
+                _ => {
+                    let why = said["message"].as_str().or(said["Error"]["Message"].as_str()).unwrap_or_default();
+                    Err(super::errors::answer(status, why))
+                }
+            }
+        }))
     }
 
     pub(super) async fn wait(&self, id: &ContainerId) -> Result<i64> {

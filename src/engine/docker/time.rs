@@ -7,23 +7,17 @@ pub(super) fn unix_seconds(text: &str) -> i64 {
     parse(text).unwrap_or(0)
 }
 
+/// The time since 1970 of an RFC 3339 timestamp, with its fraction; `None` where it is not one.
+pub(super) fn unix_time(text: &str) -> Option<Duration> {
+    let seconds = u64::try_from(parse(text)?).ok()?;
+    let digits: String = text.get(19..)?.strip_prefix('.').unwrap_or_default().chars().take(9).collect();
+    let digits = digits.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    Some(Duration::new(seconds, format!("{digits:0<9}").parse().unwrap_or_default()))
+}
+
 /// How much later one timestamp is than another; `None` where it is not, or one of them is none.
 pub(super) fn between(from: &str, to: &str) -> Option<Duration> {
-    let exact = |text: &str| {
-        let fraction: String = text
-            .get(19..)?
-            .strip_prefix('.')?
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .chain("000000000".chars())
-            .collect();
-        Some(Duration::from_nanos(fraction.get(..9)?.parse().ok()?))
-    };
-    let moment = |text: &str| {
-        let whole = Duration::from_secs(u64::try_from(parse(text)?).ok()?);
-        Some(whole + exact(text).unwrap_or_default())
-    };
-    moment(to)?.checked_sub(moment(from)?)
+    unix_time(to)?.checked_sub(unix_time(from)?)
 }
 
 /// An RFC 3339 timestamp of Unix seconds.
@@ -68,6 +62,15 @@ fn parse(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fractions_count() {
+        assert_eq!(unix_time("1970-01-01T00:00:01.25Z"), Some(Duration::from_millis(1250)));
+        assert_eq!(unix_time("1970-01-01T00:00:02.123456789+00:00"), Some(Duration::new(2, 123_456_789)));
+        assert_eq!(unix_time("1970-01-01T00:00:02Z"), Some(Duration::from_secs(2)));
+        assert_eq!(unix_time("0001-01-01T00:00:00Z"), None, "never");
+        assert_eq!(unix_time("x"), None);
+    }
 
     #[test]
     fn timestamps() {

@@ -13,11 +13,11 @@ use super::FakeEngine;
 use super::container::{no_such, subject_of};
 use crate::engine::{
     Action, BoxStream, BuildProgress, BuildSink, BuildSpec, Built, Chunk, Engine, EngineError, EngineEvent, ErrorKind,
-    ExecSpec, LogQuery, PullProgress, PullSink, Query, Result, Session,
+    ExecSpec, Exit, LogQuery, PullProgress, PullSink, Query, Result, Session,
 };
 use crate::model::{
-    ContainerId, ContainerSpec, ContainerState, Digest, EngineInfo, HealthProbe, ImageId, NetworkId, NetworkSpec,
-    Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Published, VolumeSpec,
+    ContainerId, ContainerSpec, ContainerState, Digest, EngineInfo, HealthProbe, INHERITED, ImageId, NetworkId,
+    NetworkSpec, Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Published, VolumeSpec,
 };
 
 const PROJECT: &str = "com.docker.compose.project";
@@ -117,7 +117,7 @@ impl Engine for FakeEngine {
         Ok(())
     }
 
-    async fn clear_looks(&self) -> Result<()> {
+    async fn clear_left(&self, _project: Option<&str>) -> Result<()> {
         Ok(())
     }
 
@@ -153,12 +153,14 @@ impl Engine for FakeEngine {
     async fn remove_network(&self, name: &str) -> Result<()> {
         self.call(&format!("remove network {name}"), true).await?;
         let mut state = self.state();
-        let used = |c: &super::container::Container| c.seen.state.is_running() && c.seen.networks.contains_key(name);
+        let known = state.networks.values().find(|network| network.id.as_str() == name || network.name == name);
+        let Some(name) = known.map(|network| network.name.clone()) else { return Ok(()) };
+        let used = |c: &super::container::Container| c.seen.state.is_running() && c.seen.networks.contains_key(&name);
         if state.containers.values().any(used) {
             let message = format!("error while removing network: network {name} has active endpoints");
             return Err(EngineError::new(ErrorKind::Conflict, message));
         }
-        state.networks.shift_remove(name);
+        state.networks.shift_remove(&name);
         Ok(())
     }
 
@@ -236,6 +238,10 @@ impl Engine for FakeEngine {
                     state.volumes.shift_remove(name);
                 }
             }
+            let inherited = container.seen.labels.get(INHERITED).cloned().unwrap_or_default();
+            for name in inherited.split(',') {
+                state.volumes.shift_remove(name);
+            }
         }
         drop(state);
         self.changed();
@@ -286,6 +292,11 @@ impl Engine for FakeEngine {
             }
             let _ = changes.changed().await;
         }
+    }
+
+    async fn exit(&self, id: &ContainerId) -> Result<Exit> {
+        let (engine, id) = (self.clone(), id.clone());
+        Ok(Box::pin(async move { engine.wait(&id).await }))
     }
 
     async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>> {

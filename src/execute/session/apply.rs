@@ -118,6 +118,7 @@ impl Session {
             options.recreate = plan::Recreate::Changed;
             options.rebuild = false;
             options.pull = None;
+            options.renew_anon_volumes = false;
         }
         let mut run = self.options.run.clone();
         run.cancel = self.beside.cancel.clone();

@@ -6,7 +6,7 @@ mod removals;
 mod service;
 mod waits;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::networks::{MissingExternal, Resources, resources};
@@ -118,7 +118,8 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
     if !up.errors.is_empty() {
         return Err(up.errors);
     }
-    up.stale_networks(&services);
+    up.stale_networks();
+    up.duplicate_networks();
     for service in &services {
         up.service(service);
     }
@@ -220,6 +221,8 @@ struct Up<'a> {
     images: HashMap<ServiceName, StepId>,
     resources: Resources,
     done: BTreeMap<ServiceName, Done>,
+    /// Containers that are stopped for a network's sake.
+    stopped: HashSet<ContainerId>,
     errors: Vec<PlanError>,
 }
 
@@ -232,6 +235,7 @@ impl<'a> Up<'a> {
             images: HashMap::new(),
             resources: Resources::default(),
             done: BTreeMap::new(),
+            stopped: HashSet::new(),
             errors: Vec::new(),
         }
     }

@@ -6,9 +6,10 @@ use indexmap::IndexMap;
 
 use super::{Done, Recreate, Up};
 use crate::model::{ContainerState, ObservedContainer, Service, ServiceName};
-use crate::plan::containers::{Existing, assess};
+use crate::plan::containers::{Existing, assess, has_anonymous};
 use crate::plan::labels::WHY;
 use crate::plan::op::{Create, StepId};
+use crate::plan::spec::is_anonymous;
 use crate::plan::{Op, Reason, before_start_specs, container_spec};
 
 /// The numbers of a service's containers: those that are there, the lowest first, and then the next ones. A gap stays: as
@@ -30,10 +31,7 @@ impl Up<'_> {
         let before = self.plan.steps.len();
         let mut numbers: BTreeMap<u32, Vec<&ObservedContainer>> = BTreeMap::new();
         for container in self.input.observed.of_service(&service.name) {
-            // A container on a network that is made again is already planned to be removed.
-            if !container.networks.keys().any(|network| self.resources.stale.contains_key(network)) {
-                numbers.entry(container.number).or_default().push(container);
-            }
+            numbers.entry(container.number).or_default().push(container);
         }
         for number in chosen(&numbers, replicas) {
             let mut existing: Vec<Existing<'_>> = numbers
@@ -42,13 +40,12 @@ impl Up<'_> {
                 .into_iter()
                 .map(|container| self.assess(service, container, number))
                 .collect();
-            existing.sort_by_key(|e| (e.differs.is_some(), !e.container.state.is_running()));
-            let mut existing = existing.into_iter();
-            let best = existing.next();
+            existing.sort_by_key(|e| (is_going(e.container), e.differs.is_some(), !e.container.state.is_running()));
+            let has_best = existing.first().is_some_and(|first| !is_going(first.container));
+            let others = existing.split_off(usize::from(has_best));
+            let best = existing.pop();
             // What takes a name, a port or a volume of theirs comes after them.
-            let gone = existing
-                .map(|other| self.remove(other.container, Some(&service.name), &Reason::Duplicate, Vec::new()))
-                .collect();
+            let gone = others.into_iter().map(|other| self.surplus(service, other.container, best.as_ref())).collect();
             self.container(service, number, best, gone, &mut done);
         }
         for container in numbers.into_values().flatten() {
@@ -58,6 +55,21 @@ impl Up<'_> {
             self.plan.unchanged.push(service.name.clone());
         }
         self.done.insert(service.name.clone(), done);
+    }
+
+    /// Removes a container beside the one that stays. Its anonymous volumes go where that one has others in their place.
+    fn surplus(&mut self, service: &Service, other: &ObservedContainer, best: Option<&Existing<'_>>) -> StepId {
+        if is_going(other) {
+            let reason = Reason::NotRunning(other.state);
+            return self.remove(other, Some(&service.name), &reason, Vec::new());
+        }
+        let never_ran = other.state == ContainerState::Created;
+        let replaced = best.is_some_and(|best| {
+            let of_best = &best.container.volumes;
+            let mut targets = other.volumes.iter().filter(|(_, volume)| is_anonymous(volume));
+            targets.all(|(target, _)| of_best.get(target).is_some_and(|volume| is_anonymous(volume)))
+        });
+        self.remove_with(other, Some(&service.name), &Reason::Duplicate, Vec::new(), never_ran || replaced)
     }
 
     /// `--force-recreate` is about the services asked for; what they need is recreated where it differs.
@@ -70,9 +82,14 @@ impl Up<'_> {
         let shared = shared_namespaces(service)
             .find(|other| self.done.get(*other).is_some_and(|done| done.touched))
             .map(|other| Reason::Dependency(ServiceName::from(other)));
+        let stale = container.networks.keys().find(|network| self.resources.stale.contains_key(*network));
         let differs = match self.options.recreate {
+            _ if stale.is_some() => stale.cloned().map(Reason::Network),
             Recreate::Always if self.is_forced(service) => Some(Reason::Flag("--force-recreate")),
             Recreate::Never => None,
+            _ if self.options.renew_anon_volumes && self.is_forced(service) && has_anonymous(container) => {
+                Some(Reason::Flag("--renew-anon-volumes"))
+            }
             Recreate::Changed | Recreate::Always => assess(self.input, service, container, number).or(shared),
         };
         Existing { container, differs }
@@ -91,11 +108,7 @@ impl Up<'_> {
         done.containers.push(name.clone());
         match existing {
             None => {
-                let joins =
-                    |name: &String| service.networks.keys().any(|key| self.input.project.network_name(key) == *name);
-                let stale = self.resources.stale.keys().find(|name| joins(name));
-                let reason = stale.map_or(Reason::NoContainer, |network| Reason::Network(network.clone()));
-                let created = self.create(service, number, None, gone, reason);
+                let created = self.create(service, number, None, gone, Reason::NoContainer);
                 done.created.push(created);
                 done.touched = true;
                 self.start(service, &name, Reason::NoContainer, vec![created], done);
@@ -141,7 +154,10 @@ impl Up<'_> {
         } else if container.state == ContainerState::Exited(0) && self.input.project.is_job(&service.name) {
             done.untouched.push((container.state, container.health));
         } else {
-            let after = done.created.clone();
+            let mut after = done.created.clone();
+            // One that was never started joins its networks by name.
+            let networks = service.networks.keys().map(|key| self.input.project.network_name(key));
+            after.extend(networks.filter_map(|network| self.resources.networks.get(&network)));
             self.start(service, name, Reason::NotRunning(container.state), after, done);
         }
     }
@@ -191,7 +207,8 @@ impl Up<'_> {
         if !self.options.no_start {
             after.extend(self.gates(service));
         }
-        let mut last = self.remove(old, Some(&service.name), &Reason::Replaced, after);
+        let renewed = self.options.renew_anon_volumes;
+        let mut last = self.remove_with(old, Some(&service.name), &Reason::Replaced, after, renewed);
         if old.name == name {
             let op = Op::Rename { container: format!("{}_{name}", old.id.short()), name: name.clone() };
             last = self.plan.push(op, Some(&service.name), Reason::Replaces, vec![last]);
@@ -216,6 +233,11 @@ impl Up<'_> {
         done.started.push(step);
         done.touched = true;
     }
+}
+
+/// It is no more than a name that is not free yet.
+fn is_going(container: &ObservedContainer) -> bool {
+    matches!(container.state, ContainerState::Removing | ContainerState::Dead)
 }
 
 /// Services whose namespaces, mounts or names this one uses: it must be recreated when they are.

@@ -1,6 +1,6 @@
 //! What the engine itself says, asked over its socket and not through hob: the judge of what hob did.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -38,6 +38,18 @@ pub fn request(method: &str, path: &str, body: &str) -> std::io::Result<(u16, Ve
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
     Ok((status, answer.get(end + 4..).unwrap_or_default().to_vec()))
+}
+
+/// Hands over the lines of an answer as they come, for as long as it is told to go on.
+pub fn lines(path: &str, mut more: impl FnMut(&str) -> bool) -> std::io::Result<()> {
+    let mut stream = connect()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n")?;
+    for line in BufReader::new(stream).lines() {
+        if !more(&line?) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The answer to a question, as JSON; `Null` where there is no such thing.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, CacheOptionsEntry};
 use futures_util::{Stream, StreamExt as _};
@@ -179,6 +180,7 @@ impl Writing {
 
     async fn file(&mut self) -> io::Result<&mut (fs::File, PathBuf)> {
         if self.file.is_none() {
+            clear_left(&self.folder.join("blobs"));
             let path = self.folder.join(format!("blobs/.{}", super::session::new_id()));
             let file = fs::OpenOptions::new().write(true).create_new(true).open(&path).await?;
             self.file = Some((file, path));
@@ -238,10 +240,30 @@ fn indexed(index: Option<Vec<u8>>, mut descriptor: Value, tag: &str) -> Vec<u8> 
     json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": manifests }).to_string().into_bytes()
 }
 
+/// No blob takes longer to come.
+const COMING: Duration = Duration::from_hours(24);
+
+/// Removes what was coming when a hob was killed.
+fn clear_left(blobs: &Path) {
+    for entry in std::fs::read_dir(blobs).into_iter().flatten().flatten() {
+        let modified = entry.metadata().ok().and_then(|metadata| metadata.modified().ok());
+        let is_old = modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > COMING);
+        if is_old && entry.file_name().as_encoded_bytes().starts_with(b".") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 async fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
     let beside = file.with_extension(super::session::new_id());
-    fs::write(&beside, content).await?;
-    fs::rename(&beside, file).await
+    let placed = match fs::write(&beside, content).await {
+        Ok(()) => fs::rename(&beside, file).await,
+        Err(error) => Err(error),
+    };
+    if placed.is_err() {
+        let _ = fs::remove_file(&beside).await;
+    }
+    placed
 }
 
 /// Where a blob is. What BuildKit calls it is part of a path here.

@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -68,32 +66,38 @@ fn is_socket(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
+/// A key is of use for so long at most, whatever becomes of its agent.
+const LIFETIME: &str = "14400";
+
+/// Runs the agent for as long as its own input is open, which hob holds: the input ends with hob, however that ends. It
+/// is in hob's group of processes, whose Ctrl-C is hob's business.
+const KEEPER: &str =
+    "trap '' INT TERM HUP QUIT; ssh-agent -D -s -t \"$1\" </dev/null & agent=$!; read -r _; kill \"$agent\"; wait";
+
 /// An agent that ends with this.
 #[derive(Debug)]
 struct KeyAgent {
-    child: Child,
+    keeper: Child,
     socket: PathBuf,
 }
 
 impl KeyAgent {
     async fn start(key: &str) -> std::result::Result<Self, String> {
         let file = File::open(key).map_err(|error| format!("{key} cannot be read: {error}"))?;
-        // In the foreground, so that it is this process that ends with us.
-        let mut command = Command::new("ssh-agent");
-        command.args(["-D", "-s"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("a key file needs OpenSSH's `ssh-agent`, which cannot be started: {error}"))?;
+        let mut command = Command::new("sh");
+        command.args(["-c", KEEPER, "sh", LIFETIME]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut keeper = command.spawn().map_err(|error| format!("`sh` cannot be started: {error}"))?;
         let mut said = String::new();
-        if let Some(out) = child.stdout.take() {
+        if let Some(out) = keeper.stdout.take() {
             let _ = timeout(PATIENCE, BufReader::new(out).read_line(&mut said)).await;
         }
         // SSH_AUTH_SOCK=/tmp/ssh-XXXX/agent.PID; export SSH_AUTH_SOCK;
         let socket = said.strip_prefix("SSH_AUTH_SOCK=").and_then(|rest| rest.split(';').next()).unwrap_or_default();
-        let agent = Self { socket: PathBuf::from(socket), child };
+        let agent = Self { socket: PathBuf::from(socket), keeper };
         if socket.is_empty() {
-            return Err("OpenSSH's `ssh-agent` did not say where it listens".to_owned());
+            let needs =
+                "a key file needs OpenSSH's `ssh-agent`, which cannot be started or does not say where it listens";
+            return Err(needs.to_owned());
         }
         agent.add(key, file).await?;
         Ok(agent)
@@ -119,16 +123,13 @@ impl KeyAgent {
 
 impl Drop for KeyAgent {
     fn drop(&mut self) {
-        // By this signal it removes its socket; what is left is killed.
-        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok())
-            && kill(Pid::from_raw(pid), Signal::SIGTERM).is_ok()
-        {
-            for _ in 0..50 {
-                if !matches!(self.child.try_wait(), Ok(None)) {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(1));
+        // The end of its input ends it, and then the agent removes its socket.
+        drop(self.keeper.stdin.take());
+        for _ in 0..100 {
+            if !matches!(self.keeper.try_wait(), Ok(None)) {
+                break;
             }
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

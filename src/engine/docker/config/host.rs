@@ -20,6 +20,7 @@ pub(super) fn host_config(spec: &ContainerSpec, api: Api) -> Result<HostConfig> 
     let service = &spec.service;
     let (binds, mounts) = mounts::mounts(spec, api)?;
     let mut host = HostConfig {
+        auto_remove: spec.auto_remove.then_some(true),
         binds: some_list(binds),
         mounts: some_list(mounts),
         tmpfs: some_list(service.tmpfs.clone()).map(|list| list.iter().map(|entry| path_and_options(entry)).collect()),
