@@ -134,6 +134,8 @@ pub trait Engine: Send + Sync {
     async fn file_size(&self, _id: &ContainerId, _path: &str) -> Result<Option<u64>> {
         Ok(None)
     }
+    /// Whether a path in a container is a symbolic link itself; what is not there is none.
+    async fn is_link(&self, id: &ContainerId, path: &str) -> Result<bool>;
     /// Attaches to a container's standard streams before it is started.
     async fn attach(&self, id: &ContainerId) -> Result<Session>;
     /// What a container writes from now on, or from its next start. It ends when the container does.

@@ -1,6 +1,6 @@
 //! The agents in hot containers: how the program gets there, which containers carry it, and the streams to them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub struct Agents {
     carried: Mutex<HashMap<ServiceName, bool>>,
     /// Turns to send what does not fit into memory: each has some megabytes of it there at a time.
     pub(super) large: Semaphore,
+    /// What was said of files that can be neither synced nor built.
+    pub(super) refused: Mutex<HashSet<(ServiceName, String)>>,
 }
 
 /// How many of these are sent side by side.
@@ -53,6 +55,7 @@ impl Agents {
             images: Mutex::default(),
             carried: Mutex::default(),
             large: Semaphore::new(AT_ONCE),
+            refused: Mutex::default(),
         }
     }
 

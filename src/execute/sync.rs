@@ -140,29 +140,10 @@ impl Agents {
         }
         let client = self.client(hot.service, hot.container).await.map_err(SyncError::Failed)?;
         let mut missing = Vec::new();
-        for targets in targets.chunks(LISTED) {
-            let there = client.list("/", paths(targets), false, false).await.map_err(agent_failed)?;
-            let pairs: Vec<_> = targets.iter().cloned().zip(there).collect();
-            let compared = blocking(move || {
-                let one = |(target, there)| sync_files::compare(&target, &there).map(|compared| (target, compared));
-                pairs.into_iter().map(one).collect::<Result<Vec<_>, _>>()
-            });
-            let (mut alike, mut bytes) = (Vec::new(), 0);
-            for (target, compared) in compared.await.map_err(SyncError::Rebuild)? {
-                match compared {
-                    Compared::Same => {}
-                    Compared::Differs => missing.push(target),
-                    Compared::ByContent(size) => {
-                        if bytes + size > DIGESTED {
-                            missing.extend(differing(&client, std::mem::take(&mut alike), bytes).await?);
-                            bytes = 0;
-                        }
-                        alike.push(target);
-                        bytes += size;
-                    }
-                }
+        for (folder, targets) in sync_files::by_folder(targets) {
+            for targets in targets.chunks(LISTED) {
+                missing.extend(missing_below(&client, &folder, targets).await?);
             }
-            missing.extend(differing(&client, alike, bytes).await?);
         }
         Ok(missing)
     }
@@ -332,6 +313,7 @@ impl Agents {
         }
         let moved = Moved::of(&items);
         if moved != Moved::Nothing {
+            self.refuse_links(hot, &items).await?;
             let entries: Vec<(String, Item)> =
                 items.into_iter().map(|(t, item)| (t.path.trim_start_matches('/').to_owned(), item)).collect();
             let _turn = self.large.acquire().await;
@@ -358,6 +340,28 @@ impl Agents {
     }
 }
 
+impl Agents {
+    /// The engine's archive API follows every link in a container; below the folder that an instruction or a rule
+    /// names, one of these leads to where a build puts nothing.
+    async fn refuse_links(&self, hot: &Hot<'_>, items: &[(SyncTarget, Item)]) -> Result<(), SyncError> {
+        for folder in sync_files::folders_below(items.iter().map(|(target, _)| target)) {
+            if self.engine.is_link(hot.container, &folder).await.map_err(|e| engine_failed(hot.service, e))? {
+                return Err(SyncError::Rebuild(format!("{folder} is a symbolic link in the container")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what can neither be synced nor built, once: for the next save of it nothing is different.
+    pub fn say_refused(&self, service: &Service, reason: &str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.insert((service.name.clone(), reason.to_owned())) {
+            let text = format!("a save was not synced: {reason}; the image does not have it either");
+            self.sink.emit(Event::Warning(Message::new(text).service(&service.name)));
+        }
+    }
+}
+
 /// What was done to files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moved {
@@ -376,19 +380,52 @@ impl Moved {
     }
 }
 
-fn paths(targets: &[SyncTarget]) -> Vec<Vec<u8>> {
-    targets.iter().map(|target| target.path.trim_start_matches('/').as_bytes().to_vec()).collect()
+/// A target, and its path below the folder that is named for it.
+type Placed = (SyncTarget, Vec<u8>);
+
+/// Those of the targets below one folder that are not in the container as they are on the host.
+async fn missing_below(client: &AgentClient, folder: &str, targets: &[Placed]) -> Result<Vec<SyncTarget>, SyncError> {
+    let paths = targets.iter().map(|(_, path)| path.clone()).collect();
+    let there = client.list(folder, paths, false, false).await.map_err(agent_failed)?;
+    let pairs: Vec<_> = targets.iter().cloned().zip(there).collect();
+    let compared = blocking(move || {
+        let one =
+            |(placed, there): (Placed, _)| sync_files::compare(&placed.0, &there).map(|compared| (placed, compared));
+        pairs.into_iter().map(one).collect::<Result<Vec<_>, _>>()
+    });
+    let (mut missing, mut alike, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for (placed, compared) in compared.await.map_err(SyncError::Rebuild)? {
+        match compared {
+            Compared::Same => {}
+            Compared::Differs => missing.push(placed.0),
+            Compared::ByContent(size) => {
+                if bytes + size > DIGESTED {
+                    missing.extend(differing(client, folder, std::mem::take(&mut alike), bytes).await?);
+                    bytes = 0;
+                }
+                alike.push(placed);
+                bytes += size;
+            }
+        }
+    }
+    missing.extend(differing(client, folder, alike, bytes).await?);
+    Ok(missing)
 }
 
 /// Those of the targets whose content the container has not, where all else is the same.
-async fn differing(client: &AgentClient, targets: Vec<SyncTarget>, bytes: u64) -> Result<Vec<SyncTarget>, SyncError> {
+async fn differing(
+    client: &AgentClient,
+    folder: &str,
+    targets: Vec<Placed>,
+    bytes: u64,
+) -> Result<Vec<SyncTarget>, SyncError> {
     if targets.is_empty() {
-        return Ok(targets);
+        return Ok(Vec::new());
     }
-    let there = client.digests("/", paths(&targets), bytes).await.map_err(agent_failed)?;
-    let pairs = targets.into_iter().zip(there);
-    let pairs: Vec<_> = pairs.collect();
-    let differs = |(target, there): (SyncTarget, _)| (!sync_files::holds(&there, &target.source)).then_some(target);
+    let paths = targets.iter().map(|(_, path)| path.clone()).collect();
+    let there = client.digests(folder, paths, bytes).await.map_err(agent_failed)?;
+    let pairs: Vec<_> = targets.into_iter().zip(there).collect();
+    let differs = |((target, _), there): (Placed, _)| (!sync_files::holds(&there, &target.source)).then_some(target);
     Ok(blocking(move || pairs.into_iter().filter_map(differs).collect()).await)
 }
 

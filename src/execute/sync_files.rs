@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a door of this room: files are read here and nowhere else")]
 
 mod pieces;
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use crate::agent::{Meta, Op};
 use crate::model::{SyncAction, SyncTarget};
 
 pub use pieces::{Compared, Step, archive_to, compare, holds, parts, send};
+pub use place::{Place, by_folder, folders_below, place};
 
 /// A file that is larger than this is read while it is sent, piece by piece.
 const WHOLE: u64 = 1 << 20;
@@ -173,19 +175,15 @@ fn look(target: &SyncTarget) -> Result<Item, String> {
 /// What tells an archive.
 const HEAD: u64 = 512;
 
-/// The batch for the agent. Files that go below one folder share its target.
+/// The batch for the agent. What one instruction or rule copies shares its folder as the target: the agent follows no
+/// link below it.
 pub fn steps(items: Vec<(SyncTarget, Item)>, owners: &HashMap<String, (u32, u32)>) -> Vec<Step> {
     let mut steps = Vec::with_capacity(items.len() * 2);
     let mut current = None;
     for (target, item) in items {
         let (uid, gid) = target.owner.as_ref().and_then(|owner| owners.get(owner)).copied().unwrap_or((0, 0));
-        let path = target.path.trim_end_matches('/');
         // The root is there, and is never what a save removes.
-        if path.is_empty() {
-            continue;
-        }
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let folder = if folder.is_empty() { "/" } else { folder };
+        let Some(Place { folder, name }) = place(&target) else { continue };
         if current.as_deref() != Some(folder) {
             steps.push(Step::Op(Op::Target(folder.as_bytes().to_vec())));
             current = Some(folder.to_owned());

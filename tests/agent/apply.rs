@@ -254,6 +254,32 @@ async fn the_way_to_the_target_follows_only_links_of_root() {
 }
 
 #[tokio::test]
+async fn what_is_mounted_in_a_folder_outlives_it() {
+    if !can_isolate() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("victim"), "safe").unwrap();
+    fs::create_dir_all(folder.path().join("a/b/mounted")).unwrap();
+    fs::write(folder.path().join("a/b/file"), "").unwrap();
+    // Of the same file system: nothing but the mount itself tells.
+    let mount = format!("mount --bind {} {}/a/b/mounted", outside.path().display(), folder.path().display());
+    let mut supervised = Supervised::shell(&format!("{mount} && echo ready; exec sleep 600"));
+    assert_eq!(supervised.line().await, "ready");
+    let (client, _serve) = supervised.client().await;
+    let target = || Op::Target(folder.path().to_str().unwrap().into());
+    let applied = client.apply(vec![target(), delete("a", true)]).await.unwrap();
+    assert_eq!(applied.errors.len(), 1);
+    assert_eq!(fs::read_to_string(outside.path().join("victim")).unwrap(), "safe");
+    // What goes to a folder comes after the removal of it.
+    let applied =
+        client.apply(vec![target(), dir("gone"), delete("gone", false), write("gone/new", "1")]).await.unwrap();
+    assert_eq!(applied.errors.len(), 0, "{:?}", applied.errors);
+    assert_eq!(fs::read_to_string(folder.path().join("gone/new")).unwrap(), "1");
+}
+
+#[tokio::test]
 async fn owners_are_set() {
     if !is_root() {
         return;

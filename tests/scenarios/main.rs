@@ -28,6 +28,7 @@ mod images;
 mod kills;
 mod language;
 mod leftovers;
+mod links;
 mod needs;
 mod oneoff;
 mod output;

@@ -182,9 +182,7 @@ impl Batch {
         let create = matches!(what, What::Link { .. });
         match self.folder(path, create) {
             Ok((folder, name)) => {
-                if !matches!(what, What::Delete { recursive: false }) {
-                    self.turning.push(path.to_vec());
-                }
+                self.turning.push(path.to_vec());
                 self.pending.push(Pending { folder, name, path: self.full(path), what });
             }
             // Where there is no folder there is nothing to delete.
@@ -338,7 +336,8 @@ fn place(dir: i32, staged: &[u8], name: &[u8]) -> Result<()> {
 }
 
 /// Removes what a name is, never following it. On fuse-overlayfs the image's own file comes to light again where one
-/// that took its place by a rename is removed; the second time it is gone.
+/// that took its place by a rename is removed; the second time it is gone. What is mounted below stays: the removal of
+/// a folder that something is mounted on is tried before anything in it is looked at, and fails as busy.
 fn delete(dir: i32, name: &[u8], recursive: bool, depth: usize) -> Result<()> {
     remove(dir, name, recursive, depth)?;
     match sys::lstat(dir, name) {

@@ -333,6 +333,10 @@ impl Engine for Docker {
     async fn file_size(&self, id: &ContainerId, path: &str) -> Result<Option<u64>> {
         self.asked(&format!("{path} of container {}", id.short()), self.file_size(id, path)).await
     }
+
+    async fn is_link(&self, id: &ContainerId, path: &str) -> Result<bool> {
+        self.asked(&format!("{path} of container {}", id.short()), self.is_link(id, path)).await
+    }
     async fn output(&self, id: &ContainerId) -> Result<BoxStream<Result<Chunk>>> {
         Ok(self.asked(&format!("the streams of container {}", id.short()), self.attach(id, false)).await?.output)
     }

@@ -1,6 +1,6 @@
 //! Logs, attached streams and commands in containers.
 
-use bollard::container::LogOutput;
+use bollard::container::{LogOutput, PathStatResponse};
 use bollard::errors::Error as BollardError;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
@@ -14,6 +14,9 @@ use futures_util::{Stream, StreamExt as _, stream};
 use super::Docker;
 use crate::engine::{BoxStream, Channel, Chunk, EngineError, ErrorKind, ExecSpec, Exit, LogQuery, Result, Session};
 use crate::model::ContainerId;
+
+/// The bit of a mode, as Go counts them, that tells a symbolic link.
+const MODE_SYMLINK: u32 = 1 << 27;
 
 impl Docker {
     pub(super) fn logs(&self, id: &ContainerId, query: &LogQuery) -> BoxStream<Result<Chunk>> {
@@ -62,9 +65,18 @@ impl Docker {
     }
 
     pub(super) async fn file_size(&self, id: &ContainerId, path: &str) -> Result<Option<u64>> {
+        Ok(self.path_stat(id, path).await?.and_then(|found| u64::try_from(found.size).ok()))
+    }
+
+    pub(super) async fn is_link(&self, id: &ContainerId, path: &str) -> Result<bool> {
+        Ok(self.path_stat(id, path).await?.is_some_and(|found| found.file_mode & MODE_SYMLINK != 0))
+    }
+
+    /// What is at a path, which is not followed in its last part.
+    async fn path_stat(&self, id: &ContainerId, path: &str) -> Result<Option<PathStatResponse>> {
         let options = ContainerArchiveInfoOptions { path: path.to_owned() };
         match self.api.get_container_archive_info(id.as_str(), Some(options)).await {
-            Ok(found) => Ok(u64::try_from(found.size).ok()),
+            Ok(found) => Ok(Some(found)),
             Err(error) => match self.error(error) {
                 gone if gone.kind == ErrorKind::NotFound => Ok(None),
                 other => Err(other),

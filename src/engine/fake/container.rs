@@ -1,6 +1,6 @@
 //! One container of the fake engine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -40,6 +40,8 @@ pub(super) struct Container {
     pub(super) has_check: bool,
     pub(super) lines: Vec<Line>,
     pub(super) files: HashMap<String, Bytes>,
+    /// Paths that are symbolic links.
+    pub(super) links: HashSet<String>,
     pub(super) health_log: Vec<HealthProbe>,
     /// Counts starts, so that what a script does later finds out that it is about an earlier one.
     pub(super) starts: u64,
@@ -157,6 +159,7 @@ impl State {
             has_check: !disabled && (spec.service.has_health_check() || image.has_health_check),
             lines: Vec::new(),
             files: spec.files.iter().map(|file| (file.path.clone(), Bytes::from(file.content.clone()))).collect(),
+            links: HashSet::new(),
             health_log: Vec::new(),
             starts: 0,
         };

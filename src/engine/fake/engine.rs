@@ -327,6 +327,11 @@ impl Engine for FakeEngine {
         Ok(())
     }
 
+    async fn is_link(&self, id: &ContainerId, path: &str) -> Result<bool> {
+        let id = self.id(id)?;
+        Ok(self.state().containers.get(&id).is_some_and(|container| container.links.contains(path)))
+    }
+
     async fn attach(&self, id: &ContainerId) -> Result<Session> {
         self.call(&format!("attach {}", self.subject(id)), true).await?;
         let id = self.id(id)?;

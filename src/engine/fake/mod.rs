@@ -181,6 +181,14 @@ impl FakeEngine {
         state.containers.get(&id)?.files.get(path).cloned()
     }
 
+    /// Makes a path of a container a symbolic link.
+    pub fn link(&self, name: &str, path: &str) {
+        let mut state = self.state();
+        if let Some(container) = state.find(name).and_then(|id| state.containers.get_mut(&id)) {
+            container.links.insert(path.to_owned());
+        }
+    }
+
     /// The commands run in a service's containers from now on are handed to the test instead of the script.
     pub fn execs(&self, service: &str) -> mpsc::UnboundedReceiver<FakeExec> {
         let (sender, receiver) = mpsc::unbounded_channel();

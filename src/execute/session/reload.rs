@@ -487,7 +487,11 @@ impl Job {
                 // What cannot be synced is built: the result is the same, it only takes longer.
                 Err(SyncError::Rebuild(reason)) => {
                     *why = format!("it cannot be synced: {reason}");
-                    return self.rebuild(reload, measured, timings).await;
+                    let built = self.rebuild(reload, measured, timings).await;
+                    if matches!(built, Ok(None)) {
+                        self.executor.agents.say_refused(&self.service, &reason);
+                    }
+                    return built;
                 }
                 Err(SyncError::Failed(failure)) => return Err(failure),
             }

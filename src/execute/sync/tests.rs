@@ -89,6 +89,23 @@ async fn what_the_archive_api_cannot_do_is_a_rebuild_before_anything_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_uploaded_through_a_link() {
+    let (rig, id, folder) = running().await;
+    std::fs::write(folder.path().join("a"), "text").unwrap();
+    let below = |path: &str| SyncTarget { path: path.into(), base: "/app".into(), ..target(&folder, "a") };
+    rig.engine.link("web", "/app");
+    rig.engine.link("web", "/app/src/uploads");
+    rig.engine.link("web", "/app/a");
+    let why = sync(&rig, &id, false, &[below("/app/src/uploads/new/a")], &Reload::None).await.unwrap_err();
+    assert_eq!(why, "rebuild: /app/src/uploads is a symbolic link in the container");
+    assert_eq!(rig.engine.journal(), [] as [&str; 0]);
+    // The folder that is named may be one, and in the last place a link is replaced.
+    for path in ["/app/a", "/app/src/a"] {
+        assert_eq!(sync(&rig, &id, false, &[below(path)], &Reload::None).await.as_deref(), Ok("synced"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agent_that_cannot_be_reached_is_a_rebuild() {
     let (rig, id, folder) = running().await;
     std::fs::write(folder.path().join("a"), "text").unwrap();

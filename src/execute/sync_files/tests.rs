@@ -84,7 +84,8 @@ fn what_the_builder_would_unpack_is_rebuilt() {
 
 fn item(path: &str, owner: Option<&str>, item: Item) -> (SyncTarget, Item) {
     let owner = owner.map(str::to_owned);
-    (SyncTarget { owner, ..target(std::path::Path::new("/src"), path, SyncAction::Put) }, item)
+    let base = path.rsplit_once('/').map_or("/", |(folder, _)| folder).to_owned();
+    (SyncTarget { owner, base, ..target(std::path::Path::new("/src"), path, SyncAction::Put) }, item)
 }
 
 #[test]
@@ -111,6 +112,37 @@ fn a_batch_keeps_its_order_and_names_each_folder_once() {
         Op::Link { path: b"top".to_vec(), to: b"app".to_vec(), uid: 0, gid: 0 },
     ];
     assert_eq!(steps(items, &owners), expected.into_iter().map(Step::Op).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_an_instruction_copies_is_below_its_own_folder() {
+    let named = |base: &str, path: &str| {
+        let (target, _) = item(path, None, Item::Gone { recursive: true });
+        let target = SyncTarget { base: base.into(), ..target };
+        place(&target).map(|place| format!("{} {}", place.folder, place.name))
+    };
+    let cases = [
+        ("/app", "/app/src/uploads/a.png", Some("/app src/uploads/a.png")),
+        ("/app/", "/app/a", Some("/app a")),
+        ("/", "/app/src/a", Some("/ app/src/a")),
+        ("/app/x", "/app/x", Some("/app x")),
+        ("/x", "/x", Some("/ x")),
+        ("/app", "/apples/a", Some("/apples a")),
+        ("", "/app/a", Some("/app a")),
+        ("/", "/", None),
+    ];
+    for (base, path, expected) in cases {
+        assert_eq!(named(base, path).as_deref(), expected, "{path} of {base}");
+    }
+    let of =
+        |base: &str, path: &str| SyncTarget { base: base.into(), ..item(path, None, Item::Gone { recursive: true }).0 };
+    let targets = [of("/app", "/app/src/uploads/a.png"), of("/app", "/app/b"), of("/srv", "/srv/c/d")];
+    let folders = folders_below(targets.iter());
+    assert_eq!(folders.into_iter().collect::<Vec<_>>(), ["/app/src", "/app/src/uploads", "/srv/c"]);
+    let steps = steps(targets.map(|target| (target, Item::Gone { recursive: true })).to_vec(), &HashMap::new());
+    let delete = |path: &str| Step::Op(Op::Delete { path: path.into(), recursive: true });
+    let target = |path: &str| Step::Op(Op::Target(path.into()));
+    assert_eq!(steps, [target("/app"), delete("src/uploads/a.png"), delete("b"), target("/srv"), delete("c/d")]);
 }
 
 #[test]
