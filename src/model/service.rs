@@ -1022,6 +1022,16 @@ impl Service {
         self.develop.as_ref().is_some_and(|develop| !develop.watch.is_empty())
     }
 
+    /// Whether a bind mount shows the container what a rule would copy: to sync it would write over the host's own files.
+    pub fn sees(&self, rule: &WatchRule) -> bool {
+        let syncs = matches!(rule.action, WatchAction::Sync | WatchAction::SyncRestart | WatchAction::SyncExec);
+        let shows = |mount: &Mount| {
+            mount.r#type == MountType::Bind
+                && mount.source.as_ref().is_some_and(|source| std::path::Path::new(&rule.path).starts_with(source))
+        };
+        syncs && self.volumes.iter().any(shows)
+    }
+
     /// `container_name`, else Compose's `project-service-number`.
     pub fn container_name(&self, project: &super::ProjectName, number: u32) -> String {
         self.container_name.clone().unwrap_or_else(|| format!("{project}-{}-{number}", self.name))

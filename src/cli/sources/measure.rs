@@ -12,9 +12,7 @@ use super::{DiskSources, request};
 use crate::event::Message;
 use crate::execute::{Cause, Failure};
 use crate::inputs::{self, BaseImage, BuildInputs, Housekeeping, Ignore, Images, InputsError, Mounts, Rules};
-use crate::model::{
-    Digest, FileTree, Measured, ObservedImage, Project, Reload, Service, ServiceName, Watch, WatchAction, WatchRule,
-};
+use crate::model::{Digest, FileTree, Measured, ObservedImage, Project, Reload, Service, ServiceName, Watch};
 use crate::plan::{Base, Wanted, WantedImage, by_digest};
 
 /// One measure of a project's services.
@@ -177,7 +175,8 @@ impl Measuring<'_> {
         let reloads = service.reload.as_ref().is_some_and(|then| *then != Reload::None && *then != Reload::Rebuild);
         let mut hot = reloads && mounts.sources().next().is_some();
         let from = if service.has_watch_rules() {
-            let rules = service.develop.iter().flat_map(|develop| &develop.watch).filter(|rule| watches(&mounts, rule));
+            // What the container sees already is not followed; the session says so.
+            let rules = service.develop.iter().flat_map(|develop| &develop.watch).filter(|rule| !service.sees(rule));
             let rules = Rules::new(tree, &rules.cloned().collect::<Vec<_>>(), ignore.clone());
             hot |= rules.syncs() && !service.read_only || rules.restarts();
             From::Rules(rules)
@@ -233,13 +232,6 @@ impl Measuring<'_> {
         message.hints.extend(error.hint());
         self.errors.push(Failure { cause: cause(error), message });
     }
-}
-
-/// Whether a rule is followed. What a bind mount shows is in the container already, and to sync it would write over the
-/// host's own files: Docker Compose does not do it either. The manifest's reader warns of it.
-fn watches(mounts: &Mounts, rule: &WatchRule) -> bool {
-    let syncs = matches!(rule.action, WatchAction::Sync | WatchAction::SyncRestart | WatchAction::SyncExec);
-    !syncs || !mounts.sources().any(|source| Path::new(&rule.path).starts_with(source))
 }
 
 /// What is to be mended: the manifest, what it names, or what is to be built.

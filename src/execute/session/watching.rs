@@ -44,6 +44,8 @@ pub struct Watching {
     effects: Arc<RwLock<Vec<Arc<dyn Effects>>>>,
     /// The last apply failed: any change of a file that matters tries it again.
     pub incomplete: bool,
+    /// Rules that were said not to be followed, by service and path.
+    unfollowed: BTreeSet<(ServiceName, String)>,
 }
 
 /// A watched service.
@@ -451,10 +453,26 @@ impl Session {
                     brake: Brake::default(),
                     job: None,
                 };
-                self.watching.services.insert(service, watched);
+                self.watching.services.insert(service.clone(), watched);
             }
+            self.say_unfollowed(&service);
         }
         self.set_folders()
+    }
+
+    /// Says once which rules are not followed: a bind mount shows the container their files already.
+    fn say_unfollowed(&mut self, name: &ServiceName) {
+        let Some(service) = self.project.services.get(name) else { return };
+        let rules = service.develop.iter().flat_map(|develop| &develop.watch);
+        for (number, rule) in rules.enumerate().filter(|(_, rule)| service.sees(rule)) {
+            if self.watching.unfollowed.insert((name.clone(), rule.path.clone())) {
+                let place = self.project.locate(&format!("services.{name}.develop.watch[{number}]"));
+                let text =
+                    format!("{} is not synced: a bind mount of {name} shows it to the container already", rule.path);
+                let message = Message::new(text).service(name).at(place.as_ref());
+                self.sink.emit(Event::Warning(message.hint("remove the rule or the mount")));
+            }
+        }
     }
 
     /// Tells the watcher which folders matter now; true where there are some that did not before.

@@ -232,6 +232,25 @@ async fn a_watch_without_up_brings_in_what_was_saved_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rule_whose_files_a_bind_mount_shows_is_warned_of_once() {
+    let rule = |path: &str, action: &str| json!({"path": path, "action": action, "target": "/app/x"});
+    let rules =
+        json!([rule("/src/web/sync/a", "sync"), rule("/src/web/other", "sync"), rule("/src/web/sync", "rebuild")]);
+    let mount = json!({"type": "bind", "source": "/src/web/sync", "target": "/app/sync"});
+    let web = json!({"image": "web", "volumes": [mount], "develop": {"watch": rules}});
+    let running = start(rig(json!({"web": web})), options());
+    running.up().await;
+    running.touch(&["/m/devenv.yaml"]).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let warned = |e: &Event| {
+        let text = "/src/web/sync/a is not synced: a bind mount of web shows it to the container already";
+        matches!(e, Event::Warning(message) if message.text == text)
+    };
+    assert_eq!(running.rig.events.count(warned), 1);
+    assert_eq!(running.rig.events.count(|e| matches!(e, Event::Warning(_))), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn initial_sync_fills_every_new_container() {
     let rule = json!({"path": "/src/web/sync/initial", "action": "sync", "target": "/app", "initial_sync": true});
     let rig = rig(json!({"web": {"build": {"context": "/src/web"}, "develop": {"watch": [rule]}}}));
