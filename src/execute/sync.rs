@@ -1,10 +1,10 @@
 //! One container's hot sync: through the agent where it carries one, else through the engine's archive API.
 
 mod command;
+mod room;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::agents::Agents;
 use super::hooks::Of;
 use super::observe::blocking;
-use super::sync_files::{self, Compared, Item, Step};
+use super::sync_files::{self, Compared, Item, Owners, Step};
 use super::{Cause, Failure};
 use crate::agent::{self, AgentClient, AgentError, Then};
 use crate::engine::EngineError;
@@ -179,16 +179,21 @@ impl Agents {
         grace: Option<Duration>,
     ) -> Result<Synced, SyncError> {
         let began = Instant::now();
-        let mut owners = HashMap::new();
+        let mut owners = Owners::default();
+        if items.iter().any(|(target, _)| target.by_rule) {
+            let status = client.status().await.map_err(agent_failed)?;
+            owners.user = (status.uid, status.gid);
+        }
         for (target, _) in &items {
             if let Some(owner) = &target.owner
-                && !owners.contains_key(owner)
+                && !owners.named.contains_key(owner)
             {
                 let found = client.owner(owner).await.map_err(|e| SyncError::Rebuild(e.to_string()))?;
-                owners.insert(owner.clone(), found);
+                owners.named.insert(owner.clone(), found);
             }
         }
         let moved = Moved::of(&items);
+        let items = room::make(client, items).await?;
         let steps = sync_files::steps(items, &owners);
         let follow = self.follow(hot, then, grace)?;
         let wait = match follow {
@@ -314,11 +319,16 @@ impl Agents {
         let moved = Moved::of(&items);
         if moved != Moved::Nothing {
             self.refuse_links(hot, &items).await?;
+            // A service is followed by rules or by its Dockerfile, never by both.
+            let to_user = items.iter().any(|(target, _)| target.by_rule);
             let entries: Vec<(String, Item)> =
                 items.into_iter().map(|(t, item)| (t.path.trim_start_matches('/').to_owned(), item)).collect();
             let _turn = self.large.acquire().await;
             let tar = sync_files::parts(entries);
-            self.engine.upload_parts(hot.container, "/", tar).await.map_err(|e| engine_failed(hot.service, e))?;
+            self.engine
+                .upload_parts(hot.container, "/", tar, to_user)
+                .await
+                .map_err(|e| engine_failed(hot.service, e))?;
         }
         let synced_us = micros(began.elapsed());
         let done = match then {

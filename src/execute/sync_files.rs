@@ -175,13 +175,32 @@ fn look(target: &SyncTarget) -> Result<Item, String> {
 /// What tells an archive.
 const HEAD: u64 = 512;
 
+/// Who files belong to where their targets say it.
+#[derive(Debug, Default)]
+pub struct Owners {
+    /// User and group of each `--chown`.
+    pub named: HashMap<String, (u32, u32)>,
+    /// The container's user and group, for what rules of the manifest sync.
+    pub user: (u32, u32),
+}
+
+impl Owners {
+    fn of(&self, target: &SyncTarget) -> (u32, u32) {
+        match &target.owner {
+            Some(owner) => self.named.get(owner).copied().unwrap_or_default(),
+            None if target.by_rule => self.user,
+            None => (0, 0),
+        }
+    }
+}
+
 /// The batch for the agent. What one instruction or rule copies shares its folder as the target: the agent follows no
 /// link below it.
-pub fn steps(items: Vec<(SyncTarget, Item)>, owners: &HashMap<String, (u32, u32)>) -> Vec<Step> {
+pub fn steps(items: Vec<(SyncTarget, Item)>, owners: &Owners) -> Vec<Step> {
     let mut steps = Vec::with_capacity(items.len() * 2);
     let mut current = None;
     for (target, item) in items {
-        let (uid, gid) = target.owner.as_ref().and_then(|owner| owners.get(owner)).copied().unwrap_or((0, 0));
+        let (uid, gid) = owners.of(&target);
         // The root is there, and is never what a save removes.
         let Some(Place { folder, name }) = place(&target) else { continue };
         if current.as_deref() != Some(folder) {

@@ -35,6 +35,7 @@ mod output;
 mod ready;
 mod recover;
 mod remembered;
+mod rules;
 mod safety;
 mod second;
 mod terminal;

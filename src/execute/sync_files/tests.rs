@@ -98,7 +98,10 @@ fn a_batch_keeps_its_order_and_names_each_folder_once() {
         item("/app/sub/old", None, Item::Gone { recursive: true }),
         item("/top", None, Item::Link { to: "app".into() }),
     ];
-    let owners = HashMap::from([("app:app".to_owned(), (10, 20))]);
+    let owners = Owners { named: HashMap::from([("app:app".to_owned(), (10, 20))]), user: (7, 8) };
+    let (target, by_rule) = item("/top", None, Item::Link { to: "app".into() });
+    let by_rule = steps(vec![(SyncTarget { by_rule: true, ..target }, by_rule)], &owners);
+    assert!(matches!(&by_rule[1], Step::Op(Op::Link { uid: 7, gid: 8, .. })), "{by_rule:?}");
     let meta = |mode, uid, gid| Meta { mode, uid, gid, mtime: None };
     let write = |path: &str, meta, data: &str| Op::Write { path: path.into(), meta, data: data.into(), last: true };
     let expected = vec![
@@ -139,7 +142,7 @@ fn what_an_instruction_copies_is_below_its_own_folder() {
     let targets = [of("/app", "/app/src/uploads/a.png"), of("/app", "/app/b"), of("/srv", "/srv/c/d")];
     let folders = folders_below(targets.iter());
     assert_eq!(folders.into_iter().collect::<Vec<_>>(), ["/app/src", "/app/src/uploads", "/srv/c"]);
-    let steps = steps(targets.map(|target| (target, Item::Gone { recursive: true })).to_vec(), &HashMap::new());
+    let steps = steps(targets.map(|target| (target, Item::Gone { recursive: true })).to_vec(), &Owners::default());
     let delete = |path: &str| Step::Op(Op::Delete { path: path.into(), recursive: true });
     let target = |path: &str| Step::Op(Op::Target(path.into()));
     assert_eq!(steps, [target("/app"), delete("src/uploads/a.png"), delete("b"), target("/srv"), delete("c/d")]);
@@ -229,7 +232,7 @@ async fn a_large_file_goes_out_piece_by_piece() {
         item("/app/large", None, Item::Large { from: path.clone(), size: content.len() as u64, mode: 0o600 }),
         item("/app/b", None, Item::File { content: vec![1; 300 << 10], mode: 0o644 }),
     ];
-    let whole = steps(items, &HashMap::new());
+    let whole = steps(items, &Owners::default());
     let (sender, mut messages) = tokio::sync::mpsc::channel(2);
     let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let tells = std::sync::Arc::clone(&told);
@@ -260,7 +263,7 @@ async fn a_large_file_goes_out_piece_by_piece() {
     // One that becomes shorter meanwhile is no half file.
     let item = item("/app/large", None, Item::Large { from: path, size: content.len() as u64 + 1, mode: 0o600 });
     let (sender, mut messages) = tokio::sync::mpsc::channel(100);
-    let short = steps(vec![item.clone()], &HashMap::new());
+    let short = steps(vec![item.clone()], &Owners::default());
     tokio::task::spawn_blocking(move || send(short, &sender, |_| {})).await.unwrap();
     let mut last = None;
     while let Some(message) = messages.recv().await {
@@ -278,7 +281,7 @@ async fn a_large_file_goes_out_piece_by_piece() {
 #[test]
 fn the_root_is_never_touched() {
     for (path, what) in [("/", Item::Gone { recursive: true }), ("//", Item::Folder { mode: 0o700 })] {
-        assert_eq!(steps(vec![item(path, None, what)], &HashMap::new()), []);
+        assert_eq!(steps(vec![item(path, None, what)], &Owners::default()), []);
     }
 }
 
