@@ -385,13 +385,8 @@ impl AgentClient {
         }
     }
 
-    /// Runs a command as the container's user and gives its output as it comes. A command that cannot be started is
-    /// [`AgentError::Failed`].
-    pub async fn exec(
-        &self,
-        command: Command,
-        mut output: impl FnMut(OutputStream, &[u8]),
-    ) -> Result<Executed, AgentError> {
+    /// Runs a command as the container's user. A command that cannot be started is [`AgentError::Failed`].
+    pub async fn start(&self, command: Command) -> Result<Running<'_>, AgentError> {
         let bytes = |text: String| text.into_bytes();
         let request = Request::Exec {
             argv: command.argv.into_iter().map(bytes).collect(),
@@ -399,14 +394,20 @@ impl AgentClient {
             workdir: command.workdir.unwrap_or_default().into_bytes(),
             after: 0,
         };
-        let mut answers = self.send(&request).await?;
+        Ok(Running { answers: self.send(&request).await? })
+    }
+
+    /// Runs a command and gives its output as it comes.
+    pub async fn exec(
+        &self,
+        command: Command,
+        mut output: impl FnMut(OutputStream, &[u8]),
+    ) -> Result<Executed, AgentError> {
+        let mut running = self.start(command).await?;
         loop {
-            // How long it takes is the command's affair.
-            match answers.receiver.recv().await.ok_or_else(|| self.shared.error())? {
-                Answer::Output { stream: 1, data } => output(OutputStream::Stdout, &data),
-                Answer::Output { data, .. } => output(OutputStream::Stderr, &data),
-                Answer::Exited { code, micros } => return Ok(Executed { code, took: Duration::from_micros(micros) }),
-                other => return Err(unexpected(other)),
+            match running.next().await? {
+                Told::Output(stream, data) => output(stream, &data),
+                Told::Ended(executed) => return Ok(executed),
             }
         }
     }
@@ -536,6 +537,32 @@ impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         if !self.done {
             self.shared.end(Some("a batch was given up".to_owned()));
+        }
+    }
+}
+
+/// A command that an agent runs. It waits for whoever takes its output.
+pub struct Running<'a> {
+    answers: Answers<'a>,
+}
+
+/// What is told of a command.
+#[derive(Debug)]
+pub enum Told {
+    /// It wrote something.
+    Output(OutputStream, Vec<u8>),
+    /// It has ended.
+    Ended(Executed),
+}
+
+impl Running<'_> {
+    /// What comes next. How long that takes is the command's affair.
+    pub async fn next(&mut self) -> Result<Told, AgentError> {
+        match self.answers.receiver.recv().await.ok_or_else(|| self.answers.shared.error())? {
+            Answer::Output { stream: 1, data } => Ok(Told::Output(OutputStream::Stdout, data)),
+            Answer::Output { data, .. } => Ok(Told::Output(OutputStream::Stderr, data)),
+            Answer::Exited { code, micros } => Ok(Told::Ended(Executed { code, took: Duration::from_micros(micros) })),
+            other => Err(unexpected(other)),
         }
     }
 }

@@ -17,8 +17,8 @@ mod program;
 pub mod protocol;
 
 pub use client::{
-    AgentClient, AgentError, Applied, Command, Executed, Messages, OutputStream, Refusal, Restarted, SILENCE, Then,
-    ThenOutcome,
+    AgentClient, AgentError, Applied, Command, Executed, Messages, OutputStream, Refusal, Restarted, Running, SILENCE,
+    Then, ThenOutcome, Told,
 };
 pub use place::{Why, Wrapped, can_run, wrap};
 pub use protocol::{CHUNK, Entry, EntryKind, Meta, Op, Packer, PathError, Phase, StatusReport};

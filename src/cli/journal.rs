@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Sink};
@@ -135,6 +136,10 @@ impl Sink for Recorder {
         // Only an account: a full disk must not end anything.
         let _ = self.journal.write(&self.entries(&event));
         self.sink.emit(event);
+    }
+
+    fn line(&self, line: Event) -> BoxFuture<'_, ()> {
+        self.sink.line(line)
     }
 
     fn flush(&self) {

@@ -7,6 +7,7 @@ mod request;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use crate::model::{Location, ServiceName};
@@ -21,6 +22,14 @@ pub const VERSION: u32 = 1;
 pub trait Sink: Send + Sync {
     /// Takes one event.
     fn emit(&self, event: Event);
+
+    /// Takes a line that a program wrote, when most of what programs wrote before is shown. Whoever reads a program waits
+    /// here, and with it the program; nobody else's events wait behind a flood. Must be awaited; a sink that hands events
+    /// on hands these on too.
+    fn line(&self, line: Event) -> BoxFuture<'_, ()> {
+        self.emit(line);
+        Box::pin(std::future::ready(()))
+    }
 
     /// Waits until everything that was emitted is shown, and leaves the terminal to others until the next event:
     /// for the end of the process, and before an interactive command takes over.

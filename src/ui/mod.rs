@@ -4,7 +4,8 @@
 //! - Results of a command (tables, output, logs) go to standard output, everything else to standard error.
 //! - Text from containers and builds never drives the terminal: see `clean`.
 //! - One thread renders, in the order of the events. Whoever emits an event does not wait for the terminal, unless
-//!   the terminal is thousands of lines behind.
+//!   the terminal is thousands of lines behind. Who brings a line of a program waits until most of what came before is
+//!   shown, so that a flood slows itself and nobody else.
 
 mod ask;
 mod clean;

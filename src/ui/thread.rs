@@ -1,22 +1,33 @@
 //! The thread that renders. It owns the renderer, so there is one writer and no lock.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Semaphore;
 
 use crate::event::{Event, Sink};
 
 use super::Render;
 
-/// Events that may wait. Beyond that whoever emits waits, or a terminal that was stopped with Ctrl-S would fill the
-/// memory.
+/// Events of hob's own that may wait. Beyond that whoever emits waits, or a terminal that was stopped with Ctrl-S would
+/// fill the memory.
 const WAITING: usize = 16 * 1024;
+
+/// Memory that lines of programs may take while they wait. All of hob's own events wait behind them, so it is little:
+/// some hundred lines, which the slowest terminal shows in no time. Beyond that whoever reads the program waits.
+const LINES: u32 = 128 * 1024;
+
+/// What a line takes besides its text.
+const LINE: u32 = 128;
 
 enum Letter {
     Event(Box<Event>),
+    /// A line of a program, and what it takes of the room for lines.
+    Line(Box<Event>, u32),
     Flush(SyncSender<()>),
 }
 
@@ -29,15 +40,51 @@ pub(super) struct Thread {
 struct Running {
     letters: Option<SyncSender<Letter>>,
     thread: Option<JoinHandle<()>>,
+    /// Room for lines. First come, first served: who brings one line does not wait for all of a flood.
+    room: Arc<Semaphore>,
 }
 
 impl Running {
     fn start(renderer: Box<dyn Render>) -> Self {
         let (sender, receiver) = sync_channel(WAITING);
-        let thread = std::thread::Builder::new().name("ui".to_owned()).spawn(move || run(renderer, &receiver));
+        let room = Room { semaphore: Arc::new(Semaphore::new(LINES as usize)), used: 0 };
+        let semaphore = Arc::clone(&room.semaphore);
+        let thread = std::thread::Builder::new().name("ui".to_owned()).spawn(move || run(renderer, &receiver, room));
         // Without a thread (the machine has no room for one) nothing can be shown; events are dropped.
-        Self { letters: Some(sender), thread: thread.ok() }
+        Self { letters: Some(sender), thread: thread.ok(), room: semaphore }
     }
+}
+
+/// The thread's end of the room for lines. Nobody waits for it when the thread has ended.
+struct Room {
+    semaphore: Arc<Semaphore>,
+    used: u32,
+}
+
+impl Room {
+    /// A line was taken. Half of the room is given back at once, or a flood would wake its reader for each line.
+    fn taken(&mut self, size: u32) {
+        self.used += size;
+        if self.used >= LINES / 2 {
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        self.semaphore.add_permits(std::mem::take(&mut self.used) as usize);
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.semaphore.close();
+    }
+}
+
+/// What a line takes of the room.
+fn size(line: &Event) -> u32 {
+    let text = if let Event::Log { line, .. } = line { line.len() } else { 0 };
+    u32::try_from(text).unwrap_or(LINES).saturating_add(LINE).min(LINES)
 }
 
 impl Thread {
@@ -48,7 +95,7 @@ impl Thread {
     fn running(&self) -> &Running {
         self.running.get_or_init(|| match self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(renderer) => Running::start(renderer),
-            None => Running { letters: None, thread: None },
+            None => Running { letters: None, thread: None, room: Arc::new(Semaphore::new(LINES as usize)) },
         })
     }
 
@@ -68,6 +115,17 @@ impl Thread {
 impl Sink for Thread {
     fn emit(&self, event: Event) {
         self.send(Letter::Event(Box::new(event)));
+    }
+
+    fn line(&self, line: Event) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let size = size(&line);
+            // An error means that the thread has ended.
+            if let Ok(permit) = self.running().room.acquire_many(size).await {
+                permit.forget();
+                self.send(Letter::Line(Box::new(line), size));
+            }
+        })
     }
 
     fn flush(&self) {
@@ -91,7 +149,7 @@ impl Drop for Running {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the clock of this room; renderers are handed the time")]
-fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>) {
+fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>, mut room: Room) {
     let start = Instant::now();
     loop {
         let letter = match letters.try_recv() {
@@ -99,6 +157,7 @@ fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>) {
             Err(TryRecvError::Disconnected) => break,
             Err(TryRecvError::Empty) => {
                 renderer.flush(start.elapsed());
+                room.give_back();
                 match renderer.next_tick(start.elapsed()) {
                     None => match letters.recv() {
                         Ok(letter) => letter,
@@ -117,6 +176,10 @@ fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>) {
         };
         match letter {
             Letter::Event(event) => renderer.event(*event, start.elapsed()),
+            Letter::Line(line, size) => {
+                renderer.event(*line, start.elapsed());
+                room.taken(size);
+            }
             Letter::Flush(done) => {
                 renderer.release(start.elapsed());
                 let _ = done.send(());
@@ -128,10 +191,11 @@ fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use super::*;
+    use crate::event::LogStream;
 
     #[derive(Clone, Default)]
     struct Recorder(Arc<Mutex<Vec<String>>>);
@@ -176,5 +240,84 @@ mod tests {
         let notices: Vec<usize> = seen.iter().filter_map(|text| text.parse().ok()).collect();
         assert_eq!(notices, (0..=count).collect::<Vec<_>>());
         assert_eq!(seen.last().map(String::as_str), Some("release"));
+    }
+
+    /// Shows nothing as long as the test holds the lock.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<Mutex<Vec<String>>>);
+
+    impl Render for Slow {
+        fn event(&mut self, event: Event, _: Duration) {
+            let text = match event {
+                Event::Notice { text } if text == "panic" => std::panic::resume_unwind(Box::new(())),
+                Event::Notice { text } => text,
+                Event::Log { service, line, .. } => format!("{service} {}", line.trim_end()),
+                _ => String::new(),
+            };
+            self.0.lock().unwrap().push(text);
+        }
+        fn flush(&mut self, _: Duration) {}
+        fn next_tick(&self, _: Duration) -> Option<Duration> {
+            None
+        }
+        fn tick(&mut self, _: Duration) {}
+        fn release(&mut self, _: Duration) {}
+    }
+
+    fn log(service: &str, line: String) -> Event {
+        let (service, container) = (service.into(), format!("{service}-1"));
+        Event::Log { service, container, number: 1, stream: LogStream::Stdout, line }
+    }
+
+    #[tokio::test]
+    #[allow(clippy::await_holding_lock, reason = "the lock is the terminal's")]
+    async fn a_flood_waits_for_the_terminal_and_nobody_waits_for_the_flood() {
+        const COUNT: usize = 10_000;
+        let slow = Slow::default();
+        let thread = Arc::new(Thread::new(Box::new(slow.clone())));
+        let terminal = slow.0.lock().unwrap();
+        let sent = Arc::new(AtomicUsize::new(0));
+        let flood = tokio::spawn({
+            let (thread, sent) = (Arc::clone(&thread), Arc::clone(&sent));
+            async move {
+                for number in 0..COUNT {
+                    thread.line(log("flood", number.to_string())).await;
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+                // More than there is room for.
+                thread.line(log("flood", " ".repeat(LINES as usize * 2))).await;
+            }
+        });
+        for _ in 0..COUNT {
+            tokio::task::yield_now().await;
+        }
+        let waiting = sent.load(Ordering::Relaxed);
+        assert!((100..=(LINES / LINE) as usize).contains(&waiting), "{waiting} lines wait");
+        thread.emit(Event::Notice { text: "hob".into() });
+        let other = tokio::spawn({
+            let thread = Arc::clone(&thread);
+            async move { thread.line(log("other", "line".into())).await }
+        });
+        tokio::task::yield_now().await;
+        drop(terminal);
+        flood.await.unwrap();
+        other.await.unwrap();
+        thread.flush();
+        let seen = slow.0.lock().unwrap().clone();
+        let at = |text: &str| seen.iter().position(|seen| seen == text).unwrap();
+        assert_eq!(at("hob"), waiting, "hob's own line has its place");
+        assert!(at("other line") < 2 * waiting, "one line of another program does not wait for all of a flood");
+        let lines: Vec<_> = seen.iter().filter(|text| text.starts_with("flood")).cloned().collect();
+        let all = (0..COUNT).map(|number| format!("flood {number}")).chain(["flood ".to_owned()]);
+        assert_eq!(lines, all.collect::<Vec<_>>(), "nothing is lost or out of order");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_thread_that_has_ended() {
+        let thread = Thread::new(Box::new(Slow::default()));
+        thread.emit(Event::Notice { text: "panic".into() });
+        for number in 0..2 * LINES / LINE {
+            thread.line(log("flood", number.to_string())).await;
+        }
     }
 }

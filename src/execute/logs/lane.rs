@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -59,11 +60,18 @@ pub(super) struct Lane {
     last: [VecDeque<u64>; 2],
     /// That a log cannot be read was said.
     said: bool,
+    /// It has a line that cannot be shown yet.
+    behind: Arc<AtomicBool>,
 }
 
 impl Lane {
-    pub(super) fn new(engine: Arc<dyn Engine>, sink: Arc<dyn Sink>, options: LogOptions) -> Self {
-        Self { engine, sink, options, last: Default::default(), said: false }
+    pub(super) fn new(
+        engine: Arc<dyn Engine>,
+        sink: Arc<dyn Sink>,
+        options: LogOptions,
+        behind: Arc<AtomicBool>,
+    ) -> Self {
+        Self { engine, sink, options, last: Default::default(), said: false, behind }
     }
 
     pub(super) async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<Next>) {
@@ -161,7 +169,7 @@ impl Lane {
                     () = stop.cancelled() => None,
                     chunk = output.next() => chunk,
                     () = until(held_since.map(|since: Instant| since + HELD)) => {
-                        self.settle(follow, &mut seams);
+                        self.settle(follow, &mut seams).await;
                         held_since = None;
                         continue;
                     }
@@ -171,11 +179,11 @@ impl Lane {
             let index = index(channel);
             if Instant::now() > over {
                 // What comes so late was not in the log.
-                self.settle(follow, &mut seams);
+                self.settle(follow, &mut seams).await;
             }
             for line in splitters[index].push(&bytes) {
                 for text in seams[index].push(line.text) {
-                    self.show(follow, channel, text, None);
+                    self.show(follow, channel, text, None).await;
                 }
             }
             held_since = seams.iter().any(Seam::holds).then(|| held_since.unwrap_or_else(Instant::now));
@@ -186,15 +194,15 @@ impl Lane {
             let mut lines: Vec<String> = last.into_iter().flat_map(|line| seam.push(line)).collect();
             lines.extend(seam.settle());
             for line in lines {
-                self.show(follow, channel, line, None);
+                self.show(follow, channel, line, None).await;
             }
         }
     }
 
-    fn settle(&mut self, follow: &Follow, seams: &mut [Seam; 2]) {
+    async fn settle(&mut self, follow: &Follow, seams: &mut [Seam; 2]) {
         for channel in CHANNELS {
             for line in seams[index(channel)].settle() {
-                self.show(follow, channel, line, None);
+                self.show(follow, channel, line, None).await;
             }
         }
     }
@@ -225,7 +233,7 @@ impl Lane {
                 chunk = log.next() => {
                     let Some(Ok(chunk)) = chunk else { break };
                     for line in splitters[index(chunk.channel)].push(&chunk.bytes) {
-                        self.past_line(follow, before, chunk.channel, line, &mut past);
+                        self.past_line(follow, before, chunk.channel, line, &mut past).await;
                     }
                 }
                 chunk = output.next(), if open && size < WAITING => match chunk {
@@ -239,16 +247,16 @@ impl Lane {
         }
         for (channel, splitter) in CHANNELS.into_iter().zip(splitters) {
             if let Some(line) = splitter.finish() {
-                self.past_line(follow, before, channel, line, &mut past);
+                self.past_line(follow, before, channel, line, &mut past).await;
             }
         }
         for channel in CHANNELS {
-            self.not_shown(follow, before, channel, &mut past);
+            self.not_shown(follow, before, channel, &mut past).await;
         }
         past.tails.map(Vec::from)
     }
 
-    fn past_line(&mut self, follow: &Follow, before: &Before, channel: Channel, line: Line, past: &mut Past) {
+    async fn past_line(&mut self, follow: &Follow, before: &Before, channel: Channel, line: Line, past: &mut Past) {
         let at = line.time.as_deref().and_then(time::nanos_of).unwrap_or_default();
         if before.shown {
             past.held[index(channel)].push((at, line.text));
@@ -258,11 +266,11 @@ impl Lane {
             return;
         }
         past.remember(channel, at, &line.text);
-        self.show(follow, channel, line.text, line.time);
+        self.show(follow, channel, line.text, line.time).await;
     }
 
     /// Of what the log has from a while before the engine went away, what was not shown then.
-    fn not_shown(&mut self, follow: &Follow, before: &Before, channel: Channel, past: &mut Past) {
+    async fn not_shown(&mut self, follow: &Follow, before: &Before, channel: Channel, past: &mut Past) {
         let held = std::mem::take(&mut past.held[index(channel)]);
         let texts: Vec<u64> = held.iter().map(|(_, text)| hash(text)).collect();
         let last: Vec<u64> = self.last[index(channel)].iter().copied().collect();
@@ -270,11 +278,11 @@ impl Lane {
         let from = shown(&texts, &last).unwrap_or_else(|| held.iter().take_while(late).count());
         for (at, text) in held.into_iter().skip(from) {
             past.remember(channel, at, &text);
-            self.show(follow, channel, text, Some(time::rfc3339(at)));
+            self.show(follow, channel, text, Some(time::rfc3339(at))).await;
         }
     }
 
-    fn show(&mut self, follow: &Follow, channel: Channel, text: String, time: Option<String>) {
+    async fn show(&mut self, follow: &Follow, channel: Channel, text: String, time: Option<String>) {
         let last = &mut self.last[index(channel)];
         last.push_back(hash(&text));
         if last.len() > REMEMBERED {
@@ -285,7 +293,7 @@ impl Lane {
         } else {
             text
         };
-        self.sink.emit(Event::Log {
+        let line = Event::Log {
             service: follow.service.clone(),
             container: follow.name.clone(),
             number: follow.number,
@@ -294,7 +302,10 @@ impl Lane {
                 Channel::Err => LogStream::Stderr,
             },
             line,
-        });
+        };
+        self.behind.store(true, Ordering::Relaxed);
+        self.sink.line(line).await;
+        self.behind.store(false, Ordering::Relaxed);
     }
 
     fn unreadable(&mut self, follow: &Follow, error: &EngineError) {

@@ -12,7 +12,8 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{BoxStream, Chunk, Engine, LogQuery, Result};
-use crate::event::Sink;
+use crate::event::{Event, Sink};
 use crate::model::{ContainerId, ServiceName};
 
 use lane::Lane;
@@ -91,9 +92,15 @@ pub struct Logs {
     state: Arc<Mutex<State>>,
 }
 
+/// A lane that takes containers.
+struct Open {
+    next: mpsc::UnboundedSender<Next>,
+    behind: Arc<AtomicBool>,
+}
+
 #[derive(Default)]
 struct State {
-    lanes: HashMap<Key, mpsc::UnboundedSender<Next>>,
+    lanes: HashMap<Key, Open>,
     tasks: JoinSet<()>,
     /// Starts that were attached to and have not been told of.
     attached: HashMap<Key, usize>,
@@ -137,10 +144,23 @@ impl Logs {
         self.state().attached.clear();
     }
 
-    /// Shows what is left of what has ended; what goes on is given up after `patience`.
+    /// Shows what is left of what has ended; what goes on is given up after `patience`. A flood may be any number of lines
+    /// behind: whose it was is said, unless nothing was to be waited for.
     pub async fn finish(&self, patience: Duration) {
-        let _ = tokio::time::timeout(patience, self.drain()).await;
-        self.state().tasks.abort_all();
+        let flags = |(key, open): (&Key, &Open)| (key.0.clone(), Arc::clone(&open.behind));
+        let lanes: Vec<_> = self.state().lanes.iter().map(flags).collect();
+        if tokio::time::timeout(patience, self.drain()).await.is_ok() || patience.is_zero() {
+            return;
+        }
+        let behind = lanes.into_iter().filter(|(_, behind)| behind.load(Ordering::Relaxed));
+        let names: BTreeSet<ServiceName> = behind.map(|(service, _)| service).collect();
+        if !names.is_empty() {
+            let names: Vec<&str> = names.iter().map(ServiceName::as_str).collect();
+            let (list, args) = (names.join(", "), names.join(" "));
+            let text =
+                format!("the last output of {list} is not shown, there is too much of it: `hob logs {args}` has it");
+            self.sink.emit(Event::Notice { text });
+        }
     }
 
     /// Waits until all output has ended by itself.
@@ -164,12 +184,13 @@ impl Logs {
         let State { lanes, tasks, .. } = &mut *state;
         let lane = lanes.entry(key).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
-            let lane = Lane::new(Arc::clone(&self.engine), Arc::clone(&self.sink), self.options);
-            tasks.spawn(lane.run(receiver));
-            sender
+            let behind = Arc::<AtomicBool>::default();
+            let (engine, sink) = (Arc::clone(&self.engine), Arc::clone(&self.sink));
+            tasks.spawn(Lane::new(engine, sink, self.options, Arc::clone(&behind)).run(receiver));
+            Open { next: sender, behind }
         });
         // A lane only ends when its sender is dropped.
-        let _ = lane.send(next);
+        let _ = lane.next.send(next);
     }
 }
 

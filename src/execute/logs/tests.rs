@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
 use super::lines::{LONGEST, Last, Line, Splitter};
@@ -302,6 +303,43 @@ async fn a_log_that_cannot_be_read_is_said_once() {
     }
     rig.logs.drain().await;
     assert_eq!(rig.events.texts(), ["the log of p-web-1 cannot be read: logs web was told to fail"]);
+}
+
+/// A terminal that has room for no line.
+#[derive(Default)]
+struct Full(Events);
+
+impl Sink for Full {
+    fn emit(&self, event: Event) {
+        self.0.emit(event);
+    }
+    fn line(&self, _: Event) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_does_not_wait_for_a_flood_and_says_whose_it_was() {
+    let rig = Rig::new();
+    let id = rig.create("p-web-1").await;
+    rig.engine.start(&id).await.unwrap();
+    let said = "the last output of web is not shown, there is too much of it: `hob logs web` has it";
+    // The second goes on, and all that it wrote is shown.
+    for (writes, want) in [(true, &[said][..]), (false, &[])] {
+        let full = Arc::new(Full::default());
+        let sink: Arc<dyn Sink> = full.clone();
+        let logs = Logs::new(Arc::new(rig.engine.clone()), sink, LogOptions::default());
+        let follow = Follow { container: id.clone(), name: "p-web-1".into(), service: "web".into(), number: 1 };
+        logs.follow(follow, From::Now);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if writes {
+            rig.engine.log("web", Channel::Out, "a line");
+        }
+        let began = Instant::now();
+        logs.finish(Duration::from_secs(1)).await;
+        assert_eq!(began.elapsed(), Duration::from_secs(1));
+        assert_eq!(full.0.texts(), want);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 
 use super::{Hot, SyncError, agent_failed, engine_failed};
-use crate::agent::{AgentClient, Command, OutputStream};
+use crate::agent::{AgentClient, AgentError, Command, OutputStream, Told};
 use crate::engine::{Channel, ExecSpec};
 use crate::event::{Event, LogStream, Message};
 use crate::execute::agents::Agents;
@@ -32,21 +32,21 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    fn take(&mut self, channel: Channel, bytes: &[u8]) {
+    async fn take(&mut self, channel: Channel, bytes: &[u8]) {
         for line in self.last.push(channel, bytes) {
-            self.show(channel, line);
+            self.show(channel, line).await;
         }
     }
 
-    fn finish(mut self) -> Vec<String> {
+    async fn finish(mut self) -> Vec<String> {
         for (channel, line) in self.last.finish() {
-            self.show(channel, line);
+            self.show(channel, line).await;
         }
         self.last.lines()
     }
 
-    fn show(&self, channel: Channel, line: String) {
-        self.agents.sink.emit(Event::Log {
+    async fn show(&self, channel: Channel, line: String) {
+        let line = Event::Log {
             service: self.hot.service.name.clone(),
             container: self.container.clone(),
             number: self.number,
@@ -55,7 +55,8 @@ impl Output<'_> {
                 Channel::Err => LogStream::Stderr,
             },
             line,
-        });
+        };
+        self.agents.sink.line(line).await;
     }
 }
 
@@ -69,12 +70,18 @@ impl Agents {
     ) -> Result<(), SyncError> {
         let mut output = self.output(hot).await?;
         let command = Command { argv: argv.to_vec(), ..Command::default() };
-        let run = client.exec(command, |stream, bytes| match stream {
-            OutputStream::Stdout => output.take(Channel::Out, bytes),
-            OutputStream::Stderr => output.take(Channel::Err, bytes),
-        });
+        let run = async {
+            let mut running = client.start(command).await?;
+            loop {
+                match running.next().await? {
+                    Told::Output(OutputStream::Stdout, bytes) => output.take(Channel::Out, &bytes).await,
+                    Told::Output(OutputStream::Stderr, bytes) => output.take(Channel::Err, &bytes).await,
+                    Told::Ended(done) => return Ok::<_, AgentError>(done),
+                }
+            }
+        };
         let ended = limited(hot, run).await;
-        let lines = output.finish();
+        let lines = output.finish().await;
         match ended {
             Ok(done) => judge(hot, argv, i64::from(done.map_err(agent_failed)?.code), lines),
             Err(given_up) => Err(unfinished(hot, argv, &given_up)),
@@ -89,12 +96,12 @@ impl Agents {
             let mut session = self.engine.exec(hot.container, &spec).await?;
             while let Some(chunk) = session.output.next().await {
                 let chunk = chunk?;
-                output.take(chunk.channel, &chunk.bytes);
+                output.take(chunk.channel, &chunk.bytes).await;
             }
             self.engine.exec_exit_code(&session.id).await
         };
         let ended = limited(hot, run).await;
-        let lines = output.finish();
+        let lines = output.finish().await;
         match ended {
             Ok(code) => judge(hot, argv, code.map_err(|e| engine_failed(hot.service, e))?.unwrap_or(0), lines),
             Err(given_up) => Err(unfinished(hot, argv, &given_up)),
