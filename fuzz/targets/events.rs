@@ -18,7 +18,7 @@ fn read(pieces: &[&[u8]]) -> Vec<Result<Told, TooLong>> {
     let (mut tale, mut all) = (Tale::default(), Vec::new());
     for piece in pieces {
         tale.push(piece);
-        while let Some(told) = tale.next() {
+        while let Some(told) = tale.next_event() {
             let ended = told.is_err();
             all.push(told);
             if ended {

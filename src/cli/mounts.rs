@@ -57,7 +57,7 @@ const ENDINGS: [&str; 42] = [
 /// Looks at the mounts of the services named and of what they need. Only for an engine on this machine: another one
 /// has files of its own.
 pub fn check(tree: &dyn FileTree, project: &Project, targets: &[String]) -> Result<(), Vec<Failure>> {
-    let targets: Vec<ServiceName> = targets.iter().map(|name| ServiceName::new(name)).collect();
+    let targets: Vec<ServiceName> = targets.iter().map(ServiceName::new).collect();
     let services = scope(project, &targets, false);
     let services = services.iter().filter_map(|name| project.services.get(name));
     let missing: Vec<Failure> = services.flat_map(|service| missing(tree, project, service)).collect();

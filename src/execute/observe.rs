@@ -116,7 +116,7 @@ async fn look(
     };
     let (mut observed, (wanted, found)) = tokio::try_join!(state, measure)?;
     observed.images = found;
-    say_what_they_hold(&mut observed, &**sources);
+    say_what_they_hold(&mut observed, &**sources, |_| false);
 
     // What a container was made from matters where it is not what is wanted.
     let outdated = |container: &ObservedContainer| {
@@ -131,13 +131,19 @@ async fn look(
 }
 
 /// Lets the labels of containers say what they hold by now, where saves were synced into them. The label goes where that
-/// is not known: such a container is made anew.
-pub(super) fn say_what_they_hold(observed: &mut Observed, sources: &dyn Sources) {
+/// is not known: such a container is made anew. Of one that `is_new` nobody but who asks can have synced into it.
+pub(super) fn say_what_they_hold(
+    observed: &mut Observed,
+    sources: &dyn Sources,
+    is_new: impl Fn(&ObservedContainer) -> bool,
+) {
     for container in observed.containers.iter_mut().filter(|container| !container.oneoff) {
+        let is_new = is_new(container);
         let Some(label) = container.labels.get_mut(plan::labels::INPUTS) else { continue };
         match sources.content(&container.id) {
             Content::AsMade => {}
-            Content::Synced(digest) => *label = digest.as_str().to_owned(),
+            Content::Unknown if is_new => {}
+            Content::Synced(digest) => digest.as_str().clone_into(label),
             Content::Unknown => drop(container.labels.shift_remove(plan::labels::INPUTS)),
         }
     }

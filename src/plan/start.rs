@@ -29,7 +29,7 @@ pub fn start(project: &Project, observed: &Observed, services: &[ServiceName]) -
         let completed = !services.contains(&service.name) && project.is_job(&service.name);
         let stopped = containers
             .iter()
-            .filter(|c| !c.state.is_running() && !(completed && c.state == ContainerState::Exited(0)))
+            .filter(|c| !(c.state.is_running() || completed && c.state == ContainerState::Exited(0)))
             .collect::<Vec<_>>();
         if stopped.is_empty() {
             continue;

@@ -42,6 +42,10 @@ fn what_no_program_waits_for_starts_nothing() {
     lab.write(".git/refs/heads/main", "2\n");
     lab.write(".idea/workspace.xml", "2\n");
     lab.write(".dockerignore", "*.md\n");
+    until(|| match notices(&session, "in .dockerignore leaves it out") {
+        0 | 1 => Err(session.text()),
+        _ => Ok(()),
+    });
     lab.manifest(&format!("# A comment.\n{SERVICES}"));
     session.event(from, "plan", |e| e["steps"] == json!([]));
     assert_eq!(notices(&session, "in .dockerignore leaves it out"), 2, "once each service: {}", session.text());

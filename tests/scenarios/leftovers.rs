@@ -30,7 +30,7 @@ fn of_two_networks_with_one_name_one_stays() {
         return;
     }
     let a = lab.id("a");
-    lab.ok(&["up", "-d"]).says(&["there are two of this name"]);
+    lab.ok(&["--verbose", "up", "-d"]).says(&["there are two of this name"]);
     assert_eq!(lab.names("networks"), [name.clone()]);
     assert_eq!((lab.id("a"), lab.states()), (a, vec!["a running".to_owned(), "b running".to_owned()]));
     lab.ok(&["up", "-d"]).says(&["nothing to do"]);
@@ -53,7 +53,7 @@ fn a_stop_that_goes_on_after_a_kill_is_waited_for() {
     );
     for command in [&["stop"][..], &["down"], &["restart"]] {
         lab.ok(&["up", "-d"]);
-        let mut session = lab.start(command);
+        let mut session = lab.start(&[&["--verbose"], command].concat());
         session.says(0, if command == ["restart"] { "restart container" } else { "stop container" });
         std::thread::sleep(std::time::Duration::from_millis(300));
         session.signal(Signal::SIGKILL);

@@ -164,6 +164,6 @@ fn what_fails_is_said_once_and_last() {
     let done = lab.ok(&["up", "-d"]);
     let lines: Vec<&str> = done.err.lines().filter(|line| line.starts_with("b ")).collect();
     assert_eq!(lines.len(), 1, "{done}");
-    assert!(lines[0].contains("recreated (environment changed) in "), "{done}");
+    assert!(lines[0].contains("recreated (environment.NEW changed) in "), "{done}");
     lab.ok(&["up", "-d", "--force-recreate", "--verbose"]).says(&["create container", "stop container"]);
 }

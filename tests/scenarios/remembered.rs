@@ -28,7 +28,7 @@ fn what_was_synced_is_left_by_the_next_up_and_never_taken_for_something_else() {
     hot(&lab);
     lab.ok(&["up", "-d"]);
     let built = lab.id("a");
-    let mut session = lab.start(&["--progress", "json", "watch"]);
+    let mut session = lab.start(&["--progress", "json", "up"]);
     session.event(0, "watching", |_| true);
     saved(&lab, &session, "two\n");
 
@@ -72,7 +72,7 @@ fn what_a_killed_session_was_doing_is_not_believed() {
     let mut session = lab.start(&["--progress", "json", "up"]);
     session.event(0, "watching", |_| true);
     // The agent hangs in the middle of a sync.
-    let pids = lab.exec("a", "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q 'agent serve' && echo ${p#/proc/}; done; true");
+    let pids = lab.exec("a", "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q '[a]gent serve' && echo ${p#/proc/}; done; true");
     for pid in pids.split_whitespace() {
         lab.exec("a", &format!("kill -STOP {pid}"));
     }
@@ -103,8 +103,8 @@ fn why_tells_what_was_done_and_a_new_address_is_said() {
     };
     lab.write(".env", "MODE=one\n");
     manifest(first);
-    let session = lab.start(&["--progress", "json", "up"]);
-    session.event(0, "watching", |_| true);
+    let session = lab.start(&["--progress", "json", "up", "--watch"]);
+    session.event(0, "ready", |_| true);
     session.event(0, "url", |e| e["url"] == format!("http://localhost:{first}"));
     let from = session.mark();
     lab.write(".env", "MODE=two\n");
@@ -132,6 +132,8 @@ fn a_dockerfile_that_ends_hot_sync_says_so() {
     let from = session.mark();
     lab.dockerfile("Dockerfile", &format!("COPY text /\nRUN cat /text >/made\n{SERVER}"));
     session.event(from, "notice", |e| e["text"].as_str().is_some_and(|text| text.starts_with("a: hot sync is off")));
+    session.event(from, "changed", |e| e["did"] == "recreated");
+    let from = session.mark();
     lab.dockerfile("Dockerfile", &format!("COPY text /\n{SERVER}"));
     session.event(from, "notice", |e| e["text"].as_str().is_some_and(|text| text.starts_with("a: hot sync is on")));
     session.interrupt();

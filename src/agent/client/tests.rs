@@ -72,7 +72,7 @@ async fn an_agent_that_says_nothing_is_not_waited_for() {
     // The command has its grace besides.
     let (_agent, client) = connected().await;
     let began = Instant::now();
-    let restart = Then::Restart { signal: 15, grace: Duration::from_secs(60) };
+    let restart = Then::Restart { signal: 15, grace: Duration::from_mins(1) };
     client.apply_then(write(1), restart).await.unwrap_err();
     assert_eq!(began.elapsed().as_secs(), 10, "the batch itself has no grace");
     let (mut agent, client) = connected().await;
@@ -128,7 +128,7 @@ async fn a_flood_is_not_kept() {
         // Takes one answer and then nothing more.
         async move {
             let answers = client.send(&Request::Status).await.unwrap();
-            tokio::time::sleep(Duration::from_secs(3600)).await;
+            tokio::time::sleep(Duration::from_hours(1)).await;
             drop(answers);
         }
     });
@@ -140,7 +140,7 @@ async fn a_flood_is_not_kept() {
             taken += 1;
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(60), flood).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_mins(1), flood).await.is_err());
     assert!(taken <= WAITING + 4, "{taken} answers that nobody takes");
     asks.abort();
 

@@ -53,11 +53,10 @@ struct Reader {
 impl Reader {
     async fn next(&mut self) -> Result<EngineEvent> {
         loop {
-            while let Some(told) = self.tale.next() {
-                match told {
-                    Ok(told) => return Ok(event_of(told)),
-                    Err(TooLong) => return Err(self.lost("sent an event without an end")),
-                }
+            match self.tale.next_event() {
+                Some(Ok(told)) => return Ok(event_of(told)),
+                Some(Err(TooLong)) => return Err(self.lost("sent an event without an end")),
+                None => {}
             }
             if self.open.is_none() {
                 let open = self.docker.asked("events", self.connect()).await?;
@@ -145,7 +144,7 @@ mod tests {
              "com.docker.compose.oneoff":"False","exitCode":"137","name":"x"}},"scope":"local","time":1,"timeNano":1}"#;
         let mut tale = Tale::default();
         tale.push(format!("{}\n", json.replace('\n', " ")).as_bytes());
-        let event = event_of(tale.next().unwrap().unwrap());
+        let event = event_of(tale.next_event().unwrap().unwrap());
         assert_eq!((&event.action, event.time), (&Action::Die(137), 1));
         assert_eq!((event.service.as_str(), event.number, event.oneoff), ("db", 2, false));
     }

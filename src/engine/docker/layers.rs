@@ -28,7 +28,7 @@ const NEITHER: u64 = 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
 /// The label of a container that is only there for a look into its image.
 pub(super) const LOOK: &str = "io.hob.look";
 /// How long the engine may take to answer all looks.
-pub(super) const LOOKING: Duration = Duration::from_secs(3);
+const LOOKING: Duration = Duration::from_secs(3);
 /// Looks that are taken at a time.
 const AT_ONCE: usize = 6;
 

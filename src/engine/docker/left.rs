@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 
 use super::Docker;
-use super::layers::{LOOK, LOOKING};
+use super::layers::LOOK;
 use super::observe::{PROJECT, by_label};
 use crate::engine::Result;
 use crate::model::{ContainerId, OWNED, Owned};
@@ -61,9 +61,11 @@ impl Owner {
 }
 
 /// What is there for a moment and still needed is younger.
+const OLD: Duration = Duration::from_mins(1);
+
 fn is_old(container: &ContainerSummary, now: Duration) -> bool {
     let created = container.created.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-    created.and_then(|created| now.checked_sub(created)).is_some_and(|age| age > 3 * LOOKING)
+    created.and_then(|created| now.checked_sub(created)).is_some_and(|age| age > OLD)
 }
 
 impl Docker {
@@ -98,7 +100,7 @@ mod tests {
     fn what_has_no_owner_is_left() {
         use ContainerSummaryStateEnum::{CREATED, EXITED, RUNNING};
         let owner = Owner { mark: "me".to_owned(), is_gone: |mark| mark == "dead" };
-        let (young, old) = (Duration::from_secs(1_010), Duration::from_secs(1_000) + 4 * LOOKING);
+        let (young, old) = (Duration::from_secs(1_010), Duration::from_secs(1_000) + 2 * OLD);
         for (owned, state, now, left) in [
             ("moment me", CREATED, young, false),
             ("moment dead", CREATED, young, true),
@@ -125,7 +127,7 @@ mod tests {
         let labels = HashMap::from([(LOOK.to_owned(), String::new())]);
         let look = ContainerSummary { labels: Some(labels), created: Some(1_000), ..Default::default() };
         let left_at = |seconds| Owner::default().has_left(&look, None, Duration::from_secs(seconds));
-        assert!(!left_at(1_000 + LOOKING.as_secs()) && left_at(1_000 + 4 * LOOKING.as_secs()));
+        assert!(!left_at(1_000 + OLD.as_secs()) && left_at(1_000 + 2 * OLD.as_secs()));
         assert!(!left_at(900), "the engine's clock is ahead");
     }
 }

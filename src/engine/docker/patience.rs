@@ -6,7 +6,7 @@ use super::Docker;
 use crate::engine::{EngineError, ErrorKind, Result};
 
 /// How long the answer to a question may take, which is no work. An engine that is busy takes seconds.
-const QUESTION: Duration = Duration::from_secs(60);
+const QUESTION: Duration = Duration::from_mins(1);
 
 /// How long a change may take that has no end of its own. Some storage drivers copy a whole image for a container.
 const CHANGE: Duration = Duration::from_mins(10);

@@ -298,11 +298,10 @@ mod tests {
     fn what_was_not_answered_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let dead = requests(folder.path(), "dead");
-        let (a, b, c) = (dead.note(stop("a")), dead.note(stop("b")), dead.note(stop("c")));
+        let (_a, b, c) = (dead.note(stop("a")), dead.note(stop("b")), dead.note(stop("c")));
         b.ends(Ok(())).unwrap();
         let lost = EngineError::new(ErrorKind::Lost, String::new());
         c.ends::<()>(Err(lost)).unwrap_err();
-        drop(a);
         let next = requests(folder.path(), "next");
         assert_eq!(left(&next), [[stop("a"), stop("c")]]);
         let elsewhere = Requests::new(Some(folder.path().to_owned()), "unix:///other", "next");

@@ -68,7 +68,7 @@ impl Tale {
     }
 
     /// The next event; `None` until more is read.
-    pub fn next(&mut self) -> Option<Result<Told, TooLong>> {
+    pub fn next_event(&mut self) -> Option<Result<Told, TooLong>> {
         while let Some(end) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
             let line = &self.buffer[self.start..self.searched + end];
             let told = told(line);
@@ -106,7 +106,7 @@ mod tests {
         let (mut tale, mut ids) = (Tale::default(), Vec::new());
         for piece in pieces {
             tale.push(piece);
-            while let Some(told) = tale.next() {
+            while let Some(told) = tale.next_event() {
                 ids.push(told.map_or_else(|_| "too long".to_owned(), |told| told.id));
                 if ids.last().is_some_and(|id| id == "too long") {
                     return ids;
@@ -141,7 +141,7 @@ mod tests {
         let mut tale = Tale::default();
         let ended = (0..100).find(|_| {
             tale.push(&piece);
-            tale.next() == Some(Err(TooLong))
+            tale.next_event() == Some(Err(TooLong))
         });
         assert_eq!(ended, Some(LONGEST / piece.len()));
         assert!(tale.buffer.len() <= LONGEST + piece.len());

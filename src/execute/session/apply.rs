@@ -122,7 +122,7 @@ impl Session {
         }
         let mut run = self.options.run.clone();
         run.cancel = self.beside.cancel.clone();
-        run.beside = self.beside.beside.clone();
+        run.beside.clone_from(&self.beside.beside);
         run.at_start = self.at_start();
         Looking {
             executor: self.executor.clone(),
@@ -152,6 +152,8 @@ impl Session {
         if !self.up && !watched {
             self.containers.observe(&view.observed, taken, &self.scope());
             self.first_view.get_or_insert(taken);
+            let newest = view.observed.containers.iter().map(|container| container.created).max();
+            self.newest_at_start.get_or_insert(newest.unwrap_or(i64::MIN));
             self.follow_running(None);
         }
         let known = if watched || !self.up { known } else { self.watching.measures() };

@@ -1,6 +1,6 @@
 //! Changes that ask for nothing: what a person is told about them, once a service and session.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Session;
 use super::watching::Noted;
@@ -137,7 +137,7 @@ impl Session {
     }
 
     /// Says that changes of a path are not acted upon any more.
-    pub(super) fn say_braked(&self, service: &ServiceName, path: &PathBuf) {
+    pub(super) fn say_braked(&self, service: &ServiceName, path: &Path) {
         let shown = path.strip_prefix(&self.project.working_dir).unwrap_or(path).display();
         let text = format!(
             "{shown} changed after each start of {service}, which its changes start: they are not acted upon any more"

@@ -58,7 +58,7 @@ impl Running {
             self.waits = waits.then(|| self.waits.unwrap_or_else(now));
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// The plan has no step left for the service, or none but waits.

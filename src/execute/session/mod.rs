@@ -143,6 +143,9 @@ pub struct Session {
     began: Instant,
     /// When the engine was asked for the first time.
     first_view: Option<Instant>,
+    /// When the newest container was made that was there before the session, in seconds since the epoch of the engine's
+    /// clock; the smallest number where there was none.
+    newest_at_start: Option<i64>,
     /// When it went away last, in nanoseconds since 1970.
     lost_at: i64,
     /// A whole plan is being made or carried out.
@@ -203,6 +206,7 @@ impl Session {
             jobs: JoinSet::new(),
             began: now(),
             first_view: None,
+            newest_at_start: None,
             lost_at: 0,
             applying: false,
             beside: beside::Running::within(&cancel),

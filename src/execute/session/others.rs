@@ -95,6 +95,8 @@ impl Others {
 }
 
 impl Session {
+    /// Who else has done something to a service: another hob, as far as that is known; `None` where it was this one.
+    #[allow(clippy::option_option, reason = "whether it was another, and who that was")]
     fn is_ours(&self, service: &ServiceName) -> Option<Option<Holder>> {
         let at_work = |of: &ServiceName| of == service || restarted_with(&self.project, of).contains(service);
         let recent = |(of, when): (&ServiceName, &Instant)| now().duration_since(*when) < ECHO && at_work(of);

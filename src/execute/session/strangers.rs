@@ -48,13 +48,15 @@ impl Session {
         let (engine, sources) = (Arc::clone(&self.engine), Arc::clone(&self.sources));
         let query = Query { project: self.project.name.to_string(), ..Query::default() };
         let known: Vec<Digest> = self.synced.values().cloned().collect();
+        let newest = self.newest_at_start;
         self.jobs.spawn(async move {
             let Ok(mut observed) = engine.observe(&query).await else {
                 // The engine's end is told by its events; a hiccup is over by then.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 return Finished::Looked(None);
             };
-            say_what_they_hold(&mut observed, &*sources);
+            // Another program made it, and this session alone puts saves into its service.
+            say_what_they_hold(&mut observed, &*sources, |container| newest.is_some_and(|at| container.created > at));
             let digests = observed.containers.iter().filter_map(made_from).chain(known).collect::<Vec<_>>();
             let history = blocking(move || sources.history(&digests)).await;
             Finished::Looked(Some(Box::new(Looked { asked, observed, history })))

@@ -85,7 +85,7 @@ fn what_the_builder_would_unpack_is_rebuilt() {
 fn item(path: &str, owner: Option<&str>, item: Item) -> (SyncTarget, Item) {
     let owner = owner.map(str::to_owned);
     let base = path.rsplit_once('/').map_or("/", |(folder, _)| folder).to_owned();
-    (SyncTarget { owner, base, ..target(std::path::Path::new("/src"), path, SyncAction::Put) }, item)
+    (SyncTarget { base, owner, ..target(std::path::Path::new("/src"), path, SyncAction::Put) }, item)
 }
 
 #[test]

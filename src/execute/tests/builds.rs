@@ -84,7 +84,7 @@ async fn a_build_that_is_given_up_names_nothing() {
     let (outcome, ()) = tokio::join!(rig.executor.run(&rig.project, &plan, &options), give_up);
     assert!(outcome.cancelled);
     build.release();
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(tags(&rig), [] as [&str; 0]);
     assert!(rig.engine.image("p-web").await.unwrap().is_none());
 }
@@ -112,7 +112,7 @@ async fn names_that_are_being_given_are_given_before_those_of_the_next_build() {
     let second = rig.plan().await;
     let options = RunOptions::default();
     let release = async {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         naming.release();
     };
     let (outcome, ()) = tokio::join!(rig.executor.run(&rig.project, &second, &options), release);

@@ -70,7 +70,10 @@ async fn a_mounted_file_is_told_of_once_and_only_who_does_not_reload() {
     // A program wrote it: nobody has to be told.
     running.save("/src/web/mounted/app.log", "1").await;
     running.save("/src/web/mounted/app.py", "1").await;
-    let at = running.wait(0, "the hint", notice("/src/web/mounted/app.py is mounted at /app/mounted/app.py")).await;
+    running.wait(0, "the hint", notice("/src/web/mounted/app.py is mounted at /app/mounted/app.py")).await;
+    // What `ready` waits for has its own time.
+    running.wait(0, "ready", |e| matches!(e, Event::Ready { .. })).await;
+    let at = running.rig.events.all().len();
     running.save("/src/web/mounted/app.py", "2").await;
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(running.rig.events.all().len(), at, "{:#?}", running.rig.events.all().split_off(at));
