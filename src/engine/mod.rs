@@ -122,14 +122,8 @@ pub trait Engine: Send + Sync {
     async fn logs(&self, id: &ContainerId, query: &LogQuery) -> Result<BoxStream<Result<Chunk>>>;
     /// Puts a tar archive's content into a folder of a container, running or not.
     async fn upload(&self, id: &ContainerId, folder: &str, tar: Bytes) -> Result<()>;
-    /// The same with an archive that comes piece by piece. `to_user` gives all of it to the container's user.
-    async fn upload_parts(
-        &self,
-        id: &ContainerId,
-        folder: &str,
-        tar: BoxStream<std::io::Result<Bytes>>,
-        _to_user: bool,
-    ) -> Result<()> {
+    /// The same with an archive that comes piece by piece.
+    async fn upload_parts(&self, id: &ContainerId, folder: &str, tar: BoxStream<std::io::Result<Bytes>>) -> Result<()> {
         let parts: Vec<Bytes> = tar
             .try_collect()
             .await

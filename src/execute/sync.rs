@@ -319,16 +319,13 @@ impl Agents {
         let moved = Moved::of(&items);
         if moved != Moved::Nothing {
             self.refuse_links(hot, &items).await?;
-            // A service is followed by rules or by its Dockerfile, never by both.
-            let to_user = items.iter().any(|(target, _)| target.by_rule);
+            // What rules sync is root's here: an engine that is asked to give it to the container's user looks for that
+            // in the passwd of its own machine, and refuses the upload where it is not found.
             let entries: Vec<(String, Item)> =
                 items.into_iter().map(|(t, item)| (t.path.trim_start_matches('/').to_owned(), item)).collect();
             let _turn = self.large.acquire().await;
             let tar = sync_files::parts(entries);
-            self.engine
-                .upload_parts(hot.container, "/", tar, to_user)
-                .await
-                .map_err(|e| engine_failed(hot.service, e))?;
+            self.engine.upload_parts(hot.container, "/", tar).await.map_err(|e| engine_failed(hot.service, e))?;
         }
         let synced_us = micros(began.elapsed());
         let done = match then {

@@ -326,16 +326,9 @@ impl Engine for Docker {
     async fn upload(&self, id: &ContainerId, folder: &str, tar: Bytes) -> Result<()> {
         self.changed(&format!("files for container {}", id.short()), Duration::ZERO, self.upload(id, folder, tar)).await
     }
-    async fn upload_parts(
-        &self,
-        id: &ContainerId,
-        folder: &str,
-        tar: BoxStream<std::io::Result<Bytes>>,
-        to_user: bool,
-    ) -> Result<()> {
+    async fn upload_parts(&self, id: &ContainerId, folder: &str, tar: BoxStream<std::io::Result<Bytes>>) -> Result<()> {
         // As long as files are sent that is no wait.
-        self.while_there(&format!("files for container {}", id.short()), self.upload_parts(id, folder, tar, to_user))
-            .await
+        self.while_there(&format!("files for container {}", id.short()), self.upload_parts(id, folder, tar)).await
     }
     async fn file_size(&self, id: &ContainerId, path: &str) -> Result<Option<u64>> {
         self.asked(&format!("{path} of container {}", id.short()), self.file_size(id, path)).await

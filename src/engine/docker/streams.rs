@@ -58,11 +58,8 @@ impl Docker {
         id: &ContainerId,
         folder: &str,
         tar: BoxStream<std::io::Result<Bytes>>,
-        to_user: bool,
     ) -> Result<()> {
-        // By its name the flag keeps the archive's owners; the engine gives all to the container's user.
-        let copy_uidgid = to_user.then(|| "true".to_owned());
-        let options = UploadToContainerOptions { path: folder.to_owned(), copy_uidgid, ..Default::default() };
+        let options = UploadToContainerOptions { path: folder.to_owned(), ..Default::default() };
         let body = bollard::body_try_stream(tar);
         self.api.upload_to_container(id.as_str(), Some(options), body).await.map_err(|error| self.error(error))
     }
