@@ -16,7 +16,7 @@ fn commands_run_after_a_start_and_before_a_stop() {
     };
     lab.write("shared/log", "");
     let log = || std::mem::take(&mut std::fs::read_to_string(lab.dir.join("shared/log")).unwrap()).replace('\n', " ");
-    lab.manifest(&format!("services:\n{}{}", idle("a").replace("$", "$$"), hooks("true").replace("$WHO", "$$WHO")));
+    lab.manifest(&format!("services:\n{}{}", idle("a").replace('$', "$$"), hooks("true").replace("$WHO", "$$WHO")));
     lab.ok(&["up", "-d"]);
     assert_eq!(log(), "0 hook ");
     lab.ok(&["up", "-d"]).says(&["nothing to do"]);

@@ -31,7 +31,7 @@ fn of_two_networks_with_one_name_one_stays() {
     }
     let a = lab.id("a");
     lab.ok(&["--verbose", "up", "-d"]).says(&["there are two of this name"]);
-    assert_eq!(lab.names("networks"), [name.clone()]);
+    assert_eq!(lab.names("networks"), std::slice::from_ref(&name));
     assert_eq!((lab.id("a"), lab.states()), (a, vec!["a running".to_owned(), "b running".to_owned()]));
     lab.ok(&["up", "-d"]).says(&["nothing to do"]);
     twice();

@@ -66,7 +66,7 @@ impl Judge {
         judge
     }
 
-    pub fn before(&self, lab: &Lab, down: bool) -> Before {
+    pub fn before(lab: &Lab, down: bool) -> Before {
         let used = containers(lab).iter().flat_map(anonymous).collect();
         Before { may_stay: if down { used } else { BTreeSet::new() } }
     }
@@ -132,7 +132,9 @@ impl Judge {
             let files = files(&lab.outside(folder));
             let name = |file: &str| file.rsplit('/').next().unwrap_or_default().to_owned();
             let odd = files.iter().filter(|file| {
-                folder == "tmp" || name(file).contains("tmp") || folder == "run" && !file.ends_with(".lock")
+                folder == "tmp"
+                    || name(file).contains("tmp")
+                    || folder == "run" && !std::path::Path::new(file).extension().is_some_and(|ext| ext == "lock")
             });
             wrong.extend(odd.map(|file| format!("file {file} is left")));
         }

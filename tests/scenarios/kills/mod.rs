@@ -148,7 +148,7 @@ fn case(seed: u64, kills: usize) -> usize {
             town.lab.ok(&["up", "-d"]);
             town.write_data();
         }
-        let before = judge.before(&town.lab, work == Work::Down);
+        let before = judge::Judge::before(&town.lab, work == Work::Down);
         let hit = kill(&mut town, work, after, &mut random);
         killed += usize::from(hit);
         moment(pause);
