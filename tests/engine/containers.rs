@@ -195,8 +195,11 @@ async fn networks_and_volumes() {
         let names = [format!("{}_a", lab.project), format!("{}_b", lab.project)];
         for name in &names {
             let spec = NetworkSpec { name: name.clone(), labels: labels.clone(), ..Default::default() };
-            lab.engine.create_network(&spec).await.unwrap();
-            assert_eq!(lab.engine.create_network(&spec).await.unwrap_err().kind, ErrorKind::Conflict);
+            let id = lab.engine.create_network(&spec).await.unwrap();
+            // One of these labels is ours already; another's is not.
+            assert_eq!(lab.engine.create_network(&spec).await.unwrap(), id);
+            let other = NetworkSpec { name: name.clone(), ..Default::default() };
+            assert_eq!(lab.engine.create_network(&other).await.unwrap_err().kind, ErrorKind::Conflict);
         }
         let volume = VolumeSpec { name: format!("{}_v", lab.project), labels, ..Default::default() };
         lab.engine.create_volume(&volume).await.unwrap();

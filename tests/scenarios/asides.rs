@@ -46,6 +46,8 @@ fn what_no_program_waits_for_starts_nothing() {
         0 | 1 => Err(session.text()),
         _ => Ok(()),
     });
+    // All of the burst is measured.
+    std::thread::sleep(std::time::Duration::from_secs(1));
     lab.manifest(&format!("# A comment.\n{SERVICES}"));
     session.event(from, "plan", |e| e["steps"] == json!([]));
     assert_eq!(notices(&session, "in .dockerignore leaves it out"), 2, "once each service: {}", session.text());
@@ -87,7 +89,9 @@ fn a_program_that_writes_what_starts_it_is_started_no_more_for_it() {
     });
     let from = session.mark();
     lab.write("data/text", "2\n");
-    assert_eq!(session.reloaded(from, "loud")["files"], json!(["data/text"]));
+    session.event(from, "reloaded", |e| {
+        e["service"] == "loud" && e["files"].as_array().is_some_and(|files| files.contains(&json!("data/text")))
+    });
     let starts = |name: &str| {
         let of = |e: &&serde_json::Value| e["type"] == "log" && e["service"] == name && e["line"] == "started";
         session.events().iter().filter(of).count()
