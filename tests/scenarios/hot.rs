@@ -134,12 +134,13 @@ fn a_quiet_service_gets_the_image_that_its_next_start_needs() {
     assert_eq!(lab.exec("api", "cat /app/text"), "text two");
     assert_eq!(lab.id("api"), before.0, "what it holds is remembered");
 
-    // Off: the next start has something to build.
+    // Off: no image has it, and the next start needs none, as what the container holds is remembered.
     let session = watched(&lab, &["watch", "--no-catch-up"]);
     lab.write("api/app/text", "text three\n");
     session.reloaded(0, "api");
     session.interrupt();
-    lab.ok(&["up", "--dry-run"]).says(&["build"]);
+    lab.ok(&["up", "--dry-run"]).says(&["nothing to do"]);
+    lab.ok(&["up", "--dry-run", "--force-recreate"]).says(&["build"]);
 }
 
 #[test]

@@ -380,10 +380,7 @@ impl Looking {
                         behind |= aside.is_in_image();
                         true
                     }
-                    _ => {
-                        behind = true;
-                        watch.effects.leaves_out(path)
-                    }
+                    _ => false,
                 };
                 if besides.is_some() || !files.iter().all(&mut aside) {
                     continue;

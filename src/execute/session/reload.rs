@@ -426,9 +426,16 @@ impl Job {
         let (Some(before), Some(now)) = (&self.inputs, &measured.inputs) else { return None };
         let (files, besides) =
             differing(now.parts.differing(&before.parts), |part| file_of(part, &self.project, &self.service));
-        // What an ignore file leaves out since goes with the next image: that is no change of the file.
-        let left_out = |path: &PathBuf| measured.watch.as_ref().is_some_and(|watch| watch.effects.leaves_out(path));
-        self.task.dirty.extend(files.into_iter().filter(|path| !left_out(path) || self.watch.effects.leaves_out(path)));
+        // What an ignore file leaves out since is no change of the file, and cannot be synced; the container has it until
+        // it is made anew, which is done at once where its program may see it.
+        let left_out = |path: &PathBuf| {
+            let leaves_out = |watch: &Watch| watch.effects.leaves_out(path);
+            measured.watch.as_ref().is_some_and(leaves_out) && !leaves_out(&self.watch)
+        };
+        let (gone, files): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(left_out);
+        let seen = gone.iter().find(|path| self.watch.effects.effect(path).acts());
+        let besides = besides.or_else(|| Some(format!("{} is left out of the build now", self.shown(seen?).display())));
+        self.task.dirty.extend(files);
         besides
     }
 
