@@ -19,7 +19,7 @@ fn saved(lab: &Lab, session: &Session, text: &str) {
     let from = session.mark();
     lab.write("text", text);
     assert_eq!(session.reloaded(from, "a")["action"], "synced + restarted");
-    session.log(from, "a", text.trim());
+    assert_eq!(lab.exec("a", "cat /text"), text.trim());
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn what_was_synced_is_left_by_the_next_up_and_never_taken_for_something_else() {
     hot(&lab);
     lab.ok(&["up", "-d"]);
     let built = lab.id("a");
-    let mut session = lab.start(&["--progress", "json", "up"]);
+    let mut session = lab.start(&["--progress", "json", "watch"]);
     session.event(0, "watching", |_| true);
     saved(&lab, &session, "two\n");
 
@@ -112,6 +112,7 @@ fn why_tells_what_was_done_and_a_new_address_is_said() {
     manifest(second);
     session.event(from, "changed", |e| e["reason"] == "ports changed");
     session.event(from, "url", |e| e["url"] == format!("http://localhost:{second}"));
+    session.interrupt();
     lab.ok(&["restart", "a"]);
     let why = lab.ok(&["why", "a"]);
     why.says(&[
@@ -120,7 +121,6 @@ fn why_tells_what_was_done_and_a_new_address_is_said() {
         "recreated, because ports changed [hob up]",
         "restarted, because restart was asked for [hob restart a]",
     ]);
-    session.interrupt();
 }
 
 #[test]

@@ -67,17 +67,17 @@ pub fn read(container: &str) -> Option<Files> {
     Some(files)
 }
 
-/// What differs, one line each.
+/// What differs, one line each. Ignore files are inputs of the build and never a reason to touch a container.
 pub fn differences(hot: &Files, rebuilt: &Files) -> Vec<String> {
     let mut found = Vec::new();
-    for (path, file) in hot {
+    for (path, file) in hot.iter().filter(|(path, _)| !path.ends_with(".dockerignore")) {
         match rebuilt.get(path) {
             Some(other) if other == file => {}
             Some(other) => found.push(format!("/{path}: hot {file}; rebuilt {other}")),
             None => found.push(format!("/{path}: hot {file}; rebuilt has nothing")),
         }
     }
-    for (path, file) in rebuilt {
+    for (path, file) in rebuilt.iter().filter(|(path, _)| !path.ends_with(".dockerignore")) {
         if !hot.contains_key(path) {
             found.push(format!("/{path}: hot has nothing; rebuilt {file}"));
         }
