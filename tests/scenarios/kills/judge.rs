@@ -134,7 +134,7 @@ impl Judge {
             let odd = files.iter().filter(|file| {
                 folder == "tmp"
                     || name(file).contains("tmp")
-                    || folder == "run" && !std::path::Path::new(file).extension().is_some_and(|ext| ext == "lock")
+                    || folder == "run" && std::path::Path::new(file).extension().is_none_or(|ext| ext != "lock")
             });
             wrong.extend(odd.map(|file| format!("file {file} is left")));
         }
