@@ -24,7 +24,7 @@ chaos: ## Kills, faults and edits at random on the engine that answers; docs/tes
 	@scripts/engine
 	@scripts/base-images
 	HOB_TEST_ENGINE=1 HOB_CASES=$${HOB_CASES:-20} HOB_KILLS=$${HOB_KILLS:-5} HOB_SEED=$${HOB_SEED:-1} \
-	  cargo test --locked --test scenarios -- --nocapture --test-threads 1 kills:: chaos:: equal:: git::
+	  cargo test --locked --test scenarios -- --include-ignored --nocapture --test-threads 1 kills:: chaos:: equal:: git::
 
 lint: ## Format, clippy
 	cargo fmt --check
