@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -13,6 +14,11 @@ use crate::model::{
 };
 use crate::plan::labels::made_from;
 use crate::plan::{self, Input, PlanError, UpOptions, Wanted};
+
+/// How long another hob's sync is waited for: it says what it did when no news has come for a moment.
+const SYNC: Duration = Duration::from_secs(2);
+/// Between two looks.
+const TRY: Duration = Duration::from_millis(20);
 
 /// What should be and what is, at one moment.
 #[derive(Clone, Debug)]
@@ -116,6 +122,8 @@ async fn look(
     };
     let (mut observed, (wanted, found)) = tokio::try_join!(state, measure)?;
     observed.images = found;
+    let running = observed.containers.iter().filter(|container| container.state.is_running());
+    syncs_have_ended(&**sources, &running.map(|container| container.id.clone()).collect::<Vec<_>>()).await;
     say_what_they_hold(&mut observed, &**sources, |_| false);
 
     // What a container was made from matters where it is not what is wanted.
@@ -130,6 +138,14 @@ async fn look(
     Ok(View { project: Arc::clone(project), wanted: Arc::new(wanted), observed, history })
 }
 
+/// Waits for another hob that syncs into any of these to say what it holds then; not for one that goes on and on.
+async fn syncs_have_ended(sources: &dyn Sources, containers: &[ContainerId]) {
+    let began = tokio::time::Instant::now();
+    while containers.iter().any(|id| sources.content(id) == Content::Syncing) && began.elapsed() < SYNC {
+        tokio::time::sleep(TRY).await;
+    }
+}
+
 /// Lets the labels of containers say what they hold by now, where saves were synced into them. The label goes where that
 /// is not known: such a container is made anew. Of one that `is_new` nobody but who asks can have synced into it.
 pub(super) fn say_what_they_hold(
@@ -142,9 +158,9 @@ pub(super) fn say_what_they_hold(
         let Some(label) = container.labels.get_mut(plan::labels::INPUTS) else { continue };
         match sources.content(&container.id) {
             Content::AsMade => {}
-            Content::Unknown if is_new => {}
+            Content::Unknown | Content::Syncing if is_new => {}
             Content::Synced(digest) => digest.as_str().clone_into(label),
-            Content::Unknown => drop(container.labels.shift_remove(plan::labels::INPUTS)),
+            Content::Unknown | Content::Syncing => drop(container.labels.shift_remove(plan::labels::INPUTS)),
         }
     }
 }

@@ -90,7 +90,7 @@ pub trait Sources: Send + Sync {
         Content::AsMade
     }
 
-    /// Notes what a container holds; before a sync, that this is not known.
+    /// Notes what a container holds; before a sync, that there is one.
     ///
     /// # Errors
     /// It cannot be noted: nothing may be synced then.

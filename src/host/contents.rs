@@ -1,6 +1,6 @@
 //! What containers hold, by their id, which never comes again. A container's labels say what it was made of; what was
 //! synced into it since is known to nobody but the hob that did it, so that is written down here: before the first byte
-//! of a sync that the content is not known any more, and after the last what it is.
+//! of a sync that there is one, and after the last what the container holds.
 //!
 //! What is not written here is not known, and whoever needs to know makes the container anew: one that another user's
 //! hob made or synced into, one whose note was lost with the cache folder, one that was being synced into when hob was
@@ -13,7 +13,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::process::{is_gone, mark};
 use crate::model::{ContainerId, Content, Digest};
+
+/// The first word of a note of a sync that is under way; the process that syncs follows.
+const SYNCING: &str = "syncing";
 
 /// Notes that are kept.
 const KEPT: usize = 2_000;
@@ -42,6 +46,7 @@ impl Contents {
         let mut words = text.split_whitespace();
         match (words.next(), words.next()) {
             (Some("made"), None) => Content::AsMade,
+            (Some(SYNCING), Some(by)) if by != mark() && !is_gone(by) => Content::Syncing,
             (Some(digest), boot) if boot == Some(this_boot().as_str()) => {
                 Digest::parse(digest).map_or(Content::Unknown, Content::Synced)
             }
@@ -64,6 +69,7 @@ impl Contents {
                 Ok(())
             }
             Content::Synced(digest) => write(&file, &format!("{digest} {}", this_boot())),
+            Content::Syncing => write(&file, &format!("{SYNCING} {}", mark())),
             Content::Unknown => match fs::remove_file(&file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
@@ -119,8 +125,8 @@ mod tests {
         assert_eq!(contents.of(&id("0f")), Content::Unknown, "another user's hob made it");
         contents.note(&id("0f"), &Content::AsMade).unwrap();
         assert_eq!(contents.of(&id("0f")), Content::AsMade);
-        contents.note(&id("0f"), &Content::Unknown).unwrap();
-        assert_eq!(contents.of(&id("0f")), Content::Unknown, "a sync has begun");
+        contents.note(&id("0f"), &Content::Syncing).unwrap();
+        assert_eq!(contents.of(&id("0f")), Content::Unknown, "a sync of our own has begun");
         contents.note(&id("0f"), &Content::Synced(digest.clone())).unwrap();
         assert_eq!(contents.of(&id("0f")), Content::Synced(digest.clone()));
         assert_eq!(Contents::new(Some(folder.path().join("deeper"))).of(&id("0f")), Content::Synced(digest));
@@ -139,6 +145,27 @@ mod tests {
         for (contents, id) in [(Contents::default(), id("0f")), (contents, id("../0f"))] {
             assert!(contents.note(&id, &Content::Synced(Digest::of(b"files"))).is_err());
             assert_eq!(contents.of(&id), Content::Unknown);
+        }
+    }
+
+    #[test]
+    fn a_sync_goes_on_as_long_as_its_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let contents = Contents::new(Some(folder.path().to_owned()));
+        contents.note(&id("0f"), &Content::Syncing).unwrap();
+        let text = fs::read_to_string(folder.path().join("0f.txt")).unwrap();
+        let (place, rest) = text.rsplit_once(&format!(".{}.", std::process::id())).unwrap();
+        // Another process that runs, and the same id for one that began earlier.
+        let parent = nix::unistd::getppid();
+        let stat = fs::read_to_string(format!("/proc/{parent}/stat")).unwrap();
+        let began = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
+        for (by, content) in [
+            (format!("{place}.{parent}.{began}"), Content::Syncing),
+            (format!("{place}.{parent}.1{began}"), Content::Unknown),
+            (format!("{place}.{}.1{rest}", std::process::id()), Content::Unknown),
+        ] {
+            fs::write(folder.path().join("0f.txt"), &by).unwrap();
+            assert_eq!(contents.of(&id("0f")), content, "{by}");
         }
     }
 

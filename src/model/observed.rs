@@ -104,6 +104,8 @@ pub enum Content {
     AsMade,
     /// What a build of this digest gives was synced into it.
     Synced(Digest),
+    /// Another hob syncs into it, and has not yet said what it holds then.
+    Syncing,
     /// Nobody knows.
     Unknown,
 }

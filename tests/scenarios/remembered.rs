@@ -79,8 +79,9 @@ fn what_a_killed_session_was_doing_is_not_believed() {
     lab.write("text", "two\n");
     let notes = lab.outside("cache").join("contents");
     until(|| {
-        let left = std::fs::read_dir(&notes).unwrap().count();
-        if left == 0 { Ok(()) } else { Err(format!("{left} notes")) }
+        let note = std::fs::read_dir(&notes).unwrap().next().unwrap().unwrap();
+        let text = std::fs::read_to_string(note.path()).unwrap();
+        if text.starts_with("syncing") { Ok(()) } else { Err(text) }
     });
     session.signal(Signal::SIGKILL);
     session.end();

@@ -43,6 +43,23 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause before an engine is asked whether it is still there, while a session waits for it to end.
 const PULSE: Duration = Duration::from_millis(250);
 
+/// The pause before an engine is asked again that still has a container running of whose death it has told.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// What is known of whether all containers have exited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AllExited {
+    /// Nobody has asked.
+    #[default]
+    Unknown,
+    /// The engine is being asked, since this moment.
+    Asked(Instant),
+    /// The engine says that one runs.
+    Denied,
+    /// The engine says so too.
+    Confirmed,
+}
+
 /// The session is being stopped.
 #[derive(Debug)]
 pub struct Stopping {
@@ -247,8 +264,7 @@ impl Session {
         if idle && let Some(end) = self.ended_by_others() {
             return Some(end);
         }
-        let all_exited = self.containers.any_started && !self.containers.any_running(&self.asked());
-        if idle && all_exited && self.attached() {
+        if self.have_all_exited(idle) && self.attached() {
             if self.waits_for_saves() {
                 self.say_all_exited();
                 return None;
@@ -260,6 +276,42 @@ impl Session {
             return Some(End::Exited(0));
         }
         None
+    }
+
+    /// Whether nothing runs that the session is about. Events alone do not prove it: the start of a container that has
+    /// taken the place of another one, or that somebody restarts, may be told a moment later. So the engine is asked.
+    fn have_all_exited(&mut self, idle: bool) -> bool {
+        let exited = self.containers.any_started && !self.containers.any_running(&self.asked());
+        if !idle || !exited || self.others.deadline().is_some() {
+            self.all_exited = AllExited::Unknown;
+            return false;
+        }
+        let pause = match self.all_exited {
+            AllExited::Confirmed => return true,
+            AllExited::Asked(_) => return false,
+            AllExited::Unknown => Duration::ZERO,
+            AllExited::Denied => AGAIN,
+        };
+        let at = now();
+        self.all_exited = AllExited::Asked(at);
+        let engine = Arc::clone(&self.engine);
+        let query = Query { project: self.project.name.to_string(), ..Query::default() };
+        let asked = self.asked();
+        self.jobs.spawn(async move {
+            tokio::time::sleep(pause).await;
+            let goes_on = |c: &ObservedContainer| !c.oneoff && c.state.is_running() && asked.contains(&c.service);
+            // An engine that does not answer confirms nothing; that it went away is told by its events.
+            let observed = engine.observe(&query).await;
+            Finished::AllExited(at, observed.is_ok_and(|observed| !observed.containers.iter().any(goes_on)))
+        });
+        false
+    }
+
+    /// The engine has said whether all containers have exited. What events told meanwhile counts more.
+    pub(super) fn confirmed_exits(&mut self, asked: Instant, confirmed: bool) {
+        if self.all_exited == AllExited::Asked(asked) {
+            self.all_exited = if confirmed { AllExited::Confirmed } else { AllExited::Denied };
+        }
     }
 
     /// With everything exited, a save may still start it again; somebody must be there to make it.

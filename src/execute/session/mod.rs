@@ -106,6 +106,8 @@ enum Finished {
     Stopped(Vec<Failure>, Option<Box<Observed>>),
     /// A container has ended, and whether the engine starts it again.
     Ended(ContainerId, bool),
+    /// When the engine was asked whether all containers have exited, and whether it says so.
+    AllExited(Instant, bool),
     Ready(Box<readiness::Readiness>),
     Looked(Option<Box<Looked>>),
     CaughtUp(CaughtUp),
@@ -172,6 +174,8 @@ pub struct Session {
     /// Why the first apply ends the session.
     failed: Vec<Failure>,
     said_exited: bool,
+    /// Whether all containers have exited, as far as the engine was asked.
+    all_exited: ending::AllExited,
     /// The session ends as soon as it is known whether the services are ready.
     looking_whether_ready: bool,
     said_watching: Vec<ServiceName>,
@@ -221,6 +225,7 @@ impl Session {
             left: false,
             failed: Vec::new(),
             said_exited: false,
+            all_exited: ending::AllExited::Unknown,
             looking_whether_ready: false,
             said_watching: Vec::new(),
             said_urls: HashMap::new(),
@@ -311,6 +316,7 @@ impl Session {
             }
             Finished::Stopped(failures, after) => self.stopped(failures, after.as_deref()),
             Finished::CaughtUp(caught_up) => self.caught_up(caught_up),
+            Finished::AllExited(asked, confirmed) => self.confirmed_exits(asked, confirmed),
             Finished::Ready(readiness) => self.said_whether_ready(*readiness),
             Finished::Ended(container, returns) => self.container_ended(&container, returns),
             Finished::Looked(looked) => self.looked(looked.map(|looked| *looked)),

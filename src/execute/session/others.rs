@@ -87,6 +87,13 @@ impl Others {
         self.stopped.contains(service)
     }
 
+    /// Whether a job of ours has just worked on the service, or somebody else has done something to it.
+    pub fn has_touched(&self, service: &ServiceName) -> bool {
+        self.worked.get(service).is_some_and(|when| now().duration_since(*when) < ECHO)
+            || self.stopped.contains(service)
+            || self.seen.contains_key(service)
+    }
+
     /// It is heard of no more: the engine went away.
     pub fn clear(&mut self) {
         self.seen.clear();

@@ -17,7 +17,9 @@ use crate::plan::Until;
 pub struct Readiness {
     /// Services that are ready.
     ready: usize,
-    /// What there is to say, in order.
+    /// Services that have ended, and how.
+    ended: Vec<(ServiceName, String)>,
+    /// What else there is to say, in order.
     events: Vec<Event>,
     /// It was waited until they are.
     waited: bool,
@@ -36,7 +38,8 @@ impl Session {
                 wait(&*engine, &project, &scope).await
             } else {
                 let ready = running(&project, &after, &scope).count();
-                Readiness { ready, events: urls(&*engine, &project, &after, &scope).await, waited }
+                let events = urls(&*engine, &project, &after, &scope).await;
+                Readiness { ready, ended: Vec::new(), events, waited }
             };
             Finished::Ready(Box::new(readiness))
         });
@@ -56,7 +59,7 @@ impl Session {
         let (engine, project, after) = (Arc::clone(&self.engine), Arc::clone(&self.project), after.clone());
         self.jobs.spawn(async move {
             let events = urls(&*engine, &project, &after, &services).await;
-            Finished::Ready(Box::new(Readiness { ready: 0, events, waited: false }))
+            Finished::Ready(Box::new(Readiness { ready: 0, ended: Vec::new(), events, waited: false }))
         });
     }
 
@@ -80,8 +83,14 @@ impl Session {
         if self.stopping.is_some() {
             return;
         }
-        let Readiness { ready, events, waited } = readiness;
+        let Readiness { ready, ended, events, waited } = readiness;
         self.keep_urls(&events);
+        for (service, text) in ended {
+            // Not by itself: a save has taken its place meanwhile, or somebody has stopped it.
+            if !self.watching.is_busy_with(&service) && !self.others.has_touched(&service) {
+                self.sink.emit(Event::Notice { text });
+            }
+        }
         events.into_iter().for_each(|event| self.sink.emit(event));
         if ready > 0 {
             self.sink.emit(Event::Ready { services: ready, took_ms: millis(now() - self.began), waited });
@@ -117,13 +126,13 @@ async fn wait(engine: &dyn Engine, project: &Project, scope: &[ServiceName]) -> 
         };
         (service, if runs { Ok(Vec::new()) } else { result })
     });
-    let (mut ready, mut events) = (BTreeSet::new(), Vec::new());
+    let (mut ready, mut ended, mut events) = (BTreeSet::new(), Vec::new(), Vec::new());
     for (service, result) in futures_util::future::join_all(waits).await {
         match result {
             Ok(told) if told.is_empty() => drop(ready.insert(service.name.clone())),
             Ok(told) => events.extend(told.into_iter().map(Event::Warning)),
             // Its log is shown already.
-            Err(failure) => events.push(Event::Notice { text: failure.message.text }),
+            Err(failure) => ended.push((service.name.clone(), failure.message.text)),
         }
     }
     let query = Query { project: project.name.to_string(), ..Query::default() };
@@ -131,7 +140,7 @@ async fn wait(engine: &dyn Engine, project: &Project, scope: &[ServiceName]) -> 
         let scope: Vec<ServiceName> = scope.iter().filter(|name| ready.contains(*name)).cloned().collect();
         events.extend(urls(engine, project, &after, &scope).await);
     }
-    Readiness { ready: ready.len(), events, waited: true }
+    Readiness { ready: ready.len(), ended, events, waited: true }
 }
 
 async fn runs(engine: &dyn Engine, containers: &[String]) -> bool {

@@ -464,7 +464,7 @@ impl Job {
             // Until all is there, it holds what no build gives.
             reload.synced.insert(container.clone(), Digest::of(b"partly synced"));
             if measured.inputs.is_some() && !targets.is_empty() {
-                let noted = self.executor.sources.note_content(container, &Content::Unknown);
+                let noted = self.executor.sources.note_content(container, &Content::Syncing);
                 if let Err(error) = noted {
                     *why = format!("it cannot be synced: what the container holds cannot be written down: {error}");
                     return self.rebuild(reload, measured, timings).await;

@@ -234,6 +234,11 @@ impl Watching {
         self.services.values().any(|watched| watched.job.is_some())
     }
 
+    /// A job of this service runs.
+    pub fn is_busy_with(&self, service: &ServiceName) -> bool {
+        self.services.get(service).is_some_and(|watched| watched.job.is_some())
+    }
+
     /// Ends the jobs that can be ended, which are those that build.
     pub fn cancel_builds(&self) {
         for watched in self.services.values() {
