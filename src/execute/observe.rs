@@ -201,7 +201,8 @@ fn with_images_of_containers(mut view: View) -> View {
     view
 }
 
-/// Takes an image for the one that a service wants.
+/// Takes an image for the one that a service wants; where another service wants the same, the one that stands for that
+/// already.
 pub(super) fn stand_for(
     project: &Project,
     observed: &mut Observed,
@@ -209,11 +210,13 @@ pub(super) fn stand_for(
     digest: &Digest,
     id: crate::model::ImageId,
 ) {
+    let by_digest = plan::by_digest(digest);
+    let id = observed.images.get(&by_digest).map_or(id, |image| image.id.clone());
     let image = ObservedImage { id, ..ObservedImage::default() };
     for name in project.image_names(service) {
         observed.images.insert(name, image.clone());
     }
-    observed.images.insert(plan::by_digest(digest), image);
+    observed.images.insert(by_digest, image);
 }
 
 /// The same, once all that builds start from is there: an image that is missing is pulled, one of another service is

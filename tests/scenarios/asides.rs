@@ -59,6 +59,17 @@ fn what_no_program_waits_for_starts_nothing() {
     assert_eq!(notices(&session, hint), 1, "{}", session.text());
     assert_eq!(identity(&lab, "mounted"), before[1]);
     assert_ne!(identity(&lab, "copied"), before[0]);
+
+    // The manifest is copied too. The two share what they build, and run images of different ages.
+    let before = ["copied", "mounted"].map(|name| identity(&lab, name));
+    for comment in ["# 1", "# 2"] {
+        let from = session.mark();
+        lab.manifest(&format!("{SERVICES}{comment}\n"));
+        session.event(from, "plan", |e| e["steps"].as_array().is_some_and(Vec::is_empty));
+    }
+    assert_eq!(["copied", "mounted"].map(|name| identity(&lab, name)), before);
+    assert!(session.events().iter().all(|e| e["type"] != "error"), "{}", session.text());
+
     lab.ok(&["why", "--file", "app.py"]).says(&["copied: rebuild", "mounted: nothing, because mounted: the container"]);
     lab.ok(&["why", "--file", "tmp/x"])
         .says(&["mounted: nothing, because hidden: something is mounted over it at /app"]);

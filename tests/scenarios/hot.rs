@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, Session, engine, lab, until};
@@ -219,4 +220,35 @@ fn what_crashes_after_a_save_is_started_by_its_policy_or_by_the_next_save() {
         });
         session.interrupt();
     }
+}
+
+#[test]
+fn what_an_ignore_file_leaves_out_is_in_no_container() {
+    let lab = lab!();
+    lab.dockerfile("Dockerfile", "COPY . /app/\nCMD [\"sleep\", \"3600\"]\n");
+    lab.write(".dockerignore", "Dockerfile*\n");
+    lab.write("old.log", "1");
+    lab.write("src/a", "1");
+    lab.manifest("services:\n  a:\n    build: .\n    network_mode: none\n    stop_signal: SIGKILL\n    reload: none\n");
+    let mut session = watched(&lab, &["watch"]);
+    // As a switch of branches brings them: the file, and the rule that leaves it out.
+    let from = session.mark();
+    fs::write(lab.dir.join("src/new.log"), "1").unwrap();
+    fs::write(lab.dir.join(".dockerignore"), "Dockerfile*\n**/*.log\n").unwrap();
+    fs::write(lab.dir.join("src/a"), "2").unwrap();
+    session.reloaded(from, "a");
+    let files = "cat /app/src/a; cd /app; find . -name '*.log'";
+    until(|| if lab.exec("a", files) == "2" { Ok(()) } else { Err(lab.exec("a", files)) });
+    // A container that is behind by more than files.
+    session.signal(Signal::SIGINT);
+    session.end();
+    lab.ok(&["up", "-d"]);
+    fs::write(lab.dir.join(".dockerignore"), "Dockerfile*\n").unwrap();
+    lab.ok(&["up", "-d"]);
+    assert_eq!(lab.exec("a", files).matches(".log").count(), 2);
+    fs::write(lab.dir.join(".dockerignore"), "Dockerfile*\n**/*.log\n").unwrap();
+    let session = watched(&lab, &["watch", "--no-up"]);
+    session.reloaded(0, "a");
+    assert_eq!(lab.exec("a", files), "2");
+    session.interrupt();
 }

@@ -345,11 +345,17 @@ impl Looking {
                 stand_for(&self.project, &mut assumed.observed, service, &held.digest, image.unwrap_or_default());
             }
             let plan = plan::up(assumed.input(synced), &self.options)?;
-            let makes = |name: &ServiceName| {
-                let of = |step: &&plan::Step| step.service.as_ref() == Some(name);
-                plan.steps.iter().filter(of).any(|step| matches!(step.op, Op::Create { .. } | Op::Build { .. }))
+            // Services that build the same share the image.
+            let needs = |digest: &Digest| {
+                let of = |step: &&plan::Step| {
+                    let image = step.service.as_ref().and_then(|name| view.wanted.images.get(name));
+                    image.and_then(plan::WantedImage::digest) == Some(digest)
+                };
+                let uses = |op: &Op| matches!(op, Op::Create { .. } | Op::Build { .. } | Op::Tag { .. });
+                plan.steps.iter().filter(of).any(|step| uses(&step.op))
             };
-            let more = held.iter().map(|held| &held.service).find(|name| !needed.contains(name) && makes(name));
+            let mut open = held.iter().filter(|held| !needed.contains(&held.service));
+            let more = open.find(|held| needs(&held.digest)).map(|held| &held.service);
             match more {
                 Some(name) => needed.push(name.clone()),
                 None => return Ok(plan),

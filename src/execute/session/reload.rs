@@ -363,14 +363,16 @@ impl Job {
         }
     }
 
-    /// What a change asks for. The map is of the last measure: what an ignore file lets in since is known to the new one
-    /// alone.
+    /// What a change asks for. The map is of the last measure: what an ignore file lets in or leaves out since is known to
+    /// the new one alone.
     fn effect(&self, path: &Path, measured: &Measure) -> Effect {
         if self.brake.holds(path) {
             return Effect::Aside(Aside::Output);
         }
         match (self.watch.effects.effect(path), &measured.watch) {
             (Effect::Nothing, Some(watch)) => watch.effects.effect(path),
+            // No build has it any more. That one had it before is said by `take_in`.
+            (_, Some(watch)) if watch.effects.leaves_out(path) => watch.effects.effect(path),
             (effect, _) => effect,
         }
     }
@@ -428,13 +430,13 @@ impl Job {
             differing(now.parts.differing(&before.parts), |part| file_of(part, &self.project, &self.service));
         // What an ignore file leaves out since is no change of the file, and cannot be synced; the container has it until
         // it is made anew, which is done at once where its program may see it.
-        let left_out = |path: &PathBuf| {
+        let is_left_out = |path: &PathBuf| {
             let leaves_out = |watch: &Watch| watch.effects.leaves_out(path);
             measured.watch.as_ref().is_some_and(leaves_out) && !leaves_out(&self.watch)
         };
-        let (gone, files): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(left_out);
+        let (gone, files): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(is_left_out);
         let seen = gone.iter().find(|path| self.watch.effects.effect(path).acts());
-        let besides = besides.or_else(|| Some(format!("{} is left out of the build now", self.shown(seen?).display())));
+        let besides = besides.or_else(|| Some(left_out(&self.shown(seen?))));
         self.task.dirty.extend(files);
         besides
     }
@@ -630,6 +632,11 @@ impl Job {
 fn writes(service: &Service, path: &Path) -> bool {
     let mut binds = service.volumes.iter().filter(|mount| mount.r#type == MountType::Bind && !mount.read_only);
     binds.any(|mount| mount.source.as_ref().is_some_and(|source| path.starts_with(source)))
+}
+
+/// Why a container must be made anew that has a file which an ignore file leaves out since.
+pub(super) fn left_out(path: &Path) -> String {
+    format!("{} is left out of the build now", path.display())
 }
 
 /// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.

@@ -2,10 +2,11 @@
 //! is remembered here and brought in again, until an image has it.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reload::file_of;
+use super::reload::{file_of, left_out};
 use super::{Finished, Session, now};
 use crate::engine::Query;
 use crate::execute::observe::{blocking, say_what_they_hold};
@@ -103,9 +104,12 @@ impl Session {
             Some(wanted) => match holds.and_then(|holds| history.get(&holds)) {
                 Some(before) => {
                     let (files, besides) = differing(wanted.differing(before), |part| file_of(part, &project, service));
+                    // What an ignore file leaves out since cannot be synced.
+                    let is_left_out = |path: &&PathBuf| watched.watch.effects.leaves_out(path);
+                    let gone = files.iter().find(is_left_out).map(|path| left_out(path));
                     watched.todo.dirty.extend(files);
                     // Rules of the manifest say alone what a change does.
-                    watched.todo.lacks = besides.filter(|_| !rules);
+                    watched.todo.lacks = besides.or(gone).filter(|_| !rules);
                 }
                 None if !rules => watched.todo.lacks = Some(UNKNOWN.to_owned()),
                 None => {}

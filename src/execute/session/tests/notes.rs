@@ -19,7 +19,7 @@ async fn what_was_synced_is_written_down_once_no_news_comes() {
     let id = running.rig.engine.container("web").unwrap().id;
     assert_eq!(noted(&running, &id), Some(Content::AsMade));
     running.saved("/src/web/sync/main.py", "print(2)").await;
-    assert_eq!(noted(&running, &id), Some(Content::Unknown), "a killed session leaves nothing to believe");
+    assert_eq!(noted(&running, &id), Some(Content::Syncing), "a killed session leaves nothing to believe");
     tokio::time::sleep(Duration::from_secs(1)).await;
     let wanted = running.rig.view().await.wanted;
     let Some(WantedImage::Built(inputs)) = wanted.images.get("web") else { panic!("it is built") };
@@ -34,7 +34,19 @@ async fn what_was_synced_is_written_down_once_no_news_comes() {
     let plan = running.rig.plan().await;
     assert!(made(&plan), "{plan}");
     running.rig.sources.write("/src/web/sync/main.py", "print(2)");
-    running.rig.sources.contents.lock().unwrap().insert(id, Content::Unknown);
+    // Another hob syncs into it: it is waited for, and not for ever.
+    let syncing = |content| running.rig.sources.contents.lock().unwrap().insert(id.clone(), content);
+    syncing(Content::Syncing);
+    let ended = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        running.rig.sources.contents.lock().unwrap().insert(id.clone(), Content::Synced(inputs.digest.clone()));
+    };
+    let (plan, ()) = tokio::join!(running.rig.plan(), ended);
+    assert!(!made(&plan), "{plan}");
+    syncing(Content::Syncing);
+    let plan = running.rig.plan().await;
+    assert!(made(&plan), "{plan}");
+    syncing(Content::Unknown);
     let plan = running.rig.plan().await;
     assert!(made(&plan) && plan.to_string().contains("it holds is not known"), "{plan}");
 }
