@@ -256,7 +256,7 @@ fn from_inspect(answer: ContainerInspectResponse) -> ObservedContainer {
         (state, _) => state.word().to_owned(),
     };
     let started = state.started_at.unwrap_or_default();
-    let lived = state.finished_at.filter(|_| matches!(observed, ContainerState::Exited(_)));
+    let finished = state.finished_at.filter(|_| matches!(observed, ContainerState::Exited(_)));
     let mut container = ObservedContainer {
         id: ContainerId::new(answer.id.unwrap_or_default()),
         name: answer.name.unwrap_or_default().trim_start_matches('/').to_owned(),
@@ -267,7 +267,7 @@ fn from_inspect(answer: ContainerInspectResponse) -> ObservedContainer {
         status,
         command: command.join(" "),
         created: answer.created.map(|text| time::unix_seconds(&text)).unwrap_or_default(),
-        lived: lived.and_then(|finished| time::between(&started, &finished)),
+        lived: finished.and_then(|finished| time::lived(&started, &finished)),
         started,
         ports,
         networks: network_ids(settings.networks),

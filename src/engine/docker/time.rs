@@ -16,9 +16,11 @@ pub(super) fn unix_time(text: &str) -> Option<Duration> {
     time::nanos_of(text).and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos)
 }
 
-/// How much later one timestamp is than another; `None` where it is not, or one of them is none.
-pub(super) fn between(from: &str, to: &str) -> Option<Duration> {
-    unix_time(to)?.checked_sub(unix_time(from)?)
+/// How long something lived that has ended; `None` where the end is no time. An engine may note the start of a program
+/// that ends at once later than its end.
+pub(super) fn lived(started: &str, finished: &str) -> Option<Duration> {
+    let finished = unix_time(finished)?;
+    Some(unix_time(started).map_or(Duration::ZERO, |started| finished.saturating_sub(started)))
 }
 
 /// An RFC 3339 timestamp of Unix seconds.
@@ -57,10 +59,11 @@ mod tests {
     #[test]
     fn the_time_between_two() {
         let at = |fraction: &str| format!("2026-11-24T05:39:24{fraction}Z");
-        assert_eq!(between(&at(".98"), &at(".999999999")), Some(Duration::from_nanos(19_999_999)));
-        assert_eq!(between(&at(""), "2026-11-24T05:39:25.5Z"), Some(Duration::from_millis(1_500)));
-        assert_eq!(between(&at(".5"), &at("")), None);
-        assert_eq!(between(&at(""), "0001-01-01T00:00:00Z"), None);
+        assert_eq!(lived(&at(".98"), &at(".999999999")), Some(Duration::from_nanos(19_999_999)));
+        assert_eq!(lived(&at(""), "2026-11-24T05:39:25.5Z"), Some(Duration::from_millis(1_500)));
+        assert_eq!(lived(&at(".5"), &at("")), Some(Duration::ZERO));
+        assert_eq!(lived("0001-01-01T00:00:00Z", &at("")), Some(Duration::ZERO));
+        assert_eq!(lived(&at(""), "0001-01-01T00:00:00Z"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod beside;
 mod catch_up;
 mod containers;
 mod ending;
+mod mounted;
 mod notes;
 mod others;
 mod readiness;

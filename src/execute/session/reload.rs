@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::ending::restarted_with;
+use super::mounted::Mounted;
 use super::strangers::differing;
 use super::watching::Task;
 use super::{Finished, Session, now};
@@ -81,6 +82,8 @@ struct Job {
     stamps: HashMap<PathBuf, sync_files::Stamp>,
     /// Changes that are not acted upon any more.
     brake: Brake,
+    /// What files behind its mounts held.
+    mounted: Mounted,
     grace: Option<Duration>,
     keep_images: bool,
     at_start: Option<Arc<AtStart>>,
@@ -114,7 +117,7 @@ impl Session {
             let Some(watched) = self.watching.get_mut(&name) else { continue };
             watched.job = Some(cancel.clone());
             let halfway = watched.halfway;
-            let brake = watched.brake.clone();
+            let (brake, mounted) = (watched.brake.clone(), watched.mounted.clone());
             let task = watched.take();
             let now = now();
             let job = Job {
@@ -136,6 +139,7 @@ impl Session {
                 hot,
                 synced: self.synced.clone(),
                 brake,
+                mounted,
                 containers,
                 stamps: HashMap::new(),
                 grace: self.options.up.grace,
@@ -300,8 +304,8 @@ impl Job {
         let same = measured.inputs == self.inputs && !self.task.unsure && self.task.lacks.is_none();
         let besides = self.take_in(&measured).or_else(|| self.task.lacks.clone());
         reload.task.dirty.clone_from(&self.task.dirty);
-        let effects: Vec<(PathBuf, Effect)> =
-            self.task.dirty.iter().map(|path| (path.clone(), self.effect(path, &measured))).collect();
+        let effects = self.task.dirty.iter().map(|path| (path.clone(), self.effect(path, &measured)));
+        let effects = self.without_touched(effects.collect()).await;
         let by_rule = effects.iter().any(|(_, effect)| is_rule(effect));
         if same && self.task.asked.is_none() && !by_rule {
             // Written and the same as before.
@@ -375,6 +379,25 @@ impl Job {
             (_, Some(watch)) if watch.effects.leaves_out(path) => watch.effects.effect(path),
             (effect, _) => effect,
         }
+    }
+
+    /// Of a file behind a mount no measure tells whether more than its times changed. After a job that ended halfway an
+    /// equal content says nothing, and rules of the manifest act on every event.
+    async fn without_touched(&self, mut effects: Vec<(PathBuf, Effect)>) -> Vec<(PathBuf, Effect)> {
+        let by_mount = |effect: &Effect| matches!(effect, Effect::Reload { .. });
+        if self.service.has_watch_rules() || !effects.iter().any(|(_, effect)| by_mount(effect)) {
+            return effects;
+        }
+        let (mounted, unsure) = (self.mounted.clone(), self.task.unsure);
+        blocking(move || {
+            for (path, effect) in &mut effects {
+                if by_mount(effect) && !mounted.has_changed(path) && !unsure {
+                    *effect = Effect::Nothing;
+                }
+            }
+            effects
+        })
+        .await
     }
 
     /// Nothing is to be done for these: the containers are as a new image would make them, for all that their programs

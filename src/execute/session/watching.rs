@@ -81,6 +81,8 @@ pub struct Watched {
     pub said: super::aside::Said,
     /// Changes that follow what was done for them.
     pub brake: Brake,
+    /// What files behind its mounts held.
+    pub mounted: super::mounted::Mounted,
     /// The job that runs, and how to end it if it is a build.
     pub job: Option<CancellationToken>,
 }
@@ -456,11 +458,17 @@ impl Session {
                     aside: None,
                     said: super::aside::Said::default(),
                     brake: Brake::default(),
+                    mounted: super::mounted::Mounted::default(),
                     job: None,
                 };
                 self.watching.services.insert(service.clone(), watched);
             }
             self.say_unfollowed(&service);
+            if let (Some(of), Some(watched)) =
+                (self.project.services.get(&service), self.watching.services.get(&service))
+            {
+                self.read_mounted_ahead(of, watched);
+            }
         }
         self.set_folders()
     }
