@@ -26,7 +26,7 @@ fn tokens(pattern: &str) -> Vec<Token> {
             '[' => {
                 let negated = chars.next_if_eq(&'^').is_some();
                 let mut ranges = Vec::new();
-                let mut bound = |c: char, chars: &mut std::iter::Peekable<std::str::Chars<'_>>| {
+                let bound = |c: char, chars: &mut std::iter::Peekable<std::str::Chars<'_>>| {
                     if c == '\\' { chars.next().unwrap_or_default() } else { c }
                 };
                 while let Some(c) = chars.next() {
