@@ -207,7 +207,7 @@ impl Context {
         let recorder = Arc::new(Recorder { sink, journal: journal.clone(), command });
         let executor = Executor::new(Arc::clone(&engine), recorder, Arc::clone(&sources));
         let executor = executor.taking_turns(self.turns(&engine.info().endpoint, &project.name));
-        let executor = match parallel_limit(&project)? {
+        let executor = match parallel_limit(self.global.parallel, &project)? {
             Some(limit) => executor.at_most(limit),
             None => executor,
         };
@@ -280,14 +280,18 @@ pub fn variables<'a>(project: &'a Project, list: &'a [KeyValue]) -> impl Iterato
     })
 }
 
-/// How many builds and pulls may go on side by side, where somebody says so.
-fn parallel_limit(project: &Project) -> Result<Option<usize>, Failure> {
+/// How many builds and pulls may go on side by side, where somebody says so, by the option or by Compose's variable.
+fn parallel_limit(option: Option<i64>, project: &Project) -> Result<Option<usize>, Failure> {
+    // As in Compose, what is below one is no limit.
+    let limit = |number: i64| usize::try_from(number).ok().filter(|limit| *limit > 0);
+    if let Some(number) = option {
+        return Ok(limit(number));
+    }
     let Some(text) = project.environment.get("COMPOSE_PARALLEL_LIMIT").filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
     match text.trim().parse::<i64>() {
-        // As in Compose, what is below one is no limit.
-        Ok(limit) => Ok(usize::try_from(limit).ok().filter(|limit| *limit > 0)),
+        Ok(number) => Ok(limit(number)),
         Err(_) => {
             let text = format!("COMPOSE_PARALLEL_LIMIT is {text:?}; expected a whole number");
             Err(Failure::new(Exit::Usage, text))
@@ -305,10 +309,16 @@ pub struct Orphans {
 }
 
 impl Orphans {
-    /// By the option, and Compose's variables.
-    pub fn of(project: &Project, option: bool) -> Result<Self, Failure> {
+    /// By the option, and Compose's variables where it is not given.
+    pub fn of(project: &Project, option: Option<bool>) -> Self {
         let on = |name: &str| project.environment.get(name).is_some_and(|value| is_on(value));
-        let orphans = Self { remove: option || on("COMPOSE_REMOVE_ORPHANS"), ignore: on("COMPOSE_IGNORE_ORPHANS") };
+        let remove = option.unwrap_or_else(|| on("COMPOSE_REMOVE_ORPHANS"));
+        Self { remove, ignore: on("COMPOSE_IGNORE_ORPHANS") }
+    }
+
+    /// The same for `up`, which like Compose's refuses to do both.
+    pub fn of_up(project: &Project, option: Option<bool>) -> Result<Self, Failure> {
+        let orphans = Self::of(project, option);
         if orphans.remove && orphans.ignore {
             let text = "COMPOSE_IGNORE_ORPHANS and the removal of orphans exclude each other";
             let hint = "leave out `--remove-orphans` and COMPOSE_REMOVE_ORPHANS, or COMPOSE_IGNORE_ORPHANS";
@@ -318,9 +328,10 @@ impl Orphans {
     }
 }
 
-/// Whether a variable of Compose's is on.
+/// Whether a variable of Compose's is on, in its spellings: `yes` and `on` are none, and what removes containers must
+/// not be more ready to do so.
 pub fn is_on(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "1" | "t" | "true" | "y" | "yes" | "on")
+    matches!(value.trim().to_ascii_lowercase().as_str(), "1" | "t" | "true" | "y")
 }
 
 /// "did you mean" where a known name is near, else the known names.

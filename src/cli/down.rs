@@ -23,7 +23,7 @@ async fn carry_out(context: &Context, stack: &Stack, plan: &Plan) -> anyhow::Res
 /// `hob down`.
 pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
-    let orphans = super::context::Orphans::of(&stack.project, args.remove_orphans)?;
+    let orphans = super::context::Orphans::of(&stack.project, args.remove_orphans);
     let images = match args.rmi {
         None => Images::None,
         Some(RemoveImages::Local) => Images::Local,

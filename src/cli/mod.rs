@@ -35,7 +35,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Event, Sink};
@@ -47,7 +46,7 @@ use exit::Exit;
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let mut options = cli.global.ui(|name| std::env::var(name).ok());
     adjust(&mut options, &cli.command);
     options.relative_to = std::env::current_dir().ok();

@@ -57,7 +57,9 @@ fn row(arg: &Arg) -> String {
     names.extend(arg.get_short().map(|short| format!("-{short}")));
     names.extend(arg.get_long().map(|long| format!("--{long}")));
     let values = arg.get_value_names().unwrap_or_default().iter().map(|name| format!("<{name}>"));
-    let values = if arg.get_action().takes_values() { values.collect::<Vec<_>>().join(" ") } else { String::new() };
+    let switch = arg.is_require_equals_set() && arg.get_default_values().is_empty();
+    let values =
+        if arg.get_action().takes_values() && !switch { values.collect::<Vec<_>>().join(" ") } else { String::new() };
     let name = [names.join(", "), values].join(" ");
     let mut meaning = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let possible: Vec<String> =
@@ -65,6 +67,7 @@ fn row(arg: &Arg) -> String {
     if arg.get_action().takes_values()
         && !possible.is_empty()
         && possible.len() < 10
+        && !switch
         && arg.get_long() != Some("orphans")
     {
         let _ = write!(meaning, "; one of {}", possible.join(", "));

@@ -99,7 +99,7 @@ fn watched_by_nobody(stack: &Stack, services: &[ServiceName]) -> Result<(), Fail
 }
 
 fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOptions, Failure> {
-    let orphans = super::context::Orphans::of(&stack.project, args.remove_orphans)?;
+    let orphans = super::context::Orphans::of_up(&stack.project, args.remove_orphans)?;
     let recreate = match (args.force_recreate, args.no_recreate) {
         (true, _) => Recreate::Always,
         (false, true) => Recreate::Never,

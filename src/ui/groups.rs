@@ -1,7 +1,7 @@
 //! What happens to a service's containers in one plan, as one line: a recreation is five steps, and one thing to a
 //! person. With `--verbose` each step speaks for itself.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -16,8 +16,8 @@ pub(super) struct Groups {
     steps: BTreeMap<usize, ServiceName>,
     /// Steps that say nothing when they begin.
     quiet: BTreeMap<usize, StepKind>,
-    /// Changes of state that are a step's own.
-    expected: HashSet<(ServiceName, &'static str)>,
+    /// Changes of state that are a step's own, and how many containers make them.
+    expected: HashMap<(ServiceName, &'static str), usize>,
 }
 
 #[derive(Debug, Default)]
@@ -93,14 +93,12 @@ impl Groups {
                     group.kinds.push(kind);
                     group.open += 1;
                     self.steps.insert(step.step, service.clone());
-                    if matches!(kind, StepKind::Start | StepKind::Restart) {
-                        self.expected.insert((service.clone(), "running"));
-                    }
-                    if matches!(kind, StepKind::Stop | StepKind::Kill | StepKind::Restart | StepKind::Remove) {
-                        self.expected.insert((service.clone(), "exited"));
-                    }
                 }
             }
+        }
+        for (service, group) in &self.groups {
+            self.expected.insert((service.clone(), "running"), group.starts());
+            self.expected.insert((service.clone(), "exited"), group.ends());
         }
     }
 
@@ -144,14 +142,35 @@ impl Groups {
             "exited (0)" | "exited (130)" | "exited (137)" | "exited (143)" => "exited",
             _ => return Said::Itself,
         };
-        if self.expected.remove(&(service.clone(), kind)) { Said::Nothing } else { Said::Itself }
+        match self.expected.get_mut(&(service.clone(), kind)) {
+            Some(times @ 1..) => {
+                *times -= 1;
+                Said::Nothing
+            }
+            _ => Said::Itself,
+        }
     }
 }
 
 impl Group {
+    fn count(&self, kind: StepKind) -> usize {
+        self.kinds.iter().filter(|other| **other == kind).count()
+    }
+
+    /// How many containers it starts.
+    fn starts(&self) -> usize {
+        self.count(StepKind::Start) + self.count(StepKind::Restart)
+    }
+
+    /// How many containers it ends: what is removed has mostly been stopped before.
+    fn ends(&self) -> usize {
+        let stops = self.count(StepKind::Stop) + self.count(StepKind::Kill) + self.count(StepKind::Restart);
+        stops.max(self.count(StepKind::Remove))
+    }
+
     fn what(&self) -> String {
         let has = |kind| self.kinds.contains(&kind);
-        let count = |kind| self.kinds.iter().filter(|other| **other == kind).count();
+        let count = |kind| self.count(kind);
         let (what, number) = if has(StepKind::Create) && has(StepKind::Remove) {
             ("recreated", count(StepKind::Create))
         } else if has(StepKind::Start) && !has(StepKind::Stop) {
@@ -225,6 +244,25 @@ mod tests {
             ("healthy", Said::Itself),
         ] {
             assert_eq!(groups.event(&state(text), Duration::ZERO), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_container_of_a_service_makes_its_states() {
+        let kinds = [StepKind::Create, StepKind::Stop, StepKind::Remove, StepKind::Rename, StepKind::Start];
+        let twice = kinds.into_iter().chain(kinds).chain([StepKind::Stop, StepKind::Remove]);
+        let steps: Vec<_> = twice.map(|kind| ("api", kind)).collect();
+        let mut groups = Groups::default();
+        groups.event(&plan(&steps), Duration::ZERO);
+        let mut said = |state: &str, number: usize| {
+            let event = Event::State { service: "api".into(), container: format!("c-{number}"), state: state.into() };
+            groups.event(&event, Duration::ZERO)
+        };
+        for (state, times) in [("exited (143)", 3), ("running", 2)] {
+            for number in 0..times {
+                assert_eq!(said(state, number), Said::Nothing, "{state} {number}");
+            }
+            assert_eq!(said(state, times), Said::Itself, "{state}");
         }
     }
 

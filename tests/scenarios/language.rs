@@ -121,9 +121,21 @@ fn variables_of_compose_are_read() {
     lab.ends(&["up", "-d", "--remove-orphans"], 2).says(&["COMPOSE_IGNORE_ORPHANS"]);
     lab.env.clear();
     lab.write(".env", "COMPOSE_REMOVE_ORPHANS=1\nCOMPOSE_PARALLEL_LIMIT=1\n");
+    // The option is more than the variable, also where it says no.
+    lab.ok(&["up", "-d", "--remove-orphans=false"]);
+    assert_eq!(lab.containers().len(), 2);
     lab.ok(&["up", "-d"]);
     assert_eq!(lab.containers().len(), 1);
     lab.env.insert("COMPOSE_STATUS_STDOUT".into(), "1".into());
     let done = lab.ok(&["down", "-t", "0"]);
     assert!(done.err.is_empty() && !done.out.is_empty(), "{done}");
+    // Errors, warnings and what a program writes to its standard error stay there.
+    let wrong = lab.ends(&["up", "-d", "nothing"], 15);
+    assert!(wrong.err.contains("nothing") && wrong.out.is_empty(), "{wrong}");
+    let program = "services: {p: {image: busybox, command: [sh, -c, 'echo out; echo err >&2']}}\n";
+    lab.manifest(program);
+    let shown = lab.ok(&["up", "--no-watch"]);
+    assert!(shown.err.contains("| err") && !shown.err.contains("started"), "{shown}");
+    assert!(shown.out.contains("| out") && shown.out.contains("started"), "{shown}");
+    lab.ok(&["down", "-t", "0"]);
 }

@@ -106,8 +106,7 @@ pub struct LogsArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct ExecArgs {
     /// The service, and the command with its arguments: all that follows is the command's
-    #[arg(value_names = ["SERVICE", "COMMAND"], required = true, num_args = 2.., trailing_var_arg = true,
-          allow_hyphen_values = true)]
+    #[arg(value_names = ["SERVICE", "COMMAND"], required = true, num_args = 2.., trailing_var_arg = true)]
     pub words: Vec<String>,
 
     /// Leave the command running in the background
@@ -165,8 +164,7 @@ impl ExecArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunArgs {
     /// The service, and the command with its arguments [default: the service's]: all that follows is the command's
-    #[arg(value_names = ["SERVICE", "COMMAND"], required = true, num_args = 1.., trailing_var_arg = true,
-          allow_hyphen_values = true)]
+    #[arg(value_names = ["SERVICE", "COMMAND"], required = true, num_args = 1.., trailing_var_arg = true)]
     pub words: Vec<String>,
 
     /// Remove the container when the command ends
@@ -218,7 +216,7 @@ pub struct RunArgs {
     pub user: Option<String>,
 
     /// Mount a volume; repeatable
-    #[arg(short, long = "volume", value_name = "VOLUME")]
+    #[arg(short, long = "volume", alias = "volumes", value_name = "VOLUME")]
     pub volumes: Vec<String>,
 
     /// Folder to run the command in
@@ -239,7 +237,7 @@ pub struct RunArgs {
     pub use_aliases: bool,
 
     /// Label of the container; repeatable
-    #[arg(short, long = "label", value_name = "NAME[=VALUE]")]
+    #[arg(short, long = "label", alias = "labels", value_name = "NAME[=VALUE]")]
     pub labels: Vec<KeyValue>,
 
     /// Linux capability to add; repeatable

@@ -6,13 +6,15 @@
 
 mod containers;
 mod project;
+mod spelling;
 mod tools;
 mod up;
 mod values;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::ui;
 
@@ -35,6 +37,7 @@ pub use values::{KeyValue, Scale, Tail};
     arg_required_else_help = true,
     propagate_version = false,
     max_term_width = 100,
+    args_override_self = true,
     after_help = "Run `hob COMMAND --help` for the options of a command."
 )]
 pub struct Cli {
@@ -44,6 +47,19 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads a command line, with every spelling that Docker Compose takes.
+    ///
+    /// # Errors
+    /// What clap says, which is also a help text that was asked for.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let words = spelling::plain(&command, words);
+        let mut matches = command.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 /// Options that every command has. Their ids must differ from those of every command's own options, which a test
@@ -82,6 +98,10 @@ pub struct GlobalArgs {
     /// When to use colours and cursor movement [default: auto]
     #[arg(long, value_enum, value_name = "WHEN", global = true)]
     pub ansi: Option<ui::Ansi>,
+
+    /// Builds and pulls that go on side by side at most; below 1 for no limit [default: what `COMPOSE_PARALLEL_LIMIT` says]
+    #[arg(long, value_name = "NUMBER", global = true, allow_negative_numbers = true)]
+    pub parallel: Option<i64>,
 
     /// Say more: builds' output as it comes, reasons, where the time of a reload went
     #[arg(long, global = true)]

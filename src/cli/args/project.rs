@@ -33,8 +33,8 @@ pub struct DownArgs {
     pub rmi: Option<RemoveImages>,
 
     /// Remove containers of services that the manifest no longer has
-    #[arg(long)]
-    pub remove_orphans: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub remove_orphans: Option<bool>,
 
     /// Seconds that a container has to stop before it is killed
     #[arg(short, long, value_name = "SECONDS")]

@@ -1,10 +1,10 @@
+use clap::CommandFactory;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
 
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(line.split_whitespace())
+    Cli::read(line.split_whitespace().map(OsString::from))
 }
 
 #[test]
@@ -50,6 +50,14 @@ fn command_lines_of_compose_are_understood() {
         "hob version --short",
         "hob version -f json",
         "hob prune --dry-run",
+        "hob up -d -d --remove-orphans=true --force-recreate=false --no-recreate --wait=false -t0",
+        "hob run --rm=true -i=0 -eA=b -v/tmp:/y --volumes .:/z --labels a=b -uroot api ls",
+        "hob exec -T=true -u0 -w/tmp api ls",
+        "hob build --no-cache=false --pull=true -q=true",
+        "hob down --volumes=true -t=0",
+        "hob ps --orphans=F --all=false",
+        "hob --parallel 2 up -d --menu=false --quiet-build",
+        "hob up --parallel=-1 --remove-orphans api",
     ];
     for line in lines {
         if let Err(error) = parse(line) {
@@ -88,6 +96,7 @@ fn values_are_checked() {
         "hob init nothing",
         "hob completions cmd",
         "hob ps --status gone",
+        "hob ps --orphans=maybe",
     ];
     for line in lines {
         let kind = parse(line).unwrap_err().kind();
@@ -123,6 +132,31 @@ fn what_comes_behind_the_service_is_the_commands() {
         };
         assert_eq!(exec.command(), want, "{line}");
         assert_eq!(exec.service(), "api");
+    }
+}
+
+#[test]
+fn what_is_no_option_is_not_taken_for_the_service() {
+    for line in ["hob exec -X api ls", "hob run --nothing api", "hob run -Tx api"] {
+        assert_eq!(parse(line).unwrap_err().kind(), ErrorKind::UnknownArgument, "{line}");
+    }
+    let Command::Exec(exec) = parse("hob exec -uroot -w/tmp -eA=b -T api ls").unwrap().command else { panic!() };
+    let env = KeyValue { key: "A".to_owned(), value: Some("b".to_owned()) };
+    assert_eq!((exec.user.as_deref(), exec.workdir.as_deref(), exec.env), (Some("root"), Some("/tmp"), vec![env]));
+    assert!(exec.no_tty);
+}
+
+#[test]
+fn the_last_word_on_an_option_holds() {
+    let Command::Up(up) = parse("hob up -d -t 3 --detach=false -t 5 --wait=false --wait").unwrap().command else {
+        panic!()
+    };
+    assert_eq!((up.detach, up.wait, up.timeout), (false, true, Some(5)));
+    for (line, want) in
+        [("", None), ("--remove-orphans", Some(true)), ("--remove-orphans --remove-orphans=0", Some(false))]
+    {
+        let Command::Up(up) = parse(&format!("hob up {line}")).unwrap().command else { panic!() };
+        assert_eq!(up.remove_orphans, want, "{line}");
     }
 }
 

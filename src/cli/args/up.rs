@@ -70,8 +70,8 @@ pub struct UpArgs {
     pub no_start: bool,
 
     /// Remove containers of services that the manifest no longer has
-    #[arg(long)]
-    pub remove_orphans: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub remove_orphans: Option<bool>,
 
     /// Make anonymous volumes anew in place of taking them over from the last containers
     #[arg(short = 'V', long)]
@@ -137,6 +137,14 @@ pub struct UpArgs {
     /// Accepted for scripts; --progress quiet shows nothing but errors and results
     #[arg(long)]
     pub quiet_pull: bool,
+
+    /// Accepted for scripts; --progress quiet shows nothing but errors and results
+    #[arg(long)]
+    pub quiet_build: bool,
+
+    /// Accepted for scripts: hob has no menu.
+    #[arg(long, hide = true)]
+    pub menu: bool,
 
     /// Number of containers of a service, in place of what the manifest says; repeatable
     #[arg(long, value_name = "SERVICE=NUM")]
