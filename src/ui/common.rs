@@ -61,7 +61,7 @@ impl Common {
 
     /// What is said of a group of steps, behind the service's column.
     pub fn line(&self, line: &Line) -> String {
-        let color = self.settings.err_color;
+        let color = self.settings.status_color;
         let what = match line.end {
             End::Failed => paint(&line.what, ERROR, color),
             End::Done => line.what.clone(),
@@ -85,7 +85,7 @@ impl Common {
             Event::Output { text } => self.output(text),
             Event::Notice { text } => {
                 let text = clean_text(text, false).into_owned();
-                self.streams.err(&text);
+                self.streams.status(&text);
             }
             Event::Warning(message) => self.message(Severity::Warning, message),
             Event::Error(message) => self.error(message),
@@ -101,12 +101,12 @@ impl Common {
             Event::Reloaded(reloaded) => self.reloaded(reloaded),
             Event::CaughtUp { service, took_ms } => {
                 let text = format!("image caught up in {}", millis(*took_ms));
-                let text = paint(&text, DIM, self.settings.err_color);
+                let text = paint(&text, DIM, self.settings.status_color);
                 self.say(Some(service), &text);
             }
             Event::Elsewhere(elsewhere) => {
                 let text = summary::elsewhere(elsewhere);
-                self.streams.err(&text);
+                self.streams.status(&text);
             }
             Event::Stopping { why, forced } => {
                 self.show_failures();
@@ -116,7 +116,7 @@ impl Common {
                     (false, "Ctrl-C") => "stopping (Ctrl-C); once more kills".to_owned(),
                     (false, _) => format!("stopping ({why})"),
                 };
-                self.streams.err(&text);
+                self.streams.status(&text);
             }
             Event::StepStarted { step, .. } => {
                 self.running.insert(*step);
@@ -129,8 +129,8 @@ impl Common {
             Event::Incomplete { failed, left } => {
                 self.show_failures();
                 if !left.is_empty() {
-                    let text = summary::incomplete(failed, left, self.settings.err_color);
-                    self.streams.err(&text);
+                    let text = summary::incomplete(failed, left, self.settings.status_color);
+                    self.streams.status(&text);
                 }
             }
             Event::Hello { .. }
@@ -154,20 +154,20 @@ impl Common {
         let own = console::measure_text_width(&name);
         self.width = self.width.max(own);
         let pad = self.width - own;
-        format!("{}{:pad$}", paint(&name, self.palette.color(service), self.settings.err_color), "")
+        format!("{}{:pad$}", paint(&name, self.palette.color(service), self.settings.status_color), "")
     }
 
-    /// A line about a service on standard error.
+    /// A line about a service.
     pub fn say(&mut self, service: Option<&ServiceName>, text: &str) {
         let column = self.column(service);
         let gap = if column.is_empty() { "" } else { "  " };
-        self.streams.err(&format!("{column}{gap}{text}"));
+        self.streams.status(&format!("{column}{gap}{text}"));
     }
 
     /// Text that is not important.
     pub fn dim(&mut self, text: &str) {
-        let text = paint(text, DIM, self.settings.err_color);
-        self.streams.err(&text);
+        let text = paint(text, DIM, self.settings.status_color);
+        self.streams.status(&text);
     }
 
     /// A message on standard error.
@@ -268,17 +268,17 @@ impl Common {
         self.show_failures();
         let urls = if self.urls_shown { IndexMap::new() } else { self.urls.clone() };
         self.urls_shown = true;
-        let color = self.settings.err_color;
+        let color = self.settings.status_color;
         let lines = summary::ready(services, took_ms, waited, &urls, |service| self.column(Some(service)), color);
         for line in lines {
-            self.streams.err(&line);
+            self.streams.status(&line);
         }
     }
 
     fn reloaded(&mut self, reloaded: &Reloaded) {
         if let Some(error) = &reloaded.error {
             let files = summary::files(reloaded);
-            let failed = paint("failed", ERROR, self.settings.err_color);
+            let failed = paint("failed", ERROR, self.settings.status_color);
             let text = match reloaded.action.as_str() {
                 "failed" => format!("{files}  {failed}"),
                 action => format!("{files}  {} {failed}", clean(action, false)),
@@ -286,7 +286,7 @@ impl Common {
             self.say(Some(&reloaded.service), text.trim_start());
             self.message(Severity::Error, error);
         } else {
-            let text = summary::reloaded(reloaded, self.settings.timings, self.settings.err_color);
+            let text = summary::reloaded(reloaded, self.settings.timings, self.settings.status_color);
             self.say(Some(&reloaded.service), &text);
         }
     }

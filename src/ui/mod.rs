@@ -43,9 +43,10 @@ use streams::Streams;
 pub fn sink(options: &Options) -> Arc<dyn Sink> {
     let surroundings = Surroundings::detect();
     let settings = options.settle(surroundings);
-    let status: Box<dyn io::Write + Send> =
-        if options.status_to_stdout { Box::new(io::stdout()) } else { Box::new(io::stderr()) };
-    let mut streams = Streams::new(Box::new(io::stdout()), status, options.on_closed.clone());
+    let mut streams = Streams::new(Box::new(io::stdout()), Box::new(io::stderr()), options.on_closed.clone());
+    if options.status_to_stdout {
+        streams = streams.with_status_on_stdout();
+    }
     if options.timestamps {
         streams = streams.with_clock(Box::new(now));
     }

@@ -53,7 +53,7 @@ pub struct Options {
     pub verbose: bool,
     /// The time before each of hob's own lines, as before those of logs.
     pub timestamps: bool,
-    /// What hob says goes to standard output too: Compose's `COMPOSE_STATUS_STDOUT`.
+    /// What hob does is said on standard output: Compose's `COMPOSE_STATUS_STDOUT`.
     pub status_to_stdout: bool,
     /// Locations inside this folder are shown relative to it.
     pub relative_to: Option<PathBuf>,
@@ -146,6 +146,8 @@ pub(super) struct Settings {
     pub out_color: bool,
     /// Colours on standard error.
     pub err_color: bool,
+    /// Colours where hob says what it does.
+    pub status_color: bool,
     /// Standard output is a terminal, so results are cleaned of what would drive it.
     pub out_tty: bool,
     /// Signs beyond ASCII.
@@ -177,7 +179,8 @@ impl Options {
         Settings {
             kind,
             out_color: color(around.stdout_tty),
-            err_color: color(status_tty),
+            err_color: color(around.stderr_tty),
+            status_color: color(status_tty),
             out_tty: around.stdout_tty,
             utf8: around.utf8,
             log_prefix: self.log_prefix,

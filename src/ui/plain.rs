@@ -49,7 +49,7 @@ impl Plain {
 
     /// What an event says in its own words.
     fn itself(&mut self, event: &Event) {
-        let color = self.common.settings.err_color;
+        let color = self.common.settings.status_color;
         match event {
             Event::StepStarted { what, service, reason, .. } => {
                 let text = format!("{}{}", clean(what, false), aside(reason, color));
@@ -126,7 +126,7 @@ impl Render for Plain {
 
     fn tick(&mut self, now: Duration) {
         for line in heartbeat(&mut self.live, now) {
-            self.common.streams.err(&clean(&line, false));
+            self.common.streams.status(&clean(&line, false));
         }
         self.common.streams.flush();
     }

@@ -24,6 +24,8 @@ pub(super) type Clock = Box<dyn Fn() -> String + Send>;
 pub(super) struct Streams {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
+    /// Where hob says what it does.
+    status: Which,
     out_closed: bool,
     err_closed: bool,
     on_closed: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -39,7 +41,15 @@ impl Streams {
         err: Box<dyn Write + Send>,
         on_closed: Option<Arc<dyn Fn() + Send + Sync>>,
     ) -> Self {
-        Self { out, err, out_closed: false, err_closed: false, on_closed, waiting: Vec::new(), size: 0, clock: None }
+        let (status, waiting) = (Which::Err, Vec::new());
+        Self { out, err, status, out_closed: false, err_closed: false, on_closed, waiting, size: 0, clock: None }
+    }
+
+    /// The same with what hob does on standard output. Errors, warnings and programs' standard error stay where they
+    /// are, as with Compose's `COMPOSE_STATUS_STDOUT`.
+    pub fn with_status_on_stdout(mut self) -> Self {
+        self.status = Which::Out;
+        self
     }
 
     /// The same with the time before each line of hob's own.
@@ -60,11 +70,20 @@ impl Streams {
         }
     }
 
-    /// A line of hob's own for standard error.
+    /// A line of hob's own for standard error: of a warning or an error.
     pub fn err(&mut self, line: &str) {
+        self.own(Which::Err, line);
+    }
+
+    /// A line of hob's own that says what it does.
+    pub fn status(&mut self, line: &str) {
+        self.own(self.status, line);
+    }
+
+    fn own(&mut self, which: Which, line: &str) {
         match &self.clock {
-            Some(clock) => self.add(Which::Err, &format!("{} {line}", clock()), true),
-            None => self.add(Which::Err, line, true),
+            Some(clock) => self.add(which, &format!("{} {line}", clock()), true),
+            None => self.add(which, line, true),
         }
     }
 
@@ -76,17 +95,17 @@ impl Streams {
         }
     }
 
-    /// Text for standard error as it is.
-    pub fn err_text(&mut self, text: &str) {
+    /// Text as it is, where hob says what it does.
+    pub fn status_text(&mut self, text: &str) {
         if !text.is_empty() {
-            self.add(Which::Err, text, false);
+            self.add(self.status, text, false);
         }
     }
 
-    /// Text for standard error before everything that waits.
-    pub fn err_first(&mut self, text: &str) {
+    /// The same before everything that waits.
+    pub fn status_first(&mut self, text: &str) {
         if !text.is_empty() {
-            self.waiting.insert(0, (Which::Err, text.to_owned()));
+            self.waiting.insert(0, (self.status, text.to_owned()));
         }
     }
 
@@ -108,9 +127,9 @@ impl Streams {
         !self.waiting.is_empty()
     }
 
-    /// Something waits for standard error.
-    pub fn err_waits(&self) -> bool {
-        self.waiting.iter().any(|(which, _)| *which == Which::Err)
+    /// Something waits for the stream on which hob says what it does.
+    pub fn status_waits(&self) -> bool {
+        self.waiting.iter().any(|(which, _)| *which == self.status)
     }
 
     /// So much waits that it should be written now.

@@ -15,6 +15,7 @@ const SETTINGS: Settings = Settings {
     kind: Kind::Plain,
     out_color: false,
     err_color: false,
+    status_color: false,
     out_tty: false,
     utf8: true,
     log_prefix: true,
@@ -244,6 +245,25 @@ fn apart(settings: &Settings, events: Vec<Event>) -> (String, String) {
     let streams = Streams::new(Box::new(out.clone()), Box::new(err.clone()), None);
     play(renderer(settings, streams).as_mut(), events.into_iter().map(|event| (0, event)).collect());
     (out.text(), err.text())
+}
+
+#[test]
+fn status_on_stdout_takes_neither_errors_nor_programs_stderr_along() {
+    let (out, err) = (Buffer::default(), Buffer::default());
+    let streams = Streams::new(Box::new(out.clone()), Box::new(err.clone()), None).with_status_on_stdout();
+    let events = [
+        Event::Warning(Message::new("a warning")),
+        started(0, "api", "start container shop-api-1", "it has no container"),
+        log("api", 1, "a line"),
+        to_stderr(log("api", 1, "another")),
+        done(0, "api", "start container shop-api-1", 1),
+        Event::Error(Message::new("an error")),
+    ];
+    play(renderer(&SETTINGS, streams).as_mut(), events.into_iter().map(|event| (0, event)).collect());
+    assert_eq!(err.text(), "warning: a warning\napi-1  | another\nerror: an error\n");
+    let out = out.text();
+    assert!(out.contains("start container shop-api-1") && out.contains("api-1  | a line"), "{out}");
+    assert_eq!(out.lines().count(), 3, "{out}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn fitted(line: Line, width: usize, tail: &str) -> Line {
 }
 
 fn full(live: &Live, common: &mut Common, now: Duration, output: bool) -> Vec<Line> {
-    let color = common.settings.err_color;
+    let color = common.settings.status_color;
     let mut lines = Vec::new();
     for step in live.steps.values() {
         let column = common.column(step.service.as_ref());

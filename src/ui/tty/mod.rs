@@ -52,17 +52,17 @@ impl Tty {
             Sign::Failed => ("✘", "x", ERROR),
             Sign::Skipped => ("-", "-", DIM),
         };
-        paint(if self.common.settings.utf8 { utf8 } else { ascii }, style, self.common.settings.err_color)
+        paint(if self.common.settings.utf8 { utf8 } else { ascii }, style, self.common.settings.status_color)
     }
 
     fn over(&mut self, sign: Sign, service: Option<&ServiceName>, text: &str) {
         let column = self.common.column(service);
         let line = format!("{} {column}  {text}", self.sign(sign));
-        self.common.streams.err(&line);
+        self.common.streams.status(&line);
     }
 
     fn done(&mut self, ended: &Ended, service: Option<&ServiceName>, what: &str, took_ms: u64) {
-        let color = self.common.settings.err_color;
+        let color = self.common.settings.status_color;
         let reason = ended.step.as_ref().map(|step| aside(&step.reason, color)).unwrap_or_default();
         let build = match ended.build {
             Some((steps, cached)) if steps > 0 => format!("  {}, {cached} cached", counted(steps, "step")),
@@ -89,7 +89,7 @@ impl Tty {
                 self.over(Sign::Skipped, service.as_ref(), &text);
             }
             Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
-                let line = clean(line, self.common.settings.err_color).into_owned();
+                let line = clean(line, self.common.settings.status_color).into_owned();
                 self.common.say(services.first(), &format!("# {line}"));
             }
             Event::State { service, state, .. } if self.was_ready || news(state) => {
@@ -110,12 +110,12 @@ impl Tty {
         };
         // Results that go into a file do not touch the terminal.
         let written =
-            if self.common.settings.out_tty { self.common.streams.waits() } else { self.common.streams.err_waits() };
+            if self.common.settings.out_tty { self.common.streams.waits() } else { self.common.streams.status_waits() };
         let frame = now.as_millis() / FRAME.as_millis();
         if written || self.bars.differ(&lines, frame) {
             let (erase, draw) = self.bars.draw(lines, frame);
-            self.common.streams.err_first(&erase);
-            self.common.streams.err_text(&draw);
+            self.common.streams.status_first(&erase);
+            self.common.streams.status_text(&draw);
         }
         self.common.streams.flush();
         self.drawn_at = now;
