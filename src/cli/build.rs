@@ -1,6 +1,6 @@
 //! `hob build` and `hob pull`.
 
-use super::args::{BuildArgs, PullArgs, PullPolicyArg};
+use super::args::{BuildArgs, KeyValue, PullArgs, PullPolicyArg};
 use super::context::Context;
 use super::exit::Exit;
 use super::sources::BuildOptions;
@@ -15,12 +15,7 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
     if args.print {
         return print(context, args);
     }
-    let options = BuildOptions {
-        args: context.variables(&args.build_args),
-        pull: args.pull,
-        no_cache: args.no_cache,
-        anew: true,
-    };
+    let options = BuildOptions { args: pairs(&args.build_args), pull: args.pull, no_cache: args.no_cache, anew: true };
     let stack = context.stack_with(&args.services, Vec::new(), options).await?;
     let named = super::context::named(&stack.project, &args.services)?;
     let chosen: Vec<ServiceName> = scope(&stack.project, &named, !args.with_dependencies)
@@ -39,13 +34,19 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
     if outcome.is_success() { Ok(Exit::Ok) } else { Err(context.failures(outcome.failures)) }
 }
 
+fn pairs(args: &[KeyValue]) -> Vec<(String, Option<String>)> {
+    args.iter().map(|arg| (arg.key.clone(), arg.value.clone())).collect()
+}
+
 /// Prints the builds, for which no engine is needed.
 fn print(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
     let mut project = context.project(&args.services)?;
     let named = super::context::named(&project, &args.services)?;
     let chosen = scope(&project, &named, !args.with_dependencies);
+    let given = BuildOptions { args: pairs(&args.build_args), ..BuildOptions::default() };
+    let given = given.with_values(&project.environment);
     for build in project.services.values_mut().filter_map(|service| service.build.as_mut()) {
-        build.args.extend(context.variables(&args.build_args));
+        build.args.extend(given.args.iter().cloned());
         build.pull |= args.pull;
         build.no_cache |= args.no_cache;
     }

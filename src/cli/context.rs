@@ -194,6 +194,7 @@ impl Context {
         scale: Vec<(ServiceName, u32)>,
         build: BuildOptions,
     ) -> anyhow::Result<Stack> {
+        let build = build.with_values(&project.environment);
         let history = History::new(self.paths.projects().ok());
         let platform = engine.info().platform.clone();
         let options = self.load_options(targets);
@@ -253,13 +254,6 @@ impl Context {
         // What cannot be removed is in nobody's way.
         drop(cleared);
         Ok(settled?)
-    }
-
-    /// Arguments of builds: a name alone takes its value from the shell.
-    pub fn variables(&self, list: &[KeyValue]) -> Vec<(String, Option<String>)> {
-        list.iter()
-            .map(|entry| (entry.key.clone(), entry.value.clone().or_else(|| self.environment.get(&entry.key).cloned())))
-            .collect()
     }
 }
 

@@ -103,6 +103,12 @@ fn services_share_images_and_start_from_each_others() {
     lab.ok(&["up", "-d"]);
     assert_eq!(lab.exec("web", "cat /what").trim(), "default");
 
+    // The name alone takes what interpolation sees.
+    lab.write(".env", "WHAT=env\n");
+    lab.ok(&["build", "--build-arg", "WHAT", "web"]);
+    lab.ok(&["up", "-d"]);
+    assert_eq!(lab.exec("web", "cat /what").trim(), "env");
+
     // A pull tries what could be built too, and says what to do.
     lab.ends(&["pull", "web"], 18).says(&["hob build web"]);
     lab.ok(&["pull", "--ignore-buildable", "web"]);

@@ -10,7 +10,7 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -61,6 +61,16 @@ pub struct BuildOptions {
     pub no_cache: bool,
     /// The arguments that an earlier `build` was given do not count any more.
     pub anew: bool,
+}
+
+impl BuildOptions {
+    /// With the values of arguments that were given by name alone: from the shell, or from `.env`.
+    pub fn with_values(mut self, environment: &BTreeMap<String, String>) -> Self {
+        for (name, value) in self.args.iter_mut().filter(|(_, value)| value.is_none()) {
+            *value = environment.get(name).cloned();
+        }
+        self
+    }
 }
 
 impl DiskSources {

@@ -107,6 +107,35 @@ fn what_a_build_reads_fails_the_build_and_what_the_manifest_says_is_its_own() {
 }
 
 #[test]
+fn the_platform_of_the_shell_or_of_env_is_that_of_services_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = "services: {a: {image: x}, b: {image: x, platform: linux/arm/v7}, c: {build: .}}\n";
+    fs::write(folder.path().join("compose.yaml"), manifest).unwrap();
+    fs::write(folder.path().join(".env"), "DOCKER_DEFAULT_PLATFORM=linux/arm64\n").unwrap();
+    for (shell, want) in [(None, Some("linux/arm64")), (Some("linux/s390x"), Some("linux/s390x")), (Some(""), None)] {
+        let environment = shell.map(|value| ("DOCKER_DEFAULT_PLATFORM".to_owned(), value.to_owned()));
+        let environment = environment.into_iter().collect();
+        let options = LoadOptions { working_dir: folder.path().to_path_buf(), environment, ..LoadOptions::default() };
+        let (history, contents) = (History::new(None), Contents::default());
+        let (tree, platform, build) = (Arc::new(DiskTree::new(None)), "linux/amd64".into(), BuildOptions::default());
+        let sources = DiskSources::new(tree, options, platform, Vec::new(), build, history, contents);
+        let project = sources.load().unwrap().project;
+        let platforms: Vec<_> = project.services.values().map(|service| service.platform.as_deref()).collect();
+        assert_eq!(platforms, [want, Some("linux/arm/v7"), want], "{shell:?}");
+    }
+}
+
+#[test]
+fn an_argument_by_name_takes_its_value_from_what_interpolation_sees() {
+    let args = [("A", None), ("B", Some("b")), ("C", None)];
+    let args = args.map(|(name, value)| (name.to_owned(), value.map(str::to_owned))).to_vec();
+    let environment = ["A", "B"].map(|name| (name.to_owned(), "env".to_owned())).into();
+    let values = BuildOptions { args, ..BuildOptions::default() }.with_values(&environment).args;
+    let values: Vec<_> = values.iter().map(|(_, value)| value.as_deref()).collect();
+    assert_eq!(values, [Some("env"), Some("b"), None]);
+}
+
+#[test]
 fn a_bad_ignore_file_fails_the_build() {
     let manifest = "services:\n  api:\n    build: .\n";
     let files = [("devenv.yaml", manifest), ("Dockerfile", "FROM scratch\nCOPY . /\n"), (".dockerignore", "a[\n")];
