@@ -168,7 +168,8 @@ async fn failure(engine: &dyn Engine, service: Option<&ServiceName>, name: &str,
         if let Ok(probes) = engine.health_log(&ContainerId::new(name)).await
             && let Some(probe) = probes.last()
         {
-            message.detail.push(format!("its last health probe exited with {}:", probe.exit_code));
+            let end = if probe.output.trim().is_empty() { " and said nothing" } else { ":" };
+            message.detail.push(format!("its last health probe exited with {}{end}", probe.exit_code));
             message.detail.extend(probe.output.lines().map(|line| format!("  {line}")));
         }
         message.detail.extend(tail(engine, name, 10).await);

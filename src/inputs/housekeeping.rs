@@ -44,11 +44,12 @@ impl Housekeeping {
     /// What an ignore file would name to leave the path out, such as `.git`; none where a program may need it.
     pub fn pattern(&self, path: &Path) -> Option<String> {
         let rel = self.relative(path);
-        let mut parts = rel.components().filter_map(|part| part.as_os_str().to_str()).peekable();
-        while let Some(part) = parts.next() {
+        let mut parts = rel.components().filter_map(|part| part.as_os_str().to_str()).enumerate().peekable();
+        while let Some((depth, part)) = parts.next() {
             let last = parts.peek().is_none();
             if FOLDERS.contains(&part) || last && (FILES.contains(&part) || part.ends_with(".dockerignore")) {
-                return Some(part.to_owned());
+                // A name alone is one at the root of a context.
+                return Some(if depth == 0 { part.to_owned() } else { format!("**/{part}") });
             }
         }
         self.files.contains(path).then(|| rel.display().to_string())
@@ -79,11 +80,12 @@ mod tests {
         let own = Housekeeping::new(["/home/.git/p".into()], ["/home/.git/p/compose.yaml".into()]);
         for (path, pattern) in [
             (".git/index", Some(".git")),
-            ("sub/.git", Some(".git")),
+            ("sub/.git", Some("**/.git")),
+            ("sub/.git/index.lock", Some("**/.git")),
             (".idea/workspace.xml", Some(".idea")),
             (".vscode", Some(".vscode")),
             (".gitignore", Some(".gitignore")),
-            ("api/Dockerfile.dockerignore", Some("Dockerfile.dockerignore")),
+            ("api/Dockerfile.dockerignore", Some("**/Dockerfile.dockerignore")),
             ("compose.yaml", Some("compose.yaml")),
             ("sub/compose.yaml", None),
             ("src/git/main.py", None),

@@ -1,6 +1,6 @@
 //! What `tty` and `plain` have in common: everything that is said once and stays, from logs to the final summary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -33,6 +33,8 @@ pub(super) struct Common {
     /// output stands last and not in the middle of what others say.
     failures: Vec<Message>,
     groups: Groups,
+    /// Why the last reload of a service failed, which is not said again while it goes on.
+    failing: HashMap<ServiceName, Message>,
     /// Messages of failed steps that were shown: the same as an error of the command is not shown again.
     told: Vec<Message>,
 }
@@ -50,6 +52,7 @@ impl Common {
             running: BTreeSet::new(),
             failures: Vec::new(),
             groups: Groups::default(),
+            failing: HashMap::new(),
             told: Vec::new(),
         }
     }
@@ -283,9 +286,15 @@ impl Common {
                 "failed" => format!("{files}  {failed}"),
                 action => format!("{files}  {} {failed}", clean(action, false)),
             };
+            if self.failing.get(&reloaded.service) == Some(error) {
+                self.say(Some(&reloaded.service), &format!("{} as before", text.trim_start()));
+                return;
+            }
             self.say(Some(&reloaded.service), text.trim_start());
             self.message(Severity::Error, error);
+            self.failing.insert(reloaded.service.clone(), error.clone());
         } else {
+            self.failing.remove(&reloaded.service);
             let text = summary::reloaded(reloaded, self.settings.timings, self.settings.status_color);
             self.say(Some(&reloaded.service), &text);
         }

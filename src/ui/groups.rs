@@ -1,7 +1,7 @@
 //! What happens to a service's containers in one plan, as one line: a recreation is five steps, and one thing to a
 //! person. With `--verbose` each step speaks for itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -76,8 +76,14 @@ impl Groups {
         Said::Itself
     }
 
+    /// Services that are rebuilt side by side have a plan each: what another one is about goes on.
     fn plan(&mut self, steps: &[PlannedStep]) {
-        *self = Self::default();
+        if self.groups.values().all(|group| group.over || group.open == 0) {
+            *self = Self::default();
+        }
+        let anew: BTreeSet<&ServiceName> = steps.iter().filter_map(|step| step.service.as_ref()).collect();
+        self.groups.retain(|service, _| !anew.contains(service));
+        self.steps.retain(|_, service| !anew.contains(service));
         for step in steps {
             match (step.kind, &step.service) {
                 (StepKind::Build | StepKind::Pull, _) => {}
@@ -96,7 +102,7 @@ impl Groups {
                 }
             }
         }
-        for (service, group) in &self.groups {
+        for (service, group) in self.groups.iter().filter(|(service, _)| anew.contains(service)) {
             self.expected.insert((service.clone(), "running"), group.starts());
             self.expected.insert((service.clone(), "exited"), group.ends());
         }
@@ -264,6 +270,24 @@ mod tests {
             }
             assert_eq!(said(state, times), Said::Itself, "{state}");
         }
+    }
+
+    #[test]
+    fn plans_side_by_side_are_told_apart() {
+        let kinds = [StepKind::Create, StepKind::Stop, StepKind::Remove, StepKind::Rename, StepKind::Start];
+        let mut groups = Groups::default();
+        for (number, service) in ["api", "worker"].into_iter().enumerate() {
+            let steps: Vec<_> = kinds.into_iter().map(|kind| (service, kind)).collect();
+            let Event::Plan { mut steps, .. } = plan(&steps) else { panic!() };
+            steps.iter_mut().for_each(|step| step.step += number * kinds.len());
+            groups.event(&Event::Plan { steps, unchanged: vec![], dry_run: false }, Duration::ZERO);
+        }
+        let said = [0, 5, 1, 6, 2, 7, 3, 8, 4, 9].map(|step| {
+            assert_eq!(groups.event(&started(step), Duration::ZERO), Said::Nothing);
+            groups.event(&done(step), Duration::ZERO)
+        });
+        assert!(said[..8].iter().all(|said| *said == Said::Nothing), "{said:?}");
+        assert!(said[8..].iter().all(|said| matches!(said, Said::Line(line) if line.what == "recreated")), "{said:?}");
     }
 
     #[test]

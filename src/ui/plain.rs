@@ -42,7 +42,7 @@ impl Plain {
             && step.held.is_none()
         {
             step.said = now;
-            let (service, text) = (step.service.clone(), format!("{} waits: {why}", step.what));
+            let (service, text) = (step.service.clone(), waiting(&step.what, Some(why)));
             self.say(service.as_ref(), &text);
         }
     }
@@ -145,6 +145,15 @@ fn said(live: &Live) -> impl Iterator<Item = Duration> {
     steps.chain(builds).chain(transfers.map(|transfer| transfer.said))
 }
 
+/// A step, and what it waits for.
+fn waiting(what: &str, why: Option<&str>) -> String {
+    match (why, what.strip_prefix("wait until ")) {
+        (None, _) => what.to_owned(),
+        (Some(why), None) => format!("{what} waits: {why}"),
+        (Some(why), Some(until)) => format!("waits until {until}: {why}"),
+    }
+}
+
 /// What has been going on for so long that it should be said.
 fn heartbeat(live: &mut Live, now: Duration) -> Vec<String> {
     let due = |said: Duration| now.saturating_sub(said) >= HEARTBEAT;
@@ -184,8 +193,8 @@ fn heartbeat(live: &mut Live, now: Duration) -> Vec<String> {
                 continue;
             }
             let service = step.service.as_ref().map(|service| format!("{service}: ")).unwrap_or_default();
-            let held = step.held.as_ref().map(|why| format!(" waits: {why}")).unwrap_or_default();
-            lines.push(format!("still {service}{}{held} ({})", step.what, since(step.since)));
+            let what = waiting(&step.what, step.held.as_deref());
+            lines.push(format!("still {service}{what} ({})", since(step.since)));
         }
     }
     lines

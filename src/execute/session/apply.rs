@@ -10,7 +10,7 @@ use super::strangers::differing;
 use super::watching::measured;
 use super::{Finished, Session, now};
 use crate::engine::Query;
-use crate::event::Event;
+use crate::event::{Event, Message};
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan, stand_for};
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
 use crate::model::{ContainerId, Digest, Effect, Graph, Measured, Observed, Project, ServiceName};
@@ -211,6 +211,7 @@ impl Session {
             return;
         }
         if outcome.is_success() {
+            self.told.clear();
             self.watching.all_built(planned_at);
         }
         for Held { service, container, digest, behind } in held {
@@ -232,13 +233,27 @@ impl Session {
             self.failed = outcome.failures;
             return;
         } else {
-            for failure in &outcome.failures {
-                self.sink.emit(Event::Error(failure.message.clone()));
-            }
-            self.sink.emit(Event::Notice { text: "waiting for a change that mends it".to_owned() });
+            self.say_failures(outcome.failures.iter().map(|failure| failure.message.clone()).collect());
         }
         self.up = true;
         self.say_watching();
+    }
+
+    /// Says why nothing was done; errors that are those of the last time are not said again.
+    fn say_failures(&mut self, messages: Vec<Message>) {
+        let again = self.told == messages;
+        if !again {
+            for message in &messages {
+                self.sink.emit(Event::Error(message.clone()));
+            }
+            self.told = messages;
+        }
+        let text = if again {
+            "failed as before; waiting for a change that mends it"
+        } else {
+            "waiting for a change that mends it"
+        };
+        self.sink.emit(Event::Notice { text: text.to_owned() });
     }
 }
 

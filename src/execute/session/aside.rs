@@ -1,6 +1,6 @@
 //! Changes that ask for nothing: what a person is told about them, once a service and session.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Session;
 use super::watching::Noted;
@@ -101,16 +101,33 @@ const WRITTEN: [&str; 62] = [
 impl Session {
     /// Says what is to be said of changes that ask for nothing.
     pub(super) fn say_asides(&mut self, noted: Vec<Noted>) {
+        let mut about: Vec<(Vec<ServiceName>, PathBuf, Aside)> = Vec::new();
         for (service, path, aside) in noted {
-            let Some(text) = self.about(&service, &path, &aside) else { continue };
+            if self.about(&service, &path, &aside).is_none() {
+                continue;
+            }
             let Some(watched) = self.watching.get_mut(&service) else { continue };
             let Some(said) = watched.said.of(&aside).filter(|said| !**said) else { continue };
             *said = true;
-            self.sink.emit(Event::Notice { text });
+            match about.iter_mut().find(|(_, known, of)| *known == path && *of == aside) {
+                Some((services, ..)) => services.push(service),
+                None => about.push((vec![service], path, aside)),
+            }
+        }
+        for (services, path, aside) in about {
+            // A mount is a service's own; what several images have is said once.
+            let names = services.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(", ");
+            if let Some(text) = services.first().and_then(|first| self.text(first, &names, &path, &aside)) {
+                self.sink.emit(Event::Notice { text });
+            }
         }
     }
 
     fn about(&self, service: &ServiceName, path: &Path, aside: &Aside) -> Option<String> {
+        self.text(service, service, path, aside)
+    }
+
+    fn text(&self, service: &ServiceName, names: &str, path: &Path, aside: &Aside) -> Option<String> {
         let shown = path.strip_prefix(&self.project.working_dir).unwrap_or(path).display();
         match aside {
             Aside::Mounted { at, .. } => {
@@ -119,17 +136,17 @@ impl Session {
                 let knows = self.wanted.reloaders.contains_key(service) || self.containers.running(service).is_empty();
                 (written && !knows).then(|| {
                     format!(
-                        "{shown} is mounted at {at} and {service} was not told: `x-reload: restart` restarts it, `none` \
+                        "{shown} is mounted at {at} and {names} was not told: `x-reload: restart` restarts it, `none` \
                          is for programs that reload themselves"
                     )
                 })
             }
             Aside::Housekeeping { pattern } => Some(format!(
-                "{shown} goes into the image of {service}, and nothing is done for it; a line `{pattern}` in .dockerignore \
+                "{shown} goes into the image of {names}, and nothing is done for it; a line `{pattern}` in .dockerignore \
                  leaves it out of builds"
             )),
             Aside::Output => Some(format!(
-                "{shown} is where hob's output goes, and {service} reads it: its changes are not acted upon; leave it out \
+                "{shown} is where hob's output goes, and {names} reads it: its changes are not acted upon; leave it out \
                  by .dockerignore, or write it elsewhere"
             )),
             Aside::Hidden { .. } => None,

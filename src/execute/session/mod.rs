@@ -174,6 +174,8 @@ pub struct Session {
     left: bool,
     /// Why the first apply ends the session.
     failed: Vec<Failure>,
+    /// Why the last plan could not be made or carried out, as it was told.
+    told: Vec<Message>,
     said_exited: bool,
     /// Whether all containers have exited, as far as the engine was asked.
     all_exited: ending::AllExited,
@@ -225,6 +227,7 @@ impl Session {
             stopping: None,
             left: false,
             failed: Vec::new(),
+            told: Vec::new(),
             said_exited: false,
             all_exited: ending::AllExited::Unknown,
             looking_whether_ready: false,

@@ -267,6 +267,27 @@ fn status_on_stdout_takes_neither_errors_nor_programs_stderr_along() {
 }
 
 #[test]
+fn an_error_that_goes_on_from_save_to_save_is_said_once() {
+    let reloaded = |error: Option<&str>| {
+        Event::Reloaded(Reloaded {
+            service: service("api"),
+            files: vec!["src/a".into()],
+            action: if error.is_some() { "failed" } else { "synced" }.into(),
+            reason: String::new(),
+            timings: Timings::default(),
+            error: error.map(Message::new),
+        })
+    };
+    let said = |errors: &[Option<&str>]| {
+        let (_, err) = apart(&SETTINGS, errors.iter().map(|error| reloaded(*error)).collect());
+        [err.matches("error: one").count(), err.matches("error: two").count(), err.matches("as before").count()]
+    };
+    assert_eq!(said(&[Some("one"), Some("one"), Some("one")]), [1, 0, 2]);
+    assert_eq!(said(&[Some("one"), Some("two"), Some("one")]), [2, 1, 0]);
+    assert_eq!(said(&[Some("one"), None, Some("one")]), [2, 0, 0]);
+}
+
+#[test]
 fn plain_says_every_change_once() {
     insta::assert_snapshot!(shown(&SETTINGS, up()));
 }
@@ -274,6 +295,18 @@ fn plain_says_every_change_once() {
 #[test]
 fn plain_shows_a_failure_whole_and_last() {
     insta::assert_snapshot!(shown(&SETTINGS, failing()));
+}
+
+#[test]
+fn what_a_step_waits_for_follows_it() {
+    for (what, want) in [
+        ("start container x", "api  start container x waits: db is starting"),
+        ("wait until x is ready", "api  waits until x is ready: db is starting"),
+    ] {
+        let events = vec![started(0, "api", what, ""), held(0, "api", "db is starting")];
+        let (_, err) = apart(&SETTINGS, events);
+        assert_eq!(err.lines().last(), Some(want));
+    }
 }
 
 #[test]
