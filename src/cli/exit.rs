@@ -6,6 +6,7 @@
 use crate::engine::EngineError;
 use crate::event::Message;
 use crate::execute::Cause;
+use crate::host::signals::Signal;
 
 /// How hob ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,16 @@ pub enum Exit {
     Terminated,
     /// `run`, `exec`, `up --exit-code-from`: the code of the command or of the container.
     Command(u8),
+}
+
+/// How a command ends that a signal ends.
+impl From<Signal> for Exit {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Interrupt => Self::Interrupted,
+            Signal::Terminate | Signal::Hangup => Self::Terminated,
+        }
+    }
 }
 
 impl Exit {
@@ -181,6 +192,12 @@ mod tests {
 
     use super::*;
     use crate::engine::ErrorKind;
+
+    #[test]
+    fn signals_have_the_documented_codes() {
+        let codes = [Signal::Interrupt, Signal::Terminate, Signal::Hangup].map(|signal| Exit::from(signal).code());
+        assert_eq!(codes, [130, 143, 143]);
+    }
 
     #[test]
     fn the_documented_table_is_this_one() {

@@ -69,7 +69,7 @@ pub async fn run(context: &Context, args: &LogsArgs) -> anyhow::Result<Exit> {
             tokio::time::sleep(AGAIN).await;
         };
         let event = tokio::select! {
-            _ = signals.recv() => return Ok(Exit::Interrupted),
+            signal = signals.recv() => return Ok(signal.into()),
             () = context.closed.cancelled() => return Ok(Exit::ReaderGone),
             event = events.next() => event,
             () = end => break,
@@ -108,7 +108,7 @@ pub async fn run(context: &Context, args: &LogsArgs) -> anyhow::Result<Exit> {
     }
     tokio::select! {
         () = logs.drain() => Ok(Exit::Ok),
-        _ = signals.recv() => Ok(Exit::Interrupted),
+        signal = signals.recv() => Ok(signal.into()),
         () = context.closed.cancelled() => Ok(Exit::ReaderGone),
     }
 }

@@ -52,7 +52,7 @@ impl Mounted {
     fn read_ahead(&self, watch: &Watch) {
         let mut left = AHEAD;
         let is_new =
-            |folder: &&PathBuf| self.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_path_buf());
+            |folder: &&PathBuf| self.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert((*folder).clone());
         let entries = watch.folders.iter().filter(is_new).filter_map(|folder| fs::read_dir(folder).ok()).flatten();
         for path in entries.filter_map(Result::ok).map(|entry| entry.path()).take(FILES) {
             if !matches!(watch.effects.effect(&path), Effect::Reload { .. }) {
@@ -91,7 +91,7 @@ impl Session {
     /// Looks at the files behind the mounts of a service before the first of them is saved, beside everything else.
     pub(super) fn read_mounted_ahead(&self, service: &Service, watched: &Watched) {
         let mounts = service.volumes.iter().any(|mount| mount.r#type == MountType::Bind);
-        if mounts && service.reload.as_ref().is_some_and(|reload| *reload != Reload::None) {
+        if self.options.watch && mounts && service.reload.as_ref().is_some_and(|reload| *reload != Reload::None) {
             let (watch, mounted) = (watched.watch.clone(), watched.mounted.clone());
             tokio::task::spawn_blocking(move || mounted.read_ahead(&watch));
         }
