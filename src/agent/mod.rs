@@ -32,6 +32,9 @@ pub const MOUNT: &str = "/.hob";
 /// The agent's path in the container.
 pub const PATH: &str = "/.hob/agent";
 
+/// What is in front of the command of a container that has the agent.
+pub const RUN: [&str; 3] = [PATH, "run", "--"];
+
 /// The command of the exec whose standard input and output are the stream of an [`AgentClient`].
 pub const SERVE: [&str; 2] = [PATH, "serve"];
 

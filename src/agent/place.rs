@@ -1,6 +1,6 @@
 //! Which containers can have the agent, and what their command becomes.
 
-use super::{MOUNT, PATH};
+use super::{MOUNT, RUN};
 use crate::model::{EngineInfo, ObservedImage, Service};
 
 /// Why a container cannot have the agent; hob then restarts the container instead of its command.
@@ -64,7 +64,7 @@ pub fn wrap(image: &ObservedImage, service: &Service) -> Option<Wrapped> {
     if entrypoint.is_empty() && cmd.is_empty() {
         return None;
     }
-    let mut wrapped: Vec<String> = [PATH, "run", "--"].map(str::to_owned).to_vec();
+    let mut wrapped: Vec<String> = RUN.map(str::to_owned).to_vec();
     wrapped.extend(entrypoint.iter().cloned());
     Some(Wrapped { entrypoint: wrapped, cmd })
 }
@@ -89,7 +89,7 @@ pub fn can_run(image: &ObservedImage, service: &Service, engine: &EngineInfo) ->
         return Err(Why::MountTaken(mount.target.clone()));
     }
     let wrapped = wrap(image, service).ok_or(Why::NoCommand)?;
-    match wrapped.entrypoint.iter().skip(3).chain(&wrapped.cmd).next() {
+    match wrapped.entrypoint.iter().skip(RUN.len()).chain(&wrapped.cmd).next() {
         Some(first) if FIRST_ONLY.contains(&first.as_str()) => Err(Why::NeedsFirst(first.clone())),
         _ => Ok(()),
     }

@@ -134,6 +134,11 @@ pub trait Engine: Send + Sync {
     async fn file_size(&self, _id: &ContainerId, _path: &str) -> Result<Option<u64>> {
         Ok(None)
     }
+    /// The program of a container's command, which comes after the words `wrapper`, where the container has no such
+    /// program; `None` where it has, where the command does not begin with these words, or the engine cannot say.
+    async fn lacks_program(&self, _id: &ContainerId, _wrapper: &[&str]) -> Result<Option<String>> {
+        Ok(None)
+    }
     /// Whether a path in a container is a symbolic link itself; what is not there is none.
     async fn is_link(&self, id: &ContainerId, path: &str) -> Result<bool>;
     /// Attaches to a container's standard streams before it is started.

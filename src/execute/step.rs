@@ -80,6 +80,9 @@ impl Executor {
                     }
                     return Err(self.start_failure(step.service.as_ref(), container, error).await);
                 }
+                if let Some(failure) = super::program::missing(engine, step.service.as_ref(), container).await {
+                    return Err(failure);
+                }
                 let container = ContainerId::new(container);
                 let hooks = Of { engine, project: Some(project), service, container: &container };
                 return tokio::select! {

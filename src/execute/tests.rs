@@ -101,6 +101,18 @@ async fn a_failure_skips_exactly_its_dependents_and_says_the_cause() {
     assert!(rig.engine.is_running("other"), "with --keep-going all others go on");
 }
 
+/// The engine starts the agent, and the agent finds that there is nothing to run.
+#[tokio::test(start_paused = true)]
+async fn a_program_that_is_not_there_fails_the_start_behind_an_agent_too() {
+    let rig = Rig::new(chain());
+    rig.engine.script("db", Script::without_its_program("slep"));
+    let outcome = rig.up(&RunOptions::default()).await;
+    let [failure] = &outcome.failures[..] else { panic!("{:?}", outcome.failures) };
+    assert_eq!(failure.cause, Cause::Unhealthy);
+    assert!(failure.message.text.starts_with("the image has no program slep"), "{}", failure.message.text);
+    assert_eq!(failure.message.hints, ["did you mean `sleep`?"]);
+}
+
 /// Where containers say that they are what is wanted, nobody asks for the images that they were built as.
 #[tokio::test(start_paused = true)]
 async fn images_are_looked_at_where_something_is_to_be_done() {

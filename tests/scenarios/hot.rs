@@ -38,6 +38,21 @@ fn recreate(lab: &Lab, service: &str, image: &Value) -> String {
     lab.id(service)
 }
 
+/// The agent is there and starts; what it is to run is not.
+#[test]
+fn a_command_that_is_not_in_the_image_fails_the_start() {
+    let lab = lab!();
+    let api = service(&lab);
+    lab.manifest(&format!("services:\n{api}    command: [slep, '3600']\n"));
+    for args in [&["up", "-d"][..], &["up", "-d"], &["up", "--wait"], &["up"]] {
+        lab.ends(args, 22).says(&["the image has no program slep", "did you mean `sleep`?"]);
+    }
+    // An engine that starts it again and again is not left to it.
+    lab.manifest(&format!("services:\n{api}    command: [slep, '3600']\n    restart: always\n"));
+    lab.ends(&["up", "-d"], 22).says(&["the image has no program slep"]);
+    assert_eq!(lab.inspect("api")["State"]["Status"], "exited");
+}
+
 #[test]
 fn a_program_that_reloads_itself_is_left_to_do_it() {
     let lab = lab!();

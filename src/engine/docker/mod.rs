@@ -17,6 +17,7 @@ mod lifecycle;
 mod networks;
 mod observe;
 mod patience;
+mod program;
 mod raw;
 mod requests;
 mod said;
@@ -334,6 +335,9 @@ impl Engine for Docker {
         self.asked(&format!("{path} of container {}", id.short()), self.file_size(id, path)).await
     }
 
+    async fn lacks_program(&self, id: &ContainerId, wrapper: &[&str]) -> Result<Option<String>> {
+        self.asked(&format!("the program of container {}", id.short()), self.lacks_program(id, wrapper)).await
+    }
     async fn is_link(&self, id: &ContainerId, path: &str) -> Result<bool> {
         self.asked(&format!("{path} of container {}", id.short()), self.is_link(id, path)).await
     }

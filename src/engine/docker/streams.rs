@@ -16,7 +16,7 @@ use crate::engine::{BoxStream, Channel, Chunk, EngineError, ErrorKind, ExecSpec,
 use crate::model::ContainerId;
 
 /// The bit of a mode, as Go counts them, that tells a symbolic link.
-const MODE_SYMLINK: u32 = 1 << 27;
+pub(super) const MODE_SYMLINK: u32 = 1 << 27;
 
 impl Docker {
     pub(super) fn logs(&self, id: &ContainerId, query: &LogQuery) -> BoxStream<Result<Chunk>> {
@@ -73,7 +73,7 @@ impl Docker {
     }
 
     /// What is at a path, which is not followed in its last part.
-    async fn path_stat(&self, id: &ContainerId, path: &str) -> Result<Option<PathStatResponse>> {
+    pub(super) async fn path_stat(&self, id: &ContainerId, path: &str) -> Result<Option<PathStatResponse>> {
         let options = ContainerArchiveInfoOptions { path: path.to_owned() };
         match self.api.get_container_archive_info(id.as_str(), Some(options)).await {
             Ok(found) => Ok(Some(found)),

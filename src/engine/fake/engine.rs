@@ -327,6 +327,13 @@ impl Engine for FakeEngine {
         Ok(())
     }
 
+    async fn lacks_program(&self, id: &ContainerId, _wrapper: &[&str]) -> Result<Option<String>> {
+        let id = self.id(id)?;
+        let state = self.state();
+        let service = state.containers.get(&id).map(|container| container.seen.service.to_string());
+        Ok(service.and_then(|service| state.scripts.get(&service)).and_then(|script| script.lacks.clone()))
+    }
+
     async fn is_link(&self, id: &ContainerId, path: &str) -> Result<bool> {
         let id = self.id(id)?;
         Ok(self.state().containers.get(&id).is_some_and(|container| container.links.contains(path)))

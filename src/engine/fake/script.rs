@@ -17,6 +17,8 @@ pub struct Script {
     pub stop_code: i64,
     /// How long it takes to stop; a shorter grace period kills it with 137.
     pub stops_in: Duration,
+    /// The program of its command, where the container does not have it.
+    pub lacks: Option<String>,
     /// What commands in the container print, and their exit code.
     pub exec: (String, i64),
 }
@@ -30,6 +32,7 @@ impl Default for Script {
             health: Some((Duration::ZERO, Health::Healthy)),
             stop_code: 0,
             stops_in: Duration::ZERO,
+            lacks: None,
             exec: (String::new(), 0),
         }
     }
@@ -39,6 +42,12 @@ impl Script {
     /// A job that ends at once with a code.
     pub fn job(code: i64) -> Self {
         Self { exits: Some((Duration::ZERO, code)), ..Self::default() }
+    }
+
+    /// A service whose command is not in the image, behind an agent.
+    pub fn without_its_program(program: &str) -> Self {
+        let line = format!("exec: \"{program}\": executable file not found in $PATH");
+        Self { lacks: Some(program.to_owned()), ..Self::job(127).logging(&[&line]) }
     }
 
     /// A service that is never healthy by itself.
