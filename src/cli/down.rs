@@ -122,6 +122,7 @@ pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Ex
 pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
+    let _turn = stack.executor.turns.try_take();
     let observed = stack.observe().await?;
     let mut plan = Plan::default();
     let chosen = observed.containers.iter().filter(|c| plan::is_chosen(&stack.project, c, &services));

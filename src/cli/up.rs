@@ -115,6 +115,7 @@ fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOpti
         pull: args.pull.map(|when| pull_policy(when).to_owned()),
         rebuild: false,
         wait: args.wait,
+        needs_met: true,
         needed_by: None,
         remove_orphans: orphans.remove,
         ignore_orphans: orphans.ignore,
@@ -208,12 +209,13 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
         let mut open = stays;
         loop {
             let request = tokio::select! {
-                signal = signals.recv() => {
-                    if signal != Signal::Interrupt {
+                signal = signals.recv() => match signal {
+                    Signal::Interrupt => Request::Stop,
+                    other => {
                         flag.store(true, Ordering::Relaxed);
+                        Request::End(other.name())
                     }
-                    Request::Stop
-                }
+                },
                 () = closed.cancelled(), if open => {
                     open = false;
                     Request::Leave

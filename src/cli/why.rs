@@ -64,7 +64,7 @@ fn of_services(
     services: &[ServiceName],
     count: usize,
 ) -> anyhow::Result<(String, Value)> {
-    let options = UpOptions { services: services.to_vec(), no_deps: true, ..UpOptions::default() };
+    let options = UpOptions { services: services.to_vec(), no_deps: true, needs_met: true, ..UpOptions::default() };
     let plan = plan::up(view.input(&HashMap::new()), &options)
         .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
     let (mut text, mut json) = (String::new(), Vec::new());
@@ -103,12 +103,13 @@ pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Ex
     let all = scope(&stack.project, &services, true);
     let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
     let view = view.map_err(|failures| context.failures(failures))?;
+    let read = why_file::Read::of(&view);
     let mut rows = Vec::new();
     for service in &all {
         let Some(watch) = view.wanted.watch.get(service) else { continue };
         for folder in &watch.folders {
             for path in super::walk::files(folder) {
-                let Some((effect, why)) = why_file::of(&view, service, &path) else { continue };
+                let Some((effect, why)) = why_file::of(&view, &read, service, &path) else { continue };
                 let shown = why_file::shown(&view, &path);
                 rows.push(vec![service.to_string(), shown, effect, why]);
             }

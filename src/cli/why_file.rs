@@ -1,6 +1,7 @@
 //! What a change of a file, or of the files of a folder, would do: `hob why --file` and `hob explain`.
 #![allow(clippy::disallowed_methods, reason = "a command that looks at what a person names")]
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -8,8 +9,31 @@ use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use crate::execute::View;
-use crate::model::{Effect, ServiceName, clean_path};
-use crate::plan;
+use crate::model::{Effect, Service, ServiceName, clean_path};
+use crate::plan::{self, WantedImage};
+
+/// What is done for a change that a build reads and no running program waits for.
+const LATER: &str = "in a session nothing; the next `hob up` builds the image again";
+
+/// The files that builds read, by service.
+pub struct Read(HashMap<ServiceName, HashSet<PathBuf>>);
+
+impl Read {
+    /// What was measured.
+    pub fn of(view: &View) -> Self {
+        let files = |(name, service): (&ServiceName, &Service)| {
+            let Some(WantedImage::Built(measured)) = view.wanted.images.get(name) else { return None };
+            let mut files = HashSet::new();
+            measured.parts.each(&mut |part, _| files.extend(view.project.file_of(part, service)));
+            Some((name.clone(), files))
+        };
+        Self(view.project.services.iter().filter_map(files).collect())
+    }
+
+    fn reads(&self, service: &ServiceName, path: &Path) -> bool {
+        self.0.get(service).is_some_and(|files| files.contains(path))
+    }
+}
 
 /// Files of a folder that are looked at; nobody reads more of an answer.
 const MOST: usize = 20_000;
@@ -35,12 +59,13 @@ pub fn of_file(view: &View, services: &[ServiceName], named: &Path) -> anyhow::R
 
 fn of_one(view: &View, services: &[ServiceName], path: &Path) -> (String, Value) {
     let (mut text, mut json) = (String::new(), Vec::new());
+    let read = Read::of(view);
     if is_of_manifest(view, path) {
         text.push_str("the manifest reads it: a change plans everything again\n");
         json.push(json!({"service": null, "effect": "plan"}));
     }
     for service in services {
-        let Some((effect, why)) = of(view, service, path) else { continue };
+        let Some((effect, why)) = of(view, &read, service, path) else { continue };
         text.push_str(&format!("{service}: {effect}, because {why}\n"));
         json.push(json!({"service": service, "effect": effect, "because": why}));
     }
@@ -52,14 +77,14 @@ fn of_one(view: &View, services: &[ServiceName], path: &Path) -> (String, Value)
 
 /// The files of a folder, with how many of them do the same.
 fn of_folder(view: &View, services: &[ServiceName], folder: &Path, shown: &str) -> (String, Value) {
-    let files = below(folder);
+    let (files, read) = (below(folder), Read::of(view));
     let more = if files.len() == MOST { "more than " } else { "" };
     let mut text = format!("{shown} is a folder; a change of the {more}{} files in it:\n", files.len());
     let mut json = Vec::new();
     for service in services {
         let mut groups: IndexMap<(String, String), (usize, &Path)> = IndexMap::new();
         for file in &files {
-            if let Some((effect, why)) = of(view, service, file) {
+            if let Some((effect, why)) = of(view, &read, service, file) {
                 // Where each goes is a matter of its name.
                 let effect = effect.split_once(" to /").map_or(effect.as_str(), |(action, _)| action).to_owned();
                 let why = why.split_once(" at /").map_or(why.as_str(), |(why, _)| why).to_owned();
@@ -85,10 +110,13 @@ fn is_of_manifest(view: &View, path: &Path) -> bool {
 }
 
 /// What a change of a path does to a service and why; `None` where it does nothing.
-pub fn of(view: &View, service: &ServiceName, path: &Path) -> Option<(String, String)> {
+pub fn of(view: &View, read: &Read, service: &ServiceName, path: &Path) -> Option<(String, String)> {
+    let is_read = read.reads(service, path);
+    let nothing = if is_read { LATER } else { "nothing" };
     Some(match view.wanted.watch.get(service)?.effects.effect(path) {
+        Effect::Nothing if is_read => (nothing.to_owned(), "the build reads it, and nothing follows it".to_owned()),
         Effect::Nothing => return None,
-        Effect::Aside(why) => ("nothing".to_owned(), why.to_string()),
+        Effect::Aside(why) => (nothing.to_owned(), why.to_string()),
         Effect::Unknown { image } => {
             ("unknown until the base image is pulled".to_owned(), format!("{image} is not on the engine"))
         }

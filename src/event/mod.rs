@@ -212,6 +212,9 @@ pub enum Event {
         container: String,
         /// Such as `running`, `healthy`, `exited (1)`, `restarting`.
         state: String,
+        /// Another command did it: an event of type `elsewhere` tells of all that it did.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        elsewhere: bool,
     },
     /// Where a service can be reached from the host.
     Url {
@@ -226,6 +229,8 @@ pub enum Event {
     Ready {
         /// Services that run.
         services: usize,
+        /// Services that should.
+        of: usize,
         /// Since the command began.
         took_ms: u64,
         /// They were seen to be ready; else they were started, and nobody waited.

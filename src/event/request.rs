@@ -7,6 +7,8 @@ use crate::model::ServiceName;
 pub enum Request {
     /// Stop gracefully, as the first Ctrl-C.
     Stop,
+    /// Stop gracefully because of this signal, such as `SIGTERM`; a second one kills what is left.
+    End(&'static str),
     /// End at once and leave the services running: nobody reads the output any more.
     Leave,
     /// Kill what is left, as the second Ctrl-C.

@@ -60,8 +60,8 @@ impl Executor {
         }
         let count = delta.puts.len() + delta.removed.len();
         let name = match count {
-            1 => format!("delta: 1 file onto {}", base.name),
-            _ => format!("delta: {count} files onto {}", base.name),
+            1 => "put 1 changed file onto an earlier image".to_owned(),
+            _ => format!("put {count} changed files onto an earlier image"),
         };
         progress(BuildProgress::Started { step: STEP.to_owned(), name: name.clone() });
         let began = Instant::now();
@@ -69,12 +69,12 @@ impl Executor {
         let took = began.elapsed();
         // The build that follows is no failure, so neither is this.
         progress(BuildProgress::Done { step: STEP.to_owned(), cached: false, took, error: None });
-        if let Err(error) = &made {
+        made.unwrap_or_else(|error| {
             let text =
-                format!("{service} is built as a whole, because its image cannot be made of an earlier one: {error}");
+                format!("{service}: the engine did not take what changed as a layer, so its image is built: {error}");
             self.sink.emit(Event::Notice { text });
-        }
-        made.ok()
+            None
+        })
     }
 
     /// The last image of this build that was built as a whole. None where the last image is of the same inputs: it is
@@ -105,15 +105,21 @@ impl Executor {
         spec: &BuildSpec,
         what: String,
         progress: &BuildSink,
-    ) -> Result<ImageId, String> {
-        let looks = self.look(base, delta, looks).await?;
-        let entries = layer(delta, &looks)?;
-        let removes = entries.iter().any(|entry| entry.what == Layered::Gone);
-        let tar = blocking(move || archive(&entries)).await?;
+    ) -> Result<Option<ImageId>, String> {
+        // What no layer can hold is built, and nobody has to know.
+        let Ok((tar, removes)) = self.tar_of(base, delta, looks).await else { return Ok(None) };
         let mut labels = spec.labels.clone();
         labels.insert(DELTA.to_owned(), base.digest.to_string());
         let spec = LayerSpec { base: base.name.clone(), tar, removes, what, tags: Vec::new(), labels };
-        self.engine.layer(&spec, progress).await.map_err(|error| error.message)
+        self.engine.layer(&spec, progress).await.map(Some).map_err(|error| error.message)
+    }
+
+    /// The layer, and whether it removes anything; or why there can be none.
+    async fn tar_of(&self, base: &Base, delta: &Delta, looks: Looks) -> Result<(Vec<u8>, bool), String> {
+        let looks = self.look(base, delta, looks).await?;
+        let entries = layer(delta, &looks)?;
+        let removes = entries.iter().any(|entry| entry.what == Layered::Gone);
+        Ok((blocking(move || archive(&entries)).await?, removes))
     }
 
     /// Looks at what a layer has to fit to, where that is not known yet.

@@ -18,7 +18,7 @@ use super::{Failure, Sources};
 use crate::engine::Engine;
 use crate::event::{Event, PlannedStep, Sink, StepKind};
 use crate::model::{Project, ServiceName};
-use crate::plan::{Op, Plan, Reason, StepId};
+use crate::plan::{Op, Plan, StepId};
 
 /// How a plan is carried out.
 #[derive(Clone, Debug, Default)]
@@ -170,12 +170,8 @@ impl Executor {
                 after: step.after.iter().map(|id| base + id).collect(),
             })
             .collect();
-        for step in &plan.steps {
-            if let (Op::Create(_), Some(service), Reason::HotSync(_)) = (&step.op, &step.service, &step.reason)
-                && !dry_run
-            {
-                self.sink.emit(Event::Notice { text: format!("{service}: {}", step.reason) });
-            }
+        for text in plan.news.iter().filter(|_| !dry_run) {
+            self.sink.emit(Event::Notice { text: text.clone() });
         }
         self.sink.emit(Event::Plan { steps, unchanged: plan.unchanged.clone(), dry_run });
         for note in &plan.notes {

@@ -170,7 +170,8 @@ impl Effects for ByFolder {
     fn effect(&self, path: &Path) -> Effect {
         let Ok(inside) = path.strip_prefix(&self.context) else { return Effect::Nothing };
         if inside.starts_with("aside") {
-            return Effect::Aside(Aside::Housekeeping { pattern: "aside".into() });
+            let ignore_file = self.context.join(".dockerignore");
+            return Effect::Aside(Aside::Housekeeping { pattern: "aside".into(), ignore_file });
         }
         if inside.starts_with("mounted") {
             return Effect::Aside(Aside::Mounted { at: format!("/app/{}", inside.display()), said: false });

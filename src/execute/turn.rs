@@ -101,6 +101,13 @@ impl Turns {
         }))
     }
 
+    /// The turn, if nobody has it: for what waits for no other command, so that others know who did it.
+    pub fn try_take(self: &Arc<Self>) -> Option<Arc<Turn>> {
+        let others = self.try_enter().ok()?.ok()?;
+        let (turns, resting, others) = (Arc::clone(self), Mutex::new(false), AtomicU64::new(others));
+        Some(Arc::new(Turn { turns, resting, others }))
+    }
+
     /// Waits and enters; how often another process had the turn until now.
     async fn enter(&self, sink: &dyn Sink, cancel: &CancellationToken) -> Result<Option<u64>, Failure> {
         let began = tokio::time::Instant::now();
@@ -267,6 +274,16 @@ mod tests {
         assert_eq!(events.texts(), [want], "once");
         assert_eq!(second.doer(), Doer::Us);
         drop(turn);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_nobody_has_the_turn_if_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (turns(folder.path(), "hob up"), turns(folder.path(), "hob kill"));
+        let own = take(&first).await;
+        assert!(second.try_take().is_none());
+        drop(own);
+        assert!(second.try_take().is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use super::step::tail;
 use super::{Cause, Failure, port};
 use crate::engine::Engine;
 use crate::event::Message;
-use crate::model::{ContainerId, ContainerState, Health, ObservedContainer, ServiceName};
+use crate::model::{ContainerId, ContainerState, Health, HealthProbe, ObservedContainer, ServiceName};
 use crate::plan::Until;
 
 /// The first and the longest pause between two looks.
@@ -168,9 +168,7 @@ async fn failure(engine: &dyn Engine, service: Option<&ServiceName>, name: &str,
         if let Ok(probes) = engine.health_log(&ContainerId::new(name)).await
             && let Some(probe) = probes.last()
         {
-            let end = if probe.output.trim().is_empty() { " and said nothing" } else { ":" };
-            message.detail.push(format!("its last health probe exited with {}{end}", probe.exit_code));
-            message.detail.extend(probe.output.lines().map(|line| format!("  {line}")));
+            message.detail.extend(told_of(probe));
         }
         message.detail.extend(tail(engine, name, 10).await);
         message.hints.push(format!("`hob logs {subject}` shows its whole log"));
@@ -178,9 +176,34 @@ async fn failure(engine: &dyn Engine, service: Option<&ServiceName>, name: &str,
     Failure { cause: Cause::Unhealthy, message }
 }
 
+/// How a health probe ended, and what it printed.
+fn told_of(probe: &HealthProbe) -> Vec<String> {
+    let code = probe.exit_code;
+    let printed = probe.output.trim();
+    match (code, printed) {
+        (-1, "") => vec!["its last health probe did not end".to_owned()],
+        (_, "") => vec![format!("its last health probe exited with {code} and printed nothing")],
+        // What the engine says of a probe that it killed, or could not run.
+        (-1, _) => vec![format!("its last health probe: {printed}")],
+        _ => {
+            let lines = printed.lines().map(|line| format!("  {line}"));
+            std::iter::once(format!("its last health probe exited with {code}:")).chain(lines).collect()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_probe_is_told_of_with_what_it_printed() {
+        let told = |exit_code, output: &str| told_of(&HealthProbe { exit_code, output: output.into() });
+        assert_eq!(told(1, "\n"), ["its last health probe exited with 1 and printed nothing"]);
+        assert_eq!(told(1, "no\nway\n"), ["its last health probe exited with 1:", "  no", "  way"]);
+        let killed = "Health check exceeded timeout (1s)";
+        assert_eq!(told(-1, killed), [format!("its last health probe: {killed}")]);
+    }
 
     fn container(state: ContainerState, health: Option<Health>) -> ObservedContainer {
         ObservedContainer { state, health, ..ObservedContainer::default() }

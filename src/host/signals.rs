@@ -21,6 +21,16 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hangup => "SIGHUP",
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        }
+    }
+
     /// The exit code by which a shell says that a program ended with this signal.
     #[must_use]
     pub fn exit_code(self) -> u8 {

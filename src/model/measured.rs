@@ -157,6 +157,8 @@ pub enum Aside {
     Housekeeping {
         /// What an ignore file would name.
         pattern: String,
+        /// The ignore file of the build, whether it is there or not.
+        ignore_file: PathBuf,
     },
 }
 
@@ -173,7 +175,10 @@ impl fmt::Display for Aside {
             Self::Mounted { at, .. } => write!(f, "mounted: the container sees it at {at}"),
             Self::Hidden { at } => write!(f, "hidden: something is mounted over it at {at}"),
             Self::Output => f.write_str("hob's own output goes there"),
-            Self::Housekeeping { pattern } => write!(f, "no program needs it: {pattern} could be in .dockerignore"),
+            Self::Housekeeping { pattern, ignore_file } => {
+                let name = ignore_file.file_name().unwrap_or_default().display();
+                write!(f, "no program needs it: a line {pattern} in {name} would leave it out of the build")
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod measured;
 mod names;
 mod observed;
 mod origins;
+mod part;
 mod parts;
 mod paths;
 mod project;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use indexmap::IndexMap;
+
 use super::labels::{AGENT, CONFIG, CONFIG_FILES, NO_AGENT, made_from};
 use super::spec::is_anonymous;
 use super::{Input, Labels, Part, Reason, WantedImage, container_spec, variables};
@@ -18,7 +20,7 @@ pub struct Existing<'a> {
 /// Why a container must be recreated.
 pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer, number: u32) -> Option<Reason> {
     let Some(ours) = Labels::parse(&container.labels) else { return Some(Reason::Foreign) };
-    let spec = container_spec(input.project, service, number, input.wanted, &indexmap::IndexMap::new());
+    let spec = container_spec(input.project, service, number, input.wanted, &IndexMap::new());
     if let Some(wanted) = Labels::parse(&spec.labels) {
         let keys = wanted.differing(&ours);
         if !keys.is_empty() {
@@ -26,13 +28,6 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         }
     }
     debug_assert!(spec.labels.contains_key(CONFIG), "a container's spec carries its configuration");
-    let cannot = container.labels.get(AGENT).is_some_and(|agent| agent == NO_AGENT);
-    if spec.labels.get(AGENT) != container.labels.get(AGENT) && !cannot {
-        return Some(match (spec.labels.get(AGENT), container.labels.get(AGENT)) {
-            (Some(_), Some(_)) => Reason::Agent,
-            (hot, _) => Reason::HotSync(hot.is_some()),
-        });
-    }
     match input.wanted.images.get(&service.name) {
         Some(image @ (WantedImage::Built(_) | WantedImage::Remote { .. }))
             if content(input, container).as_ref() != image.digest() =>
@@ -49,6 +44,9 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         }
         _ => {}
     }
+    if spec.labels.get(AGENT) != container.labels.get(AGENT) && !cannot_have_agent(container) {
+        return Some(hot_sync(&spec.labels, container).map_or(Reason::Agent, Reason::HotSync));
+    }
     for network in spec.networks.keys() {
         let Some(there) = input.observed.networks.get(network) else {
             // It was removed, and a container does not find the one that takes its place.
@@ -64,6 +62,16 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         }
     }
     None
+}
+
+fn cannot_have_agent(container: &ObservedContainer) -> bool {
+    container.labels.get(AGENT).is_some_and(|agent| agent == NO_AGENT)
+}
+
+/// Whether saves can be put into what takes a container's place, where that is not as it was.
+pub fn hot_sync(wanted: &IndexMap<String, String>, container: &ObservedContainer) -> Option<bool> {
+    let now = wanted.contains_key(AGENT);
+    (now != container.labels.contains_key(AGENT)).then_some(now)
 }
 
 /// Whether a container has a volume that nobody gave a name to.

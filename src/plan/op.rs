@@ -167,7 +167,7 @@ impl fmt::Display for Op {
                 let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
                 write!(f, "build {}", names.join(", "))
             }
-            Self::Tag { image, name } => write!(f, "tag {image} as {name}"),
+            Self::Tag { name, .. } => write!(f, "use the image that is there as {name}"),
             Self::RemoveImage { image } => write!(f, "remove image {image}"),
             Self::Create(create) => write!(f, "create container {}", create.spec.name),
             Self::Rename { container, name } => write!(f, "rename container {container} to {name}"),
@@ -217,6 +217,8 @@ pub struct Plan {
     pub unchanged: Vec<ServiceName>,
     /// What a person should know besides, such as orphans that are left alone.
     pub notes: Vec<String>,
+    /// What is another way from now on, and is no warning: hot sync that is on, or off.
+    pub news: Vec<String>,
 }
 
 impl Plan {
@@ -251,6 +253,9 @@ impl fmt::Display for Plan {
         }
         for note in &self.notes {
             writeln!(f, "note: {note}")?;
+        }
+        for news in &self.news {
+            writeln!(f, "news: {news}")?;
         }
         Ok(())
     }

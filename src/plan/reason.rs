@@ -19,7 +19,7 @@ pub enum Reason {
     Image,
     /// A build starts from it.
     Base(ServiceName),
-    /// No image has the digest of what the build reads.
+    /// Nobody has built its image.
     NoImage,
     /// The image is there under its digest, and its name is not.
     Name,
@@ -78,8 +78,8 @@ impl fmt::Display for Reason {
             Self::Inputs(parts) => write!(f, "{} changed", list(parts)),
             Self::Image => f.write_str("its image is a newer one"),
             Self::Base(service) => write!(f, "the build of {service} starts from it"),
-            Self::NoImage => f.write_str("no image was built from what its build reads"),
-            Self::Name => f.write_str("the image is there and its name points elsewhere"),
+            Self::NoImage => f.write_str("it was not built yet"),
+            Self::Name => f.write_str("it was built before from the same files"),
             Self::PullAlways => f.write_str("its pull policy is always"),
             Self::Flag(flag) => write!(f, "{flag} was given"),
             Self::Network(name) => write!(f, "network {name} is made again"),
@@ -92,12 +92,12 @@ impl fmt::Display for Reason {
             Self::Replaces => f.write_str("it takes the place of the old one"),
             Self::Replaced => f.write_str("a new container takes its place"),
             Self::Scale(replicas) => write!(f, "the service has {replicas} replicas"),
-            Self::Duplicate => f.write_str("another container of the service has its number"),
+            Self::Duplicate => f.write_str("the service has another container in its place"),
             Self::Orphan => f.write_str("its service is not in the manifest"),
             Self::Awaited(service) => write!(f, "{service} waits for it"),
             Self::BeforeStart => f.write_str("it is run before each start"),
             Self::Wait => f.write_str("--wait was given"),
-            Self::UnknownContent => f.write_str("what it holds is not known"),
+            Self::UnknownContent => f.write_str("it is not known which version of the files is in it"),
             Self::Foreign => f.write_str("it was made by another tool"),
             Self::Agent => f.write_str("the agent in it is of another version"),
             Self::HotSync(true) => {

@@ -219,8 +219,8 @@ fn the_first_up_makes_everything_in_order() {
     world.observed.images.clear();
     assert_snapshot!(world.settle(), @r#"
      1. pull postgres:16, because it does not exist
-     2. build migrate, api, because no image was built from what its build reads
-     3. build web, because no image was built from what its build reads
+     2. build migrate, api, because it was not built yet
+     3. build web, because it was not built yet
      4. create network shop_default, because it does not exist
      5. create volume shop_data, because it does not exist
      6. create container shop-db-1, because it has no container [after 1, 4, 5]
@@ -282,7 +282,7 @@ fn back_on_a_branch_that_was_built_nothing_is_built() {
     world.settle();
     world.reads("web", &[("file index.html", "1")], &["debian:bookworm-slim"]);
     assert_snapshot!(world.settle(), @r#"
-     1. tag hob-build:111bf1c7fb9661eafddefd263ee7ce97a91782dd as shop-web, because the image is there and its name points elsewhere
+     1. use the image that is there as shop-web, because it was built before from the same files
      2. create container 000000000006_shop-web-1, because index.html changed [after 1]
      3. stop container shop-web-1, because a new container takes its place [after 2]
      4. remove container shop-web-1, because a new container takes its place [after 3]
@@ -436,8 +436,8 @@ fn an_interrupted_recreation_is_put_right() {
     let cut = Plan { steps: plan.steps[..1].to_vec(), ..Plan::default() };
     world.apply(&cut);
     assert_snapshot!(world.settle(), @r#"
-    1. stop container s-a-1, because another container of the service has its number
-    2. remove container s-a-1, because another container of the service has its number [after 1]
+    1. stop container s-a-1, because the service has another container in its place
+    2. remove container s-a-1, because the service has another container in its place [after 1]
     3. rename container 000000000001_s-a-1 to s-a-1, because it takes the place of the old one [after 2]
     4. start container s-a-1, because it was never started [after 3]
     "#);
@@ -492,8 +492,8 @@ fn a_base_that_is_another_service_is_built_first() {
     world.reads("app", &[("file a", "1")], &["s-base:latest"]);
     world.reads("base", &[("file b", "1")], &[]);
     assert_snapshot!(world.settle(), @r#"
-    1. build base, because no image was built from what its build reads
-    2. build app, because no image was built from what its build reads [after 1]
+    1. build base, because it was not built yet
+    2. build app, because it was not built yet [after 1]
     3. create container s-app-1, because it has no container [after 2]
     4. start container s-app-1, because it has no container [after 3]
     5. create container s-base-1, because it has no container [after 1]
@@ -727,4 +727,58 @@ fn a_gap_in_the_numbers_stays() {
     world.service("a").scale = Some(1);
     let plan = world.settle().to_string();
     assert!(plan.contains("remove container s-a-3") && plan.contains("remove container s-a-4"), "{plan}");
+}
+
+#[test]
+fn what_runs_needs_what_it_depends_on_where_that_is_asked_for() {
+    let depends = json!({"db": {"condition": "service_healthy", "required": true}});
+    let services = json!({"db": {"image": "db"}, "api": {"image": "api", "depends_on": depends}});
+    let mut world = World::new(json!({"name": "s", "services": services}));
+    world.settle();
+    let asked = UpOptions { needs_met: true, ..UpOptions::default() };
+    world.container("s-db-1").health = Some(Health::Unhealthy);
+    assert!(world.up().is_empty());
+    assert_snapshot!(world.plan(&asked), @r#"
+     1. wait until s-db-1 is healthy, because api waits for it
+    unchanged: db, api
+    "#);
+    assert!(world.plan(&UpOptions { no_start: true, ..asked.clone() }).is_empty());
+    world.service("api").depends_on.get_mut("db").unwrap().required = false;
+    assert!(world.plan(&asked).is_empty());
+    world.service("api").depends_on.get_mut("db").unwrap().required = true;
+    world.container("s-db-1").health = Some(Health::Healthy);
+    assert!(world.plan(&asked).is_empty());
+}
+
+#[test]
+fn what_changed_is_the_reason_and_hot_sync_is_news() {
+    let mut world = shop();
+    world.wanted.agent = Some("agent".into());
+    world.wanted.hot.insert("web".into());
+    world.settle();
+    world.wanted.hot.clear();
+    world.reads("web", &[("dockerfile", "2"), ("file index.html", "1")], &["debian:bookworm-slim"]);
+    let plan = world.settle();
+    let made = plan.steps.iter().find(|step| matches!(step.op, Op::Create(_))).unwrap();
+    assert_eq!(made.reason.to_string(), "dockerfile changed");
+    assert!(plan.news.len() == 1 && plan.news[0].starts_with("web: hot sync is off from now on"), "{:?}", plan.news);
+    // Nothing else changed: another hob finds what this one did not.
+    world.wanted.hot.insert("web".into());
+    let plan = world.settle();
+    let made = plan.steps.iter().find(|step| matches!(step.op, Op::Create(_))).unwrap();
+    assert!(made.reason.to_string().starts_with("hot sync is on from now on"), "{}", made.reason);
+}
+
+#[test]
+fn a_build_says_whether_it_is_the_first() {
+    let mut world = World::new(json!({"name": "s", "services": {"a": {"build": {"context": "."}}}}));
+    world.reads("a", &[("file x", "1")], &[]);
+    let reason = |world: &World| world.up().steps[0].reason.to_string();
+    assert_eq!(reason(&world), "it was not built yet");
+    let mut image = ObservedImage::default();
+    world.observed.images.insert("s-a".into(), image.clone());
+    assert_eq!(reason(&world), "it was made by another tool");
+    image.labels.insert(super::labels::INPUTS.into(), "x".into());
+    world.observed.images.insert("s-a".into(), image);
+    assert_eq!(reason(&world), "what its build reads changed");
 }

@@ -95,7 +95,7 @@ impl Common {
             Event::Plan { steps, unchanged, dry_run } => self.plan(steps, unchanged, *dry_run),
             Event::Url { service, url, answers: true } => self.url(service, url),
             Event::Url { service, url, answers: false } => self.url(service, &format!("{url} (nothing answers yet)")),
-            Event::Ready { services, took_ms, waited } => self.ready(*services, *took_ms, *waited),
+            Event::Ready { services, of, took_ms, waited } => self.ready((*services, *of), *took_ms, *waited),
             Event::Watching { services, folders } => {
                 let folders = summary::counted(*folders, "folder");
                 let text = format!("watching {} in {folders}", summary::names(services));
@@ -267,7 +267,7 @@ impl Common {
         }
     }
 
-    fn ready(&mut self, services: usize, took_ms: u64, waited: bool) {
+    fn ready(&mut self, services: (usize, usize), took_ms: u64, waited: bool) {
         self.show_failures();
         let urls = if self.urls_shown { IndexMap::new() } else { self.urls.clone() };
         self.urls_shown = true;
@@ -291,7 +291,8 @@ impl Common {
                 return;
             }
             self.say(Some(&reloaded.service), text.trim_start());
-            self.message(Severity::Error, error);
+            // A step that failed has said it.
+            self.error(error);
             self.failing.insert(reloaded.service.clone(), error.clone());
         } else {
             self.failing.remove(&reloaded.service);

@@ -70,6 +70,7 @@ impl Groups {
             Event::StepFailed { step, .. } => return self.failed(*step),
             // The failure itself is told, and at the end who is left as it was.
             Event::StepSkipped { .. } => return Said::Nothing,
+            Event::State { elsewhere: true, .. } => return Said::Nothing,
             Event::State { service, state, .. } => return self.state(service, state),
             _ => {}
         }
@@ -234,7 +235,12 @@ mod tests {
         let steps: Vec<_> = kinds.into_iter().map(|kind| ("api", kind)).collect();
         let mut groups = Groups::default();
         groups.event(&plan(&steps), Duration::ZERO);
-        let state = |state: &str| Event::State { service: "api".into(), container: "c".into(), state: state.into() };
+        let state = |state: &str| Event::State {
+            service: "api".into(),
+            container: "c".into(),
+            state: state.into(),
+            elsewhere: false,
+        };
         for step in 0..5 {
             assert_eq!(groups.event(&started(step), Duration::from_secs(step as u64)), Said::Nothing);
             let said = groups.event(&done(step), Duration::from_secs(step as u64 + 1));
@@ -261,7 +267,12 @@ mod tests {
         let mut groups = Groups::default();
         groups.event(&plan(&steps), Duration::ZERO);
         let mut said = |state: &str, number: usize| {
-            let event = Event::State { service: "api".into(), container: format!("c-{number}"), state: state.into() };
+            let event = Event::State {
+                service: "api".into(),
+                container: format!("c-{number}"),
+                state: state.into(),
+                elsewhere: false,
+            };
             groups.event(&event, Duration::ZERO)
         };
         for (state, times) in [("exited (143)", 3), ("running", 2)] {

@@ -68,6 +68,14 @@ pub(super) struct Ended {
     pub build: Option<(usize, usize)>,
 }
 
+/// A step that waits, with what for. What it does may be to wait.
+pub(super) fn waiting(what: &str, why: &str) -> String {
+    match what.strip_prefix("wait ") {
+        Some(until) => format!("waiting {until}: {why}"),
+        None => format!("waiting to {what}: {why}"),
+    }
+}
+
 impl Live {
     /// Nothing is going on.
     pub fn is_empty(&self) -> bool {

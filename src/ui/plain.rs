@@ -11,7 +11,7 @@ use super::clean::clean;
 use super::common::Common;
 use super::fields::{bytes, millis, seconds, transfer};
 use super::groups::Said;
-use super::live::{Live, Step, internal};
+use super::live::{Live, Step, internal, waiting};
 use super::message::aside;
 use super::options::Settings;
 use super::palette::{ERROR, paint};
@@ -42,7 +42,7 @@ impl Plain {
             && step.held.is_none()
         {
             step.said = now;
-            let (service, text) = (step.service.clone(), waiting(&step.what, Some(why)));
+            let (service, text) = (step.service.clone(), waiting(&step.what, why));
             self.say(service.as_ref(), &text);
         }
     }
@@ -145,15 +145,6 @@ fn said(live: &Live) -> impl Iterator<Item = Duration> {
     steps.chain(builds).chain(transfers.map(|transfer| transfer.said))
 }
 
-/// A step, and what it waits for.
-fn waiting(what: &str, why: Option<&str>) -> String {
-    match (why, what.strip_prefix("wait until ")) {
-        (None, _) => what.to_owned(),
-        (Some(why), None) => format!("{what} waits: {why}"),
-        (Some(why), Some(until)) => format!("waits until {until}: {why}"),
-    }
-}
-
 /// What has been going on for so long that it should be said.
 fn heartbeat(live: &mut Live, now: Duration) -> Vec<String> {
     let due = |said: Duration| now.saturating_sub(said) >= HEARTBEAT;
@@ -193,7 +184,7 @@ fn heartbeat(live: &mut Live, now: Duration) -> Vec<String> {
                 continue;
             }
             let service = step.service.as_ref().map(|service| format!("{service}: ")).unwrap_or_default();
-            let what = waiting(&step.what, step.held.as_deref());
+            let what = step.held.as_ref().map_or_else(|| step.what.clone(), |why| waiting(&step.what, why));
             lines.push(format!("still {service}{what} ({})", since(step.since)));
         }
     }

@@ -73,9 +73,9 @@ pub(super) fn dry_run(steps: &[PlannedStep], unchanged: &[ServiceName]) -> Vec<S
     lines
 }
 
-/// The last lines of `up`. `column` lays out a service's name.
+/// The last lines of `up`: how many services run of those that should. `column` lays out a service's name.
 pub(super) fn ready(
-    services: usize,
+    (services, of): (usize, usize),
     took_ms: u64,
     waited: bool,
     urls: &IndexMap<ServiceName, Vec<String>>,
@@ -89,7 +89,9 @@ pub(super) fn ready(
         }
     }
     let ready = paint(if waited { "ready:" } else { "up:" }, DONE, color);
-    lines.push(format!("{ready} {} in {}", counted(services, "service"), millis(took_ms)));
+    let count = if services < of { format!("{services} of ") } else { String::new() };
+    let of = counted(of.max(services), "service");
+    lines.push(format!("{ready} {count}{of} in {}", millis(took_ms)));
     lines
 }
 

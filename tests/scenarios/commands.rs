@@ -233,11 +233,11 @@ fn a_file_that_is_copied_last_is_one_layer_on_the_last_whole_image() {
     let (whole, delta) = (label("io.hob.inputs"), label("io.hob.delta"));
     assert_eq!(delta, "");
     lab.write("a/f", "two\n");
-    lab.ok(&["build"]).says(&["delta: 1 file onto hob-build:"]);
+    lab.ok(&["build"]).says(&["put 1 changed file onto"]);
     assert_eq!(label("io.hob.delta"), whole);
     lab.write("a/f", "three\n");
     lab.write("a/d/g", "new\n");
-    lab.ok(&["up", "-d"]).says(&["delta: 3 files onto hob-build:"]);
+    lab.ok(&["up", "-d"]).says(&["put 3 changed files onto"]);
     assert_eq!(label("io.hob.delta"), whole, "it is on the whole image, not on the last delta");
     assert_eq!(lab.exec("a", "cat /app/f /app/d/g"), "three\nnew");
     assert_eq!(lab.inspect("a")["Config"]["Cmd"], serde_json::json!(["sleep", "3600"]));
@@ -245,7 +245,7 @@ fn a_file_that_is_copied_last_is_one_layer_on_the_last_whole_image() {
     lab.ok(&["build", "--no-cache"]).silent_about(&["delta:"]);
     assert_eq!(label("io.hob.delta"), "");
     lab.write("a/f", "four\n");
-    lab.ok(&["build"]).says(&["delta: 1 file onto hob-build:"]);
+    lab.ok(&["build"]).says(&["put 1 changed file onto"]);
     lab.write("a/f", "five\n");
     lab.dockerfile("a/Dockerfile", "RUN mkdir /app /more\nCOPY . /app\nCMD [\"sleep\", \"3600\"]\n");
     lab.ok(&["build"]).silent_about(&["delta:"]);

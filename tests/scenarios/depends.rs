@@ -1,6 +1,6 @@
 //! `depends_on`: what is waited for, and what a failure says.
 
-use crate::lab::{idle, lab};
+use crate::lab::{idle, lab, until};
 
 #[test]
 fn each_condition_is_waited_for() {
@@ -24,7 +24,7 @@ fn each_condition_is_waited_for() {
         idle("api")
     ));
     let done = lab.ok(&["up", "-d"]);
-    done.says(&["wait until", "has completed", "is healthy", "db is starting"]);
+    done.says(&["waiting until", "has completed", "is healthy", "db is starting"]);
     let api = lab.started("api");
     let job = lab.inspect("job");
     assert_eq!(job["State"]["ExitCode"], 0);
@@ -90,6 +90,33 @@ fn a_failing_health_check_stops_its_dependents_with_its_output() {
     done.says(&["db is unhealthy", "health probe exited with 1", "cannot connect to myself", "listening on nothing"]);
     done.says(&["hob logs db"]);
     assert!(!lab.states().contains(&"api running".to_owned()));
+}
+
+/// Nothing is to be made, and not all is as it should be.
+#[test]
+fn an_unhealthy_dependency_of_what_runs_fails_up_too() {
+    let lab = lab!();
+    lab.manifest(&format!(
+        "services:\n{}    healthcheck: {{test: [CMD, test, -e, /ready], interval: 100ms, retries: 2}}\n{}    depends_on:\n      \
+         db: {{condition: service_healthy}}\n",
+        idle("db").replace("sleep 3600", "sh -c 'touch /ready; exec sleep 3600'"),
+        idle("api")
+    ));
+    let becomes = |health: &str| {
+        until(|| match lab.inspect("db")["State"]["Health"]["Status"].clone() {
+            now if now == health => Ok(()),
+            now => Err(now.to_string()),
+        });
+    };
+    lab.ok(&["up", "-d"]);
+    lab.ok(&["up", "-d"]).says(&["nothing to do"]);
+    lab.exec("db", "rm /ready");
+    becomes("unhealthy");
+    let says = ["db is unhealthy", "its last health probe exited with 1 and printed nothing"];
+    lab.ends(&["up", "-d"], 22).says(&says);
+    lab.exec("db", "touch /ready");
+    becomes("healthy");
+    lab.ok(&["up", "-d"]).says(&["nothing to do"]);
 }
 
 #[test]

@@ -154,6 +154,7 @@ fn sigterm_and_sighup_stop_gracefully_too() {
         session.says(0, "ready: 1 service");
         session.signal(signal);
         assert_eq!(session.end(), 143, "{signal}: {}", session.text());
+        assert!(session.text().contains(&format!("stopping ({signal})")), "{}", session.text());
         assert_eq!(lab.inspect("a")["State"]["ExitCode"], 0);
     }
 }

@@ -137,7 +137,7 @@ fn a_few_files_are_put_onto_an_image_and_many_are_built() {
     lab.ok(&["build"]).silent_about(&["delta:", "as a whole"]);
     // Each larger than an engine's buffer.
     write(2, "3\n");
-    lab.ok(&["build"]).says(&["delta: 2 files onto hob-build:"]);
+    lab.ok(&["build"]).says(&["put 2 changed files onto"]);
     lab.ok(&["up", "-d"]);
     assert_eq!(lab.exec("a", "head -n 1 /src/0 /src/1 /src/2 | grep -v == | tr -d '\\n'").trim(), "332");
     lab.ok(&["down", "--rmi", "local"]);

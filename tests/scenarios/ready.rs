@@ -29,7 +29,7 @@ fn what_nobody_answers_on_is_no_url() {
     };
     lab.manifest(&format!("services:\n{}{}", serves("good", "8000", good), serves("bad", "5000", bad)));
     let session = lab.start(&["up", "--no-watch"]);
-    session.says(0, "ready: 1 service");
+    session.says(0, "ready: 1 of 2 services");
     session.says(0, "nothing listens on 8000; in the container the program listens on");
     session.says(0, ":5000");
     session.says(0, &format!("http://localhost:{good}"));

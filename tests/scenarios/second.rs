@@ -22,6 +22,11 @@ fn every_command_works_beside_a_session() {
     lab.ok(&["stop", "api"]);
     assert_eq!(lab.states(), ["api exited", "db running"]);
     lab.ok(&["up", "-d"]);
+    let from = session.mark();
+    lab.ok(&["kill", "api"]);
+    session.event(from, "elsewhere", |e| e["command"] == "hob kill api" && e["changes"]["api"] == "stopped");
+    session.event(from, "state", |e| e["state"] == "exited (137)" && e["elsewhere"] == true);
+    lab.ok(&["up", "-d"]);
     lab.manifest(&manifest("two", &idle("new")));
     lab.ok(&["up", "-d"]).says(&["environment.MODE changed"]);
     lab.ok(&["rm", "-sf", "db"]);

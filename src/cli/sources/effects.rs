@@ -19,6 +19,8 @@ pub(super) struct OfService {
     pub(super) housekeeping: Housekeeping,
     /// The build context with its ignore file.
     pub(super) ignore: Option<(PathBuf, Ignore)>,
+    /// The ignore file that its build has, or would have.
+    pub(super) ignore_file: PathBuf,
     /// Files that hob's own output goes to.
     pub(super) output: Vec<PathBuf>,
     pub(super) reload: Option<Reload>,
@@ -86,11 +88,11 @@ impl OfService {
         }
         if let inputs::Effect::Rebuild { why: RebuildReason::IgnoreFile } = &effect {
             let pattern = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            return Effect::Aside(Aside::Housekeeping { pattern });
+            return self.put_aside(pattern);
         }
         let is_read = !matches!(effect, inputs::Effect::Nothing { .. });
         if let Some(pattern) = self.housekeeping.pattern(path) {
-            return if is_read { Effect::Aside(Aside::Housekeeping { pattern }) } else { Effect::Nothing };
+            return if is_read { self.put_aside(pattern) } else { Effect::Nothing };
         }
         if let Some(effect) = self.by_mount(path, now) {
             return effect;
@@ -112,6 +114,10 @@ impl OfService {
             }
             effect => effect,
         }
+    }
+
+    fn put_aside(&self, pattern: String) -> Effect {
+        Effect::Aside(Aside::Housekeeping { pattern, ignore_file: self.ignore_file.clone() })
     }
 
     /// Where something is mounted over all that the path becomes in the image.

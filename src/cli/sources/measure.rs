@@ -193,6 +193,10 @@ impl Measuring<'_> {
             self.project.working_dir.join(build.context.as_deref().unwrap_or_default()).join(file)
         });
         let files = self.project.files.iter().cloned().chain(dockerfiles);
+        let ignore_file = inputs.and_then(|inputs| inputs.ignore_file.clone());
+        let ignore_file = ignore_file
+            .or_else(|| Some(root.as_ref()?.join(".dockerignore")))
+            .unwrap_or_else(|| ".dockerignore".into());
         let roots = root.into_iter().chain([self.project.working_dir.clone()]);
         let effects = OfService {
             from,
@@ -200,6 +204,7 @@ impl Measuring<'_> {
             housekeeping: Housekeeping::new(roots, files),
             mounts,
             ignore,
+            ignore_file,
             output: self.sources.output.clone(),
             reload: service.reload.clone(),
         };

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexMap;
+
 use super::Session;
 use super::watching::Noted;
 use crate::event::{Event, Message};
@@ -98,11 +100,26 @@ const WRITTEN: [&str; 62] = [
     "yml",
 ];
 
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 impl Session {
     /// Says what is to be said of changes that ask for nothing.
     pub(super) fn say_asides(&mut self, noted: Vec<Noted>) {
+        // What several services read is told once.
+        let mut house: IndexMap<String, IndexMap<ServiceName, PathBuf>> = IndexMap::new();
         let mut about: Vec<(Vec<ServiceName>, PathBuf, Aside)> = Vec::new();
         for (service, path, aside) in noted {
+            if let Aside::Housekeeping { pattern, ignore_file } = aside {
+                house.entry(pattern).or_default().insert(service, ignore_file);
+                continue;
+            }
             if self.about(&service, &path, &aside).is_none() {
                 continue;
             }
@@ -121,6 +138,35 @@ impl Session {
                 self.sink.emit(Event::Notice { text });
             }
         }
+        for (pattern, services) in house {
+            self.say_housekeeping(&pattern, services);
+        }
+    }
+
+    /// Version control and its like are in images, which nobody needs; what has to be written where to leave them out.
+    fn say_housekeeping(&mut self, pattern: &str, services: IndexMap<ServiceName, PathBuf>) {
+        let (mut names, mut files) = (Vec::new(), Vec::new());
+        for (service, file) in services {
+            let Some(watched) = self.watching.get_mut(&service) else { continue };
+            if std::mem::replace(&mut watched.said.housekeeping, true) {
+                continue;
+            }
+            let file = file.strip_prefix(&self.project.working_dir).unwrap_or(&file).display().to_string();
+            names.push(service.to_string());
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+        if names.is_empty() {
+            return;
+        }
+        let (images, names) = (if names.len() == 1 { "image" } else { "images" }, listed(&names));
+        let text = format!(
+            "`{pattern}` goes into the {images} of {names}, and nothing is done for its changes; a line `{pattern}` in {} \
+             leaves it out of builds",
+            listed(&files)
+        );
+        self.sink.emit(Event::Notice { text });
     }
 
     fn about(&self, service: &ServiceName, path: &Path, aside: &Aside) -> Option<String> {
@@ -141,15 +187,11 @@ impl Session {
                     )
                 })
             }
-            Aside::Housekeeping { pattern } => Some(format!(
-                "{shown} goes into the image of {names}, and nothing is done for it; a line `{pattern}` in .dockerignore \
-                 leaves it out of builds"
-            )),
             Aside::Output => Some(format!(
                 "{shown} is where hob's output goes, and {names} reads it: its changes are not acted upon; leave it out \
                  by .dockerignore, or write it elsewhere"
             )),
-            Aside::Hidden { .. } => None,
+            Aside::Hidden { .. } | Aside::Housekeeping { .. } => None,
         }
     }
 

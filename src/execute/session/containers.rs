@@ -226,7 +226,7 @@ impl Session {
     }
 
     pub(super) fn engine_event(&mut self, event: &EngineEvent) {
-        self.take_note(event);
+        let elsewhere = self.take_note(event);
         let known = self.project.services.contains_key(&event.service) && self.in_scope(&event.service);
         if matches!(&event.action, Action::Other(word) if word == "unpause")
             && let Some(watched) = self.watching.get_mut(&event.service)
@@ -288,7 +288,7 @@ impl Session {
             Action::OutOfMemory => "out of memory".to_owned(),
         };
         let (container, died) = (tracked.name.clone(), tracked.died);
-        self.sink.emit(Event::State { service: event.service.clone(), container, state });
+        self.sink.emit(Event::State { service: event.service.clone(), container, state, elsewhere });
         match event.action {
             Action::Start => {
                 self.follow_start(event, died);
@@ -320,7 +320,7 @@ impl Session {
         tracked.returns = returns;
         if returns {
             let (service, container) = (tracked.service.clone(), tracked.name.clone());
-            self.sink.emit(Event::State { service, container, state: "restarting".to_owned() });
+            self.sink.emit(Event::State { service, container, state: "restarting".to_owned(), elsewhere: false });
         }
     }
 

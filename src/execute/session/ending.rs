@@ -80,8 +80,10 @@ impl Session {
     pub(super) fn request(&mut self, request: Request) {
         match request {
             Request::Stop if self.stopping.is_none() => self.stop("Ctrl-C", None),
+            Request::End(signal) if self.stopping.is_none() => self.stop(signal, None),
             Request::Leave => self.leave(),
-            Request::Stop | Request::Kill => self.kill(),
+            Request::Stop | Request::Kill => self.kill("Ctrl-C again"),
+            Request::End(signal) => self.kill(signal),
             Request::Restart(service) => self.watching.ask(&service, crate::model::Reload::Container),
             Request::Rebuild(service) => self.watching.ask(&service, crate::model::Reload::Rebuild),
         }
@@ -140,8 +142,8 @@ impl Session {
         }
     }
 
-    /// The second Ctrl-C: what runs is killed, and nothing is waited for.
-    fn kill(&mut self) {
+    /// The second Ctrl-C or signal: what runs is killed, and nothing is waited for.
+    fn kill(&mut self, why: &str) {
         let Some(stopping) = &mut self.stopping else {
             self.stop("Ctrl-C", None);
             return;
@@ -150,7 +152,7 @@ impl Session {
             stopping.done = true;
             return;
         }
-        self.sink.emit(Event::Stopping { why: "Ctrl-C again".to_owned(), forced: true });
+        self.sink.emit(Event::Stopping { why: why.to_owned(), forced: true });
         if !self.options.stop_services {
             return;
         }

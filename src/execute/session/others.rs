@@ -14,6 +14,8 @@ use crate::model::{ContainerId, ServiceName};
 
 /// What another command does comes as several events; it is told when no more came for so long.
 const PAUSE: Duration = Duration::from_millis(400);
+/// The same where another program than hob stopped a container: engines take their time for a restart.
+const RESTARTS: Duration = Duration::from_millis(1500);
 /// At the latest after so long, though the other command goes on.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What the engine tells so shortly after a job of ours was still its doing.
@@ -60,6 +62,7 @@ impl Seen {
             Self { created: true, started: true, .. } => Some(Did::Started),
             Self { removed: true, .. } if left.is_none() => Some(Did::Removed),
             Self { removed: true, .. } => Some(Did::Scaled),
+            Self { signalled: true, died: true, .. } if left == Some(false) => Some(Did::Stopped),
             Self { signalled: true, died: true, started: true, .. } => Some(Did::Restarted),
             // A restart policy starts containers too, which is no command.
             Self { started: true, .. } if known => Some(Did::Started),
@@ -71,10 +74,28 @@ impl Seen {
     }
 }
 
+impl Seen {
+    /// Whether what it comes to says what this event does: that a container has ended, or runs. `single` is a service
+    /// with one container, `known` whether another hob did it.
+    fn is_told(self, action: &Action, single: bool, known: bool) -> bool {
+        match action {
+            Action::Die(_) => self.signalled && single,
+            Action::Start => known || self.created || self.signalled && self.died,
+            _ => false,
+        }
+    }
+}
+
 impl Others {
     /// When something is to be told.
     pub fn deadline(&self) -> Option<Instant> {
-        self.last.map(|last| last + PAUSE)
+        self.last.map(|last| last + self.pause())
+    }
+
+    /// For how long nothing more may come before it is told. What another program has stopped it may be restarting.
+    fn pause(&self) -> Duration {
+        let may_start = |seen: &Seen| seen.signalled && seen.died && !seen.started && !seen.removed;
+        if self.by.is_none() && self.seen.values().any(may_start) { RESTARTS } else { PAUSE }
     }
 
     /// A job of ours worked on a service until now.
@@ -118,10 +139,11 @@ impl Session {
         }
     }
 
-    /// Takes note of an event that is another's doing.
-    pub(super) fn take_note(&mut self, event: &EngineEvent) {
+    /// Takes note of an event that is another's doing. Whether what it says of a container will be told with all that
+    /// the other did.
+    pub(super) fn take_note(&mut self, event: &EngineEvent) -> bool {
         if event.oneoff {
-            return;
+            return false;
         }
         if event.action == Action::Start {
             self.others.stopped.remove(&event.service);
@@ -135,15 +157,23 @@ impl Session {
                 "kill" => |seen| seen.signalled = true,
                 "pause" => |seen| seen.paused = Some(true),
                 "unpause" => |seen| seen.paused = Some(false),
-                _ => return,
+                _ => return false,
             },
-            Action::Health(_) | Action::OutOfMemory => return,
+            Action::Health(_) | Action::OutOfMemory => return false,
         };
-        let Some(by) = self.is_ours(&event.service) else { return };
+        let Some(by) = self.is_ours(&event.service) else { return false };
+        // What one command did is told apart from what the next one does.
+        if let (Some(new), Some(old)) = (&by, &self.others.by)
+            && (new.pid, new.since) != (old.pid, old.since)
+        {
+            self.tell_all_of_others();
+        }
+        let single = self.project.services.get(&event.service).is_some_and(|service| service.replicas() <= 1);
         let had = self.containers.any_of(&event.service);
         let seen = self.others.seen.entry(event.service.clone()).or_insert_with(|| Seen { had, ..Seen::default() });
         change(seen);
         let stopped = seen.signalled && seen.died && !seen.started;
+        let told = seen.is_told(&event.action, single, by.is_some() || self.others.by.is_some());
         if stopped && matches!(event.action, Action::Die(_)) {
             self.others.stopped.insert(event.service.clone());
         }
@@ -154,13 +184,14 @@ impl Session {
         self.others.by = by.or(self.others.by.take());
         self.others.first.get_or_insert_with(now);
         self.others.last = Some(now());
+        told
     }
 
     /// Says what others did, when that seems to be all.
     pub(super) fn tell_of_others(&mut self) {
         let now = now();
         let (Some(first), Some(last)) = (self.others.first, self.others.last) else { return };
-        if now < last + PAUSE {
+        if now < last + self.others.pause() {
             return;
         }
         let goes_on = matches!(self.executor.turns.doer(), Doer::Hob(holder) if holder.until.is_none());
@@ -168,6 +199,10 @@ impl Session {
             self.others.last = Some(now);
             return;
         }
+        self.tell_all_of_others();
+    }
+
+    fn tell_all_of_others(&mut self) {
         let by = self.others.by.take();
         (self.others.first, self.others.last) = (None, None);
         let mut changes = BTreeMap::new();
@@ -235,6 +270,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_told_with_the_rest_is_not_told_before() {
+        let signalled = Seen { had: true, signalled: true, died: true, ..Seen::default() };
+        assert!(signalled.is_told(&Action::Die(143), true, false));
+        assert!(!signalled.is_told(&Action::Die(143), false, false), "another container of it may run on");
+        assert!(!Seen { died: true, ..Seen::default() }.is_told(&Action::Die(1), true, true), "it ended by itself");
+        assert!(Seen { started: true, ..signalled }.is_told(&Action::Start, true, false));
+        let started = Seen { started: true, ..Seen::default() };
+        assert!(started.is_told(&Action::Start, true, true) && !started.is_told(&Action::Start, true, false));
+    }
+
+    #[test]
     fn what_events_come_to() {
         let stopped = Seen { had: true, signalled: true, died: true, ..Seen::default() };
         let made = Seen { created: true, started: true, ..Seen::default() };
@@ -242,6 +288,7 @@ mod tests {
             ("stopped", stopped, Some(false), false, Some(Did::Stopped)),
             ("a signal that another replica survives", stopped, Some(true), false, None),
             ("restarted", Seen { started: true, ..stopped }, Some(true), false, Some(Did::Restarted)),
+            ("and stopped again", Seen { started: true, ..stopped }, Some(false), true, Some(Did::Stopped)),
             ("down", Seen { removed: true, ..stopped }, None, true, Some(Did::Removed)),
             ("scaled down", Seen { removed: true, ..stopped }, Some(true), true, Some(Did::Scaled)),
             ("made", made, Some(true), true, Some(Did::Started)),

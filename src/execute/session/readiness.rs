@@ -10,13 +10,15 @@ use crate::event::Event;
 use crate::execute::executor::millis;
 use crate::execute::port;
 use crate::execute::wait::Wait;
-use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, ServiceName};
+use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
 use crate::plan::Until;
 
 /// What was found out.
 pub struct Readiness {
     /// Services that are ready.
     ready: usize,
+    /// Services that should be.
+    of: usize,
     /// Services that have ended, and how.
     ended: Vec<(ServiceName, String)>,
     /// What else there is to say, in order.
@@ -31,7 +33,9 @@ impl Session {
     pub(super) fn look_whether_ready(&mut self, after: Observed) {
         let (engine, project, scope) = (Arc::clone(&self.engine), Arc::clone(&self.project), self.scope());
         let lasts = self.attached() || self.options.watch;
-        let waited = self.options.up.wait;
+        // Later plans are about what changed; that a service is unhealthy is said when it becomes so.
+        self.options.up.needs_met = false;
+        let (waited, starts) = (self.options.up.wait, !self.options.up.no_start);
         self.looking_whether_ready = !lasts;
         self.jobs.spawn(async move {
             let readiness = if lasts && !waited {
@@ -39,7 +43,9 @@ impl Session {
             } else {
                 let ready = running(&project, &after, &scope).count();
                 let events = urls(&*engine, &project, &after, &scope).await;
-                Readiness { ready, ended: Vec::new(), events, waited }
+                let of = wanted(&project, &scope).count();
+                let ended = if starts { ended(&project, &after, &scope) } else { Vec::new() };
+                Readiness { ready, of, ended, events, waited }
             };
             Finished::Ready(Box::new(readiness))
         });
@@ -59,7 +65,7 @@ impl Session {
         let (engine, project, after) = (Arc::clone(&self.engine), Arc::clone(&self.project), after.clone());
         self.jobs.spawn(async move {
             let events = urls(&*engine, &project, &after, &services).await;
-            Finished::Ready(Box::new(Readiness { ready: 0, ended: Vec::new(), events, waited: false }))
+            Finished::Ready(Box::new(Readiness { ready: 0, of: 0, ended: Vec::new(), events, waited: false }))
         });
     }
 
@@ -83,7 +89,7 @@ impl Session {
         if self.stopping.is_some() {
             return;
         }
-        let Readiness { ready, ended, events, waited } = readiness;
+        let Readiness { ready, of, ended, events, waited } = readiness;
         self.keep_urls(&events);
         for (service, text) in ended {
             // Not by itself: a save has taken its place meanwhile, or somebody has stopped it.
@@ -93,9 +99,29 @@ impl Session {
         }
         events.into_iter().for_each(|event| self.sink.emit(event));
         if ready > 0 {
-            self.sink.emit(Event::Ready { services: ready, took_ms: millis(now() - self.began), waited });
+            self.sink.emit(Event::Ready { services: ready, of, took_ms: millis(now() - self.began), waited });
         }
     }
+}
+
+/// Services that have containers.
+fn wanted<'a>(project: &'a Project, scope: &'a [ServiceName]) -> impl Iterator<Item = &'a Service> {
+    let services = scope.iter().filter_map(|name| project.services.get(name));
+    services.filter(|service| service.provider.is_none() && service.replicas() > 0)
+}
+
+/// Services of which no container runs that should, and how they ended.
+fn ended(project: &Project, observed: &Observed, scope: &[ServiceName]) -> Vec<(ServiceName, String)> {
+    let up: BTreeSet<&ServiceName> = running(project, observed, scope).collect();
+    let down = wanted(project, scope).map(|service| &service.name).filter(|name| !up.contains(name));
+    let how = |name: &ServiceName| {
+        let code = observed.of_service(name).find_map(|container| match container.state {
+            ContainerState::Exited(code) => Some(code),
+            _ => None,
+        })?;
+        Some((name.clone(), format!("{name} has exited with {code}; `hob logs {name}` shows what it did")))
+    };
+    down.filter_map(how).collect()
 }
 
 /// Services that run, or have done what they are there for.
@@ -112,8 +138,8 @@ fn running<'a>(
 
 /// Waits until each service is ready or can be told not to be.
 async fn wait(engine: &dyn Engine, project: &Project, scope: &[ServiceName]) -> Readiness {
-    let services = scope.iter().filter_map(|name| project.services.get(name));
-    let waits = services.filter(|service| service.provider.is_none()).map(|service| async move {
+    let of = wanted(project, scope).count();
+    let waits = wanted(project, scope).map(|service| async move {
         let containers: Vec<String> =
             (1..=service.replicas()).map(|number| service.container_name(&project.name, number)).collect();
         let until = if project.is_job(&service.name) { Until::Completed } else { Until::Ready };
@@ -140,7 +166,7 @@ async fn wait(engine: &dyn Engine, project: &Project, scope: &[ServiceName]) -> 
         let scope: Vec<ServiceName> = scope.iter().filter(|name| ready.contains(*name)).cloned().collect();
         events.extend(urls(engine, project, &after, &scope).await);
     }
-    Readiness { ready: ready.len(), ended, events, waited: true }
+    Readiness { ready: ready.len(), of, ended, events, waited: true }
 }
 
 async fn runs(engine: &dyn Engine, containers: &[String]) -> bool {

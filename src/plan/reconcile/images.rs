@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::{PlanError, Up};
 use crate::model::Service;
+use crate::plan::labels::INPUTS;
 use crate::plan::op::StepId;
 use crate::plan::{Base, Op, Reason, WantedImage};
 
@@ -117,7 +118,7 @@ impl Up<'_> {
                 } else {
                     match self.changed_parts(first) {
                         Some(parts) if !parts.is_empty() => Reason::Inputs(parts),
-                        _ => Reason::NoImage,
+                        _ => self.why_built(&names),
                     }
                 };
                 if let Some(given) = self.input.wanted.given.get(&first.name) {
@@ -132,6 +133,15 @@ impl Up<'_> {
                 let op = Op::Build { services, image: image.to_owned(), names };
                 Some(self.plan.push(op, Some(&first.name), reason, after))
             }
+        }
+    }
+
+    /// Why there is no image of what the build reads, where no more is known than the images that have its names.
+    fn why_built(&self, names: &[String]) -> Reason {
+        match names.iter().find_map(|name| self.input.observed.images.get(name)) {
+            None => Reason::NoImage,
+            Some(image) if image.labels.contains_key(INPUTS) => Reason::Inputs(Vec::new()),
+            Some(_) => Reason::Foreign,
         }
     }
 

@@ -62,6 +62,8 @@ pub struct UpOptions {
     pub rebuild: bool,
     /// Wait until all are ready: `--wait`.
     pub wait: bool,
+    /// What runs already is not enough: what it depends on must be as `depends_on` says too.
+    pub needs_met: bool,
     /// Wait until the services are what this one needs, which is started by other means: `run`.
     pub needed_by: Option<ServiceName>,
     /// Remove containers whose service is gone: `--remove-orphans`.
@@ -124,6 +126,11 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
         up.service(service);
     }
     up.orphans();
+    if options.needs_met && !options.no_start {
+        for service in &services {
+            up.needs_of_kept(service);
+        }
+    }
     if options.wait && !options.no_start {
         for service in services.iter().filter(|s| asked.contains(&s.name)) {
             up.ready(service);

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::{Done, Recreate, Up};
 use crate::model::{ContainerState, ObservedContainer, Service, ServiceName};
-use crate::plan::containers::{Existing, assess, has_anonymous};
+use crate::plan::containers::{Existing, assess, has_anonymous, hot_sync};
 use crate::plan::labels::WHY;
 use crate::plan::op::{Create, StepId};
 use crate::plan::spec::is_anonymous;
@@ -186,6 +186,12 @@ impl Up<'_> {
             after.extend(self.done.get(other).into_iter().flat_map(|done| done.started.iter().chain(&done.created)));
         }
         spec.labels.insert(WHY.to_owned(), reason.to_string());
+        if let Some(on) = old.and_then(|old| hot_sync(&spec.labels, old)) {
+            let news = format!("{}: {}", service.name, Reason::HotSync(on));
+            if !self.plan.news.contains(&news) {
+                self.plan.news.push(news);
+            }
+        }
         let agent = self.input.wanted.has_agent(&service.name);
         let op = Op::Create(Box::new(Create { spec, agent }));
         self.plan.push(op, Some(&service.name), reason, after)

@@ -1,6 +1,6 @@
 //! What the start of a service waits for.
 
-use super::Up;
+use super::{Done, Up};
 use crate::model::{Service, ServiceName};
 use crate::plan::op::{StepId, Until};
 use crate::plan::{Op, Reason};
@@ -16,6 +16,17 @@ impl Up<'_> {
             }
         }
         gates
+    }
+
+    /// A service that runs and stays as it is starts nothing that would wait for what it depends on.
+    pub(super) fn needs_of_kept(&mut self, service: &Service) {
+        let runs = |done: &Done| done.untouched.iter().any(|(state, _)| state.is_running());
+        if !self.done.get(&service.name).is_some_and(runs) {
+            return;
+        }
+        for (other, dependency) in service.depends_on.iter().filter(|(_, dependency)| dependency.required) {
+            self.wait(other, dependency.condition.into(), false, Reason::Awaited(service.name.clone()));
+        }
     }
 
     /// The steps after which a service is what is waited for; none where it is so already.

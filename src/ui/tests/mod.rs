@@ -160,18 +160,31 @@ fn up() -> Vec<(u64, Event)> {
         (5_000, started(4, "api", "start container shop-api-1", "it is new")),
         (5_100, held(4, "api", "db is starting")),
         (5_900, held(4, "api", "db is starting: 2 probes failed")),
-        (6_000, Event::State { service: service("db"), container: "shop-db-1".into(), state: "healthy".into() }),
+        (
+            6_000,
+            Event::State {
+                service: service("db"),
+                container: "shop-db-1".into(),
+                state: "healthy".into(),
+                elsewhere: false,
+            },
+        ),
         (6_100, done(4, "api", "start container shop-api-1", 1_100)),
         (6_200, log("api", 1, "listening\r\n")),
         (6_200, log("worker", 12, "\x1b[32mready\x1b[0m\x1b]0;evil\x07")),
         (6_300, Event::Url { service: service("api"), url: "http://localhost:8081".into(), answers: true }),
-        (6_400, Event::Ready { services: 4, took_ms: 6_400, waited: true }),
+        (6_400, Event::Ready { services: 4, of: 4, took_ms: 6_400, waited: true }),
         (6_500, Event::Watching { services: services(["api", "worker"]), folders: 12 }),
         (9_000, reloaded("synced + restarted", timings(), None)),
         (9_200, Event::CaughtUp { service: service("api"), took_ms: 1_230 }),
         (
             9_500,
-            Event::State { service: service("worker"), container: "shop-worker-1".into(), state: "exited (1)".into() },
+            Event::State {
+                service: service("worker"),
+                container: "shop-worker-1".into(),
+                state: "exited (1)".into(),
+                elsewhere: false,
+            },
         ),
         (
             9_600,
@@ -300,8 +313,8 @@ fn plain_shows_a_failure_whole_and_last() {
 #[test]
 fn what_a_step_waits_for_follows_it() {
     for (what, want) in [
-        ("start container x", "api  start container x waits: db is starting"),
-        ("wait until x is ready", "api  waits until x is ready: db is starting"),
+        ("start container x", "api  waiting to start container x: db is starting"),
+        ("wait until x is ready", "api  waiting until x is ready: db is starting"),
     ] {
         let events = vec![started(0, "api", what, ""), held(0, "api", "db is starting")];
         let (_, err) = apart(&SETTINGS, events);
@@ -509,5 +522,45 @@ fn verbose_shows_what_builds_say() {
             "api  # cc -o x\n",
             "{kind:?}"
         );
+    }
+}
+
+#[test]
+fn a_failed_build_of_a_save_is_shown_once() {
+    let message = Message::new("it does not compile").detail(["cc: no such file".to_owned()]);
+    let (step, what, service) = (1, "build api".to_owned(), Some(service("api")));
+    let events = || {
+        let failed = Event::StepFailed { step, what: what.clone(), service: service.clone(), message: message.clone() };
+        vec![
+            started(1, "api", "build api", "src/app.py changed"),
+            failed,
+            reloaded("failed", Timings::default(), Some(message.clone())),
+        ]
+    };
+    for kind in [Kind::Plain, Kind::Tty] {
+        let text = apart(&Settings { kind, ..SETTINGS }, events()).1;
+        assert_eq!(text.matches("it does not compile").count(), 1, "{text}");
+        assert!(text.contains("src/app.py and 1 more  failed"), "{text}");
+    }
+}
+
+#[test]
+fn who_does_not_run_is_missing_in_the_count() {
+    let ready = |services, of| vec![Event::Ready { services, of, took_ms: 1_200, waited: false }];
+    assert_eq!(apart(&SETTINGS, ready(3, 3)).1, "up: 3 services in 1.2 s\n");
+    assert_eq!(apart(&SETTINGS, ready(2, 3)).1, "up: 2 of 3 services in 1.2 s\n");
+}
+
+#[test]
+fn what_another_command_did_is_said_once() {
+    let state = |state: &str| Event::State {
+        service: service("api"),
+        container: "shop-api-1".into(),
+        state: state.into(),
+        elsewhere: true,
+    };
+    for kind in [Kind::Plain, Kind::Tty] {
+        let settings = Settings { kind, ..SETTINGS };
+        assert_eq!(apart(&settings, vec![state("exited (143)"), state("running")]).1, "");
     }
 }

@@ -52,7 +52,7 @@ fn full(live: &Live, common: &mut Common, now: Duration, output: bool) -> Vec<Li
         let time = since(step.since, now, color);
         let build = live.build_of(step);
         let what = match &step.held {
-            Some(why) => format!("{} {}", paint("waits:", WARNING, color), clean(why, false)),
+            Some(why) => format!("{} {}", paint("waiting:", WARNING, color), clean(why, false)),
             None => clean(&step.what, false).into_owned(),
         };
         let what = format!("{column}  {what}");

@@ -7,6 +7,7 @@
 mod bars;
 mod layout;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::event::Event;
@@ -38,12 +39,22 @@ pub(super) struct Tty {
     released: bool,
     /// The stack has been up: from now on every state is news.
     was_ready: bool,
+    /// Services that were told to be unhealthy.
+    unhealthy: BTreeSet<ServiceName>,
 }
 
 impl Tty {
     pub fn new(settings: &Settings, streams: Streams, bars: Bars) -> Self {
         let common = Common::new(settings, streams);
-        Self { common, live: Live::default(), bars, drawn_at: Duration::ZERO, released: false, was_ready: false }
+        Self {
+            common,
+            live: Live::default(),
+            bars,
+            drawn_at: Duration::ZERO,
+            released: false,
+            was_ready: false,
+            unhealthy: BTreeSet::new(),
+        }
     }
 
     fn sign(&self, sign: Sign) -> String {
@@ -92,13 +103,25 @@ impl Tty {
                 let line = clean(line, self.common.settings.status_color).into_owned();
                 self.common.say(services.first(), &format!("# {line}"));
             }
-            Event::State { service, state, .. } if self.was_ready || news(state) => {
+            Event::State { service, state, .. } if self.is_news(service, state) => {
                 let state = clean(state, false).into_owned();
                 self.common.say(Some(service), &state);
             }
             Event::Ready { .. } => self.was_ready = true,
             _ => {}
         }
+    }
+
+    /// Whether a state is worth a line: that a service is healthy is, once it was told not to be.
+    fn is_news(&mut self, service: &ServiceName, state: &str) -> bool {
+        let recovered = match state {
+            "healthy" => self.unhealthy.remove(service),
+            _ => false,
+        };
+        if state == "unhealthy" {
+            self.unhealthy.insert(service.clone());
+        }
+        self.was_ready || recovered || news(state)
     }
 
     /// Writes what was said, with the area taken away before and drawn again after.

@@ -24,7 +24,7 @@ async fn version_control_moves_the_image_and_nothing_else() {
     let running = start(web(), SessionOptions { catch_up: true, ..options() });
     running.up().await;
     running.rig.engine.take_journal();
-    let said = notice("/src/web/aside/index");
+    let said = notice("`aside` goes into the image of web");
     for content in ["1", "2", "3"] {
         running.save("/src/web/aside/index", content).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -120,4 +120,19 @@ async fn what_always_follows_a_start_is_not_acted_upon_for_ever() {
         .find_map(|e| if let Event::Reloaded(r) = e { Some(r) } else { None });
     assert_eq!(last.unwrap().files, [PathBuf::from("/src/web/sync/main.py")]);
     assert_eq!(running.rig.events.reloads().len(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_several_services_read_is_told_once() {
+    let build = json!({"build": {"context": "/src/web"}});
+    let rig = rig(json!({"web": build, "worker": build}));
+    rig.sources.contexts.lock().unwrap().insert("worker".into(), "/src/web".into());
+    let running = start(rig, options());
+    running.up().await;
+    running.save("/src/web/aside/index.lock", "1").await;
+    running.wait(0, "the hint", notice("`aside` goes into the images of web and worker")).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let texts = running.rig.events.texts();
+    let said: Vec<&String> = texts.iter().filter(|text| text.contains("aside")).collect();
+    assert!(said.len() == 1 && said[0].contains("a line `aside` in /src/web/.dockerignore"), "{said:?}");
 }

@@ -197,3 +197,14 @@ async fn the_engine_goes_away_and_comes_back() {
     let text = rig.events.texts().join("\n");
     assert!(!text.contains("all services have exited"), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_is_named() {
+    let running = start(pair(), unwatched());
+    running.wait(0, "ready", ready).await;
+    running.request(Request::End("SIGTERM")).await;
+    let (rig, end) = running.end().await;
+    assert!(matches!(end, End::Stopped { killed: false }));
+    let named = |e: &Event| matches!(e, Event::Stopping { why, forced: false } if why == "SIGTERM");
+    assert_eq!(rig.events.count(named), 1);
+}
