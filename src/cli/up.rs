@@ -205,6 +205,8 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
     let closed = context.closed.clone();
     // What ends by itself is finished, whoever reads how.
     let stays = options.watch || options.stop_services;
+    // A terminal that is closed takes no more output a moment before SIGHUP is here, which is what counts.
+    let hang_up = if crate::host::terminal::stdout_is_terminal() { Duration::from_millis(500) } else { Duration::ZERO };
     let listening = tokio::spawn(async move {
         let mut open = stays;
         loop {
@@ -216,7 +218,7 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
                         Request::End(other.name())
                     }
                 },
-                () = closed.cancelled(), if open => {
+                () = async { closed.cancelled().await; tokio::time::sleep(hang_up).await }, if open => {
                     open = false;
                     Request::Leave
                 }

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::Failure;
 use crate::engine::BuildSpec;
 use crate::event::Message;
-use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Project, ServiceName};
+use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Project, ServiceName, Watch};
 use crate::plan::Wanted;
 
 /// A project that was read without errors.
@@ -42,6 +42,12 @@ pub trait Sources: Send + Sync {
         services: &[ServiceName],
         images: &IndexMap<String, ObservedImage>,
     ) -> Result<Wanted, Vec<Failure>>;
+
+    /// What is watched for a service whose build's inputs cannot be read: all that may mend it. `None` where it builds
+    /// nothing.
+    fn watch_for_mend(&self, _project: &Project, _service: &ServiceName) -> Option<Watch> {
+        None
+    }
 
     /// The build of a service, ready for the engine but for the image's names.
     ///

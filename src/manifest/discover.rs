@@ -13,6 +13,7 @@ use crate::model::{EntryKind, FileTree};
 
 /// hob's own names, in order.
 const OWN: [&str; 2] = ["devenv.yaml", "devenv.yml"];
+const OWN_OVERRIDES: [&str; 2] = ["devenv.override.yaml", "devenv.override.yml"];
 
 /// Compose's names and those of the override files that belong to each, in order.
 const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
@@ -44,6 +45,8 @@ pub struct Found {
     pub dir: PathBuf,
     /// The variables, `.env` included.
     pub environment: Environment,
+    /// Files that would have been read too if they were there.
+    pub awaited: Vec<PathBuf>,
 }
 
 /// Looks for the manifest and reads `.env`. Notes an error where there is none.
@@ -68,12 +71,20 @@ pub fn discover(
         let separator = environment.filled("COMPOSE_PATH_SEPARATOR").unwrap_or(":");
         files = list.split(separator).map(|file| join_path(cwd, Path::new(file))).collect();
     }
+    let mut awaited = Vec::new();
     if files.is_empty() {
         files = walk_up(tree, given.as_ref().unwrap_or(cwd), report)?;
+        let beside = files.first().map(|file| parent(file)).unwrap_or_default();
+        let names = OWN.iter().chain(&OWN_OVERRIDES).chain(&COMPOSE).chain(&COMPOSE_OVERRIDES);
+        awaited.extend(names.map(|name| beside.join(name)));
     }
     let dir = given.unwrap_or_else(|| files.first().map_or_else(|| cwd.clone(), |file| parent(file)));
     read_env(&mut environment, &named, &dir, tree, report, env_files);
-    Some(Found { files, dir, environment })
+    if named.is_empty() {
+        awaited.push(dir.join(".env"));
+    }
+    awaited.retain(|file| !files.contains(file) && !env_files.contains(file));
+    Some(Found { files, dir, environment, awaited })
 }
 
 fn join_path(base: &Path, path: &Path) -> PathBuf {
@@ -139,8 +150,7 @@ fn walk_up(tree: &dyn FileTree, start: &Path, report: &mut Report) -> Option<Vec
                 continue;
             }
             let mut files = vec![file];
-            let overriding = ["devenv.override.yaml", "devenv.override.yml"];
-            files.extend(overriding.iter().map(|name| dir.join(name)).find(|file| is_file(tree, file)));
+            files.extend(OWN_OVERRIDES.iter().map(|name| dir.join(name)).find(|file| is_file(tree, file)));
             return Some(files);
         }
         if let Some(file) = COMPOSE.iter().map(|name| dir.join(name)).find(|file| is_file(tree, file)) {

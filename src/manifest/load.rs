@@ -54,10 +54,11 @@ pub fn load(tree: &dyn FileTree, options: &LoadOptions) -> Loaded {
     let project = loader.run();
     loader.warn_unset();
     loader.report.settle();
-    let Loader { report, files, env_files, environment, profiles, explanation, model, .. } = loader;
+    let Loader { report, files, env_files, awaited, environment, profiles, explanation, model, .. } = loader;
     let project = project.filter(|_| report.errors() == 0).map(|project| Project {
         files: files.clone(),
         env_files: env_files.clone(),
+        awaited: awaited.clone(),
         environment: environment.clone(),
         ..project
     });
@@ -83,6 +84,8 @@ pub struct Loader<'a> {
     pub report: Report,
     pub files: Vec<PathBuf>,
     pub env_files: Vec<PathBuf>,
+    /// What would have been read if it were there.
+    awaited: Vec<PathBuf>,
     pub variables: Variables,
     pub explanation: Option<Explanation>,
     environment: BTreeMap<String, String>,
@@ -101,6 +104,7 @@ impl<'a> Loader<'a> {
             report: Report::default(),
             files: Vec::new(),
             env_files: Vec::new(),
+            awaited: Vec::new(),
             variables: Variables::default(),
             explanation: None,
             environment: BTreeMap::new(),
@@ -112,8 +116,9 @@ impl<'a> Loader<'a> {
     }
 
     fn run(&mut self) -> Option<Project> {
-        let Found { files, dir, mut environment } =
+        let Found { files, dir, mut environment, awaited } =
             discover(self.tree, self.options, &mut self.report, &mut self.env_files)?;
+        self.awaited = awaited;
         self.report.env_files = self.env_file_names(&environment);
         let name = self.project_name(&files, &dir, &environment);
         environment.set("COMPOSE_PROJECT_NAME", &name);

@@ -153,6 +153,8 @@ pub enum Aside {
     },
     /// hob's own output goes there: what is written for a change would be the next change.
     Output,
+    /// An ignore file that is in no image: it says what a build reads, and no program reads it.
+    IgnoreFile,
     /// Version control, an editor's own, an ignore file, the manifest: the image has it, and no program needs it.
     Housekeeping {
         /// What an ignore file would name.
@@ -165,7 +167,7 @@ pub enum Aside {
 impl Aside {
     /// Whether an image has something else for it, that a container made from it would not hide.
     pub fn is_in_image(&self) -> bool {
-        matches!(self, Self::Housekeeping { .. })
+        matches!(self, Self::Housekeeping { .. } | Self::IgnoreFile)
     }
 }
 
@@ -175,6 +177,7 @@ impl fmt::Display for Aside {
             Self::Mounted { at, .. } => write!(f, "mounted: the container sees it at {at}"),
             Self::Hidden { at } => write!(f, "hidden: something is mounted over it at {at}"),
             Self::Output => f.write_str("hob's own output goes there"),
+            Self::IgnoreFile => f.write_str("it says what the build reads, and no program reads it"),
             Self::Housekeeping { pattern, ignore_file } => {
                 let name = ignore_file.file_name().unwrap_or_default().display();
                 write!(f, "no program needs it: a line {pattern} in {name} would leave it out of the build")

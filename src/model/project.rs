@@ -49,6 +49,10 @@ pub struct Project {
     /// Every other file that the load read (`.env`, env files, label files), absolute: a change of one re-plans.
     #[serde(skip)]
     pub env_files: Vec<PathBuf>,
+    /// Files that the load would have read if they were there (`.env`, an override file), absolute: one that comes
+    /// re-plans.
+    #[serde(skip)]
+    pub awaited: Vec<PathBuf>,
     /// Every variable that the manifest may use: the shell's, then those of `.env` or `--env-file`. Secrets and configs
     /// of variables are read from here, and so is a name without a value on the command line.
     #[serde(skip)]

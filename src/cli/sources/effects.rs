@@ -87,6 +87,9 @@ impl OfService {
             return by_map(effect, file);
         }
         if let inputs::Effect::Rebuild { why: RebuildReason::IgnoreFile } = &effect {
+            if map.destinations(path, now).is_some_and(|copies| copies.is_empty()) {
+                return Effect::Aside(Aside::IgnoreFile);
+            }
             let pattern = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             return self.put_aside(pattern);
         }
@@ -135,6 +138,7 @@ impl OfService {
         let at = self.mounts.shows(path)?;
         if matches!(now, Some(entry) if entry.kind == EntryKind::Other)
             || self.ignored(path)
+            || is_cache(path)
             || self.housekeeping.pattern(path).is_some()
         {
             return Some(Effect::Nothing);
@@ -196,6 +200,13 @@ impl OfService {
             folders.insert(folder);
         }
     }
+}
+
+/// What interpreters and tools write beside the sources that they read: their own, and no save.
+fn is_cache(path: &Path) -> bool {
+    const FOLDERS: [&str; 5] = ["__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".sass-cache"];
+    path.iter().any(|name| FOLDERS.iter().any(|known| name == *known))
+        || path.extension().is_some_and(|ending| ending == "pyc")
 }
 
 fn by_map(effect: inputs::Effect, file: Option<&str>) -> Effect {

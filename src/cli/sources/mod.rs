@@ -5,6 +5,7 @@
 mod effects;
 mod load;
 mod measure;
+mod mend;
 mod secrets;
 mod spec;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::execute::{Failure, Loaded, Sources};
 use crate::host::{Contents, DiskTree};
 use crate::inputs::{self, BaseImage, BuildInputs, BuildRequest, Images};
 use crate::manifest::LoadOptions;
+use crate::model::Watch;
 use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Project, Service, ServiceName};
 use crate::plan::Wanted;
 use crate::plan::labels::ARGS;
@@ -192,6 +194,10 @@ impl Sources for DiskSources {
         };
         self.history.remember(read.iter().map(|inputs| &**inputs));
         if errors.is_empty() { Ok(wanted) } else { Err(errors) }
+    }
+
+    fn watch_for_mend(&self, project: &Project, service: &ServiceName) -> Option<Watch> {
+        mend::watch(&self.tree, project, project.services.get(service)?)
     }
 
     fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Failure> {

@@ -13,7 +13,7 @@ use crate::engine::Query;
 use crate::event::{Event, Message};
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan, stand_for};
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
-use crate::model::{ContainerId, Digest, Effect, Graph, Measured, Observed, Project, ServiceName};
+use crate::model::{ContainerId, Digest, Effect, Graph, Measured, Observed, Project, ServiceName, Watch};
 use crate::plan::labels::made_from;
 use crate::plan::{self, Op, Plan, UpOptions};
 
@@ -28,6 +28,8 @@ pub struct Viewed {
     turn: Option<Arc<Turn>>,
     /// What the containers were measured to hold before it.
     known: HashMap<ServiceName, Measured>,
+    /// What may mend the services that could not be measured.
+    mends: HashMap<ServiceName, Watch>,
 }
 
 /// A container that holds all that matters of what is wanted.
@@ -101,13 +103,15 @@ impl Session {
                         watched: false,
                         turn: None,
                         known: HashMap::new(),
+                        mends: HashMap::new(),
                     }));
                 }
             };
             looking.run.turn.clone_from(&turn);
             let taken = now();
             let view = looking.view().await;
-            Finished::Viewed(Box::new(Viewed { view, taken, watched: false, turn, known: HashMap::new() }))
+            let mends = looking.mends(&view).await;
+            Finished::Viewed(Box::new(Viewed { view, taken, watched: false, turn, known: HashMap::new(), mends }))
         });
     }
 
@@ -138,10 +142,12 @@ impl Session {
 
     /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
     pub(super) fn viewed(&mut self, viewed: Viewed) {
-        let Viewed { view, taken, watched, turn, known } = viewed;
+        let Viewed { view, taken, watched, turn, known, mends } = viewed;
+        self.watching.set_mends(mends);
         let view = match view {
             Ok(view) => view,
             Err(failures) => {
+                self.set_folders();
                 self.applied(Applied::nothing(failures));
                 return;
             }
@@ -164,7 +170,8 @@ impl Session {
                 // What changed between the measure and the watch was not told.
                 let again = looking.is_outdated(&view).await;
                 let view = if again { looking.view().await } else { Ok(view) };
-                Finished::Viewed(Box::new(Viewed { view, taken, watched: true, turn, known }))
+                let mends = looking.mends(&view).await;
+                Finished::Viewed(Box::new(Viewed { view, taken, watched: true, turn, known, mends }))
             });
             return;
         }
@@ -302,6 +309,21 @@ impl Looking {
         let view = observe(&*executor.engine, &executor.sources, project, scope).await?;
         executor.agents.remember(&view.observed);
         Ok(view)
+    }
+
+    /// What may mend the services that could not be measured.
+    async fn mends(&self, view: &Result<View, Vec<Failure>>) -> HashMap<ServiceName, Watch> {
+        let Err(failures) = view else { return HashMap::new() };
+        let broken: Vec<ServiceName> = failures.iter().filter_map(|failure| failure.message.service.clone()).collect();
+        if !self.watch || broken.is_empty() {
+            return HashMap::new();
+        }
+        let (sources, project) = (Arc::clone(&self.executor.sources), Arc::clone(&self.project));
+        blocking(move || {
+            let mend = |name: ServiceName| Some((name.clone(), sources.watch_for_mend(&project, &name)?));
+            broken.into_iter().filter_map(mend).collect()
+        })
+        .await
     }
 
     /// Whether the files are not those of the view any more. A measure that fails is said by the next view.

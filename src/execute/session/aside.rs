@@ -13,6 +13,8 @@ use crate::model::{Aside, ServiceName};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Said {
     mounted: bool,
+    /// That a save does not start it again; said once for each time that it has ended.
+    pub ended: bool,
     housekeeping: bool,
     output: bool,
 }
@@ -23,13 +25,14 @@ impl Said {
             Aside::Mounted { said: false, .. } => Some(&mut self.mounted),
             Aside::Housekeeping { .. } => Some(&mut self.housekeeping),
             Aside::Output => Some(&mut self.output),
-            Aside::Mounted { .. } | Aside::Hidden { .. } => None,
+            Aside::Mounted { .. } | Aside::Hidden { .. } | Aside::IgnoreFile => None,
         }
     }
 
     /// Whether there is something to say that was not said.
     pub fn may_say(mut self, aside: &Aside) -> bool {
-        self.of(aside).is_some_and(|said| !*said)
+        let ended = matches!(aside, Aside::Mounted { said: false, .. }) && !self.ended;
+        ended || self.of(aside).is_some_and(|said| !*said)
     }
 }
 
@@ -100,6 +103,11 @@ const WRITTEN: [&str; 62] = [
     "yml",
 ];
 
+/// A person writes it, as a rule.
+fn is_written(path: &Path) -> bool {
+    path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| WRITTEN.contains(&ending))
+}
+
 /// `a`, `a and b`, `a, b and c`.
 fn listed(names: &[String]) -> String {
     match names {
@@ -120,7 +128,7 @@ impl Session {
                 house.entry(pattern).or_default().insert(service, ignore_file);
                 continue;
             }
-            if self.about(&service, &path, &aside).is_none() {
+            if self.say_ended(&service, &path, &aside) || self.about(&service, &path, &aside).is_none() {
                 continue;
             }
             let Some(watched) = self.watching.get_mut(&service) else { continue };
@@ -141,6 +149,22 @@ impl Session {
         for (pattern, services) in house {
             self.say_housekeeping(&pattern, services);
         }
+    }
+
+    /// A file behind a mount of a service that has ended was saved, perhaps to mend it: nothing starts it again.
+    fn say_ended(&mut self, service: &ServiceName, path: &Path, aside: &Aside) -> bool {
+        let mounted = matches!(aside, Aside::Mounted { said: false, .. }) && is_written(path);
+        let code = self.containers.exit_code(service).filter(|_| !self.containers.runs(service));
+        let (true, Some(code), Some(watched)) = (mounted, code, self.watching.get_mut(service)) else { return false };
+        if !std::mem::replace(&mut watched.said.ended, true) {
+            let shown = path.strip_prefix(&self.project.working_dir).unwrap_or(path).display();
+            let text = format!(
+                "{shown} changed, and {service} has exited with {code}: `hob start {service}` starts it again; with \
+                 `x-reload: restart` a save does"
+            );
+            self.sink.emit(Event::Notice { text });
+        }
+        true
     }
 
     /// Version control and its like are in images, which nobody needs; what has to be written where to leave them out.
@@ -177,10 +201,9 @@ impl Session {
         let shown = path.strip_prefix(&self.project.working_dir).unwrap_or(path).display();
         match aside {
             Aside::Mounted { at, .. } => {
-                let written = path.extension().and_then(|ending| ending.to_str()).is_some_and(|e| WRITTEN.contains(&e));
                 // A program that reloads itself sees it, and so does one that is yet to start.
                 let knows = self.wanted.reloaders.contains_key(service) || self.containers.running(service).is_empty();
-                (written && !knows).then(|| {
+                (is_written(path) && !knows).then(|| {
                     format!(
                         "{shown} is mounted at {at} and {names} was not told: `x-reload: restart` restarts it, `none` \
                          is for programs that reload themselves"
@@ -191,7 +214,7 @@ impl Session {
                 "{shown} is where hob's output goes, and {names} reads it: its changes are not acted upon; leave it out \
                  by .dockerignore, or write it elsewhere"
             )),
-            Aside::Hidden { .. } | Aside::Housekeeping { .. } => None,
+            Aside::Hidden { .. } | Aside::Housekeeping { .. } | Aside::IgnoreFile => None,
         }
     }
 

@@ -292,6 +292,9 @@ impl Session {
         match event.action {
             Action::Start => {
                 self.follow_start(event, died);
+                if let Some(watched) = self.watching.get_mut(&event.service) {
+                    watched.said.ended = false;
+                }
                 self.agents.forget(&event.container);
                 self.connect_agent(&event.service, &event.container);
             }

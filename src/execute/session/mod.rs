@@ -159,6 +159,8 @@ pub struct Session {
     reread: bool,
     /// The manifest is being read.
     reading: bool,
+    /// What was wrong with it, as it was last said.
+    said_errors: Vec<Message>,
     /// The whole plan must be made again when the jobs that run are done.
     again: bool,
     /// The engine does not answer: nothing begins until it is back.
@@ -219,6 +221,7 @@ impl Session {
             beside: beside::Running::within(&cancel),
             reread: false,
             reading: false,
+            said_errors: Vec::new(),
             again: false,
             lost: false,
             ran: Vec::new(),
@@ -303,6 +306,8 @@ impl Session {
             Finished::Read(Ok(loaded)) => {
                 self.watching.release_brakes();
                 self.reading = false;
+                self.watching.manifest_is_broken = false;
+                self.said_errors.clear();
                 for warning in loaded.warnings {
                     self.sink.emit(Event::Warning(warning));
                 }
@@ -311,6 +316,11 @@ impl Session {
             }
             Finished::Read(Err(messages)) => {
                 self.reading = false;
+                self.watching.manifest_is_broken = true;
+                if self.said_errors == messages {
+                    return;
+                }
+                self.said_errors.clone_from(&messages);
                 for message in messages {
                     self.sink.emit(Event::Error(message));
                 }

@@ -45,6 +45,8 @@ pub struct Reload {
     acted: Vec<(PathBuf, Option<u64>)>,
     /// Its containers were made anew.
     rebuilt: bool,
+    /// What may mend it, where it did not succeed.
+    mend: Option<Watch>,
     /// For the person; `None` where nothing was to be done or the job was superseded.
     report: Option<Reloaded>,
     superseded: bool,
@@ -233,6 +235,9 @@ impl Session {
                 watched.meanwhile.extend(reload.task.dirty);
             }
         }
+        if !reload.superseded && self.watching.set_mend(&reload.service, reload.mend.filter(|_| failed && !by_rules)) {
+            self.set_folders();
+        }
         if let Some(watched) = self.watching.get_mut(&reload.service) {
             watched.look_again();
         }
@@ -261,6 +266,7 @@ impl Job {
             brought: false,
             acted: Vec::new(),
             rebuilt: false,
+            mend: None,
             report: None,
             superseded: false,
             halfway: self.halfway,
@@ -299,8 +305,13 @@ impl Job {
         }
         let measured = match self.measure().await {
             Ok(measured) => measured,
-            Err(failure) => return (String::new(), Err(failure)),
+            Err(failure) => {
+                reload.mend = self.watch_for_mend().await;
+                return (String::new(), Err(failure));
+            }
         };
+        // Where it cannot be built, something that only the new Dockerfile reads may mend it.
+        reload.mend.clone_from(&measured.watch);
         let same = measured.inputs == self.inputs && !self.task.unsure && self.task.lacks.is_none();
         let besides = self.take_in(&measured).or_else(|| self.task.lacks.clone());
         reload.task.dirty.clone_from(&self.task.dirty);
@@ -438,6 +449,12 @@ impl Job {
             Ok(wanted) => Ok(self.measure_of(&wanted)),
             Err(failures) => Err(first(failures)),
         }
+    }
+
+    async fn watch_for_mend(&self) -> Option<Watch> {
+        let (sources, project) = (Arc::clone(&self.executor.sources), Arc::clone(&self.project));
+        let service = self.service.name.clone();
+        blocking(move || sources.watch_for_mend(&project, &service)).await
     }
 
     /// The measure may have seen changes whose events are still under way. They are part of it, and when their events

@@ -36,10 +36,14 @@ pub struct Watching {
     pub given: Option<(Box<dyn Folders>, BoxStream<Batch>)>,
     debounce: Debouncer,
     services: BTreeMap<ServiceName, Watched>,
+    /// What may mend a service that could not be measured or built, besides what it was last measured to read.
+    mends: BTreeMap<ServiceName, Watch>,
     /// Folders that were last set.
     folders: BTreeSet<PathBuf>,
     /// Files whose change re-plans: manifests and what they include.
     manifest: BTreeSet<PathBuf>,
+    /// The manifest has errors: a file that comes beside it may be what it lacks.
+    pub manifest_is_broken: bool,
     /// Asked by the watcher for folders that are made while it runs.
     effects: Arc<RwLock<Vec<Arc<dyn Effects>>>>,
     /// The last apply failed: any change of a file that matters tries it again.
@@ -289,8 +293,31 @@ impl Watching {
     /// Whether anybody reads the path; what nobody reads does not even hold a burst open.
     fn matters(&self, path: &Path, kind: ChangeKind) -> bool {
         kind == ChangeKind::Rescan
-            || self.manifest.contains(path)
+            || self.is_manifest(path)
             || self.services.values().any(|watched| watched.concerns(path))
+            || self.mends.values().any(|watch| watch.effects.effect(path).acts())
+    }
+
+    /// Whether a change of the path asks for the manifest to be read again.
+    fn is_manifest(&self, path: &Path) -> bool {
+        let beside = |file: &PathBuf| file.parent() == path.parent();
+        self.manifest.contains(path) || self.manifest_is_broken && self.manifest.iter().any(beside)
+    }
+
+    /// What may mend these services, from now on.
+    pub fn set_mends(&mut self, mends: impl IntoIterator<Item = (ServiceName, Watch)>) {
+        self.mends = mends.into_iter().collect();
+    }
+
+    /// What may mend this service; nothing where it is well. Says whether other folders are to be watched now.
+    pub fn set_mend(&mut self, service: &ServiceName, mend: Option<Watch>) -> bool {
+        match mend {
+            Some(watch) => {
+                let before = self.mends.insert(service.clone(), watch);
+                before.is_none_or(|before| before.folders != self.mends[service].folders)
+            }
+            None => self.mends.remove(service).is_some(),
+        }
     }
 
     /// Forgets what has changed, because it is about to be measured as a whole.
@@ -490,15 +517,19 @@ impl Session {
 
     /// Tells the watcher which folders matter now; true where there are some that did not before.
     pub(super) fn set_folders(&mut self) -> bool {
-        let files = self.project.files.iter().chain(&self.project.env_files);
+        let files = self.project.files.iter().chain(&self.project.env_files).chain(&self.project.awaited);
         self.watching.manifest = files.cloned().collect();
         let mut folders: BTreeSet<PathBuf> =
             self.watching.manifest.iter().filter_map(|file| file.parent().map(Path::to_path_buf)).collect();
         for watched in self.watching.services.values() {
             folders.extend(watched.watch.folders.iter().cloned());
         }
+        for watch in self.watching.mends.values() {
+            folders.extend(watch.folders.iter().cloned());
+        }
         let mut effects = self.watching.effects.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *effects = self.watching.services.values().map(|w| Arc::clone(&w.watch.effects)).collect();
+        let watches = self.watching.services.values().map(|watched| &watched.watch).chain(self.watching.mends.values());
+        *effects = watches.map(|watch| Arc::clone(&watch.effects)).collect();
         drop(effects);
         if let Some(watcher) = &mut self.watching.watcher {
             for notice in watcher.set(&folders).notices {
@@ -530,12 +561,18 @@ impl Session {
         let Some(batch) = self.watching.debounce.poll(now) else { return };
         let mut noted = Vec::new();
         let rescan = batch.items.iter().any(|path| path == Path::new("/"));
-        if rescan || batch.items.iter().any(|path| self.watching.manifest.contains(path)) {
+        if rescan || batch.items.iter().any(|path| self.watching.is_manifest(path)) {
             self.reread = true;
+            // What is wrong with it is said again where somebody has worked on it.
+            if batch.items.iter().any(|path| self.watching.manifest.contains(path)) {
+                self.said_errors.clear();
+            }
         }
         let mut saved = Vec::new();
         for (service, watched) in &mut self.watching.services {
-            let matters = |path: &PathBuf| rescan || watched.concerns(path);
+            let mend = self.watching.mends.get(service);
+            let mends = |path: &PathBuf| mend.is_some_and(|watch| watch.effects.effect(path).acts());
+            let matters = |path: &PathBuf| rescan || watched.concerns(path) || mends(path);
             let (mine, others): (Vec<PathBuf>, Vec<PathBuf>) = batch.items.iter().cloned().partition(matters);
             for path in &others {
                 watched.note(service, path, &mut noted);
@@ -559,7 +596,8 @@ impl Session {
         for service in &saved {
             self.give_up_catching_up(Some(service));
         }
-        if self.watching.incomplete && !saved.is_empty() {
+        let mends = |path: &PathBuf| self.watching.mends.values().any(|watch| watch.effects.effect(path).acts());
+        if self.watching.incomplete && (!saved.is_empty() || batch.items.iter().any(mends)) {
             self.again = true;
         }
         self.say_asides(noted);

@@ -51,6 +51,7 @@ fn dotenv_may_name_files_profiles_and_the_project() {
     assert_eq!(project.services["a"].image.as_deref(), Some("x:1"));
     assert_eq!(project.files.len(), 2);
     assert_eq!(project.env_files, [PathBuf::from("/p/.env")]);
+    assert!(!project.awaited.contains(&PathBuf::from("/p/.env")));
 }
 
 #[test]
