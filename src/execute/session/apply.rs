@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::reload::file_of;
 use super::strangers::differing;
 use super::watching::measured;
 use super::{Finished, Session, now};
@@ -417,7 +416,7 @@ impl Looking {
                     continue;
                 };
                 let (files, besides) =
-                    differing(now.parts.differing(&known.parts), |part| file_of(part, &self.project, service));
+                    differing(now.parts.differing(&known.parts), |part| self.project.file_of(part, service));
                 let mut aside = |path: &PathBuf| match watch.effects.effect(path) {
                     Effect::Aside(aside) => {
                         behind |= aside.is_in_image();

@@ -21,7 +21,7 @@ use crate::model::{
     Aside, ContainerId, Content, Digest, Effect, Measured, MountType, Project, Reload as Then, Reloader, Service,
     ServiceName, SyncTarget, Watch,
 };
-use crate::plan::{self, Brake, Decision, Recreate, Round, Running, UpOptions, Wanted, WantedImage, decide};
+use crate::plan::{self, Brake, Decision, Op, Recreate, Round, Running, UpOptions, Wanted, WantedImage, decide};
 
 /// How a service's job ended.
 pub struct Reload {
@@ -365,7 +365,13 @@ impl Job {
                 reload.measured = Some(measured);
                 (hold.to_string(), Ok(Some("held".to_owned())))
             }
-            Decision::Rebuild { why } => (why, self.rebuild(reload, measured, timings).await),
+            Decision::Rebuild { why } => match self.rebuild(reload, measured, timings).await {
+                // A build failed or was given up, and then what it was about was taken back.
+                Ok(None) if self.task.unsure && !reload.acted.is_empty() => {
+                    ("it is again as what runs was built from".to_owned(), Ok(Some("nothing to do".to_owned())))
+                }
+                result => (why, result),
+            },
             Decision::Reload { reload: then, files, mut why } => {
                 let then = self.past_mounts(then, &files, &mut why).await;
                 let result = self.sync(reload, measured, Vec::new(), &then, timings, &mut why).await;
@@ -467,7 +473,7 @@ impl Job {
         }
         let (Some(before), Some(now)) = (&self.inputs, &measured.inputs) else { return None };
         let (files, besides) =
-            differing(now.parts.differing(&before.parts), |part| file_of(part, &self.project, &self.service));
+            differing(now.parts.differing(&before.parts), |part| self.project.file_of(part, &self.service));
         // What an ignore file leaves out since is no change of the file, and cannot be synced; the container has it until
         // it is made anew, which is done at once where its program may see it.
         let is_left_out = |path: &PathBuf| {
@@ -664,7 +670,15 @@ impl Job {
         reload.halfway = false;
         reload.measured = Some(self.measure_of(&view.wanted));
         reload.rebuilt = true;
-        Ok(Some("rebuilt + recreated".to_owned()))
+        let has = |is: fn(&Op) -> bool| plan.steps.iter().any(|step| is(&step.op));
+        let action = if has(|op| matches!(op, Op::Create(_))) {
+            "rebuilt + recreated"
+        } else if has(|op| matches!(op, Op::Build { .. } | Op::Tag { .. })) {
+            "rebuilt"
+        } else {
+            "started"
+        };
+        Ok(Some(action.to_owned()))
     }
 }
 
@@ -682,19 +696,6 @@ pub(super) fn left_out(path: &Path) -> String {
 /// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.
 fn is_rule(effect: &Effect) -> bool {
     matches!(effect, Effect::Reload { .. } | Effect::Sync { then: Some(_), .. })
-}
-
-/// The file that a part of a measure is: `file src/app.py`, `file app.py of context lib`.
-pub(super) fn file_of(part: &str, project: &Project, service: &Service) -> Option<PathBuf> {
-    let (build, path) = (service.build.as_ref()?, part.strip_prefix("file ")?);
-    let named = path.rsplit_once(" of context ");
-    let named = named.and_then(|(path, name)| Some((build.additional_contexts.get(name)?, path)));
-    let (folder, path) = match (named, &build.context) {
-        (Some((folder, path)), _) => (folder.as_str(), path),
-        (None, Some(folder)) => (folder.as_str(), path),
-        (None, None) => ("", path),
-    };
-    Some(project.working_dir.join(folder).join(path))
 }
 
 fn first(failures: Vec<Failure>) -> Failure {

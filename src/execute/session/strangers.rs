@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reload::{file_of, left_out};
+use super::reload::left_out;
 use super::{Finished, Session, now};
 use crate::engine::Query;
 use crate::execute::observe::{blocking, say_what_they_hold};
@@ -103,7 +103,7 @@ impl Session {
             Some(wanted) if holds.as_ref() == Some(&wanted.digest) || stays => return,
             Some(wanted) => match holds.and_then(|holds| history.get(&holds)) {
                 Some(before) => {
-                    let (files, besides) = differing(wanted.differing(before), |part| file_of(part, &project, service));
+                    let (files, besides) = differing(wanted.differing(before), |part| project.file_of(part, service));
                     // What an ignore file leaves out since cannot be synced.
                     let is_left_out = |path: &&PathBuf| watched.watch.effects.leaves_out(path);
                     let gone = files.iter().find(is_left_out).map(|path| left_out(path));

@@ -456,3 +456,20 @@ async fn services_that_restart_together_have_one_job_at_a_time() {
     assert_eq!(created, 2, "once by `up`, once by the save");
     assert!(running.rig.plan().await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_back_after_a_failed_build_says_so() {
+    let running = start(web(), options());
+    running.up().await;
+    running.write("/src/web/Dockerfile", "FROM nowhere");
+    let build = running.build_call("web").await;
+    running.rig.engine.fail_next(&build, ErrorKind::Other);
+    let at = running.rig.events.all().len();
+    running.touch(&["/src/web/Dockerfile"]).await;
+    running.wait(at, "the failure", reloaded).await;
+    running.rig.engine.take_journal();
+    running.saved("/src/web/Dockerfile", "FROM scratch").await;
+    assert_eq!(running.rig.events.reloads()[1..], ["web: nothing to do"]);
+    let journal = running.rig.engine.take_journal();
+    assert!(!journal.iter().any(|call| call.starts_with("build ") || call.starts_with("create ")), "{journal:?}");
+}
