@@ -374,3 +374,72 @@ fn many_saves_at_once_end_with_the_last_of_each() {
     assert_eq!(lab.id("a"), id);
     session.interrupt();
 }
+
+#[test]
+fn a_file_that_mends_a_failed_build_is_seen_when_it_comes() {
+    let lab = lab!();
+    let dockerfile = |text: &str| lab.dockerfile("Dockerfile", &format!("{text}CMD [\"sleep\", \"3600\"]\n"));
+    lab.write("a.txt", "a");
+    dockerfile("COPY a.txt /d/\n");
+    lab.manifest("services:\n  a:\n    build: .\n    network_mode: none\n    stop_signal: SIGKILL\n");
+    let session = watched(&lab);
+    let answered = |from: usize, well: bool| {
+        session.event(from, "reloaded", |e| e["service"] == "a" && e["error"].is_null() == well);
+    };
+    // What a COPY names is not there, nor is its folder.
+    let from = session.mark();
+    dockerfile("COPY a.txt new/b.txt /d/\n");
+    answered(from, false);
+    let from = session.mark();
+    lab.write("new/b.txt", "b");
+    answered(from, true);
+    assert_eq!(lab.exec("a", "cat /d/b.txt"), "b");
+    // Only the Dockerfile that fails reads it.
+    let from = session.mark();
+    dockerfile("COPY . /d/\nRUN test -f /d/deep/need.txt\n");
+    answered(from, false);
+    let from = session.mark();
+    lab.write("deep/need.txt", "1");
+    answered(from, true);
+    assert_eq!(lab.exec("a", "cat /d/deep/need.txt"), "1");
+    session.interrupt();
+}
+
+#[test]
+fn files_of_the_manifest_are_seen_when_they_come() {
+    let lab = lab!();
+    lab.write("compose.yaml", &format!("services:\n{}    environment: {{A: \"${{A:-0}}\"}}\n", idle("a")));
+    let session = lab.start(&["--progress", "json", "up", "--watch"]);
+    session.event(0, "ready", |_| true);
+    let value = || lab.exec("a", "echo $A $B");
+    let recreated = |from: usize| {
+        session.event(from, "changed", |e| e["service"] == "a" && e["did"] == "recreated");
+    };
+    for a in ["1", "2"] {
+        let from = session.mark();
+        lab.write(".env", &format!("A={a}\n"));
+        recreated(from);
+        assert_eq!(value(), a);
+        let from = session.mark();
+        fs::remove_file(lab.dir.join(".env")).unwrap();
+        recreated(from);
+        assert_eq!(value(), "0");
+    }
+    for b in ["1", "2"] {
+        let from = session.mark();
+        lab.write("compose.override.yaml", &format!("services: {{a: {{environment: {{B: \"{b}\"}}}}}}\n"));
+        recreated(from);
+        assert_eq!(value(), format!("0 {b}"));
+        let from = session.mark();
+        fs::remove_file(lab.dir.join("compose.override.yaml")).unwrap();
+        recreated(from);
+    }
+    // What a broken manifest lacks.
+    let from = session.mark();
+    lab.write("compose.yaml", &format!("include: [more.yaml]\nservices:\n{}", idle("a")));
+    session.event(from, "error", |e| e["text"].as_str().is_some_and(|text| text.contains("more.yaml")));
+    let from = session.mark();
+    lab.write("more.yaml", &format!("services:\n{}", idle("b")));
+    session.event(from, "changed", |e| e["service"] == "b");
+    session.interrupt();
+}
