@@ -750,6 +750,28 @@ fn what_runs_needs_what_it_depends_on_where_that_is_asked_for() {
     assert!(world.plan(&asked).is_empty());
 }
 
+/// A job that failed beside what runs is run again, and fails again, each time.
+#[test]
+fn a_failed_job_is_waited_for_by_what_runs() {
+    let depends = json!({"mig": {"condition": "service_completed_successfully", "required": true}});
+    let services = json!({"mig": {"image": "mig"}, "api": {"image": "api", "depends_on": depends}});
+    let mut world = World::new(json!({"name": "s", "services": services}));
+    world.settle();
+    let asked = UpOptions { needs_met: true, ..UpOptions::default() };
+    assert!(world.plan(&asked).is_empty());
+    world.container("s-mig-1").state = ContainerState::Exited(3);
+    assert_snapshot!(world.plan(&asked), @r#"
+     1. start container s-mig-1, because it exited with 3
+     2. wait until s-mig-1 has completed, because api waits for it [after 1]
+    unchanged: api
+    "#);
+    world.service("mig").command = Some(vec!["false".into()]);
+    let plan = world.plan(&asked);
+    assert!(matches!(plan.steps.last().unwrap().op, Op::Wait { optional: false, .. }), "{plan}");
+    world.service("api").depends_on.get_mut("mig").unwrap().required = false;
+    assert!(!world.plan(&asked).steps.iter().any(|step| matches!(step.op, Op::Wait { .. })));
+}
+
 #[test]
 fn what_changed_is_the_reason_and_hot_sync_is_news() {
     let mut world = shop();
