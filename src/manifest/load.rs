@@ -92,6 +92,8 @@ pub struct Loader<'a> {
     profiles: Vec<String>,
     model: Option<serde_json::Value>,
     documents: HashMap<PathBuf, Rc<Vec<Node>>>,
+    /// A file could not be read as a whole: what it defines is not known.
+    lacks_files: bool,
     /// Included manifests, each with what it was read from.
     pub included: Vec<(include::Included, Map)>,
 }
@@ -111,6 +113,7 @@ impl<'a> Loader<'a> {
             profiles: Vec::new(),
             model: None,
             documents: HashMap::new(),
+            lacks_files: false,
             included: Vec::new(),
         }
     }
@@ -143,7 +146,9 @@ impl<'a> Loader<'a> {
         }
         if self.report.errors() > 0 {
             // What follows would only complain about what is half there.
-            project::look_anyway(&manifest, &place.environment, self);
+            if !self.lacks_files {
+                project::look_anyway(&manifest, &place.environment, self);
+            }
             return None;
         }
         normalize::normalize(&mut manifest, &name, Some(&*place.environment));
@@ -179,9 +184,16 @@ impl<'a> Loader<'a> {
         }
         let id = match self.report.sources.find(file) {
             Some(id) => id,
-            None => self.text(file, from)?,
+            None => match self.text(file, from) {
+                Some(id) => id,
+                None => {
+                    self.lacks_files = true;
+                    return None;
+                }
+            },
         };
         let (documents, problems) = yaml::parse(self.report.sources.text(id), id);
+        self.lacks_files |= !problems.is_empty();
         for problem in problems {
             self.report.push(Severity::Error, Code::Yaml, problem.span, problem.message, problem.help);
         }
@@ -252,6 +264,7 @@ impl<'a> Loader<'a> {
                 document.kind()
             );
             self.report.error(Code::Type, document.span, message);
+            self.lacks_files = true;
             return;
         }
         if let Some(services) = document.get("services").filter(|node| node.is_null() && node.mark == Mark::None) {

@@ -388,3 +388,22 @@ fn what_is_written_in_an_old_way_is_told() {
     let text = complaints(&[("devenv.yaml", "services: {a: {image: x}}"), ("devenv.override.yaml", "services:\n")]);
     assert!(text.contains("services must be a mapping, found nothing"), "{text}");
 }
+
+/// What a file defines that cannot be read is not known: nothing is said about names that may be in it.
+#[test]
+fn a_file_that_cannot_be_read_has_no_errors_of_others_as_its_consequence() {
+    let base = "services:\n  db:\n    image: x\n  api: {image: x\n    ports: [\n";
+    let over = "services:\n  worker: {image: x, depends_on: [db], networks: [back]}\n";
+    for base in [base, "services: {db: {image: x}\n", "just a text\n"] {
+        let files = [("compose.yaml", base), ("compose.override.yaml", over)];
+        let loaded = run(&files, |options| options.targets = vec!["db".to_owned()]);
+        let text: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        assert_eq!(text.matches("error:").count(), 1, "{text}");
+        assert!(text.contains("/p/compose.yaml"), "{text}");
+    }
+    // An error of another kind hides no name.
+    let files = [("compose.yaml", "services: {db: {imag: x}}"), ("compose.override.yaml", over)];
+    let loaded = run(&files, |options| options.targets = vec!["dv".to_owned()]);
+    let text: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    assert!(text.contains("there is no service dv"), "{text}");
+}
