@@ -10,8 +10,13 @@ use super::{Failure, hooks, lines};
 use crate::engine::{Engine, EngineError, ErrorKind, LogQuery};
 use crate::event::Event;
 use crate::host::ports::Protocol;
+use crate::model::time::nanos_of;
 use crate::model::{ContainerId, Project, ServiceName};
 use crate::plan::{Op, Step, StepId};
+
+/// An engine notes the time of a start, in nanoseconds, so much later at most than a program writes its first line. The
+/// time between the end of a program and the next start of its container is longer.
+const NOTED_LATE: i64 = 100_000_000;
 
 impl Executor {
     pub(super) async fn perform(
@@ -78,7 +83,7 @@ impl Executor {
                     if let Some(attached) = attached {
                         attached.give_up();
                     }
-                    return Err(self.start_failure(step.service.as_ref(), container, error).await);
+                    return Err(self.start_failure(step.service.as_ref(), error).await);
                 }
                 if let Some(failure) = super::program::missing(engine, step.service.as_ref(), container).await {
                     return Err(failure);
@@ -127,8 +132,8 @@ impl Executor {
         result.map_err(|error| Failure::of_engine(step.service.as_ref(), error))
     }
 
-    /// A container that does not start: names who holds the port, and shows what it wrote.
-    async fn start_failure(&self, service: Option<&ServiceName>, container: &str, error: EngineError) -> Failure {
+    /// A container that does not start: names who holds the port. It has written nothing: its log is of earlier runs.
+    async fn start_failure(&self, service: Option<&ServiceName>, error: EngineError) -> Failure {
         let port = match error.kind {
             ErrorKind::PortTaken { port } => Some(port),
             _ => None,
@@ -144,17 +149,19 @@ impl Executor {
                 failure.message.text = format!("port {port} of the host is taken by {holder}");
             }
         }
-        failure.message.detail.extend(tail(&*self.engine, container, 10).await);
         failure
     }
 }
 
-/// The last lines of a container's log, headed; empty where there are none.
+/// The last lines that a container has written since it was last started, headed; empty where there are none.
 pub(super) async fn tail(engine: &dyn Engine, container: &str, count: u64) -> Vec<String> {
-    let query = LogQuery { tail: Some(count), ..LogQuery::default() };
-    let Ok(stream) = engine.logs(&ContainerId::new(container), &query).await else { return Vec::new() };
+    let id = ContainerId::new(container);
+    let seen = engine.inspect(&id).await.ok().flatten();
+    let started = seen.and_then(|seen| nanos_of(&seen.started)).map(|started| started.saturating_sub(NOTED_LATE));
+    let query = LogQuery { tail: Some(count), timestamps: true, ..LogQuery::default() };
+    let Ok(stream) = engine.logs(&id, &query).await else { return Vec::new() };
     // A log that never ends would hold the failure back.
-    let read = tokio::time::timeout(Duration::from_secs(2), lines::collect(stream)).await;
+    let read = tokio::time::timeout(Duration::from_secs(2), lines::collect(stream, started)).await;
     let lines = read.unwrap_or_default();
     if lines.is_empty() {
         return lines;

@@ -353,6 +353,26 @@ async fn a_wait_that_cannot_be_met_shows_the_probe_and_the_log() {
     }
 }
 
+/// The log of a container goes on when it is started again.
+#[tokio::test(start_paused = true)]
+async fn the_log_of_a_failure_is_that_of_its_own_run() {
+    let rig = Rig::new(project(json!({
+        "first": {"image": "first"},
+        "late": {"image": "late", "depends_on":
+            {"first": {"condition": "service_completed_successfully", "required": true}}}
+    })));
+    for line in ["boom", "bang"] {
+        rig.engine.script("first", Script::job(7).logging(&[line]));
+        let outcome = rig.up(&RunOptions::default()).await;
+        assert_eq!(outcome.failures[0].message.detail, ["last lines of the log of p-first-1:", &format!("  {line}")]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // One that the engine does not start has written nothing.
+    rig.engine.fail_next("start first", ErrorKind::Other);
+    let outcome = rig.up(&RunOptions::default()).await;
+    assert_eq!(outcome.failures[0].message.detail, [""; 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn ready_is_healthy_or_running_or_completed() {
     let rig = Rig::new(project(json!({

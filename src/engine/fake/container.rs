@@ -175,6 +175,7 @@ impl State {
         let now = self.moment();
         let Some(container) = self.containers.get_mut(id) else { return Err(no_such(id)) };
         container.starts += 1;
+        timestamp(now).trim_end().clone_into(&mut container.seen.started);
         container.seen.ports = ports;
         container.set_state(ContainerState::Running);
         let script = self.scripts.get(container.seen.service.as_str()).cloned().unwrap_or_default();

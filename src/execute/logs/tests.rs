@@ -345,7 +345,12 @@ async fn the_end_does_not_wait_for_a_flood_and_says_whose_it_was() {
 #[tokio::test]
 async fn streams_are_cut_into_lines_each_for_itself() {
     let chunk = |channel, text: &str| Ok(Chunk { channel, bytes: Bytes::from(text.to_owned()) });
-    let chunks = vec![chunk(Channel::Out, "one\ntw"), chunk(Channel::Out, "o\n"), chunk(Channel::Err, "three")];
+    let chunks = || vec![chunk(Channel::Out, "one\ntw"), chunk(Channel::Out, "o\n"), chunk(Channel::Err, "three")];
+    let stream = Box::pin(futures_util::stream::iter(chunks()));
+    assert_eq!(lines::collect(stream, Some(1)).await, ["one", "two", "three"]);
+    let stamped = |channel, second: u8, text: &str| chunk(channel, &format!("1970-01-01T00:00:0{second}Z {text}"));
+    let chunks =
+        vec![stamped(Channel::Out, 1, "old\n"), stamped(Channel::Out, 3, "new\n"), stamped(Channel::Err, 2, "x")];
     let stream = Box::pin(futures_util::stream::iter(chunks));
-    assert_eq!(lines::collect(stream).await, ["one", "two", "three"]);
+    assert_eq!(lines::collect(stream, Some(2_000_000_000)).await, ["new", "x"]);
 }
