@@ -13,7 +13,7 @@ use crate::model::ServiceName;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     groups: IndexMap<ServiceName, Group>,
-    steps: BTreeMap<usize, ServiceName>,
+    steps: BTreeMap<usize, (ServiceName, StepKind)>,
     /// Steps that say nothing when they begin.
     quiet: BTreeMap<usize, StepKind>,
     /// Changes of state that are a step's own, and how many containers make them.
@@ -27,6 +27,8 @@ struct Group {
     began: Option<Duration>,
     reason: String,
     over: bool,
+    /// A container that ran until now was stopped or removed.
+    gone: bool,
 }
 
 /// What is said of an event.
@@ -84,7 +86,7 @@ impl Groups {
         }
         let anew: BTreeSet<&ServiceName> = steps.iter().filter_map(|step| step.service.as_ref()).collect();
         self.groups.retain(|service, _| !anew.contains(service));
-        self.steps.retain(|_, service| !anew.contains(service));
+        self.steps.retain(|_, (service, _)| !anew.contains(service));
         for step in steps {
             match (step.kind, &step.service) {
                 (StepKind::Build | StepKind::Pull, _) => {}
@@ -99,7 +101,7 @@ impl Groups {
                     }
                     group.kinds.push(kind);
                     group.open += 1;
-                    self.steps.insert(step.step, service.clone());
+                    self.steps.insert(step.step, (service.clone(), kind));
                 }
             }
         }
@@ -110,7 +112,7 @@ impl Groups {
     }
 
     fn started(&mut self, step: usize, now: Duration) -> Said {
-        if let Some(group) = self.steps.get(&step).and_then(|service| self.groups.get_mut(service)) {
+        if let Some(group) = self.steps.get(&step).and_then(|(service, _)| self.groups.get_mut(service)) {
             group.began.get_or_insert(now);
             return Said::Nothing;
         }
@@ -121,9 +123,9 @@ impl Groups {
         if self.quiet.get(&step) == Some(&StepKind::Wait) {
             return Said::Nothing;
         }
-        let Some(group) = self.steps.get(&step).and_then(|service| self.groups.get_mut(service)) else {
-            return Said::Itself;
-        };
+        let Some((service, kind)) = self.steps.get(&step) else { return Said::Itself };
+        let Some(group) = self.groups.get_mut(service) else { return Said::Itself };
+        group.gone |= matches!(kind, StepKind::Stop | StepKind::Kill | StepKind::Remove);
         group.open -= 1;
         if group.open > 0 || group.over {
             return Said::Nothing;
@@ -134,11 +136,11 @@ impl Groups {
     }
 
     fn failed(&mut self, step: usize) -> Said {
-        let Some(group) = self.steps.get(&step).and_then(|service| self.groups.get_mut(service)) else {
+        let Some(group) = self.steps.get(&step).and_then(|(service, _)| self.groups.get_mut(service)) else {
             return Said::Itself;
         };
         group.over = true;
-        let (what, reason) = (format!("not {}", group.what()), String::new());
+        let (what, reason) = (group.what_failed(), String::new());
         Said::Line(Line { end: End::Failed, what, reason, took: None })
     }
 
@@ -173,6 +175,17 @@ impl Group {
     fn ends(&self) -> usize {
         let stops = self.count(StepKind::Stop) + self.count(StepKind::Kill) + self.count(StepKind::Restart);
         stops.max(self.count(StepKind::Remove))
+    }
+
+    /// What is so after a step has failed. Where the old container is gone the service is not as it was.
+    fn what_failed(&self) -> String {
+        let made = self.kinds.contains(&StepKind::Create);
+        match (self.gone, self.starts(), made) {
+            (true, 1, true) => "does not run: its new container could not be started".to_owned(),
+            (true, 1, false) => "does not run: its container could not be started again".to_owned(),
+            (true, 2.., true) => format!("not {}: a new one could not be started", self.what()),
+            _ => format!("not {}", self.what()),
+        }
     }
 
     fn what(&self) -> String {
@@ -312,6 +325,33 @@ mod tests {
         for step in [1, 2] {
             let skipped = Event::StepSkipped { step, what: what.clone(), service: None, because: "it broke".into() };
             assert_eq!(groups.event(&skipped, Duration::ZERO), Said::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_service_whose_old_container_is_gone_does_not_run() {
+        use StepKind::{Create, Remove, Rename, Start, Stop};
+        let recreate = [Create, Stop, Remove, Rename, Start];
+        let twice: Vec<_> = recreate.into_iter().chain(recreate).collect();
+        let down = "does not run: its new container could not be started";
+        for (kinds, failed, want) in [
+            (&recreate[..], 0, "not recreated"),
+            (&recreate, 1, "not recreated"),
+            (&recreate, 3, down),
+            (&recreate, 4, down),
+            (&[Stop, Start], 1, "does not run: its container could not be started again"),
+            (&[Stop, Remove], 1, "not removed"),
+            (&twice, 4, "not recreated (2 containers): a new one could not be started"),
+        ] {
+            let mut groups = Groups::default();
+            let steps: Vec<_> = kinds.iter().map(|kind| ("api", *kind)).collect();
+            groups.event(&plan(&steps), Duration::ZERO);
+            for step in 0..failed {
+                groups.event(&done(step), Duration::ZERO);
+            }
+            let message = Message::new("it broke");
+            let failed = Event::StepFailed { step: failed, what: "x".into(), service: None, message };
+            assert_eq!(groups.event(&failed, Duration::ZERO), line(End::Failed, want, "", None), "{kinds:?}");
         }
     }
 
