@@ -16,7 +16,7 @@ use super::seam::{Seam, shown};
 use super::{Follow, From, LogOptions, Next, clock};
 use crate::engine::{BoxStream, Channel, Chunk, Engine, EngineError, ErrorKind, LogQuery, Result};
 use crate::event::{Event, LogStream, Message, Sink};
-use crate::model::time;
+use crate::model::{ContainerId, time};
 
 /// How long an engine has to attach.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,6 +58,8 @@ pub(super) struct Lane {
     options: LogOptions,
     /// The last lines that were shown of each channel, by their hashes.
     last: [VecDeque<u64>; 2],
+    /// The container whose log was read last, and the time of its last line.
+    read: Option<(ContainerId, i64)>,
     /// That a log cannot be read was said.
     said: bool,
     /// It has a line that cannot be shown yet.
@@ -71,7 +73,7 @@ impl Lane {
         options: LogOptions,
         behind: Arc<AtomicBool>,
     ) -> Self {
-        Self { engine, sink, options, last: Default::default(), said: false, behind }
+        Self { engine, sink, options, last: Default::default(), read: None, said: false, behind }
     }
 
     pub(super) async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<Next>) {
@@ -85,6 +87,7 @@ impl Lane {
 
     async fn follow(&mut self, follow: &Follow, from: From) {
         let here = (clock(), Instant::now());
+        let mut started = None;
         let since = |nanos: i64| LogQuery { since: Some(nanos / 1_000_000_000), ..LogQuery::default() };
         let before = match from {
             From::Log(query) => {
@@ -103,6 +106,10 @@ impl Lane {
             }
             From::Now => None,
             From::Start { after, at, heard } => {
+                started = Some(at);
+                // The log of an earlier start may have been read when this one had begun to write.
+                let known = self.read.as_ref().filter(|(container, _)| *container == follow.container);
+                let after = known.map_or(after, |(_, read)| after.max(*read));
                 let query = since(after);
                 // The event is older than its arrival: what the stream has was written later than this says.
                 let slack = Duration::ZERO;
@@ -114,7 +121,7 @@ impl Lane {
             }
         };
         let attaching = Instant::now();
-        let attached = tokio::time::timeout(PATIENCE, self.attach(follow)).await;
+        let attached = tokio::time::timeout(PATIENCE, self.attach(follow, started)).await;
         match (attached, before) {
             (Ok(Ok(Some(output))), before) => {
                 let before = before.map(|before| (before, attaching));
@@ -128,10 +135,12 @@ impl Lane {
     }
 
     /// Attaches to a container; `None` where it does not run. An engine lets one attach to what has ended, until it
-    /// starts again.
-    async fn attach(&self, follow: &Follow) -> Result<Option<BoxStream<Result<Chunk>>>> {
+    /// starts again: what has started since the start that an event has told of is followed for its own event.
+    async fn attach(&self, follow: &Follow, told: Option<i64>) -> Result<Option<BoxStream<Result<Chunk>>>> {
         let output = self.engine.output(&follow.container).await?;
-        let runs = self.engine.inspect(&follow.container).await?.is_some_and(|c| c.state.is_running());
+        let container = self.engine.inspect(&follow.container).await?;
+        let is_later = |started: &str| told.zip(time::nanos_of(started)).is_some_and(|(told, started)| started > told);
+        let runs = container.is_some_and(|c| c.state.is_running() && !is_later(&c.started));
         Ok(runs.then_some(output))
     }
 
@@ -266,6 +275,8 @@ impl Lane {
             return;
         }
         past.remember(channel, at, &line.text);
+        let before = self.read.take().filter(|(container, _)| *container == follow.container);
+        self.read = Some((follow.container.clone(), before.map_or(at, |(_, read)| at.max(read))));
         self.show(follow, channel, line.text, line.time).await;
     }
 

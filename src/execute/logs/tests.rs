@@ -152,7 +152,9 @@ impl Rig {
     /// As an event tells of a start at this moment.
     async fn started(&self, id: &ContainerId, after: i64) -> From {
         self.engine.start(id).await.unwrap();
-        From::Start { after, at: after + 1, heard: Instant::now() }
+        let started = self.engine.inspect(id).await.unwrap().unwrap().started;
+        let at = time::nanos_of(&started).unwrap().max(after + 1);
+        From::Start { after, at, heard: Instant::now() }
     }
 
     /// The time of the last line.
@@ -185,6 +187,34 @@ async fn a_restart_loses_no_line_and_shows_none_twice() {
     }
     rig.logs.drain().await;
     let expected = ["up", "work 0", "up", "work 1", "up", "work 2"].map(|line| format!("web: {line}"));
+    assert_eq!(rig.events.logs(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_dealt_with_late_shows_no_later_run_twice() {
+    let rig = Rig::new();
+    rig.engine.script("web", Script::default().logging(&["up"]));
+    let id = rig.create("p-web-1").await;
+    let mut starts = Vec::new();
+    let mut after = 0;
+    for run in 0..3 {
+        starts.push(rig.started(&id, after).await);
+        rig.engine.log("web", Channel::Out, &format!("work {run}"));
+        after = rig.end(&id).await;
+        if run < 2 {
+            rig.engine.exit("web", 1);
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+    }
+    for from in starts {
+        rig.follow(&id, from);
+    }
+    rig.events.wait(0, "the last run", |e| matches!(e, Event::Log { line, .. } if line == "work 2")).await;
+    rig.engine.log("web", Channel::Out, "end");
+    rig.events.wait(0, "the end", |e| matches!(e, Event::Log { line, .. } if line == "end")).await;
+    rig.engine.exit("web", 1);
+    rig.logs.drain().await;
+    let expected = ["up", "work 0", "up", "work 1", "up", "work 2", "end"].map(|line| format!("web: {line}"));
     assert_eq!(rig.events.logs(), expected);
 }
 
