@@ -28,6 +28,8 @@ pub(super) struct Common {
     width: usize,
     urls: IndexMap<ServiceName, Vec<String>>,
     urls_shown: bool,
+    /// The last plan had nothing to do, which was said.
+    idle: bool,
     running: BTreeSet<usize>,
     /// Messages of failed steps. They are shown when the other steps have come to their end, so that a build's whole
     /// output stands last and not in the middle of what others say.
@@ -49,6 +51,7 @@ impl Common {
             width: 0,
             urls: IndexMap::new(),
             urls_shown: false,
+            idle: false,
             running: BTreeSet::new(),
             failures: Vec::new(),
             groups: Groups::default(),
@@ -92,7 +95,10 @@ impl Common {
             }
             Event::Warning(message) => self.message(Severity::Warning, message),
             Event::Error(message) => self.error(message),
-            Event::Plan { steps, unchanged, dry_run } => self.plan(steps, unchanged, *dry_run),
+            Event::Plan { steps, unchanged, dry_run } => {
+                self.idle = steps.is_empty();
+                self.plan(steps, unchanged, *dry_run);
+            }
             Event::Url { service, url, answers: true } => self.url(service, url),
             Event::Url { service, url, answers: false } => self.url(service, &format!("{url} (nothing answers yet)")),
             Event::Ready { services, of, took_ms, waited } => self.ready((*services, *of), *took_ms, *waited),
@@ -272,7 +278,12 @@ impl Common {
         let urls = if self.urls_shown { IndexMap::new() } else { self.urls.clone() };
         self.urls_shown = true;
         let color = self.settings.status_color;
-        let lines = summary::ready(services, took_ms, waited, &urls, |service| self.column(Some(service)), color);
+        let mut lines = summary::ready(services, took_ms, waited, &urls, |service| self.column(Some(service)), color);
+        let (ready, of) = services;
+        if self.idle && !waited && ready >= of {
+            // "nothing to do" says it already.
+            lines.pop();
+        }
         for line in lines {
             self.streams.status(&line);
         }

@@ -442,7 +442,11 @@ fn an_empty_plan_says_so() {
         (vec![], "nothing to do\n"),
     ];
     for (unchanged, want) in cases {
-        assert_eq!(apart(&SETTINGS, vec![plan(unchanged)]).1, want);
+        assert_eq!(apart(&SETTINGS, vec![plan(unchanged.clone())]).1, want);
+        let up = |services| Event::Ready { services, of: 1, took_ms: 1000, waited: false };
+        assert_eq!(apart(&SETTINGS, vec![plan(unchanged.clone()), up(1)]).1, want, "it is said once");
+        let missing = apart(&SETTINGS, vec![plan(unchanged), up(0)]).1;
+        assert_eq!(missing, format!("{want}up: 0 of 1 service in 1.0 s\n"));
     }
 }
 
