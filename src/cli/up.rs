@@ -240,9 +240,10 @@ async fn run_session(context: &Context, stack: &Stack, options: SessionOptions) 
     // A save of remembered digests that fails only costs time.
     let _ = context.tree.save();
     match end {
-        End::Stopped { .. } if stays && context.closed.is_cancelled() => Ok(Exit::ReaderGone),
         End::Stopped { killed: true } => Ok(Exit::Killed),
-        End::Stopped { killed: false } if terminated.load(Ordering::Relaxed) => Ok(Exit::Terminated),
+        // A terminal that was closed has no reader either.
+        End::Stopped { .. } if terminated.load(Ordering::Relaxed) => Ok(Exit::Terminated),
+        End::Stopped { .. } if stays && context.closed.is_cancelled() => Ok(Exit::ReaderGone),
         End::Stopped { killed: false } => Ok(Exit::Interrupted),
         End::Exited(code) => Ok(Exit::command(code)),
         End::Failed(failures) => Err(context.failures(failures)),
