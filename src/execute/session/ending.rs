@@ -251,6 +251,7 @@ impl Session {
     /// Whether the session ends by itself.
     pub(super) fn ended(&mut self) -> Option<End> {
         if !self.failed.is_empty() {
+            self.say_what_runs_on();
             return Some(End::Failed(std::mem::take(&mut self.failed)));
         }
         if !self.applying && !self.reading && !self.watching.is_busy() {
@@ -335,6 +336,18 @@ impl Session {
             EndOn::AllExited => false,
             EndOn::AnyExit => !job || self.options.exit_code_from.as_ref() == Some(service),
             EndOn::AnyFailure => code != 0,
+        }
+    }
+
+    /// The start has failed, and others were started meanwhile.
+    fn say_what_runs_on(&self) {
+        let runs = |service: &&ServiceName| self.containers.runs(service);
+        let scope = self.scope();
+        let names: Vec<&str> = scope.iter().filter(runs).map(ServiceName::as_str).collect();
+        if self.attached() && !names.is_empty() {
+            let verb = if names.len() == 1 { "runs" } else { "run" };
+            let text = format!("{} {verb} on in the background; `hob stop` ends that", names.join(", "));
+            self.sink.emit(Event::Notice { text });
         }
     }
 

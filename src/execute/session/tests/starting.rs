@@ -63,12 +63,18 @@ async fn what_is_saved_between_the_measure_and_the_watch_is_measured_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_start_ends_the_session() {
-    let rig = rig(json!({"web": {"image": "web"}, "job": {"build": {"context": "/src/job"}}}));
+    let rig = rig(json!({
+        "db": {"image": "db"},
+        "web": {"image": "web", "depends_on": {"db": {"condition": "service_started"}}},
+        "job": {"build": {"context": "/src/job"}, "depends_on": {"web": {"condition": "service_started"}}},
+    }));
     rig.engine.fail_next("start web", ErrorKind::Other);
     let (rig, end) = start(rig, options()).end().await;
     let End::Failed(failures) = end else { panic!("{end:?}") };
     assert_eq!(failures[0].message.text, "start web was told to fail");
     assert_eq!(rig.events.count(ready), 0);
+    let runs_on = notice("db runs on in the background");
+    assert_eq!(rig.events.count(runs_on), 1, "{:#?}", rig.events.all());
 }
 
 #[tokio::test(start_paused = true)]
