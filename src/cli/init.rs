@@ -174,7 +174,7 @@ mod tests {
 
     fn init(folder: &Path, template: Option<&str>, force: bool) -> anyhow::Result<String> {
         let said = Said::default();
-        let args = InitArgs { template: template.map(str::to_owned), force };
+        let args = InitArgs { template: template.map(str::to_owned), force, ignore: false };
         run(&args, folder, &Disk, &said)?;
         Ok(said.0.into_inner().unwrap())
     }

@@ -14,6 +14,7 @@ mod down;
 mod exec;
 pub mod exit;
 mod history;
+mod ignore;
 mod init;
 mod journal;
 mod logs;
@@ -134,6 +135,7 @@ fn purpose(command: &Command) -> Purpose {
 fn offline(context: &Context, command: &Command) -> anyhow::Result<Option<Exit>> {
     Ok(Some(match command {
         Command::Config(args) => config::run(context, args)?,
+        Command::Init(args) if args.ignore => ignore::run(context)?,
         Command::Init(args) => init::run(args, &context.working_dir, &*context.tree, &*context.sink)?,
         Command::Schema(_) => {
             let text = serde_json::to_string_pretty(&crate::manifest::json_schema())?;

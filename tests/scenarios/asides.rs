@@ -110,3 +110,26 @@ fn a_program_that_writes_what_starts_it_is_started_no_more_for_it() {
     assert_eq!(starts("quiet"), 1, "what it sees through a mount asks for nothing");
     session.interrupt();
 }
+
+#[test]
+fn ignore_files_are_written_on_request() {
+    let lab = lab!();
+    lab.dockerfile("Dockerfile", "COPY . /app\n");
+    lab.write(".git/index", "1");
+    lab.write("lib/.git", "gitdir: elsewhere");
+    lab.write(".idea/workspace.xml", "1");
+    lab.write("web/Dockerfile", "FROM busybox:latest\nCOPY . /app\n");
+    lab.write("web/Dockerfile.dockerignore", "*.md");
+    lab.write("web/.vscode/settings.json", "{}");
+    lab.write(".dockerignore", ".idea\n");
+    lab.manifest("services:\n  a:\n    build: .\n  b:\n    build: .\n  c:\n    build: web\n");
+    let said = lab.ok(&["init", "--ignore"]);
+    said.says(&[
+        ".dockerignore leaves out from now on: **/.git, **/.vscode, **/Dockerfile.dockerignore, .dockerignore, .git",
+        "web/Dockerfile.dockerignore leaves out from now on: .vscode, Dockerfile.dockerignore",
+    ]);
+    let read = |path: &str| fs::read_to_string(lab.dir.join(path)).unwrap();
+    assert_eq!(read(".dockerignore"), ".idea\n**/.git\n**/.vscode\n**/Dockerfile.dockerignore\n.dockerignore\n.git\n");
+    assert_eq!(read("web/Dockerfile.dockerignore"), "*.md\n.vscode\nDockerfile.dockerignore\n");
+    lab.ok(&["init", "--ignore"]).says(&["nothing to write"]);
+}

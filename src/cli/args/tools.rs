@@ -107,6 +107,10 @@ pub struct InitArgs {
     /// Overwrite files that are there
     #[arg(long)]
     pub force: bool,
+
+    /// Write no manifest: let the ignore files of builds leave out version control and editors' folders
+    #[arg(long, conflicts_with_all = ["template", "force"])]
+    pub ignore: bool,
 }
 
 /// Print the JSON Schema of the manifest language.

@@ -187,7 +187,7 @@ impl Session {
         let (images, names) = (if names.len() == 1 { "image" } else { "images" }, listed(&names));
         let text = format!(
             "`{pattern}` goes into the {images} of {names}, and nothing is done for its changes; a line `{pattern}` in {} \
-             leaves it out of builds",
+             leaves it out of builds; `hob init --ignore` writes it",
             listed(&files)
         );
         self.sink.emit(Event::Notice { text });
