@@ -133,3 +133,30 @@ fn ignore_files_are_written_on_request() {
     assert_eq!(read("web/Dockerfile.dockerignore"), "*.md\n.vscode\nDockerfile.dockerignore\n");
     lab.ok(&["init", "--ignore"]).says(&["nothing to write"]);
 }
+
+#[test]
+fn a_program_that_writes_beside_a_broken_build_does_not_have_it_tried_for_ever() {
+    let lab = lab!();
+    lab.write("a.txt", "1");
+    lab.write("data/.keep", "");
+    let dockerfile = |files: &str| {
+        lab.dockerfile("Dockerfile", &format!("COPY {files} /d/\nCMD [\"sleep\", \"3600\"]\n"));
+    };
+    dockerfile("a.txt");
+    let service = "network_mode: none\n    stop_signal: SIGKILL\n    volumes: [\"./data:/data\"]\n";
+    let command = "command: [sh, -c, 'while :; do date >> /data/log; usleep 50000; done']\n";
+    lab.manifest(&format!("services:\n  a:\n    build: .\n    {command}    {service}"));
+    let session = watched(&lab);
+    dockerfile("a.txt b.txt");
+    session.event(0, "warning", |e| e["text"].as_str().is_some_and(|text| text.starts_with("data/log changed")));
+    let tries = || session.events().iter().filter(|e| e["type"] == "reloaded").count();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let before = tries();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(tries(), before, "{}", session.text());
+    // What mends it is seen all the same.
+    let from = session.mark();
+    lab.write("b.txt", "1");
+    session.event(from, "reloaded", |e| e["error"].is_null());
+    session.interrupt();
+}

@@ -17,11 +17,15 @@ struct Mend {
     roots: Vec<PathBuf>,
     /// Knows folders of version control and of editors.
     housekeeping: Housekeeping,
+    /// Files that hob's own output goes to: what is said of a failure would be the next change.
+    output: Vec<PathBuf>,
 }
 
 impl Mend {
     fn covers(&self, path: &Path) -> bool {
-        self.roots.iter().any(|root| path.starts_with(root)) && !self.housekeeping.is_inside(path)
+        self.roots.iter().any(|root| path.starts_with(root))
+            && !self.housekeeping.is_inside(path)
+            && !self.output.iter().any(|output| output == path)
     }
 }
 
@@ -40,13 +44,13 @@ impl Effects for Mend {
 }
 
 /// The contexts of a service's build on this machine, its Dockerfile, and the folders below.
-pub(super) fn watch(tree: &Arc<DiskTree>, project: &Project, service: &Service) -> Option<Watch> {
+pub(super) fn watch(tree: &Arc<DiskTree>, project: &Project, service: &Service, output: &[PathBuf]) -> Option<Watch> {
     let build = service.build.as_ref()?;
     let context = project.working_dir.join(build.context.as_deref().unwrap_or_default());
     let dockerfile = context.join(build.dockerfile.as_deref().unwrap_or("Dockerfile"));
     let others = build.additional_contexts.values().map(|folder| project.working_dir.join(folder));
     let roots: Vec<PathBuf> = [context, dockerfile.clone()].into_iter().chain(others).collect();
-    let mend = Mend { housekeeping: Housekeeping::new(roots.iter().cloned(), []), roots };
+    let mend = Mend { housekeeping: Housekeeping::new(roots.iter().cloned(), []), roots, output: output.to_vec() };
     let mut folders = BTreeSet::from_iter(dockerfile.parent().map(Path::to_path_buf));
     let mut open: VecDeque<PathBuf> = mend.roots.iter().filter(|root| **root != dockerfile).cloned().collect();
     while let Some(folder) = open.pop_front() {

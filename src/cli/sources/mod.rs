@@ -197,7 +197,7 @@ impl Sources for DiskSources {
     }
 
     fn watch_for_mend(&self, project: &Project, service: &ServiceName) -> Option<Watch> {
-        mend::watch(&self.tree, project, project.services.get(service)?)
+        mend::watch(&self.tree, project, project.services.get(service)?, &self.output)
     }
 
     fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Failure> {

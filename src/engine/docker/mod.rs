@@ -338,6 +338,7 @@ impl Engine for Docker {
     async fn lacks_program(&self, id: &ContainerId, wrapper: &[&str]) -> Result<Option<String>> {
         self.asked(&format!("the program of container {}", id.short()), self.lacks_program(id, wrapper)).await
     }
+
     async fn is_link(&self, id: &ContainerId, path: &str) -> Result<bool> {
         self.asked(&format!("{path} of container {}", id.short()), self.is_link(id, path)).await
     }

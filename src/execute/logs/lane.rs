@@ -275,8 +275,10 @@ impl Lane {
             return;
         }
         past.remember(channel, at, &line.text);
-        let before = self.read.take().filter(|(container, _)| *container == follow.container);
-        self.read = Some((follow.container.clone(), before.map_or(at, |(_, read)| at.max(read))));
+        match &mut self.read {
+            Some((container, read)) if *container == follow.container => *read = at.max(*read),
+            other => *other = Some((follow.container.clone(), at)),
+        }
         self.show(follow, channel, line.text, line.time).await;
     }
 

@@ -174,7 +174,7 @@ impl Session {
         watched.todo.unsure |= reload.unsure;
         let failed = reload.measured.is_none();
         let mut braked = Vec::new();
-        if !failed && reload.report.is_some() {
+        if !reload.superseded && reload.report.is_some() {
             let shared = |path: &Path| project.services.values().any(|service| writes(service, path));
             for (path, size) in &reload.acted {
                 let round = Round { noticed: reload.noticed, ended: now(), size: *size, shared: shared(path) };
@@ -306,6 +306,7 @@ impl Job {
         let measured = match self.measure().await {
             Ok(measured) => measured,
             Err(failure) => {
+                reload.acted = self.task.dirty.iter().map(|path| (path.clone(), sync_files::size(path))).collect();
                 reload.mend = self.watch_for_mend().await;
                 return (String::new(), Err(failure));
             }

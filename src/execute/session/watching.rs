@@ -156,10 +156,10 @@ impl Watched {
 
     fn stance(&self, path: &Path) -> Stance {
         match self.watch.effects.effect(path) {
+            _ if self.brake.holds(path) => Stance::Nothing,
             _ if self.todo.dirty.contains(path) => Stance::Acts,
             Effect::Nothing => Stance::Nothing,
             Effect::Aside(aside) => Stance::Aside(aside),
-            _ if self.brake.holds(path) => Stance::Nothing,
             _ => Stance::Acts,
         }
     }
@@ -295,7 +295,13 @@ impl Watching {
         kind == ChangeKind::Rescan
             || self.is_manifest(path)
             || self.services.values().any(|watched| watched.concerns(path))
-            || self.mends.values().any(|watch| watch.effects.effect(path).acts())
+            || self.mends.keys().any(|service| self.may_mend(service, path))
+    }
+
+    /// Whether a change of the path may mend a service that could not be measured or built.
+    fn may_mend(&self, service: &ServiceName, path: &Path) -> bool {
+        let braked = self.services.get(service).is_some_and(|watched| watched.brake.holds(path));
+        !braked && self.mends.get(service).is_some_and(|watch| watch.effects.effect(path).acts())
     }
 
     /// Whether a change of the path asks for the manifest to be read again.
@@ -571,7 +577,9 @@ impl Session {
         let mut saved = Vec::new();
         for (service, watched) in &mut self.watching.services {
             let mend = self.watching.mends.get(service);
-            let mends = |path: &PathBuf| mend.is_some_and(|watch| watch.effects.effect(path).acts());
+            let mends = |path: &PathBuf| {
+                mend.is_some_and(|watch| watch.effects.effect(path).acts()) && !watched.brake.holds(path)
+            };
             let matters = |path: &PathBuf| rescan || watched.concerns(path) || mends(path);
             let (mine, others): (Vec<PathBuf>, Vec<PathBuf>) = batch.items.iter().cloned().partition(matters);
             for path in &others {
@@ -596,7 +604,7 @@ impl Session {
         for service in &saved {
             self.give_up_catching_up(Some(service));
         }
-        let mends = |path: &PathBuf| self.watching.mends.values().any(|watch| watch.effects.effect(path).acts());
+        let mends = |path: &PathBuf| self.watching.mends.keys().any(|service| self.watching.may_mend(service, path));
         if self.watching.incomplete && (!saved.is_empty() || batch.items.iter().any(mends)) {
             self.again = true;
         }
