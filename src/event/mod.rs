@@ -66,6 +66,9 @@ pub enum Event {
         unchanged: Vec<ServiceName>,
         /// Printed only, not carried out.
         dry_run: bool,
+        /// A service whose success is told by [`Event::Reloaded`], and by nothing else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reload_of: Option<ServiceName>,
     },
     /// A step of the plan began.
     StepStarted {

@@ -37,6 +37,8 @@ pub struct RunOptions {
     pub turn: Option<Arc<Turn>>,
     /// Attaches to what is about to be started.
     pub at_start: Option<Arc<super::AtStart>>,
+    /// The service whose success its caller reports.
+    pub reload_of: Option<ServiceName>,
 }
 
 /// How a plan ended.
@@ -153,10 +155,10 @@ impl Executor {
 
     /// Says what would be done, and does nothing.
     pub fn show(&self, plan: &Plan) {
-        self.announce(plan, 0, true);
+        self.announce(plan, 0, true, None);
     }
 
-    fn announce(&self, plan: &Plan, base: usize, dry_run: bool) {
+    fn announce(&self, plan: &Plan, base: usize, dry_run: bool, reload_of: Option<ServiceName>) {
         let steps = plan
             .steps
             .iter()
@@ -173,7 +175,7 @@ impl Executor {
         for text in plan.news.iter().filter(|_| !dry_run) {
             self.sink.emit(Event::Notice { text: text.clone() });
         }
-        self.sink.emit(Event::Plan { steps, unchanged: plan.unchanged.clone(), dry_run });
+        self.sink.emit(Event::Plan { steps, unchanged: plan.unchanged.clone(), dry_run, reload_of });
         for note in &plan.notes {
             self.sink.emit(Event::Warning(crate::event::Message::new(note.clone())));
         }
@@ -182,7 +184,7 @@ impl Executor {
     /// Says what will be done, and does it.
     pub async fn run(&self, project: &Arc<Project>, plan: &Plan, options: &RunOptions) -> Outcome {
         let base = self.steps.fetch_add(plan.steps.len(), Ordering::Relaxed);
-        self.announce(plan, base, false);
+        self.announce(plan, base, false, options.reload_of.clone());
         let mut states = vec![State::Waiting; plan.steps.len()];
         let mut outcome = Outcome::default();
         if !plan.steps.is_empty()
@@ -231,7 +233,9 @@ impl Executor {
                 None => states[id] = State::Waiting,
             }
         }
-        for change in super::changed::changes(plan, |id| states[id] == State::Done) {
+        let all_done = states.iter().all(|state| *state == State::Done);
+        let is_reported = |id: usize| all_done && options.reload_of.is_some() && plan.steps[id].service == options.reload_of;
+        for change in super::changed::changes(plan, |id| states[id] == State::Done && !is_reported(id)) {
             self.sink.emit(change);
         }
         self.prunes.start(&self.engine).await;

@@ -95,7 +95,7 @@ impl Common {
             }
             Event::Warning(message) => self.message(Severity::Warning, message),
             Event::Error(message) => self.error(message),
-            Event::Plan { steps, unchanged, dry_run } => {
+            Event::Plan { steps, unchanged, dry_run, .. } => {
                 self.idle = steps.is_empty();
                 self.plan(steps, unchanged, *dry_run);
             }

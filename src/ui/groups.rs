@@ -29,6 +29,8 @@ struct Group {
     over: bool,
     /// A container that ran until now was stopped or removed.
     gone: bool,
+    /// What was done is told by [`Event::Reloaded`].
+    is_reload: bool,
 }
 
 /// What is said of an event.
@@ -66,7 +68,7 @@ impl Groups {
     /// What an event says, in place of its own words.
     pub fn event(&mut self, event: &Event, now: Duration) -> Said {
         match event {
-            Event::Plan { steps, dry_run: false, .. } => self.plan(steps),
+            Event::Plan { steps, dry_run: false, reload_of, .. } => self.plan(steps, reload_of.as_ref()),
             Event::StepStarted { step, .. } => return self.started(*step, now),
             Event::StepDone { step, .. } => return self.done(*step, now),
             Event::StepFailed { step, .. } => return self.failed(*step),
@@ -80,7 +82,7 @@ impl Groups {
     }
 
     /// Services that are rebuilt side by side have a plan each: what another one is about goes on.
-    fn plan(&mut self, steps: &[PlannedStep]) {
+    fn plan(&mut self, steps: &[PlannedStep], reload_of: Option<&ServiceName>) {
         if self.groups.values().all(|group| group.over || group.open == 0) {
             *self = Self::default();
         }
@@ -99,6 +101,7 @@ impl Groups {
                     if group.kinds.is_empty() || kind == StepKind::Create && !group.kinds.contains(&kind) {
                         group.reason.clone_from(&step.reason);
                     }
+                    group.is_reload = Some(service) == reload_of;
                     group.kinds.push(kind);
                     group.open += 1;
                     self.steps.insert(step.step, (service.clone(), kind));
@@ -127,7 +130,7 @@ impl Groups {
         let Some(group) = self.groups.get_mut(service) else { return Said::Itself };
         group.gone |= matches!(kind, StepKind::Stop | StepKind::Kill | StepKind::Remove);
         group.open -= 1;
-        if group.open > 0 || group.over {
+        if group.open > 0 || group.over || group.is_reload {
             return Said::Nothing;
         }
         let took = group.began.map(|began| now.saturating_sub(began));
@@ -226,7 +229,7 @@ mod tests {
             reason: format!("reason {step}"),
             after: vec![],
         });
-        Event::Plan { steps: steps.collect(), unchanged: vec![], dry_run: false }
+        Event::Plan { steps: steps.collect(), unchanged: vec![], dry_run: false, reload_of: None }
     }
 
     fn started(step: usize) -> Event {
@@ -273,6 +276,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_reload_tells_is_not_told_twice() {
+        let kinds = [StepKind::Create, StepKind::Stop, StepKind::Remove, StepKind::Start];
+        let steps: Vec<_> = kinds.into_iter().map(|kind| ("api", kind)).chain([("web", StepKind::Restart)]).collect();
+        let Event::Plan { steps, .. } = plan(&steps) else { panic!() };
+        let plan = Event::Plan { steps, unchanged: vec![], dry_run: false, reload_of: Some("api".into()) };
+        let mut groups = Groups::default();
+        groups.event(&plan, Duration::ZERO);
+        for step in 0..4 {
+            groups.event(&started(step), Duration::ZERO);
+            assert_eq!(groups.event(&done(step), Duration::ZERO), Said::Nothing);
+        }
+        assert!(matches!(groups.event(&done(4), Duration::ZERO), Said::Line(line) if line.what == "restarted"));
+        // What is left after a failure is told: the report does not know it.
+        groups.event(&plan, Duration::ZERO);
+        groups.event(&done(1), Duration::ZERO);
+        let failed = Event::StepFailed { step: 3, what: "x".into(), service: None, message: Message::new("no") };
+        assert!(matches!(groups.event(&failed, Duration::ZERO), Said::Line(line) if line.end == End::Failed));
+    }
+
+    #[test]
     fn each_container_of_a_service_makes_its_states() {
         let kinds = [StepKind::Create, StepKind::Stop, StepKind::Remove, StepKind::Rename, StepKind::Start];
         let twice = kinds.into_iter().chain(kinds).chain([StepKind::Stop, StepKind::Remove]);
@@ -304,7 +327,7 @@ mod tests {
             let steps: Vec<_> = kinds.into_iter().map(|kind| (service, kind)).collect();
             let Event::Plan { mut steps, .. } = plan(&steps) else { panic!() };
             steps.iter_mut().for_each(|step| step.step += number * kinds.len());
-            groups.event(&Event::Plan { steps, unchanged: vec![], dry_run: false }, Duration::ZERO);
+            groups.event(&Event::Plan { steps, unchanged: vec![], dry_run: false, reload_of: None }, Duration::ZERO);
         }
         let said = [0, 5, 1, 6, 2, 7, 3, 8, 4, 9].map(|step| {
             assert_eq!(groups.event(&started(step), Duration::ZERO), Said::Nothing);

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use nix::sys::signal::Signal;
+use serde_json::json;
 
 use crate::lab::{Lab, Session, free_port, idle, lab, until};
 
@@ -134,7 +135,8 @@ fn a_dockerfile_that_ends_hot_sync_says_so() {
     let from = session.mark();
     lab.dockerfile("Dockerfile", &format!("COPY text /\nRUN cat /text >/made\n{SERVER}"));
     session.event(from, "notice", |e| e["text"].as_str().is_some_and(|text| text.starts_with("a: hot sync is off")));
-    session.event(from, "changed", |e| e["did"] == "recreated" && e["reason"] == "Dockerfile changed");
+    let event = session.reloaded(from, "a");
+    assert_eq!((&event["action"], &event["reason"]), (&json!("rebuilt + recreated"), &json!("Dockerfile changed")));
     let from = session.mark();
     lab.dockerfile("Dockerfile", &format!("COPY text /\n{SERVER}"));
     session.event(from, "notice", |e| e["text"].as_str().is_some_and(|text| text.starts_with("a: hot sync is on")));

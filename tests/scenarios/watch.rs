@@ -108,6 +108,7 @@ fn an_edit_before_a_run_rebuilds_only_that_service_and_a_failed_build_waits_for_
     let event = session.reloaded(from, "api");
     assert_eq!(event["action"], "rebuilt + recreated", "{event}");
     assert!(event["reason"].as_str().unwrap().contains("RUN"), "{event}");
+    assert!(!session.events().iter().any(|e| e["type"] == "changed" && e["did"] == "recreated"), "told twice");
     let second = identity(&lab, "api");
     assert_ne!(second.0, api.0);
     assert_eq!(identity(&lab, "web"), web);

@@ -643,7 +643,8 @@ impl Job {
         };
         let turn = self.executor.turn(&self.cancel).await?.ok_or_else(superseded)?;
         let (cancel, keep_images, at_start) = (self.cancel.clone(), self.keep_images, self.at_start.clone());
-        let run = RunOptions { cancel, keep_images, turn: Some(turn), at_start, ..RunOptions::default() };
+        let reload_of = Some(self.service.name.clone());
+        let run = RunOptions { cancel, keep_images, turn: Some(turn), at_start, reload_of, ..RunOptions::default() };
         let view = settle(&self.executor, &self.project, &options.services, &options, &run).await;
         let view = view.map_err(first)?;
         let mut synced = self.synced.clone();

@@ -134,6 +134,7 @@ fn up() -> Vec<(u64, Event)> {
                 ],
                 unchanged: services(["cache", "db"]),
                 dry_run: false,
+                reload_of: None,
             },
         ),
         (0, started(1, "", "create network shop_default", "it is not there")),
@@ -420,7 +421,7 @@ fn a_dry_run_prints_the_plan() {
         reason: reason.into(),
         after,
     };
-    let plan = |steps| Event::Plan { steps, unchanged: services(["cache", "db"]), dry_run: true };
+    let plan = |steps| Event::Plan { steps, unchanged: services(["cache", "db"]), dry_run: true, reload_of: None };
     let steps = vec![
         step(1, "", "create network shop_default", "it is not there", vec![]),
         step(2, "api", "build image shop-api", "src/app.py changed", vec![]),
@@ -434,7 +435,7 @@ fn a_dry_run_prints_the_plan() {
 
 #[test]
 fn an_empty_plan_says_so() {
-    let plan = |unchanged: Vec<ServiceName>| Event::Plan { steps: vec![], unchanged, dry_run: false };
+    let plan = |unchanged: Vec<ServiceName>| Event::Plan { steps: vec![], unchanged, dry_run: false, reload_of: None };
     let many: Vec<ServiceName> = (0..12).map(|number| format!("s{number}").as_str().into()).collect();
     let cases = [
         (services(["db"]), "nothing to do: db is as it should be\n"),
