@@ -1,6 +1,6 @@
-//! Room `agent`: the supervisor inside a container, and the protocol spoken with it.
+//! Layer `agent`: the supervisor inside a container, and the protocol spoken with it.
 //!
-//! - `program/` is the agent itself: a static program without libc that `build.rs` compiles and this room embeds.
+//! - `program/` is the agent itself: a static program without libc that `build.rs` compiles and this layer embeds.
 //! - [`protocol`] is the one source of the messages, compiled into both.
 //! - [`AgentClient`] speaks it from hob's side, over whatever stream the executor hands in.
 //! - [`wrap`], [`can_run`] and [`SERVE`] say how a container is made and entered so that the agent is in it.
@@ -8,10 +8,10 @@
 //! `docs/agent-protocol.md` tells the whole story. Invariant: an agent of another build is refused, never spoken with;
 //! the build id names the volume that carries the binary, so that a new hob never meets an old agent by surprise.
 
-#![allow(clippy::disallowed_methods, reason = "an effectful room: it embeds the agent")]
+#![allow(clippy::disallowed_methods, reason = "an effectful layer: it embeds the agent")]
 
 mod client;
-mod place;
+mod entrypoint;
 #[cfg(all(test, target_os = "linux"))]
 mod program;
 pub mod protocol;
@@ -20,7 +20,7 @@ pub use client::{
     AgentClient, AgentError, Applied, Command, Executed, Messages, OutputStream, Refusal, Restarted, Running, SILENCE,
     Then, ThenOutcome, Told,
 };
-pub use place::{Why, Wrapped, can_run, wrap};
+pub use entrypoint::{Why, Wrapped, can_run, wrap};
 pub use protocol::{CHUNK, Entry, EntryKind, Meta, Op, Packer, PathError, Phase, StatusReport};
 
 /// Name of exactly this build of the agent: its sources, its target and its compiler.

@@ -1,9 +1,15 @@
 //! The client and agents that do not do what an agent does. Time is virtual.
 
-use tokio::io::{DuplexStream, ReadHalf, WriteHalf, duplex, split};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, duplex, split};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
+use std::io;
+use std::time::Duration;
+
+use super::multiplexer::WAITING;
 use super::*;
-use crate::agent::protocol::Packer;
+use crate::agent::protocol::{FrameReader, Packer, encode_frame};
 
 /// The other end of the stream.
 struct Agent {
@@ -127,7 +133,7 @@ async fn a_flood_is_not_kept() {
         let client = client.clone();
         // Takes one answer and then nothing more.
         async move {
-            let answers = client.send(&Request::Status).await.unwrap();
+            let answers = client.multiplexer.send(&Request::Status).await.unwrap();
             tokio::time::sleep(Duration::from_hours(1)).await;
             drop(answers);
         }
