@@ -4,7 +4,6 @@
 .PHONY: help demo test chaos lint deny bench endurance engines ci install clean
 
 HOB := target/release/hob
-ENGINES := ../shared/engines/with
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,11 +45,12 @@ endurance: ## An hour of a session beside all that can hold it; SECONDS=600 for 
 	@scripts/base-images
 	@scripts/endurance $(HOB) --seconds $(SECONDS)
 
-engines: ## The tests that need an engine, on the newer ones where they can be had
-	@if [ -x $(ENGINES) ] && [ "$$(id -u)" = 0 ]; then \
-	  $(ENGINES) --containerd-images scripts/base-images && \
-	  HOB_TEST_ENGINE=1 $(ENGINES) --containerd-images cargo test --locked --test engine --test scenarios --test agent; \
-	else echo "no second engine here: skipped"; fi
+ON_ENGINE := scripts/base-images && HOB_TEST_ENGINE=1 cargo test --locked
+
+engines: ## The tests that need an engine, on a newer one, with each of its image stores
+	@if [ "$$(id -u)" != 0 ]; then echo "engines: skipped: needs root"; exit 0; fi; \
+	scripts/engines/with --containerd-images sh -c '$(ON_ENGINE) --test engine --test scenarios --test agent' && \
+	scripts/engines/with sh -c '$(ON_ENGINE) --test engine --test agent'
 
 ci: lint deny test engines ## What CI runs
 
