@@ -108,11 +108,11 @@ impl Recorder {
             Entry { at, service, what, because, files: Vec::new(), by: by.clone() }
         };
         match event {
-            Event::Changed { service, did, reason } => vec![entry(service, did.word(), reason)],
+            Event::Changed { service, did, reason } => vec![entry(service, did.word(), &reason.to_string())],
             Event::Reloaded(reloaded) => {
                 let mut one = match &reloaded.error {
                     Some(error) => entry(&reloaded.service, "failed", &error.text),
-                    None => entry(&reloaded.service, &reloaded.action, &reloaded.reason),
+                    None => entry(&reloaded.service, &reloaded.action.to_string(), &reloaded.reason),
                 };
                 one.files = reloaded.files.iter().take(FILES).cloned().collect();
                 vec![one]
@@ -151,6 +151,8 @@ impl Sink for Recorder {
 mod tests {
     use super::*;
     use crate::event::{Did, Elsewhere, Reloaded, Timings};
+    use crate::event::{Followed, ReloadAction};
+    use crate::plan::Reason;
 
     struct Nowhere;
 
@@ -167,14 +169,14 @@ mod tests {
         recorder.emit(Event::Changed {
             service: api.clone(),
             did: Did::Recreated,
-            reason: "environment.MODE changed".into(),
+            reason: Reason::Config(vec!["environment.MODE".into()]),
         });
         recorder.emit(Event::Notice { text: "nothing to write down".into() });
-        recorder.emit(Event::Changed { service: "db".into(), did: Did::Created, reason: "it has no container".into() });
+        recorder.emit(Event::Changed { service: "db".into(), did: Did::Created, reason: Reason::NoContainer });
         recorder.emit(Event::Reloaded(Reloaded {
             service: api.clone(),
             files: vec!["src/app.py".into()],
-            action: "synced + restarted".into(),
+            action: ReloadAction::Synced { then: Some(Followed::Restarted) },
             reason: "Dockerfile:3 copies it".into(),
             timings: Timings::default(),
             error: None,

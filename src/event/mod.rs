@@ -2,21 +2,25 @@
 //! as plain lines or as JSON. The JSON form is a public interface with a version; within one version fields are only
 //! added.
 
+mod reload;
 mod request;
+mod state;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fmt;
 
 use futures_util::future::BoxFuture;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::{Location, ServiceName};
-use crate::plan::Op;
+use crate::plan::{Operation, Reason};
 
+pub use reload::{Followed, ReloadAction, Reloaded, Timings};
 pub use request::Request;
+pub use state::{EndCause, Hold, Pending, State};
 
 /// Version of the JSON form, in the first event of every stream.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Where events go. Called from any task; must not block for long.
 pub trait Sink: Send + Sync {
@@ -74,12 +78,14 @@ pub enum Event {
     StepStarted {
         /// Number of the step within the plan.
         step: usize,
-        /// What it does, such as `create container shop-api-1`.
-        what: String,
+        /// What it does.
+        #[serde(serialize_with = "with_text")]
+        op: Operation,
         /// The service it is for.
         service: Option<ServiceName>,
         /// Why it is done.
-        reason: String,
+        #[serde(serialize_with = "with_text")]
+        reason: Reason,
     },
     /// A step waits for something, with how far that is; replaces the last hold of the same step.
     StepHeld {
@@ -87,15 +93,17 @@ pub enum Event {
         step: usize,
         /// The service it is for.
         service: Option<ServiceName>,
-        /// What is waited for, such as `db is starting: 2 probes failed`.
-        why: String,
+        /// What is waited for.
+        #[serde(serialize_with = "with_text")]
+        on: Hold,
     },
     /// A step is done.
     StepDone {
         /// Number of the step.
         step: usize,
         /// What it did.
-        what: String,
+        #[serde(serialize_with = "with_text")]
+        op: Operation,
         /// The service it is for.
         service: Option<ServiceName>,
         /// How long it took.
@@ -106,7 +114,8 @@ pub enum Event {
         /// Number of the step.
         step: usize,
         /// What it tried.
-        what: String,
+        #[serde(serialize_with = "with_text")]
+        op: Operation,
         /// The service it is for.
         service: Option<ServiceName>,
         /// Why.
@@ -124,11 +133,12 @@ pub enum Event {
         /// Number of the step.
         step: usize,
         /// What it would have done.
-        what: String,
+        #[serde(serialize_with = "with_text")]
+        op: Operation,
         /// The service it is for.
         service: Option<ServiceName>,
         /// What failed.
-        because: String,
+        because: Message,
     },
     /// Bytes of an image that is being pulled.
     Pulling {
@@ -213,8 +223,9 @@ pub enum Event {
         service: ServiceName,
         /// Name of the container.
         container: String,
-        /// Such as `running`, `healthy`, `exited (1)`, `restarting`.
-        state: String,
+        /// The state.
+        #[serde(serialize_with = "with_text")]
+        state: State,
         /// Another command did it: an event of type `elsewhere` tells of all that it did.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         elsewhere: bool,
@@ -269,7 +280,8 @@ pub enum Event {
         /// What was done.
         did: Did,
         /// Why.
-        reason: String,
+        #[serde(serialize_with = "with_text")]
+        reason: Reason,
     },
     /// Another command changed the project while a session runs.
     Elsewhere(Elsewhere),
@@ -280,11 +292,23 @@ pub enum Event {
     },
     /// The session is being ended.
     Stopping {
-        /// Why, such as `Ctrl-C`.
-        why: String,
+        /// Why.
+        #[serde(serialize_with = "with_text")]
+        cause: EndCause,
         /// A second request kills.
         forced: bool,
     },
+}
+
+/// A fact as an object, with its sentence as `text` beside it.
+fn with_text<T: Serialize + fmt::Display, S: Serializer>(fact: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Told<'a, T> {
+        #[serde(flatten)]
+        fact: &'a T,
+        text: String,
+    }
+    Told { fact, text: fact.to_string() }.serialize(serializer)
 }
 
 /// A message for a person.
@@ -342,72 +366,20 @@ impl Message {
     }
 }
 
-/// Kinds of steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StepKind {
-    /// An image is built.
-    Build,
-    /// An image is pulled.
-    Pull,
-    /// A container is created.
-    Create,
-    /// A container is renamed.
-    Rename,
-    /// A container is started.
-    Start,
-    /// A container is stopped.
-    Stop,
-    /// A signal is sent to a container.
-    Kill,
-    /// A container is stopped and started.
-    Restart,
-    /// A container is removed.
-    Remove,
-    /// Something is waited for.
-    Wait,
-    /// Anything else: networks, volumes, names of images.
-    Other,
-}
-
-impl From<&Op> for StepKind {
-    fn from(op: &Op) -> Self {
-        match op {
-            Op::Build { .. } => Self::Build,
-            Op::Pull { .. } => Self::Pull,
-            Op::Create(_) => Self::Create,
-            Op::Rename { .. } => Self::Rename,
-            Op::Start { .. } => Self::Start,
-            Op::Stop { .. } => Self::Stop,
-            Op::Kill { .. } => Self::Kill,
-            Op::Restart { .. } => Self::Restart,
-            Op::Remove { .. } => Self::Remove,
-            Op::Wait { .. } => Self::Wait,
-            Op::CreateNetwork(_)
-            | Op::RemoveNetwork { .. }
-            | Op::CreateVolume(_)
-            | Op::RemoveVolume { .. }
-            | Op::Tag { .. }
-            | Op::BeforeStart { .. }
-            | Op::RemoveImage { .. } => Self::Other,
-        }
-    }
-}
-
 /// One step of a plan, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedStep {
     /// Number of the step.
     pub step: usize,
-    /// Which kind of step.
-    pub kind: StepKind,
     /// What it does.
-    pub what: String,
+    #[serde(serialize_with = "with_text")]
+    pub op: Operation,
     /// The service it is for.
     pub service: Option<ServiceName>,
     /// Why.
-    pub reason: String,
+    #[serde(serialize_with = "with_text")]
+    pub reason: Reason,
     /// Steps that must be done before.
     pub after: Vec<usize>,
 }
@@ -420,24 +392,6 @@ pub enum LogStream {
     Stdout,
     /// Standard error.
     Stderr,
-}
-
-/// What a save did to one service, and where the time went.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Reloaded {
-    /// The service.
-    pub service: ServiceName,
-    /// Files that changed, relative to the project where they are inside it.
-    pub files: Vec<PathBuf>,
-    /// What was done, such as `synced + restarted`, `rebuilt`, `nothing`.
-    pub action: String,
-    /// Why that and not something else.
-    pub reason: String,
-    /// The split, microseconds.
-    pub timings: Timings,
-    /// Why it failed; the old state goes on.
-    pub error: Option<Message>,
 }
 
 /// What another command did to the project.
@@ -496,26 +450,5 @@ impl Did {
             Self::Paused => "paused",
             Self::Unpaused => "unpaused",
         }
-    }
-}
-
-/// Where the time between a save and the running program went, in microseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Timings {
-    /// From the first event of the operating system to the quiet moment that ended the burst.
-    pub noticed_us: u64,
-    /// Reading and comparing, deciding.
-    pub decided_us: u64,
-    /// Files put into the container, or the image built.
-    pub synced_us: u64,
-    /// Command restarted, or container recreated.
-    pub restarted_us: u64,
-}
-
-impl Timings {
-    /// All of it.
-    pub fn total_us(&self) -> u64 {
-        self.noticed_us + self.decided_us + self.synced_us + self.restarted_us
     }
 }

@@ -45,7 +45,7 @@ pub fn changes(plan: &Plan, is_done: impl Fn(usize) -> bool) -> Vec<Event> {
             Ops { built: Some(step), .. } => (Did::Built, step),
             _ => return None,
         };
-        Some(Event::Changed { service: service.clone(), did, reason: step.reason.to_string() })
+        Some(Event::Changed { service: service.clone(), did, reason: step.reason.clone() })
     };
     services.into_iter().filter_map(event).collect()
 }

@@ -16,9 +16,9 @@ use super::prune::Prunes;
 use super::turn::{Turn, Turns};
 use super::{Failure, Sources};
 use crate::engine::Engine;
-use crate::event::{Event, PlannedStep, Sink, StepKind};
+use crate::event::{Event, PlannedStep, Sink};
 use crate::model::{Project, ServiceName};
-use crate::plan::{Op, Plan, StepId};
+use crate::plan::{Op, Operation, Plan, StepId};
 
 /// How a plan is carried out.
 #[derive(Clone, Debug, Default)]
@@ -165,10 +165,9 @@ impl Executor {
             .enumerate()
             .map(|(id, step)| PlannedStep {
                 step: base + id,
-                kind: StepKind::from(&step.op),
-                what: step.op.to_string(),
+                op: Operation::from(&step.op),
                 service: step.service.clone(),
-                reason: step.reason.to_string(),
+                reason: step.reason.clone(),
                 after: step.after.iter().map(|id| base + id).collect(),
             })
             .collect();
@@ -234,7 +233,8 @@ impl Executor {
             }
         }
         let all_done = states.iter().all(|state| *state == State::Done);
-        let is_reported = |id: usize| all_done && options.reload_of.is_some() && plan.steps[id].service == options.reload_of;
+        let is_reported =
+            |id: usize| all_done && options.reload_of.is_some() && plan.steps[id].service == options.reload_of;
         for change in super::changed::changes(plan, |id| states[id] == State::Done && !is_reported(id)) {
             self.sink.emit(change);
         }
@@ -291,14 +291,14 @@ impl Executor {
         stop: CancellationToken,
     ) -> (StepId, Option<Result<(), Failure>>) {
         let step = &plan.steps[id];
-        let what = step.op.to_string();
+        let op = Operation::from(&step.op);
         let service = step.service.clone();
         let began = Instant::now();
         self.sink.emit(Event::StepStarted {
             step: base + id,
-            what: what.clone(),
+            op: op.clone(),
             service: service.clone(),
-            reason: step.reason.to_string(),
+            reason: step.reason.clone(),
         });
         let work = self.perform(project, base + id, step, options);
         let result = match step.op {
@@ -312,8 +312,8 @@ impl Executor {
             }
         };
         let event = match &result {
-            Ok(()) => Event::StepDone { step: base + id, what, service, took_ms: millis(began.elapsed()) },
-            Err(failure) => Event::StepFailed { step: base + id, what, service, message: failure.message.clone() },
+            Ok(()) => Event::StepDone { step: base + id, op, service, took_ms: millis(began.elapsed()) },
+            Err(failure) => Event::StepFailed { step: base + id, op, service, message: failure.message.clone() },
         };
         self.sink.emit(event);
         (id, Some(result))
@@ -322,17 +322,15 @@ impl Executor {
     /// Everything that needed a failed step, directly or not, is not tried.
     fn skip_dependents(&self, plan: &Plan, base: usize, failed: StepId, failure: &Failure, states: &mut [State]) {
         let cause = &plan.steps[failed];
-        let because = match &cause.service {
-            Some(service) => format!("{service}: {}", failure.message.text),
-            None => failure.message.text.clone(),
-        };
+        let mut because = failure.message.clone();
+        because.service = because.service.or_else(|| cause.service.clone());
         for (id, step) in plan.steps.iter().enumerate().skip(failed + 1) {
             let hit = step.after.iter().any(|before| matches!(states[*before], State::Failed | State::Skipped));
             if states[id] == State::Waiting && hit {
                 states[id] = State::Skipped;
                 self.sink.emit(Event::StepSkipped {
                     step: base + id,
-                    what: step.op.to_string(),
+                    op: Operation::from(&step.op),
                     service: step.service.clone(),
                     because: because.clone(),
                 });

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 
 use super::{Cause, Failure, lines};
 use crate::engine::{Engine, EngineError, ErrorKind, ExecSpec};
-use crate::event::Message;
+use crate::event::{Hold, Message};
 use crate::model::{ContainerId, ContainerSpec, Hook, Project, Service};
 
 /// How many lines of a hook's output are kept for its failure, and shown while it runs.
@@ -16,7 +16,7 @@ const LINES: (usize, usize) = (20, 100);
 const BEFORE_STOP: Duration = Duration::from_mins(1);
 
 /// Where what hooks print goes, line by line.
-pub(super) type Told<'a> = &'a (dyn Fn(String) + Send + Sync);
+pub(super) type Told<'a> = &'a (dyn Fn(Hold) + Send + Sync);
 
 /// The container of a service, of which the manifest may know hooks.
 #[derive(Clone, Copy)]
@@ -96,7 +96,7 @@ impl Of<'_> {
         let mut line = |text: String| {
             shown += 1;
             if shown <= LINES.1 {
-                told(format!("{key}: {text}"));
+                told(Hold::Hook { key: key.to_owned(), line: text.clone() });
             }
             last.push(text);
             if last.len() > LINES.0 {
@@ -138,7 +138,7 @@ pub(super) async fn before_start(engine: &dyn Engine, run: &ContainerSpec, told:
         engine.remove_container(&left.id, true).await.map_err(of_engine)?;
     }
     if engine.image(&run.image).await.map_err(of_engine)?.is_none() {
-        told(format!("pre_start: pulling {}", run.image));
+        told(Hold::HookImage { key: "pre_start".to_owned(), image: run.image.clone() });
         engine.pull(&run.image, run.service.platform.as_deref(), &|_| ()).await.map_err(of_engine)?;
     }
     let id = engine.create_container(run).await.map_err(of_engine)?;

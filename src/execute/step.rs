@@ -8,7 +8,7 @@ use super::hooks::Of;
 use super::wait::Wait;
 use super::{Failure, hooks, lines};
 use crate::engine::{Engine, EngineError, ErrorKind, LogQuery};
-use crate::event::Event;
+use crate::event::{Event, Hold};
 use crate::host::ports::Protocol;
 use crate::model::time::nanos_of;
 use crate::model::{ContainerId, Project, ServiceName};
@@ -27,8 +27,8 @@ impl Executor {
         options: &RunOptions,
     ) -> Result<(), Failure> {
         let engine = &*self.engine;
-        let held = |why: String| {
-            self.sink.emit(Event::StepHeld { step: id, service: step.service.clone(), why });
+        let held = |on: Hold| {
+            self.sink.emit(Event::StepHeld { step: id, service: step.service.clone(), on });
         };
         let service = step.service.as_ref().and_then(|name| project.services.get(name));
         let result = match &step.op {

@@ -19,7 +19,7 @@ use super::sync_files::{self, Compared, Item, Owners, Step};
 use super::{Cause, Failure};
 use crate::agent::{self, AgentClient, AgentError, Then};
 use crate::engine::EngineError;
-use crate::event::{Event, Message};
+use crate::event::{Event, Followed, Message, ReloadAction};
 use crate::model::{ContainerId, ContainerState, Reload, Service, SyncAction, SyncTarget};
 use crate::supervise::linux_signal;
 
@@ -50,8 +50,8 @@ pub enum SyncError {
 #[allow(clippy::struct_field_names, reason = "when it was synced, and when reloaded")]
 #[derive(Clone, Debug, Default)]
 pub struct Synced {
-    /// `synced`, `synced + restarted`, …
-    pub action: String,
+    /// `None` where nothing was to be done.
+    pub action: Option<ReloadAction>,
     /// Until the files were in place, microseconds.
     pub synced_us: u64,
     /// From then until the reload was done, microseconds.
@@ -229,7 +229,7 @@ impl Agents {
         }
         let total = micros(began.elapsed());
         let restarted_us = restarted.map_or(0, micros).min(total);
-        let mut synced = Synced { action: String::new(), synced_us: total - restarted_us, reloaded_us: restarted_us };
+        let mut synced = Synced { action: None, synced_us: total - restarted_us, reloaded_us: restarted_us };
         let after = Instant::now();
         match then {
             Reload::Exec(argv) => {
@@ -442,20 +442,13 @@ fn paused(hot: &Hot<'_>) -> SyncError {
     SyncError::Failed(Failure { cause: Cause::Engine, message })
 }
 
-fn action(moved: Moved, then: &Reload) -> String {
-    let then = match then {
-        Reload::None | Reload::Rebuild => "",
-        Reload::Restart => "restarted",
-        Reload::Container => "container restarted",
-        Reload::Signal(_) => "signalled",
-        Reload::Exec(_) => "command run",
-    };
-    let moved = match moved {
-        Moved::Nothing => return then.to_owned(),
-        Moved::Deleted => "deleted",
-        Moved::Synced => "synced",
-    };
-    if then.is_empty() { moved.to_owned() } else { format!("{moved} + {then}") }
+fn action(moved: Moved, then: &Reload) -> Option<ReloadAction> {
+    let then = Followed::of(then);
+    match moved {
+        Moved::Nothing => then.map(|then| ReloadAction::Reloaded { then }),
+        Moved::Deleted => Some(ReloadAction::Deleted { then }),
+        Moved::Synced => Some(ReloadAction::Synced { then }),
+    }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for `map_err`, which hands it over")]

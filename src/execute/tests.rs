@@ -17,17 +17,19 @@ use crate::model::{Health, HealthProbe, Project, ServiceName};
 use crate::plan::{self, Op, Plan, UpOptions};
 
 fn done(what: &str) -> impl Fn(&Event) -> bool {
-    move |event| matches!(event, Event::StepDone { what: done, .. } if done == what)
+    move |event| matches!(event, Event::StepDone { op, .. } if op.to_string() == what)
 }
 
 fn started(what: &str) -> impl Fn(&Event) -> bool {
-    move |event| matches!(event, Event::StepStarted { what: begun, .. } if begun == what)
+    move |event| matches!(event, Event::StepStarted { op, .. } if op.to_string() == what)
 }
 
 /// What was skipped, with the cause.
 fn skipped(events: &Events) -> Vec<(String, String)> {
     let skip = |event: Event| match event {
-        Event::StepSkipped { what, because, .. } => Some((what, because)),
+        Event::StepSkipped { op, because, .. } => {
+            Some((op.to_string(), format!("{}: {}", because.service?, because.text)))
+        }
         _ => None,
     };
     events.all().into_iter().filter_map(skip).collect()
@@ -48,8 +50,8 @@ fn assert_in_order(events: &Events) {
     for event in events.all() {
         match event {
             Event::Plan { steps, .. } => after.extend(steps.into_iter().map(|step| (step.step, step.after))),
-            Event::StepStarted { step, what, .. } => {
-                assert!(after[&step].iter().all(|before| done.contains(before)), "{what} began too early");
+            Event::StepStarted { step, op, .. } => {
+                assert!(after[&step].iter().all(|before| done.contains(before)), "{op} began too early");
             }
             Event::StepDone { step, .. } => assert!(done.insert(step), "step {step} was done twice"),
             _ => {}
@@ -238,7 +240,7 @@ async fn two_jobs_that_want_one_image_build_it_once_and_share_no_step_numbers() 
     let options = RunOptions::default();
     let watch = async {
         hold.reached().await;
-        let begun = |e: &Event| matches!(e, Event::StepStarted { what, .. } if what == "build two");
+        let begun = |e: &Event| matches!(e, Event::StepStarted { op, .. } if op.to_string() == "build two");
         rig.events.wait(0, "the second build", begun).await;
         hold.release();
     };
@@ -262,7 +264,7 @@ async fn the_second_builds_itself_where_the_first_gives_up() {
     let (given_up, options) = (RunOptions::default(), RunOptions::default());
     let watch = async {
         hold.reached().await;
-        let begun = |e: &Event| matches!(e, Event::StepStarted { what, .. } if what == "build two");
+        let begun = |e: &Event| matches!(e, Event::StepStarted { op, .. } if op.to_string() == "build two");
         rig.events.wait(0, "the second build", begun).await;
         given_up.cancel.cancel();
     };

@@ -5,6 +5,7 @@
 //! them answers. How long a container lived that has ended is told by the engine's clock, so that the same program is
 //! judged the same every time.
 
+use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -14,7 +15,7 @@ use super::beside::Beside;
 use super::step::tail;
 use super::{Cause, Failure, port};
 use crate::engine::Engine;
-use crate::event::Message;
+use crate::event::{Hold, Message, Pending};
 use crate::model::{ContainerId, ContainerState, Health, HealthProbe, ObservedContainer, ServiceName};
 use crate::plan::Until;
 
@@ -45,7 +46,7 @@ pub struct Wait<'a> {
 impl Wait<'_> {
     /// Waits until all containers of the service are what is asked for. Gives what a person should know of those that
     /// are as ready as can be told: that nothing answers on their ports.
-    pub async fn run(&self, engine: &dyn Engine, held: &(dyn Fn(String) + Sync)) -> Result<Vec<Message>, Failure> {
+    pub async fn run(&self, engine: &dyn Engine, held: &(dyn Fn(Hold) + Sync)) -> Result<Vec<Message>, Failure> {
         let told = try_join_all(self.containers.iter().map(|name| self.one(engine, name, held))).await?;
         Ok(told.into_iter().flatten().collect())
     }
@@ -54,13 +55,13 @@ impl Wait<'_> {
         &self,
         engine: &dyn Engine,
         name: &str,
-        held: &(dyn Fn(String) + Sync),
+        held: &(dyn Fn(Hold) + Sync),
     ) -> Result<Option<Message>, Failure> {
         let id = ContainerId::new(name);
         let subject = self.service.map_or(name, |s| s.as_str());
         let began = Instant::now();
         let mut pause = PAUSE.0;
-        let mut last = String::new();
+        let mut last = None;
         // When it was last seen to be started, and how often.
         let (mut run, mut since, mut starts) = (String::new(), began, 0);
         // When it has lived for long enough, and its ports began to be asked.
@@ -82,32 +83,30 @@ impl Wait<'_> {
                 if lives.get_or_insert_with(Instant::now).elapsed() >= ANSWER {
                     return Ok(port::silent(engine, service, container).await);
                 }
-                verdict = Verdict::NotYet("runs; nothing answers on its published ports yet".to_owned());
+                verdict = Verdict::NotYet(Pending::PortsSilent);
             }
             if starts > STARTS && verdict != Verdict::Met {
-                verdict = Verdict::Never("ends again and again".to_owned());
+                verdict = Verdict::Never(NotReady::RestartLoop);
             }
             // A save is being brought into it: what was seen may have been on the way to something else.
             if matches!(verdict, Verdict::Never(_))
                 && beside.zip(begun).is_some_and(|((beside, service), begun)| beside.changed_since(service, begun))
             {
-                verdict = Verdict::NotYet("is being changed by a save".to_owned());
+                verdict = Verdict::NotYet(Pending::BeingChanged);
             }
             match verdict {
                 Verdict::Met => return Ok(None),
                 Verdict::Never(why) => return Err(failure(engine, self.service, name, why).await),
-                Verdict::NotYet(why) => {
-                    if why != last {
-                        held(format!("{subject} {why}"));
-                        last = why;
+                Verdict::NotYet(state) => {
+                    if last.replace(state) != Some(state) {
+                        held(Hold::Service { name: subject.to_owned(), state });
                     }
                 }
             }
             if let Some(limit) = self.limit
                 && began.elapsed() >= limit
             {
-                let why = format!("was not ready within {} s: it {last}", limit.as_secs());
-                return Err(failure(engine, self.service, name, why).await);
+                return Err(failure(engine, self.service, name, NotReady::Late { limit, last }).await);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE.1);
@@ -119,13 +118,51 @@ impl Wait<'_> {
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Met,
-    NotYet(String),
-    Never(String),
+    NotYet(Pending),
+    Never(NotReady),
+}
+
+/// Why a container does not become what is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NotReady {
+    Removed,
+    Gone,
+    /// With how long it lived, where that was less than a moment.
+    Exited {
+        code: i64,
+        lived: Option<Duration>,
+    },
+    RestartLoop,
+    Unhealthy,
+    NoHealthCheck,
+    /// The limit was reached first.
+    Late {
+        limit: Duration,
+        last: Option<Pending>,
+    },
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Removed => f.write_str("was removed"),
+            Self::Gone => f.write_str("is gone"),
+            Self::Exited { code, lived: Some(lived) } => write!(f, "exited with {code} after {} ms", lived.as_millis()),
+            Self::Exited { code, lived: None } => write!(f, "exited with {code}"),
+            Self::RestartLoop => f.write_str("ends again and again"),
+            Self::Unhealthy => f.write_str("is unhealthy"),
+            Self::NoHealthCheck => f.write_str("has no health check, so it can never be healthy"),
+            Self::Late { limit, last } => {
+                write!(f, "was not ready within {} s", limit.as_secs())?;
+                last.map_or(Ok(()), |last| write!(f, ": it {last}"))
+            }
+        }
+    }
 }
 
 /// `alive` is how long it was seen to run.
 fn judge(container: Option<&ObservedContainer>, until: Until, alive: Duration) -> Verdict {
-    let Some(container) = container else { return Verdict::Never("was removed".to_owned()) };
+    let Some(container) = container else { return Verdict::Never(NotReady::Removed) };
     match (container.state, until) {
         (ContainerState::Exited(0), Until::Completed) => Verdict::Met,
         (ContainerState::Exited(_), Until::Ready)
@@ -133,36 +170,35 @@ fn judge(container: Option<&ObservedContainer>, until: Until, alive: Duration) -
         {
             Verdict::Met
         }
-        (ContainerState::Exited(code), _) => Verdict::Never(match container.lived.filter(|lived| *lived < MOMENT) {
-            Some(lived) => format!("exited with {code} after {} ms", lived.as_millis()),
-            None => format!("exited with {code}"),
-        }),
-        (ContainerState::Dead | ContainerState::Removing, _) => Verdict::Never("is gone".to_owned()),
-        (ContainerState::Restarting, _) => Verdict::NotYet("keeps ending and is started again".to_owned()),
-        (ContainerState::Created, _) => Verdict::NotYet("is not started yet".to_owned()),
-        (_, Until::Completed) => Verdict::NotYet("runs; waiting for it to complete".to_owned()),
+        (ContainerState::Exited(code), _) => {
+            Verdict::Never(NotReady::Exited { code, lived: container.lived.filter(|lived| *lived < MOMENT) })
+        }
+        (ContainerState::Dead | ContainerState::Removing, _) => Verdict::Never(NotReady::Gone),
+        (ContainerState::Restarting, _) => Verdict::NotYet(Pending::Restarting),
+        (ContainerState::Created, _) => Verdict::NotYet(Pending::NotStarted),
+        (_, Until::Completed) => Verdict::NotYet(Pending::Completing),
         (_, Until::Running) => Verdict::Met,
         (_, Until::Healthy | Until::Ready) => match container.health {
             Some(Health::Healthy) => Verdict::Met,
-            Some(Health::Starting) => Verdict::NotYet("is starting; its health check has not passed yet".to_owned()),
-            Some(Health::Unhealthy) => Verdict::Never("is unhealthy".to_owned()),
+            Some(Health::Starting) => Verdict::NotYet(Pending::Starting),
+            Some(Health::Unhealthy) => Verdict::Never(NotReady::Unhealthy),
             None if until == Until::Ready && alive >= MOMENT => Verdict::Met,
-            None if until == Until::Ready => Verdict::NotYet("has just been started".to_owned()),
-            None => Verdict::Never("has no health check, so it can never be healthy".to_owned()),
+            None if until == Until::Ready => Verdict::NotYet(Pending::JustStarted),
+            None => Verdict::Never(NotReady::NoHealthCheck),
         },
     }
 }
 
 /// The cause, what the health check printed, and the last lines of the log.
-async fn failure(engine: &dyn Engine, service: Option<&ServiceName>, name: &str, why: String) -> Failure {
+async fn failure(engine: &dyn Engine, service: Option<&ServiceName>, name: &str, why: NotReady) -> Failure {
     let subject = service.map_or(name, |s| s.as_str());
     let mut message = Message { service: service.cloned(), ..Message::new(format!("{subject} {why}")) };
-    if why.starts_with("exited with 0 ") {
+    if let NotReady::Exited { code: 0, lived: Some(_) } = why {
         message.hints.push(format!(
             "a service that is to end is one that another waits for with `service_completed_successfully`; \
              `hob logs {subject}` shows what it did"
         ));
-    } else if why.contains("no health check") {
+    } else if why == NotReady::NoHealthCheck {
         message.hints.push(format!("give {subject} a `healthcheck`, or wait for it with `service_started`"));
     } else {
         if let Ok(probes) = engine.health_log(&ContainerId::new(name)).await
@@ -245,8 +281,14 @@ mod tests {
             ..container(ContainerState::Exited(code), None)
         };
         let ready = |container: &ObservedContainer| judge(Some(container), Until::Ready, Duration::ZERO);
-        assert_eq!(ready(&ended(0, 20)), Verdict::Never("exited with 0 after 20 ms".into()));
-        assert_eq!(ready(&ended(1, 999)), Verdict::Never("exited with 1 after 999 ms".into()));
+        assert_eq!(
+            ready(&ended(0, 20)),
+            Verdict::Never(NotReady::Exited { code: 0, lived: Some(Duration::from_millis(20)) })
+        );
+        assert_eq!(
+            ready(&ended(1, 999)),
+            Verdict::Never(NotReady::Exited { code: 1, lived: Some(Duration::from_millis(999)) })
+        );
         assert_eq!(ready(&ended(0, 1000)), Verdict::Met);
         assert_eq!(ready(&ended(1, 1500)), Verdict::Met);
         let running = container(ContainerState::Running, None);

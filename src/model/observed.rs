@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{ContainerId, Digest, ImageId, NetworkId, ServiceName};
 
@@ -111,7 +113,8 @@ pub enum Content {
 }
 
 /// What a container is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum ContainerState {
     /// Made, never started.
     #[default]

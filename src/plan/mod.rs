@@ -11,6 +11,7 @@ mod down;
 pub mod labels;
 mod networks;
 mod op;
+mod operation;
 mod prune;
 mod reason;
 mod reconcile;
@@ -29,6 +30,7 @@ pub use delta::{LayerEntry, Layered, Looks, is_delta, key as layer_key, layer, p
 pub use down::{DownOptions, Images, down, is_chosen, restart, stop};
 pub use labels::Labels;
 pub use op::{Create, Op, Plan, Step, StepId, Until};
+pub use operation::Operation;
 pub use prune::{KEPT_IMAGES, PRUNED_ABOVE, superseded};
 pub use reason::{Part, Reason};
 pub use reconcile::{Input, PlanError, Recreate, UpOptions, bases, images, up};

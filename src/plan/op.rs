@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Reason;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Operation, Reason};
 use crate::model::{Condition, ContainerSpec, ContainerState, Health, NetworkId, NetworkSpec, ServiceName, VolumeSpec};
 
 /// One action on the engine. Containers are named by the name or id that the engine knows when the step is reached.
@@ -112,7 +115,8 @@ pub enum Op {
 }
 
 /// What a wait ends with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Until {
     /// It runs.
     Running,
@@ -157,38 +161,7 @@ pub struct Create {
 
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CreateNetwork(spec) => write!(f, "create network {}", spec.name),
-            Self::RemoveNetwork { name, .. } => write!(f, "remove network {name}"),
-            Self::CreateVolume(spec) => write!(f, "create volume {}", spec.name),
-            Self::RemoveVolume { name } => write!(f, "remove volume {name}"),
-            Self::Pull { image, .. } => write!(f, "pull {image}"),
-            Self::Build { services, .. } => {
-                let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
-                write!(f, "build {}", names.join(", "))
-            }
-            Self::Tag { name, .. } => write!(f, "use the image that is there as {name}"),
-            Self::RemoveImage { image } => write!(f, "remove image {image}"),
-            Self::Create(create) => write!(f, "create container {}", create.spec.name),
-            Self::Rename { container, name } => write!(f, "rename container {container} to {name}"),
-            Self::BeforeStart { runs } => {
-                write!(f, "run {}", runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>().join(", "))
-            }
-            Self::Start { container } => write!(f, "start container {container}"),
-            Self::Stop { container, .. } => write!(f, "stop container {container}"),
-            Self::Kill { container, signal } => write!(f, "send {signal} to container {container}"),
-            Self::Restart { container, .. } => write!(f, "restart container {container}"),
-            Self::Remove { container, .. } => write!(f, "remove container {container}"),
-            Self::Wait { containers, until, .. } => {
-                let what = match until {
-                    Until::Running => "runs",
-                    Until::Healthy => "is healthy",
-                    Until::Completed => "has completed",
-                    Until::Ready => "is ready",
-                };
-                write!(f, "wait until {} {what}", containers.join(", "))
-            }
-        }
+        Operation::from(self).fmt(f)
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::model::{ContainerState, ServiceName};
 
 /// Why a step is done. Printed with the step, kept by `hob why`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "kind", content = "of", rename_all = "kebab-case")]
 pub enum Reason {
     /// It is not there.
     Missing,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::event::{Event, LogStream, Message, PlannedStep, Reloaded};
+use crate::event::{EndCause, Event, LogStream, Message, PlannedStep, ReloadAction, Reloaded};
 use crate::model::ServiceName;
 
 use super::clean::{clean, clean_text};
@@ -117,13 +117,13 @@ impl Common {
                 let text = summary::elsewhere(elsewhere);
                 self.streams.status(&text);
             }
-            Event::Stopping { why, forced } => {
+            Event::Stopping { cause, forced } => {
                 self.show_failures();
-                let why = clean(why, false);
-                let text = match (forced, &*why) {
-                    (true, _) => format!("killing what is left ({why})"),
-                    (false, "Ctrl-C") => "stopping (Ctrl-C); once more kills".to_owned(),
-                    (false, _) => format!("stopping ({why})"),
+                let text = match (forced, cause) {
+                    (true, EndCause::Interrupt) => "killing what is left (Ctrl-C again)".to_owned(),
+                    (true, cause) => format!("killing what is left ({cause})"),
+                    (false, EndCause::Interrupt) => "stopping (Ctrl-C); once more kills".to_owned(),
+                    (false, cause) => format!("stopping ({})", clean(&cause.to_string(), false)),
                 };
                 self.streams.status(&text);
             }
@@ -293,9 +293,9 @@ impl Common {
         if let Some(error) = &reloaded.error {
             let files = summary::files(reloaded);
             let failed = paint("failed", ERROR, self.settings.status_color);
-            let text = match reloaded.action.as_str() {
-                "failed" => format!("{files}  {failed}"),
-                action => format!("{files}  {} {failed}", clean(action, false)),
+            let text = match reloaded.action {
+                ReloadAction::Failed => format!("{files}  {failed}"),
+                action => format!("{files}  {action} {failed}"),
             };
             if self.failing.get(&reloaded.service) == Some(error) {
                 self.say(Some(&reloaded.service), &format!("{} as before", text.trim_start()));

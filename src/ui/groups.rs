@@ -6,23 +6,53 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::event::{Event, PlannedStep, StepKind};
+use crate::event::{Event, PlannedStep, State};
 use crate::model::ServiceName;
+use crate::plan::Operation;
 
 /// The steps of the plan that is carried out, by service.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     groups: IndexMap<ServiceName, Group>,
-    steps: BTreeMap<usize, (ServiceName, StepKind)>,
+    steps: BTreeMap<usize, (ServiceName, Kind)>,
     /// Steps that say nothing when they begin.
-    quiet: BTreeMap<usize, StepKind>,
-    /// Changes of state that are a step's own, and how many containers make them.
-    expected: HashMap<(ServiceName, &'static str), usize>,
+    quiet: BTreeSet<usize>,
+    /// Those of them that say nothing when they end either.
+    waits: BTreeSet<usize>,
+    /// Changes of state that are a step's own, and how many containers make them: of starts and of ends.
+    expected: HashMap<(ServiceName, bool), usize>,
+}
+
+/// What a step does to a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Create,
+    Rename,
+    Start,
+    Stop,
+    Kill,
+    Restart,
+    Remove,
+}
+
+impl Kind {
+    fn of(op: &Operation) -> Option<Self> {
+        Some(match op {
+            Operation::CreateContainer { .. } => Self::Create,
+            Operation::RenameContainer { .. } => Self::Rename,
+            Operation::StartContainer { .. } => Self::Start,
+            Operation::StopContainer { .. } => Self::Stop,
+            Operation::KillContainer { .. } => Self::Kill,
+            Operation::RestartContainer { .. } => Self::Restart,
+            Operation::RemoveContainer { .. } => Self::Remove,
+            _ => return None,
+        })
+    }
 }
 
 #[derive(Debug, Default)]
 struct Group {
-    kinds: Vec<StepKind>,
+    kinds: Vec<Kind>,
     open: usize,
     began: Option<Duration>,
     reason: String,
@@ -75,7 +105,7 @@ impl Groups {
             // The failure itself is told, and at the end who is left as it was.
             Event::StepSkipped { .. } => return Said::Nothing,
             Event::State { elsewhere: true, .. } => return Said::Nothing,
-            Event::State { service, state, .. } => return self.state(service, state),
+            Event::State { service, state, .. } => return self.state(service, *state),
             _ => {}
         }
         Said::Itself
@@ -90,16 +120,20 @@ impl Groups {
         self.groups.retain(|service, _| !anew.contains(service));
         self.steps.retain(|_, (service, _)| !anew.contains(service));
         for step in steps {
-            match (step.kind, &step.service) {
-                (StepKind::Build | StepKind::Pull, _) => {}
-                (StepKind::Other | StepKind::Wait, _) | (_, None) => {
-                    self.quiet.insert(step.step, step.kind);
+            match (&step.op, Kind::of(&step.op), &step.service) {
+                (Operation::Build { .. } | Operation::Pull { .. }, ..) => {}
+                (Operation::Wait { .. }, ..) => {
+                    self.quiet.insert(step.step);
+                    self.waits.insert(step.step);
                 }
-                (kind, Some(service)) => {
+                (_, None, _) | (.., None) => {
+                    self.quiet.insert(step.step);
+                }
+                (_, Some(kind), Some(service)) => {
                     let group = self.groups.entry(service.clone()).or_default();
                     // The first step says best what it is all about.
-                    if group.kinds.is_empty() || kind == StepKind::Create && !group.kinds.contains(&kind) {
-                        group.reason.clone_from(&step.reason);
+                    if group.kinds.is_empty() || kind == Kind::Create && !group.kinds.contains(&kind) {
+                        group.reason = step.reason.to_string();
                     }
                     group.is_reload = Some(service) == reload_of;
                     group.kinds.push(kind);
@@ -109,8 +143,8 @@ impl Groups {
             }
         }
         for (service, group) in self.groups.iter().filter(|(service, _)| anew.contains(service)) {
-            self.expected.insert((service.clone(), "running"), group.starts());
-            self.expected.insert((service.clone(), "exited"), group.ends());
+            self.expected.insert((service.clone(), true), group.starts());
+            self.expected.insert((service.clone(), false), group.ends());
         }
     }
 
@@ -119,16 +153,16 @@ impl Groups {
             group.began.get_or_insert(now);
             return Said::Nothing;
         }
-        if self.quiet.contains_key(&step) { Said::Nothing } else { Said::Itself }
+        if self.quiet.contains(&step) { Said::Nothing } else { Said::Itself }
     }
 
     fn done(&mut self, step: usize, now: Duration) -> Said {
-        if self.quiet.get(&step) == Some(&StepKind::Wait) {
+        if self.waits.contains(&step) {
             return Said::Nothing;
         }
         let Some((service, kind)) = self.steps.get(&step) else { return Said::Itself };
         let Some(group) = self.groups.get_mut(service) else { return Said::Itself };
-        group.gone |= matches!(kind, StepKind::Stop | StepKind::Kill | StepKind::Remove);
+        group.gone |= matches!(kind, Kind::Stop | Kind::Kill | Kind::Remove);
         group.open -= 1;
         if group.open > 0 || group.over || group.is_reload {
             return Said::Nothing;
@@ -147,14 +181,14 @@ impl Groups {
         Said::Line(Line { end: End::Failed, what, reason, took: None })
     }
 
-    fn state(&mut self, service: &ServiceName, state: &str) -> Said {
+    fn state(&mut self, service: &ServiceName, state: State) -> Said {
         // What is stopped ends with these; any other code is news.
-        let kind = match state {
-            "running" => "running",
-            "exited (0)" | "exited (130)" | "exited (137)" | "exited (143)" => "exited",
+        let starts = match state {
+            State::Running => true,
+            State::Exited { code: 0 | 130 | 137 | 143 } => false,
             _ => return Said::Itself,
         };
-        match self.expected.get_mut(&(service.clone(), kind)) {
+        match self.expected.get_mut(&(service.clone(), starts)) {
             Some(times @ 1..) => {
                 *times -= 1;
                 Said::Nothing
@@ -165,24 +199,24 @@ impl Groups {
 }
 
 impl Group {
-    fn count(&self, kind: StepKind) -> usize {
+    fn count(&self, kind: Kind) -> usize {
         self.kinds.iter().filter(|other| **other == kind).count()
     }
 
     /// How many containers it starts.
     fn starts(&self) -> usize {
-        self.count(StepKind::Start) + self.count(StepKind::Restart)
+        self.count(Kind::Start) + self.count(Kind::Restart)
     }
 
     /// How many containers it ends: what is removed has mostly been stopped before.
     fn ends(&self) -> usize {
-        let stops = self.count(StepKind::Stop) + self.count(StepKind::Kill) + self.count(StepKind::Restart);
-        stops.max(self.count(StepKind::Remove))
+        let stops = self.count(Kind::Stop) + self.count(Kind::Kill) + self.count(Kind::Restart);
+        stops.max(self.count(Kind::Remove))
     }
 
     /// What is so after a step has failed. Where the old container is gone the service is not as it was.
     fn what_failed(&self) -> String {
-        let made = self.kinds.contains(&StepKind::Create);
+        let made = self.kinds.contains(&Kind::Create);
         match (self.gone, self.starts(), made) {
             (true, 1, true) => "does not run: its new container could not be started".to_owned(),
             (true, 1, false) => "does not run: its container could not be started again".to_owned(),
@@ -194,22 +228,22 @@ impl Group {
     fn what(&self) -> String {
         let has = |kind| self.kinds.contains(&kind);
         let count = |kind| self.count(kind);
-        let (what, number) = if has(StepKind::Create) && has(StepKind::Remove) {
-            ("recreated", count(StepKind::Create))
-        } else if has(StepKind::Start) && !has(StepKind::Stop) {
-            ("started", count(StepKind::Start))
-        } else if has(StepKind::Start) || has(StepKind::Restart) {
-            ("restarted", count(StepKind::Start).max(count(StepKind::Restart)))
-        } else if has(StepKind::Create) {
-            ("created", count(StepKind::Create))
-        } else if has(StepKind::Remove) {
-            ("removed", count(StepKind::Remove))
-        } else if has(StepKind::Stop) {
-            ("stopped", count(StepKind::Stop))
-        } else if has(StepKind::Kill) {
-            ("killed", count(StepKind::Kill))
+        let (what, number) = if has(Kind::Create) && has(Kind::Remove) {
+            ("recreated", count(Kind::Create))
+        } else if has(Kind::Start) && !has(Kind::Stop) {
+            ("started", count(Kind::Start))
+        } else if has(Kind::Start) || has(Kind::Restart) {
+            ("restarted", count(Kind::Start).max(count(Kind::Restart)))
+        } else if has(Kind::Create) {
+            ("created", count(Kind::Create))
+        } else if has(Kind::Remove) {
+            ("removed", count(Kind::Remove))
+        } else if has(Kind::Stop) {
+            ("stopped", count(Kind::Stop))
+        } else if has(Kind::Kill) {
+            ("killed", count(Kind::Kill))
         } else {
-            ("renamed", count(StepKind::Rename))
+            ("renamed", count(Kind::Rename))
         };
         if number > 1 { format!("{what} ({number} containers)") } else { what.to_owned() }
     }
@@ -219,25 +253,38 @@ impl Group {
 mod tests {
     use super::*;
     use crate::event::Message;
+    use crate::plan::{Reason, Until};
 
-    fn plan(steps: &[(&str, StepKind)]) -> Event {
+    fn op(kind: Kind) -> Operation {
+        let (container, name, signal) = ("c".to_owned(), "n".to_owned(), "SIGINT".to_owned());
+        match kind {
+            Kind::Create => Operation::CreateContainer { container },
+            Kind::Rename => Operation::RenameContainer { container, name },
+            Kind::Start => Operation::StartContainer { container },
+            Kind::Stop => Operation::StopContainer { container },
+            Kind::Kill => Operation::KillContainer { container, signal },
+            Kind::Restart => Operation::RestartContainer { container },
+            Kind::Remove => Operation::RemoveContainer { container },
+        }
+    }
+
+    fn plan(steps: &[(&str, Kind)]) -> Event {
         let steps = steps.iter().enumerate().map(|(step, (service, kind))| PlannedStep {
             step,
-            kind: *kind,
-            what: "x".into(),
+            op: op(*kind),
             service: Some((*service).into()),
-            reason: format!("reason {step}"),
+            reason: Reason::Network(step.to_string()),
             after: vec![],
         });
         Event::Plan { steps: steps.collect(), unchanged: vec![], dry_run: false, reload_of: None }
     }
 
     fn started(step: usize) -> Event {
-        Event::StepStarted { step, what: "x".into(), service: None, reason: String::new() }
+        Event::StepStarted { step, op: op(Kind::Start), service: None, reason: Reason::Missing }
     }
 
     fn done(step: usize) -> Event {
-        Event::StepDone { step, what: "x".into(), service: None, took_ms: 1 }
+        Event::StepDone { step, op: op(Kind::Start), service: None, took_ms: 1 }
     }
 
     fn line(end: End, what: &str, reason: &str, took: Option<u64>) -> Said {
@@ -247,29 +294,25 @@ mod tests {
 
     #[test]
     fn a_recreation_is_one_line_and_its_states_are_none() {
-        let kinds = [StepKind::Create, StepKind::Stop, StepKind::Remove, StepKind::Rename, StepKind::Start];
+        let kinds = [Kind::Create, Kind::Stop, Kind::Remove, Kind::Rename, Kind::Start];
         let steps: Vec<_> = kinds.into_iter().map(|kind| ("api", kind)).collect();
         let mut groups = Groups::default();
         groups.event(&plan(&steps), Duration::ZERO);
-        let state = |state: &str| Event::State {
-            service: "api".into(),
-            container: "c".into(),
-            state: state.into(),
-            elsewhere: false,
-        };
+        let state =
+            |state: State| Event::State { service: "api".into(), container: "c".into(), state, elsewhere: false };
         for step in 0..5 {
             assert_eq!(groups.event(&started(step), Duration::from_secs(step as u64)), Said::Nothing);
             let said = groups.event(&done(step), Duration::from_secs(step as u64 + 1));
-            let last = line(End::Done, "recreated", "reason 0", Some(5));
+            let last = line(End::Done, "recreated", "network 0 is made again", Some(5));
             assert_eq!(said, if step == 4 { last } else { Said::Nothing });
         }
         for (text, want) in [
-            ("exited (143)", Said::Nothing),
-            ("running", Said::Nothing),
+            (State::Exited { code: 143 }, Said::Nothing),
+            (State::Running, Said::Nothing),
             // What happens later is news.
-            ("exited (1)", Said::Itself),
-            ("running", Said::Itself),
-            ("healthy", Said::Itself),
+            (State::Exited { code: 1 }, Said::Itself),
+            (State::Running, Said::Itself),
+            (State::Healthy, Said::Itself),
         ] {
             assert_eq!(groups.event(&state(text), Duration::ZERO), want, "{text}");
         }
@@ -277,8 +320,8 @@ mod tests {
 
     #[test]
     fn what_a_reload_tells_is_not_told_twice() {
-        let kinds = [StepKind::Create, StepKind::Stop, StepKind::Remove, StepKind::Start];
-        let steps: Vec<_> = kinds.into_iter().map(|kind| ("api", kind)).chain([("web", StepKind::Restart)]).collect();
+        let kinds = [Kind::Create, Kind::Stop, Kind::Remove, Kind::Start];
+        let steps: Vec<_> = kinds.into_iter().map(|kind| ("api", kind)).chain([("web", Kind::Restart)]).collect();
         let Event::Plan { steps, .. } = plan(&steps) else { panic!() };
         let plan = Event::Plan { steps, unchanged: vec![], dry_run: false, reload_of: Some("api".into()) };
         let mut groups = Groups::default();
@@ -291,27 +334,23 @@ mod tests {
         // What is left after a failure is told: the report does not know it.
         groups.event(&plan, Duration::ZERO);
         groups.event(&done(1), Duration::ZERO);
-        let failed = Event::StepFailed { step: 3, what: "x".into(), service: None, message: Message::new("no") };
+        let failed = Event::StepFailed { step: 3, op: op(Kind::Start), service: None, message: Message::new("no") };
         assert!(matches!(groups.event(&failed, Duration::ZERO), Said::Line(line) if line.end == End::Failed));
     }
 
     #[test]
     fn each_container_of_a_service_makes_its_states() {
-        let kinds = [StepKind::Create, StepKind::Stop, StepKind::Remove, StepKind::Rename, StepKind::Start];
-        let twice = kinds.into_iter().chain(kinds).chain([StepKind::Stop, StepKind::Remove]);
+        let kinds = [Kind::Create, Kind::Stop, Kind::Remove, Kind::Rename, Kind::Start];
+        let twice = kinds.into_iter().chain(kinds).chain([Kind::Stop, Kind::Remove]);
         let steps: Vec<_> = twice.map(|kind| ("api", kind)).collect();
         let mut groups = Groups::default();
         groups.event(&plan(&steps), Duration::ZERO);
-        let mut said = |state: &str, number: usize| {
-            let event = Event::State {
-                service: "api".into(),
-                container: format!("c-{number}"),
-                state: state.into(),
-                elsewhere: false,
-            };
+        let mut said = |state: State, number: usize| {
+            let event =
+                Event::State { service: "api".into(), container: format!("c-{number}"), state, elsewhere: false };
             groups.event(&event, Duration::ZERO)
         };
-        for (state, times) in [("exited (143)", 3), ("running", 2)] {
+        for (state, times) in [(State::Exited { code: 143 }, 3), (State::Running, 2)] {
             for number in 0..times {
                 assert_eq!(said(state, number), Said::Nothing, "{state} {number}");
             }
@@ -321,7 +360,7 @@ mod tests {
 
     #[test]
     fn plans_side_by_side_are_told_apart() {
-        let kinds = [StepKind::Create, StepKind::Stop, StepKind::Remove, StepKind::Rename, StepKind::Start];
+        let kinds = [Kind::Create, Kind::Stop, Kind::Remove, Kind::Rename, Kind::Start];
         let mut groups = Groups::default();
         for (number, service) in ["api", "worker"].into_iter().enumerate() {
             let steps: Vec<_> = kinds.into_iter().map(|kind| (service, kind)).collect();
@@ -340,20 +379,20 @@ mod tests {
     #[test]
     fn a_failure_is_said_once_and_what_is_skipped_for_it_is_not() {
         let mut groups = Groups::default();
-        let steps = [("api", StepKind::Create), ("api", StepKind::Start), ("worker", StepKind::Create)];
+        let steps = [("api", Kind::Create), ("api", Kind::Start), ("worker", Kind::Create)];
         groups.event(&plan(&steps), Duration::ZERO);
-        let (what, message) = ("x".to_owned(), Message::new("it broke"));
-        let failed = Event::StepFailed { step: 0, what: what.clone(), service: None, message };
+        let message = Message::new("it broke");
+        let failed = Event::StepFailed { step: 0, op: op(Kind::Create), service: None, message: message.clone() };
         assert_eq!(groups.event(&failed, Duration::ZERO), line(End::Failed, "not started", "", None));
         for step in [1, 2] {
-            let skipped = Event::StepSkipped { step, what: what.clone(), service: None, because: "it broke".into() };
+            let skipped = Event::StepSkipped { step, op: op(Kind::Start), service: None, because: message.clone() };
             assert_eq!(groups.event(&skipped, Duration::ZERO), Said::Nothing);
         }
     }
 
     #[test]
     fn a_service_whose_old_container_is_gone_does_not_run() {
-        use StepKind::{Create, Remove, Rename, Start, Stop};
+        use Kind::{Create, Remove, Rename, Start, Stop};
         let recreate = [Create, Stop, Remove, Rename, Start];
         let twice: Vec<_> = recreate.into_iter().chain(recreate).collect();
         let down = "does not run: its new container could not be started";
@@ -373,14 +412,14 @@ mod tests {
                 groups.event(&done(step), Duration::ZERO);
             }
             let message = Message::new("it broke");
-            let failed = Event::StepFailed { step: failed, what: "x".into(), service: None, message };
+            let failed = Event::StepFailed { step: failed, op: op(Kind::Start), service: None, message };
             assert_eq!(groups.event(&failed, Duration::ZERO), line(End::Failed, want, "", None), "{kinds:?}");
         }
     }
 
     #[test]
     fn what_is_done_has_a_name() {
-        use StepKind::{Create, Kill, Other, Remove, Restart, Start, Stop, Wait};
+        use Kind::{Create, Kill, Remove, Restart, Start, Stop};
         for (kinds, want) in [
             (&[Create, Start][..], "started"),
             (&[Create], "created"),
@@ -395,10 +434,13 @@ mod tests {
             let steps: Vec<_> = kinds.iter().map(|kind| ("api", *kind)).collect();
             groups.event(&plan(&steps), Duration::ZERO);
             let said: Vec<_> = (0..kinds.len()).map(|step| groups.event(&done(step), Duration::ZERO)).collect();
-            assert_eq!(said.last(), Some(&line(End::Done, want, "reason 0", None)), "{kinds:?}");
+            assert_eq!(said.last(), Some(&line(End::Done, want, "network 0 is made again", None)), "{kinds:?}");
         }
         let mut groups = Groups::default();
-        groups.event(&plan(&[("api", Wait), ("api", Other)]), Duration::ZERO);
+        let Event::Plan { mut steps, .. } = plan(&[("api", Start), ("api", Start)]) else { panic!() };
+        steps[0].op = Operation::Wait { containers: vec!["c".into()], until: Until::Ready };
+        steps[1].op = Operation::Tag { image: "a".into(), name: "b".into() };
+        groups.event(&Event::Plan { steps, unchanged: vec![], dry_run: false, reload_of: None }, Duration::ZERO);
         let said = [started(0), done(0), started(1), done(1)].map(|event| groups.event(&event, Duration::ZERO));
         assert_eq!(said, [Said::Nothing, Said::Nothing, Said::Nothing, Said::Itself]);
     }

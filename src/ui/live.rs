@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::event::Event;
+use crate::event::{Event, Hold};
 use crate::model::ServiceName;
+use crate::plan::{Operation, Reason};
 
 /// Everything that has begun and has not ended.
 #[derive(Debug, Default)]
@@ -21,12 +22,12 @@ pub(super) struct Live {
 /// A step of the plan.
 #[derive(Debug)]
 pub(super) struct Step {
-    pub what: String,
+    pub op: Operation,
     pub service: Option<ServiceName>,
-    pub reason: String,
+    pub reason: Reason,
     pub since: Duration,
     /// What it waits for.
-    pub held: Option<String>,
+    pub held: Option<Hold>,
     /// When something was last said of it.
     pub said: Duration,
 }
@@ -69,10 +70,10 @@ pub(super) struct Ended {
 }
 
 /// A step that waits, with what for. What it does may be to wait.
-pub(super) fn waiting(what: &str, why: &str) -> String {
-    match what.strip_prefix("wait ") {
-        Some(until) => format!("waiting {until}: {why}"),
-        None => format!("waiting to {what}: {why}"),
+pub(super) fn waiting(op: &Operation, on: &Hold) -> String {
+    match op {
+        Operation::Wait { .. } => format!("waiting: {on}"),
+        op => format!("waiting to {op}: {on}"),
     }
 }
 
@@ -89,13 +90,13 @@ impl Live {
     pub fn event(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Plan { dry_run: false, .. } => *self = Self::default(),
-            Event::StepStarted { step, what, service, reason } => {
-                let (what, service, reason) = (what.clone(), service.clone(), reason.clone());
-                self.steps.insert(*step, Step { what, service, reason, since: now, held: None, said: now });
+            Event::StepStarted { step, op, service, reason } => {
+                let (op, service, reason) = (op.clone(), service.clone(), reason.clone());
+                self.steps.insert(*step, Step { op, service, reason, since: now, held: None, said: now });
             }
-            Event::StepHeld { step, why, .. } => {
+            Event::StepHeld { step, on, .. } => {
                 if let Some(step) = self.steps.get_mut(step) {
-                    step.held = Some(why.clone());
+                    step.held = Some(on.clone());
                 }
             }
             Event::Pulling { image, current, total } => {
@@ -155,7 +156,9 @@ impl Live {
     pub fn end(&mut self, number: usize) -> Ended {
         let Some(step) = self.steps.remove(&number) else { return Ended { step: None, build: None } };
         let build = self.key_of_build(&step).and_then(|key| self.builds.shift_remove(&key));
-        self.pulls.retain(|image, _| !step.what.contains(image.as_str()));
+        if let Operation::Pull { image } = &step.op {
+            self.pulls.shift_remove(image);
+        }
         Ended { step: Some(step), build: build.map(|build| (build.done, build.cached)) }
     }
 
@@ -166,7 +169,8 @@ impl Live {
 
     /// The pull that a step of the plan is.
     pub fn pull_of(&self, step: &Step) -> Option<&Pull> {
-        self.pulls.iter().find_map(|(image, pull)| step.what.contains(image.as_str()).then_some(pull))
+        let Operation::Pull { image } = &step.op else { return None };
+        self.pulls.get(image)
     }
 
     /// Builds that no step of the plan speaks of, such as those of a watch.
@@ -178,13 +182,15 @@ impl Live {
 
     /// Pulls that no step of the plan speaks of.
     pub fn other_pulls(&self) -> impl Iterator<Item = (&str, &Pull)> {
-        let other = self.pulls.iter().filter(|(image, _)| !self.steps.values().any(|step| step.what.contains(*image)));
+        let is_of = |step: &Step, name: &String| matches!(&step.op, Operation::Pull { image } if image == name);
+        let other = self.pulls.iter().filter(move |(image, _)| !self.steps.values().any(|step| is_of(step, image)));
         other.map(|(image, pull)| (image.as_str(), pull))
     }
 
     fn key_of_build(&self, step: &Step) -> Option<Vec<ServiceName>> {
-        let service = step.service.as_ref().filter(|_| step.what.starts_with("build"))?;
-        self.builds.keys().find(|services| services.contains(service)).cloned()
+        let Operation::Build { services } = &step.op else { return None };
+        let of = |key: &&Vec<ServiceName>| key.iter().any(|service| services.contains(service));
+        self.builds.keys().find(of).cloned()
     }
 
     fn build_step(&mut self, services: &[ServiceName], step: &str) -> Option<&mut BuildStep> {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::event::Event;
+use crate::event::{Event, Hold};
 use crate::model::ServiceName;
 
 use super::Render;
@@ -16,7 +16,7 @@ use super::message::aside;
 use super::options::Settings;
 use super::palette::{ERROR, paint};
 use super::streams::Streams;
-use super::summary::names;
+use super::summary::{cause, names};
 
 /// After so long without a word, what is still going on is said again.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -36,13 +36,13 @@ impl Plain {
         self.common.say(service, &text);
     }
 
-    fn held(&mut self, number: usize, why: &str, now: Duration) {
+    fn held(&mut self, number: usize, on: &Hold, now: Duration) {
         // Only the first hold is a change; the rest is progress, for the heartbeat.
         if let Some(step) = self.live.steps.get_mut(&number)
             && step.held.is_none()
         {
             step.said = now;
-            let (service, text) = (step.service.clone(), waiting(&step.what, why));
+            let (service, text) = (step.service.clone(), waiting(&step.op, on));
             self.say(service.as_ref(), &text);
         }
     }
@@ -51,19 +51,19 @@ impl Plain {
     fn itself(&mut self, event: &Event) {
         let color = self.common.settings.status_color;
         match event {
-            Event::StepStarted { what, service, reason, .. } => {
-                let text = format!("{}{}", clean(what, false), aside(reason, color));
+            Event::StepStarted { op, service, reason, .. } => {
+                let text = format!("{}{}", clean(&op.to_string(), false), aside(&reason.to_string(), color));
                 self.common.say(service.as_ref(), &text);
             }
-            Event::StepDone { what, service, took_ms, .. } => {
-                self.say(service.as_ref(), &format!("{what}: done in {}", millis(*took_ms)));
+            Event::StepDone { op, service, took_ms, .. } => {
+                self.say(service.as_ref(), &format!("{op}: done in {}", millis(*took_ms)));
             }
-            Event::StepFailed { what, service, .. } => {
-                let text = format!("{}: {}", clean(what, false), paint("failed", ERROR, color));
+            Event::StepFailed { op, service, .. } => {
+                let text = format!("{}: {}", clean(&op.to_string(), false), paint("failed", ERROR, color));
                 self.common.say(service.as_ref(), &text);
             }
-            Event::StepSkipped { what, service, because, .. } if self.common.settings.verbose => {
-                self.say(service.as_ref(), &format!("{what}: skipped, because {because}"));
+            Event::StepSkipped { op, service, because, .. } if self.common.settings.verbose => {
+                self.say(service.as_ref(), &format!("{op}: skipped, because {}", cause(because)));
             }
             Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
                 let line = clean(line, color).into_owned();
@@ -77,7 +77,7 @@ impl Plain {
             Event::Syncing { service, total, .. } if !self.live.syncs.contains_key(service) => {
                 self.say(Some(service), &format!("syncing {}", bytes(*total)));
             }
-            Event::State { service, state, .. } => self.say(Some(service), state),
+            Event::State { service, state, .. } => self.say(Some(service), &state.to_string()),
             _ => {}
         }
     }
@@ -100,7 +100,7 @@ impl Render for Plain {
             _ => {}
         }
         match (&event, said) {
-            (Event::StepHeld { step, why, .. }, _) => self.held(*step, why, now),
+            (Event::StepHeld { step, on, .. }, _) => self.held(*step, on, now),
             (_, Said::Nothing) => {}
             (Event::StepDone { service, .. } | Event::StepFailed { service, .. }, Said::Line(line)) => {
                 let text = self.common.line(&line);
@@ -184,7 +184,7 @@ fn heartbeat(live: &mut Live, now: Duration) -> Vec<String> {
                 continue;
             }
             let service = step.service.as_ref().map(|service| format!("{service}: ")).unwrap_or_default();
-            let what = step.held.as_ref().map_or_else(|| step.what.clone(), |why| waiting(&step.what, why));
+            let what = step.held.as_ref().map_or_else(|| step.op.to_string(), |on| waiting(&step.op, on));
             lines.push(format!("still {service}{what} ({})", since(step.since)));
         }
     }

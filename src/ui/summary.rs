@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use indexmap::IndexMap;
 
-use crate::event::{Did, Elsewhere, PlannedStep, Reloaded};
+use crate::event::{Did, Elsewhere, Message, PlannedStep, ReloadAction, Reloaded};
 use crate::model::ServiceName;
 
 use super::clean::clean;
@@ -52,6 +52,14 @@ pub(super) fn incomplete(failed: &[ServiceName], left: &[ServiceName], color: bo
     format!("{failed}; left as {}: {}", if left.len() == 1 { "it is" } else { "they are" }, names(left))
 }
 
+/// The failure for which a step was skipped.
+pub(super) fn cause(failure: &Message) -> String {
+    match &failure.service {
+        Some(service) => format!("{service}: {}", failure.text),
+        None => failure.text.clone(),
+    }
+}
+
 /// A plan that is printed and not carried out.
 pub(super) fn dry_run(steps: &[PlannedStep], unchanged: &[ServiceName]) -> Vec<String> {
     if steps.is_empty() {
@@ -63,7 +71,7 @@ pub(super) fn dry_run(steps: &[PlannedStep], unchanged: &[ServiceName]) -> Vec<S
         .map(|step| {
             let after: Vec<String> = step.after.iter().map(ToString::to_string).collect();
             let service = step.service.as_deref().unwrap_or("-").to_owned();
-            vec![step.step.to_string(), service, step.what.clone(), step.reason.clone(), after.join(", ")]
+            vec![step.step.to_string(), service, step.op.to_string(), step.reason.to_string(), after.join(", ")]
         })
         .collect();
     let mut lines = table::lines(&head, &rows, false);
@@ -102,7 +110,7 @@ pub(super) fn reloaded(reloaded: &Reloaded, timings: bool, color: bool) -> Strin
     if !line.is_empty() {
         line.push_str("  ");
     }
-    line.push_str(&clean(&reloaded.action, false));
+    line.push_str(&reloaded.action.to_string());
     if split.total_us() > 0 {
         line.push_str(" in ");
         line.push_str(&paint(&total(split.total_us()), BOLD, color));
@@ -118,7 +126,8 @@ pub(super) fn reloaded(reloaded: &Reloaded, timings: bool, color: bool) -> Strin
         line.push_str(&paint(&format!(" ({})", parts.join(", ")), DIM, color));
     }
     // That a save was synced is what one expects; anything else comes with its reason.
-    if timings || !reloaded.action.starts_with("synced") && !reloaded.action.starts_with("deleted") {
+    let expected = matches!(reloaded.action, ReloadAction::Synced { .. } | ReloadAction::Deleted { .. });
+    if timings || !expected {
         line.push_str(&aside(&reloaded.reason, color));
     }
     line

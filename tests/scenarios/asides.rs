@@ -51,7 +51,11 @@ fn what_no_program_waits_for_starts_nothing() {
     let from = session.mark();
     lab.write("app.py", "two\n");
     let event = session.reloaded(from, "copied");
-    assert_eq!((&event["action"], &event["files"]), (&json!("rebuilt + recreated"), &json!(["app.py"])), "{event}");
+    assert_eq!(
+        (&event["action"]["text"], &event["files"]),
+        (&json!("rebuilt + recreated"), &json!(["app.py"])),
+        "{event}"
+    );
     let hint = "app.py is mounted at /app/app.py and mounted was not told: `x-reload: restart`";
     assert_eq!(notices(&session, hint), 1, "{}", session.text());
     assert_eq!(identity(&lab, "mounted"), before[1]);

@@ -74,7 +74,7 @@ fn a_switch_of_branches_ends_with_the_files_of_the_last() {
     let actions = |service: &str| {
         let events = session.events();
         let mine = events.iter().filter(|e| e["type"] == "reloaded" && e["service"] == service);
-        mine.map(|event| format!("{} {}", event["action"], event["timings"])).collect::<Vec<_>>()
+        mine.map(|event| format!("{} {}", event["action"]["text"], event["timings"])).collect::<Vec<_>>()
     };
     println!("one: {:?}, two: {:?}", actions("one"), actions("two"));
     assert!(actions("other").is_empty(), "{:?}", actions("other"));

@@ -71,7 +71,7 @@ fn a_program_that_reloads_itself_is_left_to_do_it() {
     let from = session.mark();
     lab.write("api/app/text", "text two\n");
     let event = session.reloaded(from, "api");
-    assert_eq!(event["action"], "synced", "{event}");
+    assert_eq!(event["action"]["text"], "synced", "{event}");
     assert!(event["reason"].as_str().unwrap().ends_with("; air reloads itself"), "{event}");
     session.log(from, "api", "text two");
     let starts = session.events().iter().filter(|e| e["type"] == "log" && e["line"] == "started").count();
@@ -86,7 +86,7 @@ fn a_program_that_reloads_itself_is_left_to_do_it() {
     session.log(0, "api", "started");
     let from = session.mark();
     lab.write("api/app/text", "text three\n");
-    assert_eq!(session.reloaded(from, "api")["action"], "synced + restarted");
+    assert_eq!(session.reloaded(from, "api")["action"]["text"], "synced + restarted");
     session.log(from, "api", "started");
     session.interrupt();
 }
@@ -109,7 +109,7 @@ fn what_was_synced_is_not_lost_with_the_container() {
     session.log(from, "api", "text one");
     let event = session.reloaded(from, "api");
     assert_eq!(
-        (&event["action"], &event["files"]),
+        (&event["action"]["text"], &event["files"]),
         (&json!("synced + restarted"), &json!(["api/app/text"])),
         "{event}"
     );
@@ -175,7 +175,7 @@ fn initial_sync_brings_in_what_no_image_has() {
     lab.manifest(&rule("sync"));
     let session = watched(&lab, &["up"]);
     let event = session.reloaded(0, "api");
-    assert_eq!(event["action"], "synced", "{event}");
+    assert_eq!(event["action"]["text"], "synced", "{event}");
     assert_eq!(lab.exec("api", "cat /src/text; ls -A /src"), "text one\n.gitignore\ntext");
     // What is there already is not brought again: the save is the next thing that is done.
     let from = session.mark();
@@ -216,7 +216,7 @@ fn what_crashes_after_a_save_is_started_by_its_policy_or_by_the_next_save() {
         let from = session.mark();
         lab.write("api/app/run", "echo crashed; exit 3\n");
         session.log(from, "api", "crashed");
-        let state = |e: &Value| e["service"] == "api" && e["state"] == "exited (3)";
+        let state = |e: &Value| e["service"] == "api" && e["state"]["text"] == "exited (3)";
         session.event(from, "state", state);
         if policy == "on-failure" {
             // The same container with the same files.

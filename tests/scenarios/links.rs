@@ -24,7 +24,7 @@ fn a_save_goes_through_no_link_that_the_program_made() {
     // Beside it a save is synced.
     let from = session.mark();
     lab.write("api/src/text", "two\n");
-    assert_eq!(session.reloaded(from, "api")["action"], "synced + restarted");
+    assert_eq!(session.reloaded(from, "api")["action"]["text"], "synced + restarted");
     session.log(from, "api", "up");
     assert_eq!(lab.id("api"), id);
 
@@ -36,7 +36,7 @@ fn a_save_goes_through_no_link_that_the_program_made() {
         let from = session.mark();
         edit();
         let event = session.reloaded(from, "api");
-        assert_eq!(event["action"], "rebuilt + recreated", "{event}");
+        assert_eq!(event["action"]["text"], "rebuilt + recreated", "{event}");
         assert!(event["reason"].as_str().unwrap().contains("reached through a symbolic link"), "{event}");
         session.log(from, "api", "up");
         assert_eq!(lab.exec("api", "cat /data/avatar.png; cat /app/src/text"), "theirs\ntwo");

@@ -122,7 +122,7 @@ fn the_output_of_a_command_that_follows_a_save_is_shown() {
     lab.write("text", "0");
     session.event(0, "log", |e| e["line"] == "it says" && e["stream"] == "stdout");
     session.event(0, "log", |e| e["line"] == "0" && e["stream"] == "stderr");
-    assert_eq!(session.reloaded(0, "a")["action"], "synced + command run");
+    assert_eq!(session.reloaded(0, "a")["action"]["text"], "synced + command run");
     let from = session.mark();
     lab.write("text", "7");
     let failed = session.event(from, "reloaded", |e| e["error"].is_object());

@@ -115,7 +115,7 @@ fn a_watching_session_survives_the_engine_and_comes_back() {
     session.says(from, "the engine is back");
     session.log(from, "a", "two");
     let event = session.reloaded(from, "a");
-    assert_eq!(event["action"], "synced + restarted", "{event}");
+    assert_eq!(event["action"]["text"], "synced + restarted", "{event}");
     let from = session.mark();
     lab.write("text", "three\n");
     session.log(from, "a", "three");

@@ -19,7 +19,7 @@ fn hot(lab: &Lab) {
 fn saved(lab: &Lab, session: &Session, text: &str) {
     let from = session.mark();
     lab.write("text", text);
-    assert_eq!(session.reloaded(from, "a")["action"], "synced + restarted");
+    assert_eq!(session.reloaded(from, "a")["action"]["text"], "synced + restarted");
     assert_eq!(lab.exec("a", "cat /text"), text.trim());
 }
 
@@ -111,9 +111,9 @@ fn why_tells_what_was_done_and_a_new_address_is_said() {
     session.event(0, "url", |e| e["url"] == format!("http://localhost:{first}"));
     let from = session.mark();
     lab.write(".env", "MODE=two\n");
-    session.event(from, "changed", |e| e["did"] == "recreated" && e["reason"] == "environment.MODE changed");
+    session.event(from, "changed", |e| e["did"] == "recreated" && e["reason"]["text"] == "environment.MODE changed");
     manifest(second);
-    session.event(from, "changed", |e| e["reason"] == "ports changed");
+    session.event(from, "changed", |e| e["reason"]["text"] == "ports changed");
     session.event(from, "url", |e| e["url"] == format!("http://localhost:{second}"));
     session.interrupt();
     lab.ok(&["restart", "a"]);
@@ -136,7 +136,10 @@ fn a_dockerfile_that_ends_hot_sync_says_so() {
     lab.dockerfile("Dockerfile", &format!("COPY text /\nRUN cat /text >/made\n{SERVER}"));
     session.event(from, "notice", |e| e["text"].as_str().is_some_and(|text| text.starts_with("a: hot sync is off")));
     let event = session.reloaded(from, "a");
-    assert_eq!((&event["action"], &event["reason"]), (&json!("rebuilt + recreated"), &json!("Dockerfile changed")));
+    assert_eq!(
+        (&event["action"]["text"], &event["reason"]),
+        (&json!("rebuilt + recreated"), &json!("Dockerfile changed"))
+    );
     let from = session.mark();
     lab.dockerfile("Dockerfile", &format!("COPY text /\n{SERVER}"));
     session.event(from, "notice", |e| e["text"].as_str().is_some_and(|text| text.starts_with("a: hot sync is on")));

@@ -25,7 +25,7 @@ fn every_command_works_beside_a_session() {
     let from = session.mark();
     lab.ok(&["kill", "api"]);
     session.event(from, "elsewhere", |e| e["command"] == "hob kill api" && e["changes"]["api"] == "stopped");
-    session.event(from, "state", |e| e["state"] == "exited (137)" && e["elsewhere"] == true);
+    session.event(from, "state", |e| e["state"]["text"] == "exited (137)" && e["elsewhere"] == true);
     lab.ok(&["up", "-d"]);
     lab.manifest(&manifest("two", &idle("new")));
     lab.ok(&["up", "-d"]).says(&["environment.MODE changed"]);
@@ -117,7 +117,7 @@ fn two_sessions_share_the_services_and_one_puts_saves_in() {
     lab.ends(&["watch"], 21).says(&["watches project", &first.pid().to_string()]);
     let from = second.mark();
     lab.write("text", "two\n");
-    assert_eq!(first.reloaded(0, "a")["action"], "synced + restarted");
+    assert_eq!(first.reloaded(0, "a")["action"]["text"], "synced + restarted");
     second.log(from, "a", "two");
 
     // The first ends and stops all; the second ends where it is told to.

@@ -27,13 +27,13 @@ fn a_service_that_is_not_healthy_holds_back_no_save() {
     for (service, text) in [("web", "two"), ("db", "three")] {
         let from = session.mark();
         lab.write(&format!("{service}/app/text"), &format!("{text}\n"));
-        assert_eq!(session.reloaded(from, service)["action"], "synced + restarted");
+        assert_eq!(session.reloaded(from, service)["action"]["text"], "synced + restarted");
         session.log(from, service, text);
     }
     // What is waited for is made anew, and is waited for as before.
     let from = session.mark();
     lab.dockerfile("db/Dockerfile", "RUN true\nCOPY app /app\nCMD [\"sh\", \"/app/run\"]\n");
-    assert_eq!(session.reloaded(from, "db")["action"], "rebuilt + recreated");
+    assert_eq!(session.reloaded(from, "db")["action"]["text"], "rebuilt + recreated");
     assert!(!lab.states().contains(&"api running".to_owned()), "{:?}", lab.states());
     lab.exec("db", "touch /ready");
     session.event(from, "ready", |_| true);

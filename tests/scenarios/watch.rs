@@ -49,7 +49,7 @@ fn an_edit_of_a_copied_file_is_synced_and_restarts_only_that_service_in_place() 
     lab.write("api/app/text", "api text two\n");
     session.log(from, "api", "api text two");
     let event = session.reloaded(from, "api");
-    assert_eq!(event["action"], "synced + restarted", "{event}");
+    assert_eq!(event["action"]["text"], "synced + restarted", "{event}");
     assert_eq!(event["files"], serde_json::json!(["api/app/text"]));
     assert_eq!(identity(&lab, "api"), api, "the container itself goes on");
     assert_eq!(lab.exec("api", "cat /app/text"), "api text two");
@@ -106,7 +106,7 @@ fn an_edit_before_a_run_rebuilds_only_that_service_and_a_failed_build_waits_for_
     lab.write("api/steps/text", "api built two\n");
     session.log(from, "api", "api built two");
     let event = session.reloaded(from, "api");
-    assert_eq!(event["action"], "rebuilt + recreated", "{event}");
+    assert_eq!(event["action"]["text"], "rebuilt + recreated", "{event}");
     assert!(event["reason"].as_str().unwrap().contains("RUN"), "{event}");
     assert!(!session.events().iter().any(|e| e["type"] == "changed" && e["did"] == "recreated"), "told twice");
     let second = identity(&lab, "api");
@@ -146,7 +146,7 @@ fn an_edit_of_the_manifest_plans_again() {
         found.map(drop).ok_or_else(|| format!("{:?}", lab.containers()))
     });
     session.event(0, "step-started", |e| {
-        e["service"] == "a" && e["reason"].as_str().is_some_and(|reason| reason.starts_with("environment"))
+        e["service"] == "a" && e["reason"]["text"].as_str().is_some_and(|reason| reason.starts_with("environment"))
     });
     assert_eq!(identity(&lab, "b"), b);
 
@@ -249,8 +249,8 @@ fn reload_says_what_follows_a_sync() {
     let before = ["none", "signal", "exec", "container", "rebuild"].map(first);
     let from = session.mark();
     lab.write("text", "two\n");
-    let actions =
-        ["none", "signal", "exec", "container", "rebuild"].map(|name| session.reloaded(from, name)["action"].clone());
+    let actions = ["none", "signal", "exec", "container", "rebuild"]
+        .map(|name| session.reloaded(from, name)["action"]["text"].clone());
     assert_eq!(
         actions,
         ["synced", "synced + signalled", "synced + command run", "synced + container restarted", "rebuilt + recreated"]
@@ -342,7 +342,7 @@ fn hob_watch_leaves_the_services_running() {
     logs("a text one");
     let from = session.mark();
     lab.write("a/app/text", "a text two\n");
-    assert_eq!(session.reloaded(from, "a")["action"], "synced + restarted");
+    assert_eq!(session.reloaded(from, "a")["action"]["text"], "synced + restarted");
     assert!(!session.events().iter().any(|e| e["type"] == "log"), "no logs: {}", session.text());
     session.interrupt();
     assert_eq!((lab.id("a"), lab.states()), (id, vec!["a running".to_owned()]));

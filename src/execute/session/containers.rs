@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Attach, Finished, Session, now};
 use crate::engine::{Action, EngineEvent};
-use crate::event::Event;
+use crate::event::{Event, State};
 use crate::execute::{AtStart, Follow, From};
 use crate::model::{ContainerId, ContainerState, Health, Observed, Service, ServiceName};
 
@@ -268,13 +268,13 @@ impl Session {
             Action::Start => {
                 (tracked.running, tracked.heard, tracked.returns) = (true, true, false);
                 self.containers.any_started = true;
-                "running".to_owned()
+                State::Running
             }
             Action::Die(code) => {
                 (tracked.running, tracked.heard, tracked.returns) = (false, true, true);
                 tracked.exit = Some(*code);
                 tracked.died = Some(event.time);
-                format!("exited ({code})")
+                State::Exited { code: *code }
             }
             Action::Destroy => {
                 self.containers.all.remove(&event.container);
@@ -284,8 +284,8 @@ impl Session {
                 return;
             }
             Action::Create | Action::Health(Health::Starting) | Action::Other(_) => return,
-            Action::Health(health) => health.word().to_owned(),
-            Action::OutOfMemory => "out of memory".to_owned(),
+            Action::Health(health) => State::from(*health),
+            Action::OutOfMemory => State::OutOfMemory,
         };
         let (container, died) = (tracked.name.clone(), tracked.died);
         self.sink.emit(Event::State { service: event.service.clone(), container, state, elsewhere });
@@ -323,7 +323,7 @@ impl Session {
         tracked.returns = returns;
         if returns {
             let (service, container) = (tracked.service.clone(), tracked.name.clone());
-            self.sink.emit(Event::State { service, container, state: "restarting".to_owned(), elsewhere: false });
+            self.sink.emit(Event::State { service, container, state: State::Restarting, elsewhere: false });
         }
     }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{EndOn, Finished, Session, now};
 use crate::engine::{Engine, Query};
-use crate::event::{Event, Message, Request};
+use crate::event::{EndCause, Event, Message, Request};
 use crate::execute::{Cause, Failure, RunOptions};
 use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, ServiceName};
 use crate::plan;
@@ -79,18 +79,18 @@ pub struct Stopping {
 impl Session {
     pub(super) fn request(&mut self, request: Request) {
         match request {
-            Request::Stop if self.stopping.is_none() => self.stop("Ctrl-C", None),
-            Request::End(signal) if self.stopping.is_none() => self.stop(signal, None),
+            Request::Stop if self.stopping.is_none() => self.stop(EndCause::Interrupt, None),
+            Request::End(signal) if self.stopping.is_none() => self.stop(EndCause::signal(signal), None),
             Request::Leave => self.leave(),
-            Request::Stop | Request::Kill => self.kill("Ctrl-C again"),
-            Request::End(signal) => self.kill(signal),
+            Request::Stop | Request::Kill => self.kill(EndCause::Interrupt),
+            Request::End(signal) => self.kill(EndCause::signal(signal)),
             Request::Restart(service) => self.watching.ask(&service, crate::model::Reload::Container),
             Request::Rebuild(service) => self.watching.ask(&service, crate::model::Reload::Rebuild),
         }
     }
 
-    fn stop(&mut self, why: &str, exit: Option<i64>) {
-        self.sink.emit(Event::Stopping { why: why.to_owned(), forced: false });
+    fn stop(&mut self, cause: EndCause, exit: Option<i64>) {
+        self.sink.emit(Event::Stopping { cause, forced: false });
         self.end_with(exit);
     }
 
@@ -143,16 +143,16 @@ impl Session {
     }
 
     /// The second Ctrl-C or signal: what runs is killed, and nothing is waited for.
-    fn kill(&mut self, why: &str) {
+    fn kill(&mut self, cause: EndCause) {
         let Some(stopping) = &mut self.stopping else {
-            self.stop("Ctrl-C", None);
+            self.stop(EndCause::Interrupt, None);
             return;
         };
         if std::mem::replace(&mut stopping.killed, true) {
             stopping.done = true;
             return;
         }
-        self.sink.emit(Event::Stopping { why: why.to_owned(), forced: true });
+        self.sink.emit(Event::Stopping { cause, forced: true });
         if !self.options.stop_services {
             return;
         }
@@ -257,7 +257,7 @@ impl Session {
         if !self.applying && !self.reading && !self.watching.is_busy() {
             let counts = self.containers.take_ended().into_iter().find(|(service, code)| self.ends(service, *code));
             if let Some((service, code)) = counts {
-                self.stop(&format!("{service} has exited"), Some(code));
+                self.stop(EndCause::Exited { service }, Some(code));
                 return self.stopping_next();
             }
         }

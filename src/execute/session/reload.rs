@@ -12,7 +12,7 @@ use super::mounted::Mounted;
 use super::strangers::differing;
 use super::watching::Task;
 use super::{Finished, Session, now};
-use crate::event::{Event, Message, Reloaded, Timings};
+use crate::event::{Event, Message, ReloadAction, Reloaded, Timings};
 use crate::execute::observe::{blocking, plan_failures, settle};
 use crate::execute::sync::{Hot, SyncError};
 use crate::execute::sync_files;
@@ -280,7 +280,7 @@ impl Job {
             Err(_) if reload.superseded => return reload,
             // Nobody waits for it, and what is wrong is said by whoever needs it.
             Err(_) if self.task.aside && !self.task.has_work() => return reload,
-            Err(failure) => ("failed".to_owned(), Some(failure.message)),
+            Err(failure) => (ReloadAction::Failed, Some(failure.message)),
         };
         let files = reload.acted.iter().map(|(path, _)| self.shown(path)).collect();
         let service = self.service.name.clone();
@@ -293,7 +293,11 @@ impl Job {
     }
 
     /// Measures, decides and does. The text is the reason; the result what was done, `None` for nothing.
-    async fn act(&mut self, reload: &mut Reload, timings: &mut Timings) -> (String, Result<Option<String>, Failure>) {
+    async fn act(
+        &mut self,
+        reload: &mut Reload,
+        timings: &mut Timings,
+    ) -> (String, Result<Option<ReloadAction>, Failure>) {
         if self.task.initial {
             return self.initial_sync(reload, timings).await;
         }
@@ -364,12 +368,12 @@ impl Job {
             }
             Decision::Hold(hold) => {
                 reload.measured = Some(measured);
-                (hold.to_string(), Ok(Some("held".to_owned())))
+                (hold.to_string(), Ok(Some(ReloadAction::Held)))
             }
             Decision::Rebuild { why } => match self.rebuild(reload, measured, timings).await {
                 // A build failed or was given up, and then what it was about was taken back.
                 Ok(None) if self.task.unsure && !reload.acted.is_empty() => {
-                    ("it is again as what runs was built from".to_owned(), Ok(Some("nothing to do".to_owned())))
+                    ("it is again as what runs was built from".to_owned(), Ok(Some(ReloadAction::NothingToDo)))
                 }
                 result => (why, result),
             },
@@ -505,8 +509,8 @@ impl Job {
         then: &Then,
         timings: &mut Timings,
         why: &mut String,
-    ) -> Result<Option<String>, Failure> {
-        let mut action = String::new();
+    ) -> Result<Option<ReloadAction>, Failure> {
+        let mut action = None;
         for container in &self.containers {
             let image = self.project.image_name(&self.service);
             let hot = Hot { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
@@ -554,7 +558,7 @@ impl Job {
         }
         reload.measured = Some(measured);
         // Files that are not there, and nothing that follows: nothing was done.
-        Ok(Some(action).filter(|action| !action.is_empty()))
+        Ok(action)
     }
 
     /// Whether a container has what was measured. A file that was touched since may have been another one for a moment,
@@ -577,7 +581,7 @@ impl Job {
         &mut self,
         reload: &mut Reload,
         timings: &mut Timings,
-    ) -> (String, Result<Option<String>, Failure>) {
+    ) -> (String, Result<Option<ReloadAction>, Failure>) {
         let effects = Arc::clone(&self.watch.effects);
         let (targets, follows) = blocking(move || effects.at_start()).await;
         // Who cannot tell what is missing has all of it to do each time, and restarts nothing for it.
@@ -601,7 +605,7 @@ impl Job {
                 Ok(done) => {
                     timings.synced_us = timings.synced_us.max(done.synced_us);
                     timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
-                    action = Some(done.action);
+                    action = done.action.or(action);
                 }
                 Err(SyncError::Failed(failure)) => return (why, Err(failure)),
                 Err(SyncError::Rebuild(reason)) => {
@@ -634,7 +638,7 @@ impl Job {
         reload: &mut Reload,
         measured: Measure,
         timings: &mut Timings,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<ReloadAction>, Failure> {
         let began = now();
         let options = self.rebuild_options();
         let superseded = || {
@@ -674,13 +678,13 @@ impl Job {
         reload.rebuilt = true;
         let has = |is: fn(&Op) -> bool| plan.steps.iter().any(|step| is(&step.op));
         let action = if has(|op| matches!(op, Op::Create(_))) {
-            "rebuilt + recreated"
+            ReloadAction::Rebuilt { recreated: true }
         } else if has(|op| matches!(op, Op::Build { .. } | Op::Tag { .. })) {
-            "rebuilt"
+            ReloadAction::Rebuilt { recreated: false }
         } else {
-            "started"
+            ReloadAction::Started
         };
-        Ok(Some(action.to_owned()))
+        Ok(Some(action))
     }
 }
 

@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use super::options::Settings;
 use super::*;
-use crate::event::{Did, Elsewhere, LogStream, Message, PlannedStep, Reloaded, StepKind, Timings};
+use crate::event::{
+    Did, Elsewhere, EndCause, Followed, Hold, LogStream, Message, Pending, PlannedStep, ReloadAction, Reloaded, State,
+    Timings,
+};
 use crate::model::ServiceName;
+use crate::plan::{Operation, Reason, Until};
 
 const SETTINGS: Settings = Settings {
     kind: Kind::Plain,
@@ -57,18 +61,33 @@ fn services<const N: usize>(names: [&str; N]) -> Vec<ServiceName> {
     names.into_iter().map(ServiceName::from).collect()
 }
 
-fn started(step: usize, name: &str, what: &str, reason: &str) -> Event {
+/// An operation by its sentence.
+fn op(text: &str) -> Operation {
+    let name = text.rsplit(' ').next().unwrap_or_default().to_owned();
+    match text.split(' ').collect::<Vec<_>>()[..] {
+        ["create", "network", _] => Operation::CreateNetwork { network: name },
+        ["build", _] => Operation::Build { services: vec![service(&name)] },
+        ["pull", _] => Operation::Pull { image: name },
+        ["create", ..] => Operation::CreateContainer { container: name },
+        ["wait", "until", of, "is", "ready"] => {
+            Operation::Wait { containers: vec![of.to_owned()], until: Until::Ready }
+        }
+        _ => Operation::StartContainer { container: name },
+    }
+}
+
+fn started(step: usize, name: &str, what: &str, reason: Reason) -> Event {
     let service = (!name.is_empty()).then(|| service(name));
-    Event::StepStarted { step, what: what.into(), service, reason: reason.into() }
+    Event::StepStarted { step, op: op(what), service, reason }
 }
 
 fn done(step: usize, name: &str, what: &str, took_ms: u64) -> Event {
     let service = (!name.is_empty()).then(|| service(name));
-    Event::StepDone { step, what: what.into(), service, took_ms }
+    Event::StepDone { step, op: op(what), service, took_ms }
 }
 
-fn held(step: usize, name: &str, why: &str) -> Event {
-    Event::StepHeld { step, service: Some(service(name)), why: why.into() }
+fn held(step: usize, name: &str, on: &str, state: Pending) -> Event {
+    Event::StepHeld { step, service: Some(service(name)), on: Hold::Service { name: on.into(), state } }
 }
 
 fn log(name: &str, number: u32, line: &str) -> Event {
@@ -94,11 +113,11 @@ fn build_step_done(names: &[ServiceName], step: &str, name: &str, cached: bool) 
     Event::BuildStepDone { services, step: step.into(), name: name.into(), cached, took_ms: 4_100, error: None }
 }
 
-fn reloaded(action: &str, timings: Timings, error: Option<Message>) -> Event {
+fn reloaded(action: ReloadAction, timings: Timings, error: Option<Message>) -> Event {
     Event::Reloaded(Reloaded {
         service: service("api"),
         files: vec!["src/app.py".into(), "src/b.py".into()],
-        action: action.into(),
+        action,
         reason: "a RUN reads src/app.py".into(),
         timings,
         error,
@@ -112,34 +131,33 @@ fn timings() -> Timings {
 /// A first start with everything that may happen in one.
 fn up() -> Vec<(u64, Event)> {
     let api = services(["api", "worker"]);
-    let planned = |step, kind, name: &str, what: &str, after: &[usize]| PlannedStep {
+    let planned = |step, name: &str, what: &str, after: &[usize]| PlannedStep {
         step,
-        kind,
-        what: what.into(),
+        op: op(what),
         service: (!name.is_empty()).then(|| service(name)),
-        reason: "it is new".into(),
+        reason: Reason::NoContainer,
         after: after.to_vec(),
     };
     vec![
-        (0, Event::Hello { version: 1, hob: "0.1.0".into(), project: "shop".into() }),
+        (0, Event::Hello { version: 2, hob: "0.1.0".into(), project: "shop".into() }),
         (
             0,
             Event::Plan {
                 steps: vec![
-                    planned(1, StepKind::Other, "", "create network shop_default", &[]),
-                    planned(2, StepKind::Build, "api", "build image shop-api", &[]),
-                    planned(3, StepKind::Pull, "cache", "pull redis:7", &[]),
-                    planned(4, StepKind::Start, "api", "start container shop-api-1", &[2]),
-                    planned(5, StepKind::Start, "worker", "start container shop-worker-1", &[2]),
+                    planned(1, "", "create network shop_default", &[]),
+                    planned(2, "api", "build api", &[]),
+                    planned(3, "cache", "pull redis:7", &[]),
+                    planned(4, "api", "start container shop-api-1", &[2]),
+                    planned(5, "worker", "start container shop-worker-1", &[2]),
                 ],
                 unchanged: services(["cache", "db"]),
                 dry_run: false,
                 reload_of: None,
             },
         ),
-        (0, started(1, "", "create network shop_default", "it is not there")),
+        (0, started(1, "", "create network shop_default", Reason::Missing)),
         (300, done(1, "", "create network shop_default", 300)),
-        (300, started(2, "api", "build image shop-api", "src/app.py changed")),
+        (300, started(2, "api", "build api", Reason::Inputs(vec!["src/app.py".into()]))),
         (400, build_step(&api, "s0", "[internal] load build definition")),
         (500, build_step_done(&api, "s0", "[internal] load build definition", false)),
         (500, build_step(&api, "s1", "[1/3] FROM base")),
@@ -154,19 +172,19 @@ fn up() -> Vec<(u64, Event)> {
             },
         ),
         (700, Event::Pulling { image: "redis:7".into(), current: 12_300_000, total: 40_000_000 }),
-        (800, started(3, "cache", "pull redis:7", "it is not there")),
+        (800, started(3, "cache", "pull redis:7", Reason::Missing)),
         (4_700, build_step_done(&api, "s2", "[2/3] RUN make", false)),
-        (4_800, done(2, "api", "build image shop-api", 4_500)),
+        (4_800, done(2, "api", "build api", 4_500)),
         (4_900, done(3, "cache", "pull redis:7", 4_100)),
-        (5_000, started(4, "api", "start container shop-api-1", "it is new")),
-        (5_100, held(4, "api", "db is starting")),
-        (5_900, held(4, "api", "db is starting: 2 probes failed")),
+        (5_000, started(4, "api", "start container shop-api-1", Reason::NoContainer)),
+        (5_100, held(4, "api", "db", Pending::Starting)),
+        (5_900, held(4, "api", "db", Pending::BeingChanged)),
         (
             6_000,
             Event::State {
                 service: service("db"),
                 container: "shop-db-1".into(),
-                state: "healthy".into(),
+                state: State::Healthy,
                 elsewhere: false,
             },
         ),
@@ -176,14 +194,14 @@ fn up() -> Vec<(u64, Event)> {
         (6_300, Event::Url { service: service("api"), url: "http://localhost:8081".into(), answers: true }),
         (6_400, Event::Ready { services: 4, of: 4, took_ms: 6_400, waited: true }),
         (6_500, Event::Watching { services: services(["api", "worker"]), folders: 12 }),
-        (9_000, reloaded("synced + restarted", timings(), None)),
+        (9_000, reloaded(ReloadAction::Synced { then: Some(Followed::Restarted) }, timings(), None)),
         (9_200, Event::CaughtUp { service: service("api"), took_ms: 1_230 }),
         (
             9_500,
             Event::State {
                 service: service("worker"),
                 container: "shop-worker-1".into(),
-                state: "exited (1)".into(),
+                state: State::Exited { code: 1 },
                 elsewhere: false,
             },
         ),
@@ -198,7 +216,7 @@ fn up() -> Vec<(u64, Event)> {
                 everything: false,
             }),
         ),
-        (9_900, Event::Stopping { why: "Ctrl-C".into(), forced: false }),
+        (9_900, Event::Stopping { cause: EndCause::Interrupt, forced: false }),
     ]
 }
 
@@ -209,24 +227,19 @@ fn failing() -> Vec<(u64, Event)> {
         .detail(["cc: no such file".to_owned(), "make: *** [all] Error 2".to_owned()])
         .hint("fix it and save: hob tries again");
     vec![
-        (0, started(1, "api", "build image shop-api", "src/app.py changed")),
-        (0, started(2, "db", "start container shop-db-1", "it is new")),
+        (0, started(1, "api", "build api", Reason::Inputs(vec!["src/app.py".into()]))),
+        (0, started(2, "db", "start container shop-db-1", Reason::NoContainer)),
         (
             900,
-            Event::StepFailed {
-                step: 1,
-                what: "build image shop-api".into(),
-                service: Some(service("api")),
-                message: message.clone(),
-            },
+            Event::StepFailed { step: 1, op: op("build api"), service: Some(service("api")), message: message.clone() },
         ),
         (
             900,
             Event::StepSkipped {
                 step: 3,
-                what: "create container shop-api-1".into(),
+                op: op("create container shop-api-1"),
                 service: Some(service("api")),
-                because: "its image was not built".into(),
+                because: Message::new("its image was not built"),
             },
         ),
         (2_000, done(2, "db", "start container shop-db-1", 2_000)),
@@ -267,7 +280,7 @@ fn status_on_stdout_takes_neither_errors_nor_programs_stderr_along() {
     let streams = Streams::new(Box::new(out.clone()), Box::new(err.clone()), None).with_status_on_stdout();
     let events = [
         Event::Warning(Message::new("a warning")),
-        started(0, "api", "start container shop-api-1", "it has no container"),
+        started(0, "api", "start container shop-api-1", Reason::NoContainer),
         log("api", 1, "a line"),
         to_stderr(log("api", 1, "another")),
         done(0, "api", "start container shop-api-1", 1),
@@ -286,7 +299,7 @@ fn an_error_that_goes_on_from_save_to_save_is_said_once() {
         Event::Reloaded(Reloaded {
             service: service("api"),
             files: vec!["src/a".into()],
-            action: if error.is_some() { "failed" } else { "synced" }.into(),
+            action: if error.is_some() { ReloadAction::Failed } else { ReloadAction::Synced { then: None } },
             reason: String::new(),
             timings: Timings::default(),
             error: error.map(Message::new),
@@ -314,10 +327,10 @@ fn plain_shows_a_failure_whole_and_last() {
 #[test]
 fn what_a_step_waits_for_follows_it() {
     for (what, want) in [
-        ("start container x", "api  waiting to start container x: db is starting"),
-        ("wait until x is ready", "api  waiting until x is ready: db is starting"),
+        ("start container x", "api  waiting to start container x: db is starting; its health check has not passed yet"),
+        ("wait until x is ready", "api  waiting: db is starting; its health check has not passed yet"),
     ] {
-        let events = vec![started(0, "api", what, ""), held(0, "api", "db is starting")];
+        let events = vec![started(0, "api", what, Reason::NoContainer), held(0, "api", "db", Pending::Starting)];
         let (_, err) = apart(&SETTINGS, events);
         assert_eq!(err.lines().last(), Some(want));
     }
@@ -330,12 +343,12 @@ fn plain_has_a_heartbeat() {
         plain::Plain::new(&SETTINGS, Streams::new(Box::new(buffer.clone()), Box::new(buffer.clone()), None));
     assert_eq!(plain.next_tick(ms(0)), None, "nothing is going on");
     let api = services(["api"]);
-    plain.event(started(1, "api", "build image shop-api", "it is not there"), ms(0));
+    plain.event(started(1, "api", "build api", Reason::Missing), ms(0));
     plain.event(build_step(&api, "s", "[3/7] RUN make"), ms(0));
-    plain.event(started(2, "web", "start container shop-web-1", "it is new"), ms(1_000));
+    plain.event(started(2, "web", "start container shop-web-1", Reason::NoContainer), ms(1_000));
     plain.event(Event::Pulling { image: "redis:7".into(), current: 1_000, total: 4_000 }, ms(2_000));
-    plain.event(held(2, "web", "api is starting"), ms(2_000));
-    plain.event(held(2, "web", "api is starting: 2 probes failed"), ms(9_000));
+    plain.event(held(2, "web", "api", Pending::Starting), ms(2_000));
+    plain.event(held(2, "web", "api", Pending::BeingChanged), ms(9_000));
     plain.flush(ms(9_000));
     let before = buffer.text().len();
     assert_eq!(plain.next_tick(ms(9_000)), Some(ms(6_000)));
@@ -362,7 +375,7 @@ fn json_is_one_event_per_line() {
     let (out, err) = apart(
         &json,
         vec![
-            Event::Hello { version: 1, hob: "0.1.0".into(), project: "shop".into() },
+            Event::Hello { version: 2, hob: "0.1.0".into(), project: "shop".into() },
             log("api", 1, "a\u{9b}2J\x1b[2J\u{7f}é\nb"),
             Event::Output { text: "text\n".into() },
         ],
@@ -383,7 +396,7 @@ fn results_go_to_standard_output_and_the_rest_to_standard_error() {
         let (out, err) = apart(
             &Settings { kind, ..SETTINGS },
             vec![
-                started(1, "api", "create container", "new"),
+                started(1, "api", "create container", Reason::NoContainer),
                 done(1, "api", "create container", 3),
                 Event::Table { head: vec!["NAME".into()], rows: vec![vec!["shop-api-1".into()]] },
                 Event::Output { text: "name: shop".into() },
@@ -413,19 +426,18 @@ fn output_is_exact_in_a_file_and_harmless_on_a_terminal() {
 
 #[test]
 fn a_dry_run_prints_the_plan() {
-    let step = |step, name: &str, what: &str, reason: &str, after: Vec<usize>| PlannedStep {
+    let step = |step, name: &str, what: &str, reason: Reason, after: Vec<usize>| PlannedStep {
         step,
-        kind: StepKind::Other,
-        what: what.into(),
+        op: op(what),
         service: (!name.is_empty()).then(|| service(name)),
-        reason: reason.into(),
+        reason,
         after,
     };
     let plan = |steps| Event::Plan { steps, unchanged: services(["cache", "db"]), dry_run: true, reload_of: None };
     let steps = vec![
-        step(1, "", "create network shop_default", "it is not there", vec![]),
-        step(2, "api", "build image shop-api", "src/app.py changed", vec![]),
-        step(3, "api", "recreate container shop-api-1", "its image changed", vec![1, 2]),
+        step(1, "", "create network shop_default", Reason::Missing, vec![]),
+        step(2, "api", "build api", Reason::Inputs(vec!["src/app.py".into()]), vec![]),
+        step(3, "api", "create container shop-api-1", Reason::Image, vec![1, 2]),
     ];
     let (out, err) = apart(&SETTINGS, vec![plan(steps)]);
     assert_eq!(err, "");
@@ -456,14 +468,20 @@ fn a_reload_is_one_line() {
     let zero = Timings::default();
     let error = Message::new("it does not compile");
     let cases = [
-        (reloaded("synced + restarted", timings(), None), "api  src/app.py and 1 more  synced + restarted in 14 ms\n"),
         (
-            reloaded("rebuilt", Timings { synced_us: 4_200_000, ..zero }, None),
+            reloaded(ReloadAction::Synced { then: Some(Followed::Restarted) }, timings(), None),
+            "api  src/app.py and 1 more  synced + restarted in 14 ms\n",
+        ),
+        (
+            reloaded(ReloadAction::Rebuilt { recreated: false }, Timings { synced_us: 4_200_000, ..zero }, None),
             "api  src/app.py and 1 more  rebuilt in 4.2 s (a RUN reads src/app.py)\n",
         ),
-        (reloaded("nothing", zero, None), "api  src/app.py and 1 more  nothing (a RUN reads src/app.py)\n"),
         (
-            reloaded("failed", zero, Some(error)),
+            reloaded(ReloadAction::NothingToDo, zero, None),
+            "api  src/app.py and 1 more  nothing to do (a RUN reads src/app.py)\n",
+        ),
+        (
+            reloaded(ReloadAction::Failed, zero, Some(error)),
             "api  src/app.py and 1 more  failed\nerror: api: it does not compile\n",
         ),
     ];
@@ -471,7 +489,11 @@ fn a_reload_is_one_line() {
         let want = want.replace("error: api: ", "error: ");
         assert_eq!(apart(&SETTINGS, vec![event]).1, want);
     }
-    let split = apart(&Settings { timings: true, ..SETTINGS }, vec![reloaded("synced", timings(), None)]).1;
+    let split = apart(
+        &Settings { timings: true, ..SETTINGS },
+        vec![reloaded(ReloadAction::Synced { then: None }, timings(), None)],
+    )
+    .1;
     let want = "api  src/app.py and 1 more  synced in 14 ms \
                 (noticed 3.0 ms, decided 1.2 ms, synced 2.0 ms, restarted 7.8 ms) (a RUN reads src/app.py)\n";
     assert_eq!(split, want);
@@ -533,13 +555,14 @@ fn verbose_shows_what_builds_say() {
 #[test]
 fn a_failed_build_of_a_save_is_shown_once() {
     let message = Message::new("it does not compile").detail(["cc: no such file".to_owned()]);
-    let (step, what, service) = (1, "build api".to_owned(), Some(service("api")));
+    let (step, service) = (1, Some(service("api")));
     let events = || {
-        let failed = Event::StepFailed { step, what: what.clone(), service: service.clone(), message: message.clone() };
+        let failed =
+            Event::StepFailed { step, op: op("build api"), service: service.clone(), message: message.clone() };
         vec![
-            started(1, "api", "build api", "src/app.py changed"),
+            started(1, "api", "build api", Reason::Inputs(vec!["src/app.py".into()])),
             failed,
-            reloaded("failed", Timings::default(), Some(message.clone())),
+            reloaded(ReloadAction::Failed, Timings::default(), Some(message.clone())),
         ]
     };
     for kind in [Kind::Plain, Kind::Tty] {
@@ -558,14 +581,10 @@ fn who_does_not_run_is_missing_in_the_count() {
 
 #[test]
 fn what_another_command_did_is_said_once() {
-    let state = |state: &str| Event::State {
-        service: service("api"),
-        container: "shop-api-1".into(),
-        state: state.into(),
-        elsewhere: true,
-    };
+    let state =
+        |state| Event::State { service: service("api"), container: "shop-api-1".into(), state, elsewhere: true };
     for kind in [Kind::Plain, Kind::Tty] {
         let settings = Settings { kind, ..SETTINGS };
-        assert_eq!(apart(&settings, vec![state("exited (143)"), state("running")]).1, "");
+        assert_eq!(apart(&settings, vec![state(State::Exited { code: 143 }), state(State::Running)]).1, "");
     }
 }

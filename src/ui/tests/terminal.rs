@@ -75,7 +75,7 @@ fn what_does_not_fit_is_counted_and_nothing_is_left_behind() {
     let mut tty = screen.tty(Settings { utf8: false, ..SETTINGS });
     for number in 0..9 {
         let what = "create a container with a name that is longer than any terminal is wide";
-        tty.event(started(number, &format!("s{number}"), what, "new"), ms(0));
+        tty.event(started(number, &format!("s{number}"), what, Reason::NoContainer), ms(0));
     }
     tty.tick(ms(100));
     insta::assert_snapshot!(screen.text());
@@ -87,14 +87,14 @@ fn what_does_not_fit_is_counted_and_nothing_is_left_behind() {
 fn a_log_line_is_above_the_area_at_once() {
     let screen = Screen::new(10, 40);
     let mut tty = screen.tty(SETTINGS);
-    tty.event(started(1, "api", "start", "new"), ms(0));
+    tty.event(started(1, "api", "start container x", Reason::NoContainer), ms(0));
     tty.flush(ms(0));
     tty.event(log("api", 1, "one"), ms(1));
     tty.flush(ms(1));
-    assert_eq!(screen.text(), "api-1  | one\n⠋ api  start");
+    assert_eq!(screen.text(), "api-1  | one\n⠋ api  start container x");
     tty.event(log("api", 1, "two"), ms(2));
     tty.flush(ms(2));
-    assert_eq!(screen.text(), "api-1  | one\napi-1  | two\n⠋ api  start");
+    assert_eq!(screen.text(), "api-1  | one\napi-1  | two\n⠋ api  start container x");
     tty.release(ms(3));
     assert_eq!(screen.text(), "api-1  | one\napi-1  | two");
     assert_eq!(tty.next_tick(ms(3)), None, "nothing is drawn while the terminal is another's");
@@ -115,7 +115,7 @@ fn a_build_of_a_watch_is_shown_until_its_reload_is_told() {
     tty.event(Event::BuildTransfer { services, step: "c".into(), what, current, total }, ms(0));
     tty.tick(ms(200));
     insta::assert_snapshot!(screen.text());
-    tty.event(reloaded("rebuilt", timings(), None), ms(900));
+    tty.event(reloaded(ReloadAction::Rebuilt { recreated: false }, timings(), None), ms(900));
     tty.tick(ms(1_000));
     assert!(!screen.text().contains("RUN make") && screen.text().contains("redis:7"), "{}", screen.text());
 }

@@ -52,8 +52,8 @@ fn full(live: &Live, common: &mut Common, now: Duration, output: bool) -> Vec<Li
         let time = since(step.since, now, color);
         let build = live.build_of(step);
         let what = match &step.held {
-            Some(why) => format!("{} {}", paint("waiting:", WARNING, color), clean(why, false)),
-            None => clean(&step.what, false).into_owned(),
+            Some(on) => format!("{} {}", paint("waiting:", WARNING, color), clean(&on.to_string(), false)),
+            None => clean(&step.op.to_string(), false).into_owned(),
         };
         let what = format!("{column}  {what}");
         lines.push(match (build, live.pull_of(step)) {

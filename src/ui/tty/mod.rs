@@ -10,8 +10,9 @@ mod layout;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::event::Event;
+use crate::event::{Event, State};
 use crate::model::ServiceName;
+use crate::plan::Operation;
 
 use super::Render;
 use super::clean::clean;
@@ -23,7 +24,7 @@ use super::message::aside;
 use super::options::Settings;
 use super::palette::{DIM, DONE, ERROR, paint};
 use super::streams::Streams;
-use super::summary::counted;
+use super::summary::{cause, counted};
 
 pub(super) use bars::Bars;
 
@@ -72,40 +73,39 @@ impl Tty {
         self.common.streams.status(&line);
     }
 
-    fn done(&mut self, ended: &Ended, service: Option<&ServiceName>, what: &str, took_ms: u64) {
+    fn done(&mut self, ended: &Ended, service: Option<&ServiceName>, op: &Operation, took_ms: u64) {
         let color = self.common.settings.status_color;
-        let reason = ended.step.as_ref().map(|step| aside(&step.reason, color)).unwrap_or_default();
+        let reason = ended.step.as_ref().map(|step| aside(&step.reason.to_string(), color)).unwrap_or_default();
         let build = match ended.build {
             Some((steps, cached)) if steps > 0 => format!("  {}, {cached} cached", counted(steps, "step")),
             _ => String::new(),
         };
         let took = paint(&format!("{build}  {}", millis(took_ms)), DIM, color);
-        self.over(Sign::Done, service, &format!("{}{reason}{took}", clean(what, false)));
+        self.over(Sign::Done, service, &format!("{}{reason}{took}", clean(&op.to_string(), false)));
     }
 
     /// What an event says in its own words.
     fn itself(&mut self, event: &Event, ended: Option<&Ended>) {
         match event {
-            Event::StepDone { what, service, took_ms, .. } => {
+            Event::StepDone { op, service, took_ms, .. } => {
                 if let Some(ended) = ended {
-                    self.done(ended, service.as_ref(), what, *took_ms);
+                    self.done(ended, service.as_ref(), op, *took_ms);
                 }
             }
-            Event::StepFailed { what, service, .. } => {
-                let what = clean(what, false).into_owned();
+            Event::StepFailed { op, service, .. } => {
+                let what = clean(&op.to_string(), false).into_owned();
                 self.over(Sign::Failed, service.as_ref(), &what);
             }
-            Event::StepSkipped { what, service, because, .. } if self.common.settings.verbose => {
-                let text = format!("{}: skipped, because {}", clean(what, false), clean(because, false));
+            Event::StepSkipped { op, service, because, .. } if self.common.settings.verbose => {
+                let text = clean(&format!("{op}: skipped, because {}", cause(because)), false).into_owned();
                 self.over(Sign::Skipped, service.as_ref(), &text);
             }
             Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
                 let line = clean(line, self.common.settings.status_color).into_owned();
                 self.common.say(services.first(), &format!("# {line}"));
             }
-            Event::State { service, state, .. } if self.is_news(service, state) => {
-                let state = clean(state, false).into_owned();
-                self.common.say(Some(service), &state);
+            Event::State { service, state, .. } if self.is_news(service, *state) => {
+                self.common.say(Some(service), &state.to_string());
             }
             Event::Ready { .. } => self.was_ready = true,
             _ => {}
@@ -113,15 +113,14 @@ impl Tty {
     }
 
     /// Whether a state is worth a line: that a service is healthy is, once it was told not to be.
-    fn is_news(&mut self, service: &ServiceName, state: &str) -> bool {
-        let recovered = match state {
-            "healthy" => self.unhealthy.remove(service),
-            _ => false,
-        };
-        if state == "unhealthy" {
+    fn is_news(&mut self, service: &ServiceName, state: State) -> bool {
+        let recovered = state == State::Healthy && self.unhealthy.remove(service);
+        if state == State::Unhealthy {
             self.unhealthy.insert(service.clone());
         }
-        self.was_ready || recovered || news(state)
+        // While the steps of the plan are told anyway, these say nothing new.
+        let expected = matches!(state, State::Starting | State::Running | State::Healthy);
+        self.was_ready || recovered || !expected
     }
 
     /// Writes what was said, with the area taken away before and drawn again after.
@@ -201,9 +200,4 @@ impl Render for Tty {
         self.common.show_failures();
         self.draw(now);
     }
-}
-
-/// States that are worth a line while the steps of the plan are told anyway.
-fn news(state: &str) -> bool {
-    !["created", "starting", "running", "healthy"].contains(&state)
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::Reloader;
+use crate::plan::Operation;
 
 fn web() -> Rig {
     rig(json!({"web": {"build": {"context": "/src/web"}}}))
@@ -57,8 +58,7 @@ async fn the_manifest_in_the_context_is_no_reason_to_recreate() {
     running.write("/src/web/aside/devenv.yaml", "3");
     running.write("/src/web/main.c", "1");
     running.touch(&["/m/devenv.yaml"]).await;
-    let recreated =
-        |e: &Event| matches!(e, Event::Plan { steps, .. } if steps.iter().any(|s| s.what.starts_with("create")));
+    let recreated = |e: &Event| matches!(e, Event::Plan { steps, .. } if steps.iter().any(|s| matches!(s.op, Operation::CreateContainer { .. })));
     running.wait(at, "a plan that makes it anew", recreated).await;
 }
 

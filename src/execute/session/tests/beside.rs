@@ -76,7 +76,7 @@ async fn an_edit_of_the_manifest_ends_a_wait() {
         api.depends_on.values_mut().for_each(|dependency| dependency.condition = Condition::Started);
     }
     running.touch(&["/m/devenv.yaml"]).await;
-    let started = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-api-1");
+    let started = |e: &Event| matches!(e, Event::StepDone { op, .. } if op.to_string() == "start container p-api-1");
     running.wait(0, "its start", started).await;
     assert!(running.rig.engine.is_running("api"));
     assert_eq!(running.rig.events.texts(), [] as [&str; 0]);

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::super::EndOn;
 use super::*;
 use crate::engine::fake::Script;
+use crate::event::{EndCause, State};
 use crate::model::ContainerState;
 
 /// db ← api, both of images.
@@ -89,7 +90,7 @@ async fn when_all_have_exited_and_nothing_is_watched_the_session_ends() {
     let running = start(pair(), unwatched());
     let at = running.wait(0, "ready", ready).await;
     running.rig.engine.exit("db", 3);
-    let died = |e: &Event| matches!(e, Event::State { state, .. } if state == "exited (3)");
+    let died = |e: &Event| matches!(e, Event::State { state, .. } if *state == State::Exited { code: 3 });
     running.wait(at, "the death", died).await;
     running.rig.engine.exit("api", 0);
     let (_, end) = running.end().await;
@@ -163,14 +164,14 @@ async fn what_an_engine_ended_when_it_was_stopped_is_started_again() {
     let running = start(rig(json!({"web": {"build": {"context": "/src/web"}}})), options());
     let at = running.up().await;
     running.rig.engine.exit("web", 137);
-    let ended = |e: &Event| matches!(e, Event::State { state, .. } if state == "exited (137)");
+    let ended = |e: &Event| matches!(e, Event::State { state, .. } if *state == State::Exited { code: 137 });
     let at = running.wait(at, "the end", ended).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     running.rig.engine.go_away();
     let away = |e: &Event| matches!(e, Event::Error(m) if m.text == "the engine went away");
     let at = running.wait(at, "the loss", away).await;
     running.rig.engine.come_back();
-    let planned = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-web-1");
+    let planned = |e: &Event| matches!(e, Event::StepDone { op, .. } if op.to_string() == "start container p-web-1");
     running.wait(at, "the new start", planned).await;
     running.stop().await;
 }
@@ -188,7 +189,7 @@ async fn the_engine_goes_away_and_comes_back() {
     running.rig.engine.come_back();
     running.rig.engine.exit("web", 1);
     let at = running.wait(at, "the return", notice("the engine is back")).await;
-    let planned = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-web-1");
+    let planned = |e: &Event| matches!(e, Event::StepDone { op, .. } if op.to_string() == "start container p-web-1");
     running.wait(at, "the new container", planned).await;
     let (rig, end) = running.stop().await;
     assert!(matches!(end, End::Stopped { killed: false }));
@@ -205,6 +206,7 @@ async fn a_signal_is_named() {
     running.request(Request::End("SIGTERM")).await;
     let (rig, end) = running.end().await;
     assert!(matches!(end, End::Stopped { killed: false }));
-    let named = |e: &Event| matches!(e, Event::Stopping { why, forced: false } if why == "SIGTERM");
+    let named =
+        |e: &Event| matches!(e, Event::Stopping { cause, forced: false } if *cause == EndCause::signal("SIGTERM"));
     assert_eq!(rig.events.count(named), 1);
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::engine::ErrorKind;
 use crate::engine::fake::Script;
-use crate::event::Message;
+use crate::event::{Message, State};
 use crate::model::Reloader;
 
 fn web() -> Rig {
@@ -28,7 +28,7 @@ async fn without_an_agent_files_are_uploaded_and_the_container_restarts() {
     running.touch(&["/m/devenv.yaml"]).await;
     // The image of what was synced is built for the next start; the container stays.
     let builds = |e: &Event| match e {
-        Event::Plan { steps, .. } => steps.iter().all(|step| step.what == "build web"),
+        Event::Plan { steps, .. } => steps.iter().all(|step| step.op.to_string() == "build web"),
         _ => false,
     };
     running.wait(at, "a plan that only builds", builds).await;
@@ -342,7 +342,7 @@ async fn a_save_during_a_plan_that_fails_is_planned_as_a_whole() {
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     hold.release();
     let at = running.wait(at, "the failure", notice("waiting for a change")).await;
-    let started = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-web-1");
+    let started = |e: &Event| matches!(e, Event::StepDone { op, .. } if op.to_string() == "start container p-web-1");
     running.wait(at, "the new container", started).await;
     assert_eq!(running.rig.events.reloads(), [] as [&str; 0]);
     assert!(running.rig.plan().await.is_empty());
@@ -385,7 +385,7 @@ async fn a_manifest_that_changes_during_a_build_takes_its_place() {
     hold.reached().await;
     let at = running.rig.events.all().len();
     running.touch(&["/m/devenv.yaml"]).await;
-    let started = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-web-1");
+    let started = |e: &Event| matches!(e, Event::StepDone { op, .. } if op.to_string() == "start container p-web-1");
     running.wait(at, "the new plan", started).await;
     assert_eq!(running.rig.events.reloads(), [] as [&str; 0]);
     let wanted = running.rig.view().await.wanted.images["web"].digest().unwrap().to_string();
@@ -413,7 +413,7 @@ async fn what_died_is_said_and_a_save_starts_it_again() {
     let running = start(web(), options());
     let at = running.up().await;
     running.rig.engine.exit("web", 1);
-    let died = |e: &Event| matches!(e, Event::State { state, container, .. } if state == "exited (1)" && container == "p-web-1");
+    let died = |e: &Event| matches!(e, Event::State { state, container, .. } if *state == State::Exited { code: 1 } && container == "p-web-1");
     running.wait(at, "the death", died).await;
     running.saved("/src/web/sync/a", "fixed").await;
     assert!(running.rig.engine.is_running("web"));

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::engine::fake::Script;
 use crate::engine::{Channel, ErrorKind};
+use crate::event::State;
 use crate::model::ContainerState;
 
 #[tokio::test(start_paused = true)]
@@ -85,7 +86,7 @@ async fn with_stay_a_save_tries_the_failed_start_again() {
     let at = running.wait(0, "the wait", notice("waiting for a change")).await;
     assert!(!running.rig.engine.is_running("web"));
     running.save("/src/web/main", "2").await;
-    running.wait(at, "the state", |e| matches!(e, Event::State { state, .. } if state == "running")).await;
+    running.wait(at, "the state", |e| matches!(e, Event::State { state, .. } if *state == State::Running)).await;
     let (rig, end) = running.stop().await;
     assert!(matches!(end, End::Stopped { .. }));
     assert_eq!(rig.engine.state_of("web"), Some(ContainerState::Exited(0)));

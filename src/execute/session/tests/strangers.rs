@@ -194,7 +194,7 @@ async fn a_plan_that_the_engine_went_away_from_is_made_again() {
     running.rig.engine.fail_next(&build, ErrorKind::Lost);
     held.release();
     let at = running.wait(at, "the failure", |e| matches!(e, Event::Error(_))).await;
-    let started = |e: &Event| matches!(e, Event::StepDone { what, .. } if what == "start container p-web-1");
+    let started = |e: &Event| matches!(e, Event::StepDone { op, .. } if op.to_string() == "start container p-web-1");
     running.wait(at, "the new container", started).await;
 }
 
@@ -261,7 +261,11 @@ async fn initial_sync_fills_every_new_container() {
     assert_eq!(running.file("/app/sync/initial/a"), Some("1".into()));
     running.saved("/src/web/main.c", "1").await;
     running
-        .wait(at + 1, "the sync after the rebuild", |e| matches!(e, Event::Reloaded(r) if r.action == "synced"))
+        .wait(
+            at + 1,
+            "the sync after the rebuild",
+            |e| matches!(e, Event::Reloaded(r) if r.action.to_string() == "synced"),
+        )
         .await;
     assert_eq!(running.file("/app/sync/initial/a"), Some("1".into()));
     tokio::time::sleep(Duration::from_mins(1)).await;
