@@ -36,6 +36,10 @@ pub use project::{
     ConfigFile, Extensions, External, Ipam, IpamPool, Location, Model, Network, Project, Secret, Volume,
 };
 pub use scalar::{ByteSize, Interval, ParseScalarError};
-pub use service::*;
+pub use service::{
+    Attachment, BindOptions, Build, Condition, Dependency, Deploy, Develop, Device, DeviceRequest, FileReference,
+    HealthCheck, Hook, HostProcess, ImageOptions, Logging, Mount, MountType, Port, Prepare, Probe, Reload, Resource,
+    Resources, Service, TmpfsOptions, Ulimit, VolumeOptions, WatchAction, WatchRule,
+};
 pub use spec::{ContainerSpec, INHERITED, InjectedFile, NetworkSpec, OWNED, Owned, VolumeSpec};
 pub use tree::{Entry, EntryKind, FileTree, Listed};
