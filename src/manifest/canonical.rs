@@ -4,33 +4,20 @@
 use serde_json::{Map, Value};
 
 use super::emit;
+use super::language::{MANIFEST, Shape};
 use crate::model::Project;
 
-/// Sections of the top level that hold named things.
-const SECTIONS: [&str; 6] = ["services", "networks", "volumes", "secrets", "configs", "models"];
-
-/// Mappings from free names inside a service; everything else is sorted by the model.
-const FREE: [&str; 12] = [
-    "environment",
-    "labels",
-    "annotations",
-    "sysctls",
-    "depends_on",
-    "networks",
-    "ulimits",
-    "models",
-    "args",
-    "options",
-    "driver_opts",
-    "additional_contexts",
-];
+/// Sections of the top level that hold named things, and the shape of these.
+fn sections() -> impl Iterator<Item = (&'static str, &'static Shape)> {
+    MANIFEST.keys.iter().filter_map(|key| Some((key.name, &key.shape.entries()?.shape)))
+}
 
 /// A project as JSON.
 pub fn json(project: &Project) -> Value {
     let mut value = sorted(project);
     let Some(map) = value.as_object_mut() else { return value };
     map.shift_remove("models");
-    for section in SECTIONS {
+    for (section, shape) in sections() {
         for entry in map.get_mut(section).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
             if section == "services" {
                 service(entry);
@@ -40,7 +27,7 @@ pub fn json(project: &Project) -> Value {
             {
                 ipam.shift_remove("options");
             }
-            drop_extensions(entry);
+            drop_extensions(entry, shape);
         }
     }
     value
@@ -67,7 +54,7 @@ pub fn yaml(project: &Project) -> String {
 fn sorted(project: &Project) -> Value {
     let mut value = serde_json::to_value(project).unwrap_or_default();
     if let Some(map) = value.as_object_mut() {
-        for section in SECTIONS {
+        for (section, _) in sections() {
             let Some(section) = map.get_mut(section).and_then(Value::as_object_mut) else { continue };
             section.sort_keys();
             section.values_mut().for_each(sort);
@@ -77,18 +64,11 @@ fn sorted(project: &Project) -> Value {
     value
 }
 
-/// Sorts the keys of a service and of the free mappings in it.
+/// Sorts the keys of a mapping and of those in it; what is in lists has the model's order.
 fn sort(value: &mut Value) {
     let Some(map) = value.as_object_mut() else { return };
     map.sort_keys();
-    for (key, value) in map {
-        if FREE.contains(&key.as_str())
-            && let Some(map) = value.as_object_mut()
-        {
-            map.sort_keys();
-        }
-        sort(value);
-    }
+    map.values_mut().for_each(sort);
 }
 
 fn service(value: &mut Value) {
@@ -153,21 +133,25 @@ fn block_devices(blkio: &mut Map<String, Value>) {
 }
 
 /// Compose's JSON has `x-` keys at the top level only; in mappings from free names they are names like others.
-fn drop_extensions(value: &mut Value) {
+fn drop_extensions(value: &mut Value, shape: &Shape) {
     match value {
         Value::Object(map) => {
-            map.retain(|key, _| !key.starts_with("x-"));
-            for (key, value) in map {
-                match key.as_str() {
-                    "depends_on" | "networks" | "ulimits" | "models" => {
-                        value.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(drop_extensions);
+            if let Some(object) = shape.object() {
+                map.retain(|key, _| !key.starts_with("x-"));
+                for (key, value) in map {
+                    if let Some(key) = object.key(key) {
+                        drop_extensions(value, key.shape);
                     }
-                    key if FREE.contains(&key) => {}
-                    _ => drop_extensions(value),
                 }
+            } else if let Some(entries) = shape.entries() {
+                map.values_mut().for_each(|value| drop_extensions(value, &entries.shape));
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(drop_extensions),
+        Value::Array(list) => {
+            if let Some(items) = shape.items() {
+                list.iter_mut().for_each(|value| drop_extensions(value, items));
+            }
+        }
         _ => {}
     }
 }

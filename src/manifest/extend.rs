@@ -184,7 +184,7 @@ fn from_file(
     }
     let dir = path.parent().unwrap_or_else(|| Path::new("/")).to_path_buf();
     let Value::Map(mut map) = merged.value else { return None };
-    forms::canonical(&mut map, loader.options.no_interpolate, &mut loader.report);
+    forms::before_merge(&mut map, loader.options.no_interpolate, &mut loader.report);
     let home = loader.options.environment.get("HOME").map(String::as_str);
     Base { dir: &dir, home }.resolve(&mut map);
     let Some(services) = map.get_mut("services").and_then(Node::as_map_mut) else {

@@ -248,7 +248,7 @@ impl<'a> Loader<'a> {
         }
         let Value::Map(mut map) = model.value else { return Map::default() };
         if !self.options.no_interpolate {
-            forms::finish(&mut map, &mut self.report);
+            forms::after_merge(&mut map, &mut self.report);
         }
         normalize::defaults(&mut map);
         let home = self.options.environment.get("HOME").map(String::as_str);
@@ -293,7 +293,7 @@ impl<'a> Loader<'a> {
             self.report.push(Severity::Note, Code::Obsolete, version.key_or_span(), message, help);
         }
         if let Some(map) = model.as_map_mut() {
-            forms::canonical(map, self.options.no_interpolate, &mut self.report);
+            forms::before_merge(map, self.options.no_interpolate, &mut self.report);
         }
         unique::unique(model, &MANIFEST, &mut self.report);
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Number, Value as Json};
 
-use super::language::{Cast, Check, MANIFEST, Object, Shape};
+use super::language::{Check, Lower, MANIFEST, Object, Scalar, Shape};
 use super::lowered::Lowered;
 use super::source::Sources;
 use super::yaml::{Map, Node, Value};
@@ -78,7 +78,7 @@ fn number(value: f64) -> Lowered {
 /// A section at the top level in long forms, with the types of the model.
 pub fn section(name: &str, node: Node) -> Lowered {
     match MANIFEST.key(name) {
-        Some(key) => typed(name, node, key.shape),
+        Some(key) => shaped(node, key.shape),
         None => Lowered::Null,
     }
 }
@@ -93,14 +93,15 @@ pub fn service(map: Map) -> Lowered {
     }
 }
 
-fn object(map: Map, shape: &'static Object) -> Lowered {
+fn object(map: Map, object: &'static Object) -> Lowered {
     let mut out = Vec::with_capacity(map.len());
     for (name, node) in map {
-        let value = match shape.key(&name) {
-            Some(key) => typed(&name, node, key.shape),
+        let shape = object.key(&name).map(|key| key.shape);
+        let value = match shape {
+            Some(shape) => shaped(node, shape),
             None => plain(node),
         };
-        if !is_unset(&name, &value) {
+        if !is_unset(&value, shape) {
             out.push((name, value));
         }
     }
@@ -108,38 +109,13 @@ fn object(map: Map, shape: &'static Object) -> Lowered {
 }
 
 /// Whether a value says nothing: an empty text, or zero where zero is what is there anyway.
-fn is_unset(key: &str, value: &Lowered) -> bool {
+fn is_unset(value: &Lowered, shape: Option<&Shape>) -> bool {
     match value {
-        Lowered::Text(text) => text.is_empty() || text == "0" && ZERO_IS_UNSET.contains(&key),
-        Lowered::Int(0) => ZERO_IS_UNSET.contains(&key),
+        Lowered::Text(text) => text.is_empty(),
+        Lowered::Int(0) => shape.and_then(Shape::scalar).is_some_and(|scalar| scalar.zero_is_unset),
         _ => false,
     }
 }
-
-const ZERO_IS_UNSET: [&str; 22] = [
-    "cpu_count",
-    "cpu_percent",
-    "cpu_period",
-    "cpu_quota",
-    "cpu_rt_period",
-    "cpu_rt_runtime",
-    "cpu_shares",
-    "cpus",
-    "gw_priority",
-    "mem_limit",
-    "mem_reservation",
-    "mem_swappiness",
-    "memory",
-    "memswap_limit",
-    "oom_score_adj",
-    "pids",
-    "pids_limit",
-    "priority",
-    "shm_size",
-    "size",
-    "context_size",
-    "weight",
-];
 
 fn shaped(node: Node, shape: &Shape) -> Lowered {
     match node.value {
@@ -154,113 +130,53 @@ fn shaped(node: Node, shape: &Shape) -> Lowered {
             Some(items) => list.into_iter().map(|node| shaped(node, items)).collect(),
             None => list.into_iter().map(plain).collect(),
         }),
-        Value::Str(text) if shape.scalar().is_some_and(|scalar| scalar.check == Check::Duration) => {
-            Lowered::Text(text.parse::<Interval>().map_or(text, |duration| duration.to_string()))
+        value => {
+            let node = Node { value, ..node };
+            match shape {
+                Shape::Any => text(node, true),
+                _ => match shape.scalar() {
+                    Some(shape) => scalar(node, shape),
+                    None => plain(node),
+                },
+            }
         }
-        // A number where a whole one is wanted loses its fraction, as in Compose.
-        Value::Float(value) if shape.scalar().is_some_and(|scalar| scalar.cast == Cast::Int) => truncated(value),
-        value => plain(Node { value, ..node }),
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the fraction is to be lost")]
-fn truncated(value: f64) -> Lowered {
-    Lowered::Int(value.trunc() as i64)
-}
-
-/// A value of a known key.
-fn typed(key: &str, node: Node, shape: &Shape) -> Lowered {
-    match key {
-        "labels"
-        | "annotations"
-        | "sysctls"
-        | "storage_opt"
-        | "driver_opts"
-        | "aux_addresses"
-        | "additional_contexts"
-        | "options"
-            if node.as_map().is_some() && !provider_options(shape) =>
-        {
-            text_map(node, true)
+fn scalar(node: Node, shape: &Scalar) -> Lowered {
+    match (shape.lower, &node.value) {
+        (Lower::Text, _) => text(node, false),
+        (Lower::TextOrEmpty, _) => text(node, true),
+        (Lower::TextInList, _) => Lowered::List(vec![text(node, false)]),
+        (Lower::Whole, Value::Str(text)) => text.parse::<i64>().map_or_else(|_| plain(node), Lowered::Int),
+        (Lower::Whole, Value::Float(value)) => whole(*value),
+        (Lower::Bytes, Value::Str(text)) => {
+            text.parse::<ByteSize>().map_or_else(|_| plain(node), |size| Lowered::Int(size.0))
         }
-        "environment" | "args" if node.as_map().is_some() => text_map(node, false),
-        "mem_limit" | "mem_reservation" | "memswap_limit" | "shm_size" | "memory" | "size" => size(node),
-        "mem_swappiness" | "count" | "retries" | "failures" | "successes" => whole(node),
-        "rate" => rate(node),
-        "options" if provider_options(shape) => provider(node),
-        "cpus" => cpus(node),
-        "published" | "provenance" | "sbom" => text(node),
-        "mode" if shape.scalar().is_some_and(|scalar| scalar.check == Check::Octal) => mode(node),
-        "expose" | "group_add" => texts(node),
-        _ => shaped(node, shape),
+        // Compose reads no floats as sizes, and the check has said so.
+        (Lower::Bytes, Value::Float(_)) if shape.check == Check::Size => Lowered::Text(String::new()),
+        (Lower::Duration, Value::Str(text)) => {
+            text.parse::<Interval>().map_or_else(|_| plain(node), |duration| Lowered::Text(duration.to_string()))
+        }
+        (Lower::Cpus, _) => cpus(node),
+        (Lower::Octal, Value::Int(value)) => Lowered::Text(format!("0{value:o}")),
+        (Lower::Octal, _) => text(node, false),
+        _ => plain(node),
     }
 }
 
-/// Whether these are the options of a provider.
-fn provider_options(shape: &Shape) -> bool {
-    shape.entries().is_some_and(|entries| entries.shape.items().is_some())
-}
-
-fn text(node: Node) -> Lowered {
+fn text(node: Node, null_is_empty: bool) -> Lowered {
     match node.value {
+        Value::Null if null_is_empty => Lowered::Text(String::new()),
         Value::Null | Value::Date(_) | Value::Str(_) => plain(node),
         _ => node.to_text().map_or_else(|| plain(node), Lowered::Text),
     }
 }
 
-fn texts(node: Node) -> Lowered {
-    match node.value {
-        Value::List(list) => Lowered::List(list.into_iter().map(text).collect()),
-        value => plain(Node { value, ..node }),
-    }
-}
-
-fn text_map(node: Node, null_is_empty: bool) -> Lowered {
-    let entry = |node: Node| {
-        if node.is_null() && null_is_empty { Lowered::Text(String::new()) } else { text(node) }
-    };
-    entries(node, entry)
-}
-
-/// A mapping with each value made into another; anything else as it is.
-fn entries(node: Node, entry: impl Fn(Node) -> Lowered) -> Lowered {
-    match node.value {
-        Value::Map(map) => Lowered::Map(map.into_iter().map(|(key, node)| (key, entry(node))).collect()),
-        value => plain(Node { value, ..node }),
-    }
-}
-
-fn size(node: Node) -> Lowered {
-    match &node.value {
-        Value::Str(text) => text.parse::<ByteSize>().map_or(Lowered::Null, |size| Lowered::Text(size.to_string())),
-        // Compose reads no floats here, and the check has said so.
-        Value::Float(_) => Lowered::Text(String::new()),
-        _ => text(node),
-    }
-}
-
-fn whole(node: Node) -> Lowered {
-    match &node.value {
-        Value::Str(text) => text.parse::<i64>().map_or_else(|_| plain(node.clone()), Lowered::Int),
-        Value::Float(value) => truncated(*value),
-        _ => plain(node),
-    }
-}
-
-/// Bytes a second as a number.
-fn rate(node: Node) -> Lowered {
-    match &node.value {
-        Value::Str(text) => text.parse::<ByteSize>().map_or_else(|_| plain(node.clone()), |size| Lowered::Int(size.0)),
-        _ => plain(node),
-    }
-}
-
-/// The options of a provider: each a list of texts.
-fn provider(node: Node) -> Lowered {
-    entries(node, |node| match node.value {
-        Value::List(_) => texts(node),
-        _ => Lowered::List(vec![text(node)]),
-    })
+/// Without its fraction, as in Compose.
+#[allow(clippy::cast_possible_truncation, reason = "the fraction is to be lost")]
+fn whole(value: f64) -> Lowered {
+    Lowered::Int(value.trunc() as i64)
 }
 
 /// Compose keeps CPUs in 32 bits and prints the shortest number that means the same.
@@ -277,14 +193,6 @@ fn cpus(node: Node) -> Lowered {
         _ => return plain(node),
     };
     number((value as f32).to_string().parse().unwrap_or(value))
-}
-
-/// Permissions: a number is one, a text is octal already.
-fn mode(node: Node) -> Lowered {
-    match &node.value {
-        Value::Int(value) => Lowered::Text(format!("0{value:o}")),
-        _ => text(node),
-    }
 }
 
 /// Notes where every value of a tree was written.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::de;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Text that is not a duration or a byte size; `expected` says what would be.
@@ -174,9 +175,34 @@ impl Serialize for ByteSize {
     }
 }
 
+/// From text as people write it, or from a number of bytes.
 impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        struct Size;
+
+        impl de::Visitor<'_> for Size {
+            type Value = ByteSize;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(SIZE)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteSize, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<ByteSize, E> {
+                let error = || E::custom(ParseScalarError { text: bytes.to_string(), expected: SIZE });
+                if bytes < -1 { Err(error()) } else { Ok(ByteSize(bytes)) }
+            }
+
+            fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<ByteSize, E> {
+                let error = |_| E::custom(ParseScalarError { text: bytes.to_string(), expected: SIZE });
+                i64::try_from(bytes).map(ByteSize).map_err(error)
+            }
+        }
+
+        deserializer.deserialize_any(Size)
     }
 }
 
@@ -211,6 +237,15 @@ mod tests {
         }
         for text in ["", "m", "1x", "-5", "1e400g", "99999999999p"] {
             assert!(text.parse::<ByteSize>().is_err(), "{text:?} must be refused");
+        }
+    }
+
+    #[test]
+    fn a_size_is_read_from_a_number_too() {
+        for (json, size) in
+            [("\"1k\"", Some(1024)), ("1024", Some(1024)), ("-1", Some(-1)), ("-2", None), ("1.5", None)]
+        {
+            assert_eq!(serde_json::from_str::<ByteSize>(json).ok().map(|size| size.0), size, "{json}");
         }
     }
 }

@@ -3,6 +3,11 @@
 //! Quotes group and a backslash keeps the next character. Nothing is expanded, and there is no shell: Compose stops
 //! at an unquoted `;`, `&`, `|`, `<` or `>` and drops the rest, so hob does too and says so.
 
+use super::Path;
+use crate::manifest::diagnostic::Code;
+use crate::manifest::report::Report;
+use crate::manifest::yaml::{Node, Value};
+
 /// The words of a command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
@@ -81,6 +86,60 @@ pub fn split(text: &str) -> Result<Words, String> {
     }
     out.words.extend(word);
     Ok(out)
+}
+
+/// A command line as a list of words.
+pub(super) fn words(node: &mut Node, path: Path<'_>, report: &mut Report) {
+    let Value::Str(text) = &node.value else { return };
+    match split(text) {
+        Ok(words) => {
+            if let Some(dropped) = words.dropped {
+                let message =
+                    format!("{}: no shell runs this, so it ends before `{}`", path.whole(), excerpt(&dropped));
+                let help = format!("write `{}: [\"sh\", \"-c\", \"…\"]` to run it in a shell", path.in_service());
+                report.warn(Code::Suspicious, node.span, message, Some(help));
+            }
+            let list = words.words.into_iter().map(|word| Node::text(word, node.span)).collect();
+            node.value = Value::List(list);
+        }
+        Err(message) => report.error_help(
+            Code::Value,
+            node.span,
+            format!("{} cannot be split into words: {message}", path.whole()),
+            "write it as a list, or close the quote",
+        ),
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(30).collect()
+}
+
+/// A command of the host: a string with shell operators is for the shell, another one is split.
+pub(super) fn for_host(node: &mut Node, path: Path<'_>, report: &mut Report) {
+    let Value::Str(text) = &node.value else { return };
+    match split(text) {
+        Ok(words) if words.dropped.is_none() && !text.contains(['$', '`', '*', '\n']) => {
+            let list = words.words.into_iter().map(|word| Node::text(word, node.span)).collect();
+            node.value = Value::List(list);
+        }
+        Ok(_) => {
+            let shell = ["sh", "-c", text].map(|word| Node::text(word, node.span));
+            node.value = Value::List(shell.into());
+        }
+        Err(message) => {
+            let message = format!("{} cannot be split into words: {message}", path.whole());
+            report.error_help(Code::Value, node.span, message, "write it as a list, or close the quote");
+        }
+    }
+}
+
+/// A string as a health check that a shell runs.
+pub(super) fn shell_test(node: &mut Node) {
+    if let Value::Str(text) = &node.value {
+        let list = vec![Node::text("CMD-SHELL", node.span), Node::text(text.clone(), node.span)];
+        node.value = Value::List(list);
+    }
 }
 
 #[cfg(test)]

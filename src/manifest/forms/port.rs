@@ -2,6 +2,10 @@
 
 use std::net::IpAddr;
 
+use crate::manifest::diagnostic::Code;
+use crate::manifest::report::Report;
+use crate::manifest::yaml::{Map, Node, Value};
+
 /// A port that was written in one line; a range on both sides becomes several of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShortPort {
@@ -88,6 +92,56 @@ fn range(text: &str) -> Option<(u16, u16)> {
     let (low, high) = text.split_once('-').unwrap_or((text, text));
     let (low, high) = (low.parse().ok()?, high.parse().ok()?);
     (low <= high).then_some((low, high))
+}
+
+/// Whether every short port can be read.
+pub fn readable(node: &Node) -> bool {
+    node.as_list().into_iter().flatten().all(|item| item.as_str().is_none_or(|text| parse(text).is_ok()))
+}
+
+/// Ports in one line as mappings; a range becomes several.
+pub fn expand(node: &mut Node, report: &mut Report) {
+    let Some(list) = node.as_list_mut() else { return };
+    let mut ports = Vec::with_capacity(list.len());
+    for item in std::mem::take(list) {
+        let text = match &item.value {
+            Value::Int(number) => number.to_string(),
+            Value::Str(text) => text.clone(),
+            _ => {
+                ports.push(item);
+                continue;
+            }
+        };
+        match parse(&text) {
+            Ok(mut short) => {
+                // Compose sorts the ports of a range as text.
+                short.sort_by_key(|port| format!("{}/{}", port.target, port.protocol));
+                ports.extend(short.into_iter().map(|port| long(&port, &item)));
+            }
+            Err(message) => report.error_help(
+                Code::Value,
+                item.span,
+                message,
+                "write `container`, `host:container` or `address:host:container`, and `/udp` behind it if it is UDP",
+            ),
+        }
+    }
+    *list = ports;
+}
+
+fn long(port: &ShortPort, item: &Node) -> Node {
+    let span = item.span;
+    let mut map = Map::default();
+    map.insert("mode".to_owned(), Node::text("ingress", span));
+    if !port.host_ip.is_empty() {
+        map.insert("host_ip".to_owned(), Node::text(&port.host_ip, span));
+    }
+    map.insert("target".to_owned(), Node::new(Value::Int(port.target.into()), span));
+    if !port.published.is_empty() {
+        map.insert("published".to_owned(), Node::text(&port.published, span));
+    }
+    map.insert("protocol".to_owned(), Node::text(&port.protocol, span));
+    item.with(Value::Map(map))
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! `source:target:options`, the short form of a mount.
 
+use crate::manifest::diagnostic::Code;
+use crate::manifest::report::Report;
+use crate::manifest::yaml::{Map, Node, Value};
+use crate::model::clean_path;
+
 /// A mount that was written in one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShortVolume {
@@ -96,6 +101,60 @@ pub fn is_path(source: &str) -> bool {
     source.starts_with(['.', '/', '~'])
         || source.starts_with("\\\\")
         || source.split_once(':').is_some_and(|(drive, _)| is_drive(drive))
+}
+
+/// Mounts in one line as mappings.
+pub fn expand(node: &mut Node, report: &mut Report) {
+    let Some(list) = node.as_list_mut() else { return };
+    for item in list {
+        let Some(text) = item.as_str() else { continue };
+        match parse(text) {
+            Ok(short) => {
+                if short.source.is_empty() && short.target.as_bytes().get(1) == Some(&b':') {
+                    let message = format!("{text:?} is taken for a path on a Windows drive");
+                    let help = "give the volume a name of two letters or more".to_owned();
+                    report.warn(Code::Suspicious, item.span, message, Some(help));
+                }
+                *item = long(short, item);
+            }
+            Err(message) => report.error(Code::Value, item.span, message),
+        }
+    }
+}
+
+fn long(short: ShortVolume, item: &Node) -> Node {
+    let span = item.span;
+    let text = |text: String| Node::text(text, span);
+    let mut map = Map::default();
+    map.insert("type".to_owned(), text(if short.bind { "bind" } else { "volume" }.to_owned()));
+    if !short.source.is_empty() {
+        map.insert("source".to_owned(), text(short.source));
+    }
+    map.insert("target".to_owned(), text(clean_path(&short.target)));
+    if short.read_only {
+        map.insert("read_only".to_owned(), Node::new(Value::Bool(true), span));
+    }
+    let mut bind = Map::default();
+    if let Some(selinux) = short.selinux {
+        bind.insert("selinux".to_owned(), text(selinux));
+    }
+    if let Some(propagation) = short.propagation {
+        bind.insert("propagation".to_owned(), text(propagation));
+    }
+    if short.bind {
+        bind.insert("create_host_path".to_owned(), Node::new(Value::Bool(true), span));
+    }
+    if !bind.is_empty() {
+        map.insert("bind".to_owned(), Node::new(Value::Map(bind), span));
+    }
+    if !short.bind || short.nocopy {
+        let mut volume = Map::default();
+        if short.nocopy {
+            volume.insert("nocopy".to_owned(), Node::new(Value::Bool(true), span));
+        }
+        map.insert("volume".to_owned(), Node::new(Value::Map(volume), span));
+    }
+    item.with(Value::Map(map))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Shapes that many keys share.
 
-use super::shape::{Cast, Check, Entries, Key, Object, Scalar, Shape, Types};
+use super::shape::{Cast, Check, Entries, Key, Lower, Object, Scalar, Shape, ShortForm, Types};
 
 const fn scalar(types: Types, cast: Cast, check: Check) -> Shape {
-    Shape::Scalar(Scalar { types, cast, check })
+    Shape::Scalar(Scalar::new(types, cast, check))
 }
 
 pub const ANY: Shape = Shape::Any;
@@ -13,24 +13,29 @@ pub const NULL: Shape = scalar(Types::NULL, Cast::None, Check::None);
 pub const BOOL: Shape = scalar(Types::BOOLEAN.or(Types::STRING), Cast::Bool, Check::None);
 /// `true` and nothing else.
 pub const STRICT_BOOL: Shape = scalar(Types::BOOLEAN, Cast::None, Check::None);
-/// A string, or a boolean that is kept as one.
-pub const STRING_OR_BOOL: Shape = scalar(Types::BOOLEAN.or(Types::STRING), Cast::None, Check::None);
+/// A string, or a boolean that becomes one.
+pub const STRING_OR_BOOL: Shape = scalar(Types::BOOLEAN.or(Types::STRING), Cast::None, Check::None).lower(Lower::Text);
 pub const INT: Shape = scalar(Types::INTEGER.or(Types::STRING), Cast::Int, Check::None);
 pub const STRICT_INT: Shape = scalar(Types::INTEGER, Cast::None, Check::None);
 /// A number that is read as a whole one.
 pub const COUNT: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::Int, Check::None);
+/// As `COUNT`, where zero is what is there anyway.
+pub const LIMIT: Shape = COUNT.zero_is_unset();
 pub const FLOAT: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::Float, Check::None);
 /// A number or a string, kept as it is.
 pub const STRING_OR_NUMBER: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::None, Check::None);
 /// Permissions.
 const OCTAL: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::None, Check::Octal);
-pub const STRING_OR_INT: Shape = scalar(Types::INTEGER.or(Types::STRING), Cast::None, Check::None);
+/// A string, or a whole number that becomes one.
+pub const STRING_OR_INT: Shape = scalar(Types::INTEGER.or(Types::STRING), Cast::None, Check::None).lower(Lower::Text);
+/// A whole number, perhaps in a string.
+pub const INT_OR_STRING: Shape = scalar(Types::INTEGER.or(Types::STRING), Cast::None, Check::None).lower(Lower::Whole);
 pub const SIZE: Shape = scalar(Types::NUMBER.or(Types::STRING), Cast::None, Check::Size);
 /// A byte size in a string; a bare number is refused.
 pub const STRING_SIZE: Shape = scalar(Types::STRING, Cast::None, Check::Size);
 pub const DURATION: Shape = scalar(Types::STRING, Cast::None, Check::Duration);
-/// Any scalar that becomes text.
-pub const VALUE: Shape =
+/// Any scalar.
+const VALUE: Shape =
     scalar(Types::STRING.or(Types::NUMBER).or(Types::BOOLEAN).or(Types::NULL), Cast::None, Check::None);
 
 /// One of some words.
@@ -38,9 +43,9 @@ pub const fn one_of(words: &'static [&'static str]) -> Shape {
     scalar(Types::STRING, Cast::None, Check::OneOf(words))
 }
 
-/// A whole number in a range, or a string.
+/// A whole number in a range, or a string; zero is what is there anyway.
 pub const fn int_between(least: i64, most: i64, cast: Cast) -> Shape {
-    scalar(Types::INTEGER.or(Types::STRING), cast, Check::Range(least, most))
+    scalar(Types::INTEGER.or(Types::STRING), cast, Check::Range(least, most)).zero_is_unset()
 }
 
 /// A list of strings in which none may stand twice.
@@ -52,21 +57,26 @@ pub const STRING_OR_STRINGS: Shape = Shape::Either(&[STRING, STRINGS]);
 /// A list of strings and whole numbers in which none may stand twice.
 pub const STRINGS_OR_INTS: Shape = Shape::List(&STRING_OR_INT, true);
 /// `KEY: value` or a list of `KEY=value`.
-pub const LIST_OR_DICT: Shape = Shape::Either(&[Shape::Map(&VALUES), STRINGS]);
+pub const PAIRS: Shape = Shape::Either(&[Shape::Map(&PAIR_VALUES), STRINGS]);
+/// As `PAIRS`, where a key without a value is not the same as one with an empty value.
+pub const VARIABLES: Shape = Shape::Either(&[Shape::Map(&VARIABLE_VALUES), STRINGS]);
 /// A command: nothing, a line that is split like a shell does, or a list.
 pub const COMMAND: Shape = Shape::Either(&[STRING, REPEATABLE_STRINGS, NULL]);
 /// A health check's test.
 pub const TEST: Shape = Shape::Either(&[STRING, REPEATABLE_STRINGS]);
 
-const VALUES: Entries = Entries { title: "key", shape: VALUE, names: false };
+const PAIR_VALUES: Entries = Entries { title: "key", shape: VALUE.lower(Lower::TextOrEmpty), names: false };
+const VARIABLE_VALUES: Entries = Entries { title: "key", shape: VALUE.lower(Lower::Text), names: false };
 
-pub const OPTIONS: Shape = Shape::Map(&Entries { title: "option", shape: STRING_OR_NUMBER, names: false });
+pub const OPTIONS: Shape =
+    Shape::Map(&Entries { title: "option", shape: STRING_OR_NUMBER.lower(Lower::TextOrEmpty), names: false });
 pub const LOG_OPTIONS: Shape = Shape::Map(&Entries {
     title: "option",
-    shape: scalar(Types::NUMBER.or(Types::STRING).or(Types::NULL), Cast::None, Check::None),
+    shape: scalar(Types::NUMBER.or(Types::STRING).or(Types::NULL), Cast::None, Check::None).lower(Lower::TextOrEmpty),
     names: false,
 });
-pub const STRING_MAP: Shape = Shape::Map(&Entries { title: "key", shape: STRING, names: false });
+pub const STRING_MAP: Shape =
+    Shape::Map(&Entries { title: "key", shape: STRING.lower(Lower::TextOrEmpty), names: false });
 pub const FREE_MAP: Shape = Shape::Map(&Entries { title: "key", shape: ANY, names: false });
 
 pub const EXTRA_HOSTS: Shape = Shape::Either(&[
@@ -110,11 +120,11 @@ pub const FILE_REFERENCES: Shape = Shape::List(
 pub const HOOK: Object = Object {
     title: "a hook",
     keys: &[
-        Key::new("command", &COMMAND, "The command to run in the container."),
+        Key::new("command", &COMMAND, "The command to run in the container.").after_merge(ShortForm::Words),
         Key::new("user", &STRING, "The user to run it as."),
         Key::new("privileged", &BOOL, "Run it with all capabilities."),
         Key::new("working_dir", &STRING, "The folder to run it in."),
-        Key::new("environment", &LIST_OR_DICT, "Variables for it."),
+        Key::new("environment", &VARIABLES, "Variables for it."),
     ],
     required: &["command"],
     extensions: true,
@@ -124,12 +134,12 @@ pub const HOOK: Object = Object {
 pub const PRE_START: Object = Object {
     title: "a hook before the start",
     keys: &[
-        Key::new("command", &COMMAND, "The command to run."),
+        Key::new("command", &COMMAND, "The command to run.").after_merge(ShortForm::Words),
         Key::new("image", &STRING, "The image to run it in; the service's own without."),
         Key::new("user", &STRING, "The user to run it as."),
         Key::new("privileged", &BOOL, "Run it with all capabilities."),
         Key::new("working_dir", &STRING, "The folder to run it in."),
-        Key::new("environment", &LIST_OR_DICT, "Variables for it."),
+        Key::new("environment", &VARIABLES, "Variables for it."),
     ],
     required: &["command"],
     extensions: true,
@@ -137,10 +147,10 @@ pub const PRE_START: Object = Object {
 
 const DEVICE_KEYS: &[Key] = &[
     Key::new("capabilities", &STRINGS, "What the device must be able to do, such as `gpu`."),
-    Key::new("count", &STRING_OR_INT, "How many; `all` for every one."),
+    Key::new("count", &INT_OR_STRING, "How many; `all` for every one."),
     Key::new("device_ids", &STRINGS, "Which devices."),
     Key::new("driver", &STRING, "The device's driver."),
-    Key::new("options", &LIST_OR_DICT, "Options of the driver."),
+    Key::new("options", &PAIRS, "Options of the driver."),
 ];
 
 /// Devices by capability, under `deploy`.

@@ -1,10 +1,10 @@
 //! `services.*.deploy`.
 
 use super::common::{
-    DURATION, FLOAT, INT, LIST_OR_DICT, NULL, REPEATABLE_STRINGS, RESERVED_DEVICES, STRING, STRING_OR_NUMBER,
-    STRING_SIZE, one_of,
+    DURATION, FLOAT, INT, NULL, PAIRS, REPEATABLE_STRINGS, RESERVED_DEVICES, STRING, STRING_OR_NUMBER, STRING_SIZE,
+    one_of,
 };
-use super::shape::{Key, Merge, Object, Shape, Unique};
+use super::shape::{Key, Lower, Merge, Object, Shape, ShortForm, Unique};
 
 const fn object(keys: &'static [Key], title: &'static str) -> Object {
     Object { title, keys, required: &[], extensions: true }
@@ -18,9 +18,7 @@ const OBJECT: Object = object(
         Key::new("mode", &STRING, "`replicated` or `global`."),
         Key::new("endpoint_mode", &STRING, "Service discovery in a swarm."),
         Key::new("replicas", &INT, "Number of containers."),
-        Key::new("labels", &LIST_OR_DICT, "Labels of the service in a swarm.")
-            .merge(Merge::Sequence)
-            .unique(Unique::Key),
+        Key::new("labels", &PAIRS, "Labels of the service in a swarm.").merge(Merge::Sequence).unique(Unique::Key),
         Key::new("rollback_config", &Shape::Object(&UPDATE), "How a swarm rolls an update back."),
         Key::new("update_config", &Shape::Object(&UPDATE), "How a swarm updates the service."),
         Key::new("resources", &Shape::Object(&RESOURCES), "Limits and reservations."),
@@ -52,19 +50,19 @@ const RESOURCES: Object = object(
 
 const LIMITS: Object = object(
     &[
-        Key::new("cpus", &STRING_OR_NUMBER, "Number of CPUs."),
+        Key::new("cpus", &STRING_OR_NUMBER.lower(Lower::Cpus).zero_is_unset(), "Number of CPUs."),
         Key::new("memory", &STRING_SIZE, "Memory."),
-        Key::new("pids", &INT, "Number of processes."),
+        Key::new("pids", &INT.zero_is_unset(), "Number of processes."),
     ],
     "limits",
 );
 
 const RESERVATIONS: Object = object(
     &[
-        Key::new("cpus", &STRING_OR_NUMBER, "Number of CPUs."),
+        Key::new("cpus", &STRING_OR_NUMBER.lower(Lower::Cpus).zero_is_unset(), "Number of CPUs."),
         Key::new("memory", &STRING_SIZE, "Memory."),
         Key::new("generic_resources", &GENERIC, "Resources of a swarm's own kinds."),
-        Key::new("devices", &RESERVED_DEVICES, "Devices by capability."),
+        Key::new("devices", &RESERVED_DEVICES, "Devices by capability.").after_merge(ShortForm::DeviceRequests),
     ],
     "reservations",
 );

@@ -1,7 +1,7 @@
 //! hob's own keys of a service.
 
-use super::common::{COUNT, DURATION, LIST_OR_DICT, REPEATABLE_STRINGS, STRING, STRING_OR_STRINGS, TEST, one_of};
-use super::shape::{Key, Object, Shape};
+use super::common::{COUNT, DURATION, REPEATABLE_STRINGS, STRING, STRING_OR_STRINGS, TEST, VARIABLES, one_of};
+use super::shape::{Key, Object, Shape, ShortForm};
 
 /// What follows a hot sync.
 pub const RELOAD: Shape = Shape::Either(&[
@@ -10,7 +10,7 @@ pub const RELOAD: Shape = Shape::Either(&[
         title: "a reload rule",
         keys: &[
             Key::new("signal", &STRING, "Send this signal to the service's command, such as `SIGHUP`."),
-            Key::new("exec", &TEST, "Run this command in the container."),
+            Key::new("exec", &TEST, "Run this command in the container.").after_merge(ShortForm::Command),
         ],
         required: &[],
         extensions: false,
@@ -23,11 +23,11 @@ pub const PREPARE: Shape = Shape::Either(&[Shape::Object(&STEP), Shape::List(&Sh
 const STEP: Object = Object {
     title: "a prepare step",
     keys: &[
-        Key::new("run", &TEST, "The command, run on the host."),
+        Key::new("run", &TEST, "The command, run on the host.").after_merge(ShortForm::Command),
         Key::new("inputs", &STRING_OR_STRINGS, "Files or patterns that it reads; it runs only when one changed."),
         Key::new("outputs", &STRING_OR_STRINGS, "Files or folders that it makes."),
         Key::new("workdir", &STRING, "The folder to run it in."),
-        Key::new("environment", &LIST_OR_DICT, "Variables for it."),
+        Key::new("environment", &VARIABLES, "Variables for it."),
     ],
     required: &["run"],
     extensions: false,
@@ -40,9 +40,9 @@ pub const PROCESS: Shape = Shape::Either(&[
     Shape::Object(&Object {
         title: "a host process",
         keys: &[
-            Key::new("command", &TEST, "The command."),
+            Key::new("command", &TEST, "The command.").after_merge(ShortForm::Command),
             Key::new("workdir", &STRING, "The folder to run it in."),
-            Key::new("environment", &LIST_OR_DICT, "Variables for it."),
+            Key::new("environment", &VARIABLES, "Variables for it."),
             Key::new("stop_signal", &STRING, "The signal that stops it, SIGTERM unless set."),
             Key::new("stop_grace_period", &DURATION, "Time before it is killed, ten seconds unless set."),
         ],

@@ -1,6 +1,6 @@
 //! Mounts and ports of a service.
 
-use super::common::{BOOL, INT, LIST_OR_DICT, SIZE, STRING, STRING_OR_INT, STRING_OR_NUMBER, one_of};
+use super::common::{BOOL, INT, PAIRS, SIZE, STRING, STRING_OR_INT, STRING_OR_NUMBER, one_of};
 use super::shape::{Key, Merge, Object, Shape};
 
 const fn object(title: &'static str, keys: &'static [Key], required: &'static [&'static str]) -> Object {
@@ -62,7 +62,7 @@ const MOUNT: Object = object(
             &Shape::Object(&object(
                 "options of a volume mount",
                 &[
-                    Key::new("labels", &LIST_OR_DICT, "Labels of the volume.").merge(Merge::Sequence),
+                    Key::new("labels", &PAIRS, "Labels of the volume.").merge(Merge::Sequence),
                     Key::new("nocopy", &BOOL, "Do not fill an empty volume from the image."),
                     Key::new("subpath", &STRING, "A folder inside the volume."),
                 ],

@@ -61,6 +61,29 @@ pub enum Check {
     PullPolicy,
 }
 
+/// What the model gets of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lower {
+    /// What was written.
+    Same,
+    /// Text.
+    Text,
+    /// Text, and an empty one for nothing.
+    TextOrEmpty,
+    /// A list with one text.
+    TextInList,
+    /// A whole number; a fraction is cut off.
+    Whole,
+    /// A whole number of bytes.
+    Bytes,
+    /// A duration as Go prints it.
+    Duration,
+    /// A number of CPUs.
+    Cpus,
+    /// Permissions as octal text.
+    Octal,
+}
+
 /// A scalar value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scalar {
@@ -70,12 +93,30 @@ pub struct Scalar {
     pub cast: Cast,
     /// What else must hold.
     pub check: Check,
+    /// What the model gets.
+    pub lower: Lower,
+    /// Zero says nothing: it is what is there anyway.
+    pub zero_is_unset: bool,
+}
+
+impl Scalar {
+    /// A scalar that is lowered as its check and its cast suggest.
+    pub const fn new(types: Types, cast: Cast, check: Check) -> Self {
+        let lower = match (check, cast) {
+            (Check::Size, _) => Lower::Bytes,
+            (Check::Duration, _) => Lower::Duration,
+            (Check::Octal, _) => Lower::Octal,
+            (_, Cast::Int) => Lower::Whole,
+            _ => Lower::Same,
+        };
+        Self { types, cast, check, lower, zero_is_unset: matches!(check, Check::Size) }
+    }
 }
 
 /// The shape of a value.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
-    /// Anything at all.
+    /// Anything at all; a scalar becomes text.
     Any,
     /// A scalar.
     Scalar(Scalar),
@@ -162,6 +203,64 @@ pub enum Unique {
     Device,
 }
 
+/// What may be written for short, and the long form that it is brought to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShortForm {
+    /// There is none.
+    None,
+    /// One string for a list of one.
+    Strings,
+    /// A list of `KEY=value` for a mapping.
+    Pairs,
+    /// As `Pairs`; a space before the `=` is an error.
+    Variables,
+    /// A list of names for a mapping.
+    Names,
+    /// As `Names`, with a condition for each.
+    Dependencies,
+    /// A context for a build.
+    Build,
+    /// SSH agents and keys as a mapping or one string, for a list of `id` or `id=path`.
+    Ssh,
+    /// Items that are the key of a secret or config.
+    FileReferences,
+    /// Items such as `/dev/a:/dev/b:rw`.
+    Devices,
+    /// A path or a list of them for env files.
+    EnvFiles,
+    /// `all` for a list of requests.
+    Gpus,
+    /// Requests without a count, or with `all` or text as one.
+    DeviceRequests,
+    /// Items such as `8080:80/tcp`, and numbers.
+    Ports,
+    /// Items such as `./src:/app:ro`.
+    Mounts,
+    /// A command line for a list of words.
+    Words,
+    /// A command line for a list of words; with shell operators it is for a shell.
+    Command,
+    /// A command line for a shell, in the words of a health check.
+    ShellTest,
+    /// Lines for `/etc/hosts` in a mapping, or with `:`, for a sorted list of `name=address`.
+    Hosts,
+    /// One mapping for a list of one.
+    Items,
+    /// A command for a mapping with `command`.
+    Process,
+}
+
+impl ShortForm {
+    /// What the shape alone says: a list for a mapping, or one string for a list of them.
+    const fn of(shape: &Shape) -> Self {
+        match shape {
+            Shape::Either([Shape::Map(_), Shape::List(..)]) => Self::Pairs,
+            Shape::Either([Shape::Scalar(_), Shape::List(Shape::Scalar(_), _)]) => Self::Strings,
+            _ => Self::None,
+        }
+    }
+}
+
 /// One key of the language.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -173,14 +272,29 @@ pub struct Key {
     pub merge: Merge,
     /// When two items of its list are the same.
     pub unique: Unique,
+    /// Its short form that merging must not see: it is brought to the long one after every document.
+    pub before_merge: ShortForm,
+    /// Its short form that is left until everything is merged.
+    pub after_merge: ShortForm,
     /// What it means, for the schema and for editors.
     pub doc: &'static str,
 }
 
 impl Key {
-    /// A key that merges by kind.
+    /// A key that merges by kind, with the short form that its shape suggests, which is left until everything is merged.
     pub const fn new(name: &'static str, shape: &'static Shape, doc: &'static str) -> Self {
-        Self { name, shape, merge: Merge::Default, unique: Unique::No, doc }
+        let after_merge = ShortForm::of(shape);
+        Self { name, shape, merge: Merge::Default, unique: Unique::No, before_merge: ShortForm::None, after_merge, doc }
+    }
+
+    /// The same with a short form that merging must not see, and none that is left.
+    pub const fn before_merge(self, before_merge: ShortForm) -> Self {
+        Self { before_merge, after_merge: ShortForm::None, ..self }
+    }
+
+    /// The same with a short form that is left until everything is merged.
+    pub const fn after_merge(self, after_merge: ShortForm) -> Self {
+        Self { after_merge, ..self }
     }
 
     /// The same with a rule for merging.
@@ -205,6 +319,31 @@ impl Object {
 }
 
 impl Shape {
+    /// A scalar shape that is lowered in another way.
+    pub const fn lower(self, lower: Lower) -> Self {
+        match self {
+            Self::Scalar(scalar) => Self::Scalar(Scalar { lower, ..scalar }),
+            other => other,
+        }
+    }
+
+    /// A scalar shape whose zero says nothing.
+    pub const fn zero_is_unset(self) -> Self {
+        match self {
+            Self::Scalar(scalar) => Self::Scalar(Scalar { zero_is_unset: true, ..scalar }),
+            other => other,
+        }
+    }
+
+    /// Whether a value of this shape may have keys or items of its own.
+    pub fn is_nested(&self) -> bool {
+        match self {
+            Self::Any | Self::Scalar(_) => false,
+            Self::Object(_) | Self::Map(_) | Self::List(..) => true,
+            Self::Either(shapes) => shapes.iter().any(Self::is_nested),
+        }
+    }
+
     /// The shape below a key or an item, where a value of this shape has one.
     pub fn object(&self) -> Option<&'static Object> {
         match self {

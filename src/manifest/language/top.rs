@@ -1,7 +1,7 @@
 //! The top level: `services`, `networks`, `volumes` and their like.
 
 use super::common::{
-    BOOL, LIST_OR_DICT, NULL, OPTIONS, REPEATABLE_STRINGS, STRICT_INT, STRING, STRING_MAP, STRING_OR_STRINGS,
+    BOOL, NULL, OPTIONS, PAIRS, REPEATABLE_STRINGS, STRICT_INT, STRING, STRING_MAP, STRING_OR_STRINGS,
 };
 use super::service::SERVICE;
 use super::shape::{Entries, Key, Merge, Object, Shape, Unique};
@@ -58,7 +58,7 @@ const EXTERNAL: Shape = Shape::Either(&[
     }),
 ]);
 
-const LABELS: Key = Key::new("labels", &LIST_OR_DICT, "Labels.");
+const LABELS: Key = Key::new("labels", &PAIRS, "Labels.");
 const NAME: Key = Key::new("name", &STRING, "The engine's name of it, instead of project and key.");
 const IS_EXTERNAL: Key = Key::new("external", &EXTERNAL, "It exists already, and hob neither makes nor removes it.");
 const DRIVER: Key = Key::new("driver", &STRING, "The driver.");
@@ -141,7 +141,7 @@ const MODEL: Shape = Shape::Object(&Object {
     keys: &[
         NAME,
         Key::new("model", &STRING, "The model's reference in a registry."),
-        Key::new("context_size", &STRICT_INT, "Size of the context in tokens."),
+        Key::new("context_size", &STRICT_INT.zero_is_unset(), "Size of the context in tokens."),
         Key::new("runtime_flags", &REPEATABLE_STRINGS, "Flags of the model runner."),
     ],
     required: &["model"],
