@@ -18,6 +18,8 @@ test: ## All tests, on the engine that answers
 	@scripts/engine
 	@scripts/base-images
 	HOB_TEST_ENGINE=1 cargo test --locked
+	@if command -v qemu-aarch64 >/dev/null; then HOB_AGENT_ARCH=aarch64 cargo test --locked --test agent -- --skip containers::; \
+	else echo "the agent for aarch64: not tested, qemu-aarch64 (qemu-user) is not installed"; fi
 
 chaos: ## Kills, faults and edits at random on the engine that answers; docs/testing.md has the seeds
 	@scripts/engine

@@ -1,21 +1,22 @@
 //! Which containers can have the agent, and what their command becomes.
 
+use super::platform::Platform;
 use super::{MOUNT, RUN};
 use crate::model::{EngineInfo, ObservedImage, Service};
 
 /// Why a container cannot have the agent; hob then restarts the container instead of its command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
-    /// This hob carries no agent.
-    #[error("this build of hob carries no agent (it carries one where it is built on Linux on x86_64 or aarch64)")]
-    NotBuilt,
-    /// The image is for another architecture than the agent.
-    #[error("the image is for {image} and hob's agent for {agent}")]
+    /// This hob carries no agent for the engine's platform, which this is.
+    #[error("this build of hob carries no agent for engines on {0}")]
+    NotCarried(String),
+    /// The image is for another platform than the engine, which runs it by emulation if at all.
+    #[error("the image is for {image} and the engine runs on {engine}")]
     Platform {
         /// The image's platform.
         image: String,
-        /// The agent's platform.
-        agent: String,
+        /// The engine's platform.
+        engine: String,
     },
     /// Neither the manifest nor the image says what to run.
     #[error("neither the manifest nor the image says what to run")]
@@ -74,12 +75,11 @@ pub fn wrap(image: &ObservedImage, service: &Service) -> Option<Wrapped> {
 /// `init: true` is fine (the engine's init is process 1 and runs the agent as its child), and so are `pid`, `ipc` and
 /// network modes of any kind: the agent finds its own children and its own socket in each.
 pub fn can_run(image: &ObservedImage, service: &Service, engine: &EngineInfo) -> Result<(), Why> {
-    if super::binary().is_none() {
-        return Err(Why::NotBuilt);
+    if !image.platform.is_empty() && Platform::of(&image.platform) != Platform::of(&engine.platform) {
+        return Err(Why::Platform { image: image.platform.clone(), engine: engine.platform.clone() });
     }
-    let platform = [&image.platform, &engine.platform].into_iter().find(|text| !text.is_empty());
-    if let Some(platform) = platform.filter(|platform| !is_ours(platform)) {
-        return Err(Why::Platform { image: platform.clone(), agent: format!("linux/{}", architecture()) });
+    if super::binary(&engine.platform).is_none() {
+        return Err(Why::NotCarried(engine.platform.clone()));
     }
     let taken = service.volumes.iter().find(|mount| {
         let target = mount.target.trim_end_matches('/');
@@ -95,27 +95,6 @@ pub fn can_run(image: &ObservedImage, service: &Service, engine: &EngineInfo) ->
     }
 }
 
-/// The agent's architecture, as engines name it.
-fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
-}
-
-/// Whether a platform (`linux/arm64/v8`) is the agent's.
-fn is_ours(platform: &str) -> bool {
-    let mut parts = platform.split('/');
-    let (system, arch) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let arch = match arch {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    system == "linux" && arch == architecture()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,11 +103,16 @@ mod tests {
         words.iter().map(|&word| word.to_owned()).collect()
     }
 
+    /// The first platform that this build carries an agent for.
+    fn own_platform() -> String {
+        super::super::platforms().next().unwrap()
+    }
+
     fn image(entrypoint: &[&str], cmd: &[&str]) -> ObservedImage {
         ObservedImage {
             entrypoint: strings(entrypoint),
             cmd: strings(cmd),
-            platform: format!("linux/{}", architecture()),
+            platform: own_platform(),
             ..ObservedImage::default()
         }
     }
@@ -166,13 +150,16 @@ mod tests {
 
     #[test]
     fn what_cannot_have_the_agent_says_why() {
-        let engine = EngineInfo { platform: format!("linux/{}", architecture()), ..EngineInfo::default() };
+        let engine = EngineInfo { platform: own_platform(), ..EngineInfo::default() };
         let plain = image(&[], &["serve"]);
         assert_eq!(can_run(&plain, &Service::default(), &engine), Ok(()));
         let other = ObservedImage { platform: "linux/s390x".to_owned(), ..plain.clone() };
         assert!(matches!(can_run(&other, &Service::default(), &engine), Err(Why::Platform { .. })));
         let windows = ObservedImage { platform: "windows/amd64".to_owned(), ..plain.clone() };
         assert!(matches!(can_run(&windows, &Service::default(), &engine), Err(Why::Platform { .. })));
+        let mainframe = EngineInfo { platform: "linux/s390x".to_owned(), ..EngineInfo::default() };
+        let why = can_run(&other, &Service::default(), &mainframe).unwrap_err();
+        assert_eq!(why, Why::NotCarried("linux/s390x".to_owned()));
         let init = image(&["/init"], &[]);
         assert_eq!(can_run(&init, &Service::default(), &engine), Err(Why::NeedsFirst("/init".to_owned())));
         assert_eq!(can_run(&image(&[], &[]), &Service::default(), &engine), Err(Why::NoCommand));

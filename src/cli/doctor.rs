@@ -20,15 +20,7 @@ struct Check {
 /// Looks at the machine, the engine and the manifest.
 pub async fn run(context: &Context, args: &DoctorArgs) -> anyhow::Result<Exit> {
     let mut checks = vec![engine(context).await];
-    checks.push(match agent::binary() {
-        Some(binary) => ok("agent", format!("build {}, {} KiB", agent::BUILD_ID, binary.len() / 1024)),
-        None => Check {
-            name: "agent",
-            ok: false,
-            text: "this hob was built without its agent: saves restart containers instead of commands".to_owned(),
-            hints: vec!["build hob on Linux on x86_64 or aarch64".to_owned()],
-        },
-    });
+    checks.push(agents(context).await);
     checks.push(inotify());
     checks.extend(manifest(context));
     let all = checks.iter().all(|check| check.ok);
@@ -76,6 +68,25 @@ async fn engine(context: &Context) -> Check {
             Ok(error) => bad("engine", Failure::of_engine(None, error).message),
             Err(error) => bad("engine", Message::new(error.to_string())),
         },
+    }
+}
+
+/// Whether hob carries an agent for the engine; where none answers, whether it carries one at all.
+async fn agents(context: &Context) -> Check {
+    let carried: Vec<String> = agent::platforms().collect();
+    let engine = context.engine().await.ok().map(|engine| engine.info().platform.clone());
+    let missing = engine.filter(|platform| agent::binary(platform).is_none());
+    if missing.is_none() && !carried.is_empty() {
+        return ok("agent", format!("build {} for engines on {}", agent::BUILD_ID, carried.join(" and ")));
+    }
+    let engines = missing.map(|platform| format!(" for engines on {platform}")).unwrap_or_default();
+    Check {
+        name: "agent",
+        ok: false,
+        text: format!("this hob was built without its agent{engines}: saves restart containers instead of commands"),
+        hints: vec![
+            "build hob anew with the targets that rust-toolchain.toml names, and read what the build says".into(),
+        ],
     }
 }
 

@@ -76,7 +76,7 @@ impl Agents {
     /// Makes sure that the agent is in its volume before containers that were there already are started.
     pub async fn provide_again(&self) -> Result<(), EngineError> {
         let unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (Some((container, image)), Some(binary)) = (unsure, agent::binary()) else { return Ok(()) };
+        let (Some((container, image)), Some(binary)) = (unsure, self.binary()) else { return Ok(()) };
         let fill = async {
             // The container may have been replaced meanwhile, and then what replaced it has seen to it.
             match self.engine.file_size(&container, agent::PATH).await {
@@ -85,6 +85,11 @@ impl Agents {
             }
         };
         self.filled.get_or_try_init(|| fill).await.map(drop)
+    }
+
+    /// The agent for this engine.
+    fn binary(&self) -> Option<&'static [u8]> {
+        agent::binary(&self.engine.info().platform)
     }
 
     fn remember_images(&self, images: &IndexMap<String, ObservedImage>) {
@@ -155,7 +160,7 @@ impl Agents {
     /// matter; that of the service is there. A volume that is full stays as it is: containers of other projects may
     /// run the program, or start it at this very moment.
     async fn fill(&self, image: &str) -> Result<(), EngineError> {
-        let Some(binary) = agent::binary() else { return Ok(()) };
+        let Some(binary) = self.binary() else { return Ok(()) };
         let name = agent::volume_name();
         let spec = ContainerSpec {
             name: format!("{name}-fill"),

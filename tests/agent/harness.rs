@@ -10,16 +10,28 @@ use hob::agent::AgentClient;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// The agent as a file. Written once and before any test starts a process: a file that is open for writing in some
-/// child cannot be executed.
+/// The agent as a file: this machine's, or that of the architecture that `HOB_AGENT_ARCH` names (`aarch64`), by way of
+/// qemu-user. Written once and before any test starts a process: a file that is open for writing in some child cannot
+/// be executed.
 pub fn agent() -> &'static Path {
     static FILE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = FILE.get_or_init(|| {
+        let own = std::env::consts::ARCH;
+        let architecture = std::env::var("HOB_AGENT_ARCH").unwrap_or_else(|_| own.to_owned());
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("agent");
-        fs::write(&path, hob::agent::binary().expect("hob carries an agent on Linux")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let program = |name: &str, content: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let binary = hob::agent::binary(&format!("linux/{architecture}"));
+        let mut path = program("agent", binary.expect("hob carries this agent"));
+        if architecture != own {
+            let script = format!("#!/bin/sh\nexec qemu-{architecture} {} \"$@\"\n", path.display());
+            path = program("agent-in-qemu", script.as_bytes());
+        }
         (folder, path)
     });
     path

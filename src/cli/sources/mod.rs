@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 
+use crate::agent::BUILD_ID;
 use crate::engine::BuildSpec;
 use crate::event::Message;
 use crate::execute::{Failure, Loaded, Sources};
@@ -180,7 +181,7 @@ impl Sources for DiskSources {
             sources: self,
             project,
             images,
-            wanted: Wanted { salt: self.salt().to_owned(), agent: agent(), ..Wanted::default() },
+            wanted: Wanted { salt: self.salt().to_owned(), agent: Some(BUILD_ID.to_owned()), ..Wanted::default() },
             open: HashSet::new(),
             errors: Vec::new(),
         };
@@ -245,10 +246,6 @@ impl Sources for DiskSources {
     fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {
         self.history.recall(digests)
     }
-}
-
-fn agent() -> Option<String> {
-    crate::agent::binary().map(|_| crate::agent::BUILD_ID.to_owned())
 }
 
 fn request<'a>(
