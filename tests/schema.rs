@@ -1,5 +1,6 @@
-//! The JSON Schema of the language: the published file is current, accepts what Docker Compose accepts, and refuses what
-//! is wrong. To write the file anew: `HOB_WRITE_DOCS=1 cargo test --test schema`.
+//! The JSON Schemas of the language and of the event stream: the published files are current. That of the language
+//! accepts what Docker Compose accepts, and refuses what is wrong; the scenarios hold their streams to the other.
+//! To write the files anew: `HOB_WRITE_DOCS=1 cargo test --test schema`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test")]
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 const FILE: &str = "schema/devenv.schema.json";
+const EVENTS: &str = "schema/events.schema.json";
 
 struct Schema {
     schemas: Schemas,
@@ -69,15 +71,17 @@ fn documents(text: &str) -> Result<Vec<Value>, serde_yaml::Error> {
 }
 
 #[test]
-fn the_published_file_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
-    let schema = serde_json::to_string_pretty(&hob::manifest::json_schema()).unwrap() + "\n";
-    if std::env::var_os("HOB_WRITE_DOCS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &schema).unwrap();
+fn the_published_files_are_current() {
+    for (file, schema) in [(FILE, hob::manifest::json_schema()), (EVENTS, hob::event::json_schema())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let schema = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("HOB_WRITE_DOCS").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &schema).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == schema, "{file} is not current: write it anew with HOB_WRITE_DOCS=1");
     }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == schema, "{FILE} is not what `hob schema` prints: write it anew with HOB_WRITE_DOCS=1");
 }
 
 #[test]

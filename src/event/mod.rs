@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde::{Serialize, Serializer};
 
 use crate::model::{Location, ServiceName};
@@ -41,7 +43,7 @@ pub trait Sink: Send + Sync {
 }
 
 /// One thing that hob says. Times are milliseconds unless the name says otherwise.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Event {
     /// First of every stream.
@@ -80,11 +82,13 @@ pub enum Event {
         step: usize,
         /// What it does.
         #[serde(serialize_with = "with_text")]
+        #[schemars(with = "Told<Operation>")]
         op: Operation,
         /// The service it is for.
         service: Option<ServiceName>,
         /// Why it is done.
         #[serde(serialize_with = "with_text")]
+        #[schemars(with = "Told<Reason>")]
         reason: Reason,
     },
     /// A step waits for something, with how far that is; replaces the last hold of the same step.
@@ -95,6 +99,7 @@ pub enum Event {
         service: Option<ServiceName>,
         /// What is waited for.
         #[serde(serialize_with = "with_text")]
+        #[schemars(with = "Told<Hold>")]
         on: Hold,
     },
     /// A step is done.
@@ -103,6 +108,7 @@ pub enum Event {
         step: usize,
         /// What it did.
         #[serde(serialize_with = "with_text")]
+        #[schemars(with = "Told<Operation>")]
         op: Operation,
         /// The service it is for.
         service: Option<ServiceName>,
@@ -115,6 +121,7 @@ pub enum Event {
         step: usize,
         /// What it tried.
         #[serde(serialize_with = "with_text")]
+        #[schemars(with = "Told<Operation>")]
         op: Operation,
         /// The service it is for.
         service: Option<ServiceName>,
@@ -134,6 +141,7 @@ pub enum Event {
         step: usize,
         /// What it would have done.
         #[serde(serialize_with = "with_text")]
+        #[schemars(with = "Told<Operation>")]
         op: Operation,
         /// The service it is for.
         service: Option<ServiceName>,
@@ -225,6 +233,7 @@ pub enum Event {
         container: String,
         /// The state.
         #[serde(serialize_with = "with_text")]
+        #[schemars(with = "Told<State>")]
         state: State,
         /// Another command did it: an event of type `elsewhere` tells of all that it did.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -281,6 +290,7 @@ pub enum Event {
         did: Did,
         /// Why.
         #[serde(serialize_with = "with_text")]
+        #[schemars(with = "Told<Reason>")]
         reason: Reason,
     },
     /// Another command changed the project while a session runs.
@@ -294,25 +304,33 @@ pub enum Event {
     Stopping {
         /// Why.
         #[serde(serialize_with = "with_text")]
+        #[schemars(with = "Told<EndCause>")]
         cause: EndCause,
         /// A second request kills.
         forced: bool,
     },
 }
 
-/// A fact as an object, with its sentence as `text` beside it.
+/// A fact as an object, with its sentence beside it.
+#[derive(Serialize, JsonSchema)]
+struct Told<T> {
+    #[serde(flatten)]
+    fact: T,
+    /// The sentence.
+    text: String,
+}
+
 fn with_text<T: Serialize + fmt::Display, S: Serializer>(fact: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Told<'a, T> {
-        #[serde(flatten)]
-        fact: &'a T,
-        text: String,
-    }
     Told { fact, text: fact.to_string() }.serialize(serializer)
 }
 
+/// The JSON Schema of the JSON form, published in `schema/events.schema.json`.
+pub fn json_schema() -> serde_json::Value {
+    SchemaGenerator::from(SchemaSettings::draft2020_12().for_serialize()).into_root_schema_for::<Event>().to_value()
+}
+
 /// A message for a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// The service it is about.
@@ -367,25 +385,27 @@ impl Message {
 }
 
 /// One step of a plan, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedStep {
     /// Number of the step.
     pub step: usize,
     /// What it does.
     #[serde(serialize_with = "with_text")]
+    #[schemars(with = "Told<Operation>")]
     pub op: Operation,
     /// The service it is for.
     pub service: Option<ServiceName>,
     /// Why.
     #[serde(serialize_with = "with_text")]
+    #[schemars(with = "Told<Reason>")]
     pub reason: Reason,
     /// Steps that must be done before.
     pub after: Vec<usize>,
 }
 
 /// Which stream of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogStream {
     /// Standard output, or a terminal.
@@ -395,7 +415,7 @@ pub enum LogStream {
 }
 
 /// What another command did to the project.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Elsewhere {
     /// The command, such as `hob restart api`; `None` where it is not known.
@@ -409,7 +429,7 @@ pub struct Elsewhere {
 }
 
 /// What was done to a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Did {
     /// Its image was built, and no container was touched.

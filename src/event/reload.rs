@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Message, with_text};
+use super::{Message, Told, with_text};
 use crate::model::{Reload, ServiceName};
 
 /// What a save did to one service, and where the time went.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reloaded {
     /// The service.
@@ -19,6 +19,7 @@ pub struct Reloaded {
     pub files: Vec<PathBuf>,
     /// What was done.
     #[serde(serialize_with = "with_text")]
+    #[schemars(with = "Told<ReloadAction>")]
     pub action: ReloadAction,
     /// Why that and not something else.
     pub reason: String,
@@ -121,7 +122,7 @@ impl fmt::Display for ReloadAction {
 }
 
 /// Where the time between a save and the running program went, in microseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Timings {
     /// From the first event of the operating system to the quiet moment that ended the burst.

@@ -24,7 +24,7 @@ fn each_condition_is_waited_for() {
         idle("api")
     ));
     let done = lab.ok(&["up", "-d"]);
-    done.says(&["waiting until", "has completed", "is healthy", "db is starting"]);
+    done.says(&["waiting: job runs; waiting for it to complete", "waiting: db is starting"]);
     let api = lab.started("api");
     let job = lab.inspect("job");
     assert_eq!(job["State"]["ExitCode"], 0);

@@ -239,7 +239,7 @@ fn progress_json_is_one_event_per_line() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?}")))
         .collect();
-    assert_eq!((&events[0]["type"], &events[0]["version"]), (&"hello".into(), &1.into()));
+    assert_eq!((&events[0]["type"], &events[0]["version"]), (&"hello".into(), &2.into()));
     assert_eq!(events[0]["project"], lab.project.as_str());
     for kind in ["plan", "step-started", "step-done", "build-step", "build-output", "build-step-done", "log", "state"] {
         assert!(events.iter().any(|event| event["type"] == kind), "no {kind} in {done}");

@@ -7,6 +7,7 @@ pub mod engine;
 mod proxy;
 mod pty;
 mod session;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::fs;

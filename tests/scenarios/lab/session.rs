@@ -146,6 +146,7 @@ impl Session {
                 for reader in self.readers.drain(..) {
                     let _ = reader.join();
                 }
+                super::stream::check(&self.lines());
                 return status.code().unwrap_or(-1);
             }
             assert!(Instant::now() < deadline, "hob does not end; it said:\n{}", self.text());
