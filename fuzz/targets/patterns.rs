@@ -3,7 +3,7 @@
 #![no_main]
 
 use hob_fuzz::inputs::Ignore;
-use hob_fuzz::inputs::glob::Glob;
+use hob_fuzz::inputs::ignore::glob::Glob;
 use libfuzzer_sys::fuzz_target;
 
 /// One step of a pattern as `filepath.Match` has it.

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::inputs::{BuildInputs, Reading};
+use crate::inputs::{BuildInputs, BuildRecord};
 use crate::model::{Digest, Look};
 
 /// Readings that are kept.
@@ -38,7 +38,7 @@ impl History {
                 continue;
             }
             any = true;
-            if let Ok(text) = serde_json::to_vec(&inputs.reading()) {
+            if let Ok(text) = serde_json::to_vec(&inputs.record()) {
                 let _ = fs::create_dir_all(folder).and_then(|()| write_atomically(&file, &text));
             }
         }
@@ -49,11 +49,11 @@ impl History {
 
     /// The parts of earlier readings, as far as they are kept.
     pub fn recall(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {
-        digests.iter().filter_map(|digest| Some((digest.clone(), self.reading(digest)?.into_parts()))).collect()
+        digests.iter().filter_map(|digest| Some((digest.clone(), self.record(digest)?.into_parts()))).collect()
     }
 
     /// An earlier reading, if it is kept; it counts as used now.
-    pub fn reading(&self, digest: &Digest) -> Option<Reading> {
+    pub fn record(&self, digest: &Digest) -> Option<BuildRecord> {
         let file = self.folder.as_ref()?.join(format!("{digest}.json"));
         let reading = serde_json::from_slice(&fs::read(&file).ok()?).ok()?;
         let _ = fs::File::options().append(true).open(&file).and_then(|file| file.set_modified(SystemTime::now()));

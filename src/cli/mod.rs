@@ -1,7 +1,7 @@
-//! The command line: arguments, wiring, one file per command, and failure to exit code. The only room that knows all
+//! The command line: arguments, wiring, one file per command, and failure to exit code. The only layer that knows all
 //! others.
 
-#![allow(clippy::disallowed_methods, reason = "an effectful room: it wires the rooms to the machine")]
+#![allow(clippy::disallowed_methods, reason = "an effectful layer: it wires the layers to the machine")]
 
 pub mod args;
 mod build;

@@ -1,7 +1,7 @@
 //! The container engine behind a trait: `docker` is the real one (the only place that names bollard), `fake` is an
 //! engine in memory for tests. An engine carries out; it decides nothing.
 
-#![allow(clippy::disallowed_methods, reason = "an effectful room: it talks to the engine, reads its credentials")]
+#![allow(clippy::disallowed_methods, reason = "an effectful layer: it talks to the engine, reads its credentials")]
 
 pub mod docker;
 mod error;

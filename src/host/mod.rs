@@ -1,7 +1,7 @@
-//! Room `host`: the machine that hob runs on. Files, watching them, the environment, signals, ports, locks.
+//! Layer `host`: the machine that hob runs on. Files, watching them, the environment, signals, ports, locks.
 //!
 //! Everything here does I/O and decides nothing about services: what a change asks for is `plan`'s business.
-#![allow(clippy::disallowed_methods, reason = "the room that does what the pure ones must not")]
+#![allow(clippy::disallowed_methods, reason = "the layer that does what the pure ones must not")]
 
 mod contents;
 mod digests;

@@ -33,16 +33,16 @@ pub struct DockerfileError {
 }
 
 impl DockerfileError {
-    pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
+    pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
         Self { place, message: message.into(), hint: None }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    pub(super) fn maybe_hint(mut self, hint: Option<String>) -> Self {
+    pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint;
         self
     }
@@ -90,7 +90,7 @@ pub enum InputsError {
         path: PathBuf,
         /// What is wrong.
         #[source]
-        error: super::ignore::BadIgnore,
+        error: crate::inputs::ignore::BadIgnore,
     },
     /// A `COPY`, `ADD` or bind mount names something that is not in the context.
     #[error(transparent)]
@@ -215,7 +215,7 @@ impl InputsError {
 }
 
 /// The candidate most like `wanted`, if any is like it enough to be a slip of the keyboard.
-pub(super) fn similar<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn similar<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lower = wanted.to_lowercase();
     candidates
         .into_iter()

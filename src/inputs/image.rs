@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::context::join;
-use super::effect::RebuildReason;
-use super::error;
-use super::finder::{Finder, Reader};
-use super::ignore::Ignore;
-use super::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
-use super::select::{Files, Selected};
+use crate::inputs::effect::RebuildReason;
+use crate::inputs::error;
+use crate::inputs::ignore::Ignore;
+use crate::inputs::paths::{base_name, below, join};
+use crate::inputs::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
+use crate::inputs::select::finder::{Finder, Reader};
+use crate::inputs::select::{Files, Selected};
 use crate::model::EntryKind;
 
 /// The order of writes: position in the chain of stages, then number of the source.
-pub(super) type Order = (usize, usize);
+pub(crate) type Order = (usize, usize);
 
 /// Something that a source becomes in the image.
 #[derive(Clone, Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     /// When.
     pub order: Order,
     /// The instruction's place.
@@ -27,7 +27,7 @@ pub(super) struct Writer {
 
 /// What a writer writes.
 #[derive(Clone, Debug)]
-pub(super) enum Writes {
+pub(crate) enum Writes {
     /// The content of a folder of a context, into this folder of the image.
     Folder { context: usize, root: String, dest: String, exclude: Ignore },
     /// What a pattern takes from a folder, with the path after it kept.
@@ -40,7 +40,7 @@ pub(super) enum Writes {
 
 /// What a writer makes of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
+pub(crate) enum Made {
     /// A file or a link.
     File,
     /// A folder.
@@ -51,7 +51,7 @@ pub(super) enum Made {
 
 /// What is known of the image's chain of stages.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Image {
+pub(crate) struct Image {
     /// Positions of steps in the chain.
     pub positions: Vec<Option<usize>>,
     /// What is written, in order.
@@ -328,35 +328,19 @@ impl Writes {
             Self::Opaque { dest } => below(dest, path).map(|_| Made::Perhaps),
             Self::Folder { context, root, dest, exclude } => {
                 let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
-                let found = files[*context].get(join(root, rest).as_str()).filter(|f| !f.way && !exclude.ignores(rest));
+                let found =
+                    files[*context].get(join(root, rest).as_str()).filter(|f| !f.parent_only && !exclude.ignores(rest));
                 found.map(made)
             }
             Self::Parents { context, folder, pattern, dest } => {
                 let rest = below(dest, path).filter(|rest| !rest.is_empty())?;
-                let found =
-                    files[*context].get(join(folder, rest).as_str()).filter(|f| !f.way && pattern.selects(rest));
+                let found = files[*context]
+                    .get(join(folder, rest).as_str())
+                    .filter(|f| !f.parent_only && pattern.selects(rest));
                 found.map(made)
             }
         }
     }
-}
-
-/// The part of a path below a folder; empty for the folder itself. Both are absolute, or both relative to a context,
-/// whose root is empty.
-pub(super) fn below<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
-    let folder = folder.trim_end_matches('/');
-    if folder.is_empty() {
-        return Some(path.trim_start_matches('/'));
-    }
-    match path.strip_prefix(folder)? {
-        "" => Some(""),
-        rest => rest.strip_prefix('/'),
-    }
-}
-
-/// The last part of a path.
-pub(super) fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or_default()
 }
 
 fn extension(name: &str) -> Option<&str> {
@@ -364,7 +348,7 @@ fn extension(name: &str) -> Option<&str> {
 }
 
 /// Why files of a step cannot be synced, whichever they are.
-pub(super) fn obstacle(recipe: &Recipe, image: &Image, index: usize) -> Option<RebuildReason> {
+pub(crate) fn obstacle(recipe: &Recipe, image: &Image, index: usize) -> Option<RebuildReason> {
     let step = &recipe.steps[index];
     let place = step.place;
     let What::Copy(copy) = &step.what else { return Some(RebuildReason::Mounted { place }) };

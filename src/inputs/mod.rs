@@ -1,7 +1,7 @@
 //! What a build reads.
 //!
 //! A request (one service's `build`) and a file tree go in; out come the digest that names the image, the files of
-//! the contexts that the builder needs, and a map from paths of the host to what a change of them asks for. The room
+//! the contexts that the builder needs, and a map from paths of the host to what a change of them asks for. The layer
 //! does no I/O of its own: files come through [`crate::model::FileTree`].
 //!
 //! Two invariants hold it together:
@@ -13,45 +13,32 @@
 //! The ignore file itself is no part of the digest: what it decides, the selection of files, is. Neither are times
 //! and owners, which the builder does not take from the context, nor extended attributes and hard links.
 
-mod context;
-mod decide;
 mod delta;
 pub mod dockerfile;
 mod effect;
 mod error;
-mod finder;
-pub mod glob;
-mod housekeeping;
 pub mod ignore;
 mod image;
-mod linear;
-mod map;
-mod mounts;
-mod parts;
-mod pattern;
-mod place;
-mod read;
+mod paths;
+mod reading;
 mod recipe;
 mod reloader;
-mod request;
-mod resolve;
-mod rules;
-mod scope;
 mod select;
-mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use delta::{NoDelta, Reading};
-pub use effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched};
+pub use delta::{BuildRecord, NoDelta};
+pub use dockerfile::step::place_of;
+pub use effect::housekeeping::Housekeeping;
+pub use effect::map::{InputsMap, ReadingInstruction};
+pub use effect::mounts::Mounts;
+pub use effect::rules::Rules;
+pub use effect::{Effect, RebuildReason, SkipReason, SyncAction, SyncTarget};
 pub use error::{DockerfileError, InputsError, MissingSource, Place};
-pub use housekeeping::Housekeeping;
 pub use ignore::Ignore;
-pub use map::{InputsMap, ReadingInstruction};
-pub use mounts::Mounts;
-pub use place::place_of;
-pub use read::{BuildInputs, ContextFile, ContextFiles, DockerfileSource, base_images, read};
+pub use reading::files::{ContextFile, ContextFiles, DockerfileSource};
+pub use reading::inputs::BuildInputs;
+pub use reading::request::{BaseImage, BuildRequest, Images};
+pub use reading::{base_images, read};
 pub use recipe::{Fallback, ImageUse};
 pub use reloader::reloader;
-pub use request::{BaseImage, BuildRequest, Images};
-pub use rules::Rules;

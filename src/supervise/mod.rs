@@ -6,7 +6,7 @@
 //! `poll`; hob has tokio, pipes for output and process groups. What they must agree on (when is a command killed, what
 //! does a stop during a restart mean, which exit code counts) is in the core, and tested there without a process.
 
-#![allow(clippy::disallowed_methods, reason = "an effectful room: it runs processes")]
+#![allow(clippy::disallowed_methods, reason = "an effectful layer: it runs processes")]
 
 pub mod host;
 pub mod machine;

@@ -215,7 +215,7 @@ impl Sources for DiskSources {
         }
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned();
         let read = read.filter(|read| read.digest == *now).ok_or("it was measured again")?;
-        let before = self.history.reading(before).ok_or("what the earlier build read is not known any more")?;
+        let before = self.history.record(before).ok_or("what the earlier build read is not known any more")?;
         read.delta(&before).map_err(|why| why.to_string())
     }
 

@@ -83,7 +83,7 @@ fn files(context: &inputs::ContextFiles) -> Vec<ContextFile> {
         source: context.root.join(&*file.path),
         path: file.path.to_string(),
         // Of a folder on the way nobody asks what it is.
-        was: (!file.way).then(|| Was { kind: file.kind.clone(), mode: file.mode, digest: file.digest.clone() }),
+        was: (!file.parent_only).then(|| Was { kind: file.kind.clone(), mode: file.mode, digest: file.digest.clone() }),
     };
     context.files.iter().map(file).collect()
 }

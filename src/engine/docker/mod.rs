@@ -1,4 +1,4 @@
-//! The real engine: whatever answers Docker's API. The only room that names bollard. Features are detected (an API
+//! The real engine: whatever answers Docker's API. The only layer that names bollard. Features are detected (an API
 //! version, an answer of the engine), never a product's name.
 //!
 //! bollard sends its requests without a version in the path, so that an engine answers in its newest dialect; the

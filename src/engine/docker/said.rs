@@ -1,7 +1,7 @@
 //! What engines say about themselves, and the memory of it. An engine starts three programs to answer `/version` and
 //! `/info`, which takes longer than all that a project with nothing to do asks of it. So hob greets with `/_ping`, and
 //! remembers what the engine that greets so said before. Whoever is about to change something has it confirmed first.
-#![allow(clippy::disallowed_methods, reason = "a door of this room: the file of the memory")]
+#![allow(clippy::disallowed_methods, reason = "a door of this layer: the file of the memory")]
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! A Dockerfile's text to its instructions as written: directives, comments, continuation lines and heredocs.
 
-use super::super::error::{DockerfileError, Place};
 use super::expand::{Quotes, split_words};
+use crate::inputs::error::{DockerfileError, Place};
 
 /// The comments at the top that steer the parser.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ pub mod expand;
 pub mod lines;
 mod parse;
 mod pattern;
+pub(crate) mod step;
 #[cfg(test)]
 mod tests;
 pub mod words;
@@ -17,7 +18,7 @@ pub use expand::{Value, Variables};
 pub use lines::{Directives, Heredoc};
 pub use parse::{parse, parse_trigger};
 
-use super::error::Place;
+use crate::inputs::error::Place;
 
 /// A parsed Dockerfile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

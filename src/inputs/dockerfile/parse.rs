@@ -1,9 +1,9 @@
 //! Instructions as written to instructions as meant.
 
-use super::super::error::{DockerfileError, Place, similar};
 use super::lines::{self, Line};
 use super::words::{self, Flag};
 use super::{Copy, Dockerfile, Instruction, Kind, Stage};
+use crate::inputs::error::{DockerfileError, Place, similar};
 
 const KEYWORDS: [&str; 18] = [
     "ADD",

@@ -10,14 +10,11 @@ mod tests;
 mod tools;
 mod unwrap;
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use crate::model::{FileTree, ObservedImage, Reloader, Service};
+use tools::Environment;
 use unwrap::Command;
-
-/// The environment of a command.
-type Environment = HashMap<String, String>;
 
 /// What a service's container runs, if that reloads itself. `image` is the service's, where it is there already;
 /// `context` is the folder that its build copies from, where `npm run` finds its scripts.

@@ -1,7 +1,11 @@
 //! The programs that are known, each with what makes it reload itself.
 
-use super::Environment;
+use std::collections::HashMap;
+
 use crate::model::Reloader;
+
+/// The environment of a command.
+pub(super) type Environment = HashMap<String, String>;
 
 /// Programs that reload whenever they are run with one of these subcommands.
 const SUBCOMMANDS: [(&str, &[&str]); 45] = [

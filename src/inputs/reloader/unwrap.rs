@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Environment, shell, tools};
+use super::shell;
+use super::tools::{self, Environment};
 use crate::model::Reloader;
 
 /// Scripts and shells within each other are followed so far.

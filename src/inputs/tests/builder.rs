@@ -1,4 +1,4 @@
-//! A model of the builder, written from its rules and not from the room under test: it runs steps, not a Dockerfile,
+//! A model of the builder, written from its rules and not from the code under test: it runs steps, not a Dockerfile,
 //! on a context in memory, and gives the image's files.
 
 use std::collections::BTreeMap;

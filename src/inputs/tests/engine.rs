@@ -15,9 +15,9 @@ use super::builder::{BELOW_A_FILE, Fs, Item, Spec, Step};
 use super::random::{Random, case, edit, spec, tree};
 use super::tree::{MemTree, Node};
 
-pub(super) const BASE: &str = "hob-test-inputs-base";
+pub const BASE: &str = "hob-test-inputs-base";
 
-pub(super) fn write(tree: &MemTree, root: &Path) {
+pub fn write(tree: &MemTree, root: &Path) {
     for (path, node) in &tree.0 {
         let Ok(rel) = path.strip_prefix("/w") else { continue };
         let at = root.join(rel);
@@ -88,7 +88,7 @@ fn build(buildx: &str, spec: &Spec, context: &Path, ignore: &str, more: &[&str])
 }
 
 /// Makes the base image of the model on the engine.
-pub(super) fn import_base(spec: &Spec) -> bool {
+pub fn import_base(spec: &Spec) -> bool {
     let image = Spec {
         stages: vec![super::builder::StageSpec { base: super::builder::Base::Image, steps: Vec::new() }],
         ..spec.clone()
@@ -145,7 +145,7 @@ fn told_apart(spec: &Spec, fs: &Fs) -> Fs {
 }
 
 /// Leaves out what this test cannot build.
-pub(super) fn plain(spec: &mut Spec) {
+pub fn plain(spec: &mut Spec) {
     for stage in &mut spec.stages {
         stage.steps.retain(|step| match step {
             Step::Run { .. } | Step::Heredoc { .. } => false,

@@ -1,14 +1,10 @@
-//! Tests of the room as a whole, on trees in memory.
+//! What the tests of this layer share, and its tests as a whole, on trees in memory.
 #![allow(clippy::pedantic, reason = "tests are plain")]
 #![allow(clippy::disallowed_methods, reason = "the number of cases comes from the environment")]
 
-mod builder;
-mod deltas;
-mod effects;
-mod engine;
-mod random;
-mod rules;
-mod selection;
+pub mod builder;
+pub mod engine;
+pub mod random;
 pub mod tree;
 
 use std::collections::HashMap;
@@ -100,7 +96,7 @@ impl Case {
     /// The selected paths, folders with a slash, those on the way in brackets.
     pub fn files(&self) -> Vec<String> {
         let context = self.read().context.unwrap();
-        let name = |f: &super::ContextFile| match (&f.kind, f.way) {
+        let name = |f: &super::ContextFile| match (&f.kind, f.parent_only) {
             (crate::model::EntryKind::Dir, true) => format!("({}/)", f.path),
             (crate::model::EntryKind::Dir, false) => format!("{}/", f.path),
             _ => f.path.to_string(),

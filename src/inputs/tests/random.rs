@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::super::{Effect, Reading, SyncAction, SyncTarget};
+use super::super::{BuildRecord, Effect, SyncAction, SyncTarget};
 use super::Case;
 use super::builder::{self, Base, From, Fs, Item, Spec, StageSpec, Step};
 use super::tree::{MemTree, Node};
@@ -466,9 +466,9 @@ fn a_delta_equals_a_build() {
 }
 
 /// A reading as it comes back from where it was kept.
-fn kept(inputs: &super::super::BuildInputs) -> Reading {
-    let reading = inputs.reading();
-    let back: Reading = serde_json::from_slice(&serde_json::to_vec(&reading).unwrap()).unwrap();
+fn kept(inputs: &super::super::BuildInputs) -> BuildRecord {
+    let reading = inputs.record();
+    let back: BuildRecord = serde_json::from_slice(&serde_json::to_vec(&reading).unwrap()).unwrap();
     assert_eq!(back, reading);
     let sorted = |mut parts: Vec<(String, crate::model::Digest)>| {
         parts.sort();

@@ -1,8 +1,9 @@
 //! Rules of `develop.watch`: what `initial_sync` brings into a container.
+#![allow(clippy::pedantic, reason = "tests are plain")]
 
 use std::path::PathBuf;
 
-use super::MemTree;
+use crate::inputs::tests::tree::MemTree;
 use crate::inputs::{Ignore, Rules};
 use crate::model::{Hook, Reload, SyncAction, WatchAction, WatchRule};
 

@@ -4,11 +4,14 @@
 //! Rules are asked in the order of the manifest, and all that match count, as in Docker Compose. Patterns have the
 //! meaning that they have in a .dockerignore, relative to the rule's path; the build's own .dockerignore counts too.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::housekeeping;
-use super::ignore::Ignore;
+use crate::inputs::effect::housekeeping;
+use crate::inputs::ignore::Ignore;
 use crate::model::{Effect, Entry, EntryKind, FileTree, Reload, SyncAction, SyncTarget, WatchAction, WatchRule};
 
 /// The rules of one service.

@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use super::context::below;
-use super::effect::{Effect, RebuildReason, SyncAction, SyncTarget, Untouched, has_archive_name};
-use super::finder::{Finder, Place, Reader};
-use super::image::{self, Made, base_name};
-use super::map::{InputsMap, ReadingStep, at_or_below};
+use crate::inputs::effect::map::{InputsMap, ReadingStep, at_or_below};
+use crate::inputs::effect::{Effect, RebuildReason, SkipReason, SyncAction, SyncTarget, has_archive_name};
+use crate::inputs::image::Made;
+use crate::inputs::paths::{base_name, below, below_host};
+use crate::inputs::select::finder::{Finder, Placement, Reader};
 use crate::model::{Entry, EntryKind};
 
 /// One way in which a path is read.
-pub(super) struct Hit<'m> {
+pub(crate) struct Hit<'m> {
     pub reader: &'m Reader,
     pub step: &'m ReadingStep,
-    pub place: Place,
+    pub placement: Placement,
     rel: String,
 }
 
@@ -25,7 +25,7 @@ impl InputsMap {
             // The Dockerfile or an ignore file may be copied too, but then it is rebuilt anyway.
             return Effect::Rebuild { why: why.clone() };
         }
-        let mut effect = Effect::Nothing { why: Untouched::Outside };
+        let mut effect = Effect::Nothing { why: SkipReason::Outside };
         for (index, context) in self.contexts.iter().enumerate() {
             if context.root.as_os_str().is_empty() {
                 continue;
@@ -33,7 +33,7 @@ impl InputsMap {
             if now.is_none() && context.root.starts_with(path) && !self.files[index].is_empty() {
                 return Effect::Rebuild { why: RebuildReason::ContextGone };
             }
-            if let Some(rel) = below(&context.root, path).filter(|rel| !rel.is_empty()) {
+            if let Some(rel) = below_host(&context.root, path).filter(|rel| !rel.is_empty()) {
                 effect = effect.and(self.effect_in(index, rel, now));
             }
         }
@@ -49,11 +49,11 @@ impl InputsMap {
             None => known.is_some_and(|k| k.kind == EntryKind::Dir),
         };
         if matched.ignored && known.is_none() && (!is_folder || context.ignore.prunes(rel, &matched)) {
-            return Effect::Nothing { why: Untouched::Ignored };
+            return Effect::Nothing { why: SkipReason::Ignored };
         }
         if matched.ignored && known.is_none() {
             // A new folder that is left out is made only for what is kept in it.
-            return Effect::Nothing { why: Untouched::Ignored };
+            return Effect::Nothing { why: SkipReason::Ignored };
         }
         // Something else than a folder on the way to sources: they are gone, or found through a link.
         let on_the_way = |r: &&Reader| r.context == index && r.finder.passes(rel);
@@ -65,19 +65,19 @@ impl InputsMap {
         }
         if let (Some(entry), Some(known)) = (now, known) {
             if std::mem::discriminant(&entry.kind) != std::mem::discriminant(&known.kind) {
-                return if self.hits(index, rel).is_empty() && context.whole.is_none() && known.way {
-                    Effect::Nothing { why: Untouched::NotRead }
+                return if self.hits(index, rel).is_empty() && context.whole.is_none() && known.parent_only {
+                    Effect::Nothing { why: SkipReason::NotRead }
                 } else {
                     Effect::Rebuild { why: RebuildReason::KindChanged }
                 };
             }
-            if is_folder && (known.way || entry.mode & 0o7777 == known.mode & 0o7777) {
-                return Effect::Nothing { why: Untouched::Unchanged };
+            if is_folder && (known.parent_only || entry.mode & 0o7777 == known.mode & 0o7777) {
+                return Effect::Nothing { why: SkipReason::Unchanged };
             }
         }
         if let Some(fallback) = &context.whole {
             if matches!(now, Some(entry) if entry.kind == EntryKind::Other) {
-                return Effect::Nothing { why: Untouched::NotRead };
+                return Effect::Nothing { why: SkipReason::NotRead };
             }
             return Effect::Rebuild { why: RebuildReason::WholeContext { fallback: fallback.clone() } };
         }
@@ -91,7 +91,7 @@ impl InputsMap {
                 let files = &self.files[index];
                 let below: Vec<&str> = at_or_below(files, rel).map(|(path, _)| &**path).collect();
                 // What is deepest goes first, so that folders are empty when their turn comes.
-                return below.into_iter().rev().fold(Effect::Nothing { why: Untouched::NotRead }, |effect, path| {
+                return below.into_iter().rev().fold(Effect::Nothing { why: SkipReason::NotRead }, |effect, path| {
                     effect.and(self.change(index, path, None))
                 });
             }
@@ -104,7 +104,7 @@ impl InputsMap {
     pub fn destinations(&self, path: &Path, now: Option<&Entry>) -> Option<Vec<String>> {
         let mut found = Vec::new();
         for (index, context) in self.contexts.iter().enumerate() {
-            let Some(rel) = below(&context.root, path).filter(|_| !context.root.as_os_str().is_empty()) else {
+            let Some(rel) = below_host(&context.root, path).filter(|_| !context.root.as_os_str().is_empty()) else {
                 continue;
             };
             if context.whole.is_some() {
@@ -116,14 +116,14 @@ impl InputsMap {
                 let copies = matches!(hit.step.instruction.rebuild, None | Some(RebuildReason::LaterRun { .. }));
                 let dest = hit.step.copy.as_ref().filter(|_| copies)?.dest.as_ref().ok()?;
                 let position = self.image.positions[hit.reader.step]?;
-                found.push(match &hit.place {
-                    Place::Below { rest } | Place::Kept { rest } => {
+                found.push(match &hit.placement {
+                    Placement::Below { rest } | Placement::Kept { rest } => {
                         format!("{}/{rest}", dest.path.trim_end_matches('/'))
                     }
-                    Place::Itself { name } if !is_folder => {
+                    Placement::Itself { name } if !is_folder => {
                         self.image.file_dest(position, dest, name, None).unwrap_or_else(|| dest.path.clone())
                     }
-                    Place::Itself { .. } => dest.path.clone(),
+                    Placement::Itself { .. } => dest.path.clone(),
                 });
             }
         }
@@ -132,8 +132,9 @@ impl InputsMap {
 
     /// Whether an ignore file leaves the path out of the build.
     pub fn leaves_out(&self, path: &Path) -> bool {
-        let out = |context: &super::map::MapContext| {
-            let rel = below(&context.root, path).filter(|rel| !rel.is_empty() && !context.root.as_os_str().is_empty());
+        let out = |context: &crate::inputs::effect::map::MapContext| {
+            let rel =
+                below_host(&context.root, path).filter(|rel| !rel.is_empty() && !context.root.as_os_str().is_empty());
             rel.is_some_and(|rel| context.ignore.ignores(rel))
         };
         self.contexts.iter().any(out)
@@ -143,7 +144,7 @@ impl InputsMap {
     fn change(&self, context: usize, rel: &str, now: Option<&Entry>) -> Effect {
         let hits = self.hits(context, rel);
         if hits.is_empty() || matches!(now, Some(entry) if entry.kind == EntryKind::Other) {
-            return Effect::Nothing { why: Untouched::NotRead };
+            return Effect::Nothing { why: SkipReason::NotRead };
         }
         if let Some(why) = hits.iter().find_map(|hit| hit.step.instruction.rebuild.clone()) {
             return Effect::Rebuild { why };
@@ -157,7 +158,7 @@ impl InputsMap {
         }
         let Some(kind) = now.map(|e| &e.kind).or(known.map(|k| &k.kind)) else {
             // It was not there when the build was read, and it is not there now.
-            return Effect::Nothing { why: Untouched::NotRead };
+            return Effect::Nothing { why: SkipReason::NotRead };
         };
         let source = self.contexts[context].root.join(rel);
         let mut targets = Vec::new();
@@ -167,7 +168,7 @@ impl InputsMap {
                 Ok(None) => {}
                 Ok(Some((path, action))) => {
                     let Some(copy) = &hit.step.copy else { continue };
-                    let direct = matches!(hit.place, Place::Itself { .. });
+                    let direct = matches!(hit.placement, Placement::Itself { .. });
                     let dest = copy.dest.as_ref().map(|dest| dest.path.as_str()).unwrap_or_default();
                     targets.push(SyncTarget {
                         source: source.clone(),
@@ -182,7 +183,7 @@ impl InputsMap {
                 }
             }
         }
-        if targets.is_empty() { Effect::Nothing { why: Untouched::Overwritten } } else { Effect::HotSync { targets } }
+        if targets.is_empty() { Effect::Nothing { why: SkipReason::Overwritten } } else { Effect::HotSync { targets } }
     }
 
     /// Whether a folder above a path is left out, and so comes and goes with what is kept in it.
@@ -206,13 +207,17 @@ impl InputsMap {
             return Err(RebuildReason::Link { place });
         }
         let is_folder = *kind == EntryKind::Dir;
-        let path = match &hit.place {
-            Place::Below { rest } | Place::Kept { rest } => format!("{}/{rest}", dest.path.trim_end_matches('/')),
+        let path = match &hit.placement {
+            Placement::Below { rest } | Placement::Kept { rest } => {
+                format!("{}/{rest}", dest.path.trim_end_matches('/'))
+            }
             // What a folder that is a source itself brings along is asked for by the rebuild.
-            Place::Itself { .. } if is_folder => return Err(RebuildReason::UnclearSource { place }),
+            Placement::Itself { .. } if is_folder => return Err(RebuildReason::UnclearSource { place }),
             // A source that is a link is followed.
-            Place::Itself { .. } if matches!(kind, EntryKind::Symlink(_)) => return Err(RebuildReason::Link { place }),
-            Place::Itself { name } => {
+            Placement::Itself { .. } if matches!(kind, EntryKind::Symlink(_)) => {
+                return Err(RebuildReason::Link { place });
+            }
+            Placement::Itself { name } => {
                 if !hit.step.exclude.is_empty() && hit.step.exclude.ignores(name) {
                     return Err(RebuildReason::UnclearSource { place });
                 }
@@ -228,18 +233,18 @@ impl InputsMap {
                     .ok_or_else(|| RebuildReason::UnclearDestination { place, dest: dest.path.clone() })?
             }
         };
-        let itself = matches!(hit.place, Place::Itself { .. });
-        if self.links.iter().any(|link| image::below(link, &path).is_some_and(|rest| itself || !rest.is_empty())) {
+        let itself = matches!(hit.placement, Placement::Itself { .. });
+        if self.links.iter().any(|link| below(link, &path).is_some_and(|rest| itself || !rest.is_empty())) {
             return Err(RebuildReason::Link { place });
         }
         if matches!(kind, EntryKind::Symlink(_)) && self.image.is_above_a_destination(&path) {
             return Err(RebuildReason::Link { place });
         }
         // With its first match a pattern makes the destination, and without its last it does not.
-        let pattern = match &hit.place {
-            Place::Itself { .. } => matches!(hit.reader.finder, Finder::Glob { .. }),
-            Place::Kept { .. } => true,
-            Place::Below { .. } => false,
+        let pattern = match &hit.placement {
+            Placement::Itself { .. } => matches!(hit.reader.finder, Finder::Glob { .. }),
+            Placement::Kept { .. } => true,
+            Placement::Below { .. } => false,
         };
         let order = (position, hit.reader.source);
         let other_matches = there && self.image.made_something(order);
@@ -283,14 +288,14 @@ impl InputsMap {
     }
 
     /// The ways in which instructions read a path.
-    pub(super) fn hits(&self, context: usize, rel: &str) -> Vec<Hit<'_>> {
+    pub(crate) fn hits(&self, context: usize, rel: &str) -> Vec<Hit<'_>> {
         let here = self.readers.iter().filter(|r| r.context == context);
         here.filter_map(|reader| {
             let step = &self.steps[&reader.step];
-            let place = reader.place(rel)?;
-            let place = match place {
-                Place::Below { rest } if step.exclude.ignores(&rest) => return None,
-                Place::Kept { rest } => {
+            let placement = reader.placement(rel)?;
+            let placement = match placement {
+                Placement::Below { rest } if step.exclude.ignores(&rest) => return None,
+                Placement::Kept { rest } => {
                     let Finder::Parents { folder, pattern, .. } = &reader.finder else { return None };
                     // Folders above what is taken are made with their own modes.
                     let above = || {
@@ -298,17 +303,17 @@ impl InputsMap {
                         let is_folder = files.get(rel).is_some_and(|f| f.kind == EntryKind::Dir);
                         is_folder
                             && at_or_below(files, rel)
-                                .any(|(path, _)| image::below(folder, path).is_some_and(|rest| pattern.selects(rest)))
+                                .any(|(path, _)| below(folder, path).is_some_and(|rest| pattern.selects(rest)))
                     };
                     let taken = pattern.selects(&rest) || above();
                     if !taken {
                         return None;
                     }
-                    Place::Kept { rest }
+                    Placement::Kept { rest }
                 }
-                place => place,
+                placement => placement,
             };
-            Some(Hit { reader, step, place, rel: rel.to_owned() })
+            Some(Hit { reader, step, placement, rel: rel.to_owned() })
         })
         .collect()
     }
@@ -317,7 +322,7 @@ impl InputsMap {
 /// The folder that an instruction names for what goes to a path: its destination, or where that is the file itself the
 /// folder of it.
 fn base_of<'p>(path: &'p str, dest: &'p str) -> &'p str {
-    match image::below(dest, path) {
+    match below(dest, path) {
         Some(rest) if !rest.is_empty() => dest,
         _ => path.rsplit_once('/').map_or("/", |(folder, _)| if folder.is_empty() { "/" } else { folder }),
     }

@@ -5,19 +5,23 @@
 //! running container holds for the image too, but for one thing: what a removed file covered. That is for the
 //! caller to look up, see [`Delta::copies`].
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::context::View;
-use super::effect::{Effect, RebuildReason, SyncAction, SyncTarget};
-use super::finder::Reader;
-use super::map::InputsMap;
-use super::read::{BuildInputs, ContextFile, ContextFiles};
-use super::recipe::{Fallback, What};
-use super::select::{Files, Selected};
+use crate::inputs::effect::map::InputsMap;
+use crate::inputs::effect::{Effect, RebuildReason, SyncAction, SyncTarget};
+use crate::inputs::reading::files::{ContextFile, ContextFiles};
+use crate::inputs::reading::inputs::BuildInputs;
+use crate::inputs::recipe::{Fallback, What};
+use crate::inputs::select::context::View;
+use crate::inputs::select::finder::Reader;
+use crate::inputs::select::{Files, Selected};
 use crate::model::{Delta, Digest, Entry, EntryKind, Parts, Put, PutKind, PutOwner, Removed};
 
 /// With more changes than this, a whole build is no slower by much, and its image is the better one to build on.
@@ -25,7 +29,7 @@ const MOST: usize = 2_000;
 
 /// What a build read, as far as a later one asks for it: kept by the caller, by its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
+pub struct BuildRecord {
     shape: Digest,
     /// The parts that are no files.
     parts: Vec<ReadPart>,
@@ -95,14 +99,14 @@ pub enum NoDelta {
 }
 
 /// The digest of everything but the files.
-pub(super) fn shape(parts: &Parts, views: &[View<'_>], readers: &[Reader]) -> Digest {
+pub(crate) fn shape(parts: &Parts, views: &[View<'_>], readers: &[Reader]) -> Digest {
     let others = parts.named();
     let folders: Vec<_> = views.iter().map(|view| (&view.root, &view.ignore)).collect();
     // What is written is never read back, so any form does that tells different ones apart.
     Digest::of(format!("{others:?} {folders:?} {readers:?}").as_bytes())
 }
 
-impl Reading {
+impl BuildRecord {
     /// The parts by name, as they were.
     pub fn into_parts(self) -> Vec<(String, Digest)> {
         let mut parts: Vec<_> = self.parts.into_iter().map(|part| (part.name, part.digest)).collect();
@@ -117,7 +121,7 @@ impl Reading {
 
 impl BuildInputs {
     /// What is to be kept of this reading.
-    pub fn reading(&self) -> Reading {
+    pub fn record(&self) -> BuildRecord {
         let file = |file: &ContextFile| {
             let kind = match &file.kind {
                 EntryKind::Symlink(target) => ReadKind::Link(target.clone()),
@@ -130,7 +134,7 @@ impl BuildInputs {
             name: context.name.clone(),
             files: context.files.iter().map(file).collect(),
         };
-        Reading {
+        BuildRecord {
             shape: self.shape.clone(),
             parts: self.parts.named().iter().cloned().map(|(name, digest)| ReadPart { name, digest }).collect(),
             contexts: self.contexts().map(context).collect(),
@@ -145,7 +149,7 @@ impl BuildInputs {
     ///
     /// # Errors
     /// Why the image has to be built.
-    pub fn delta(&self, before: &Reading) -> Result<Delta, NoDelta> {
+    pub fn delta(&self, before: &BuildRecord) -> Result<Delta, NoDelta> {
         if let Some(fallback) = &self.fallback {
             return Err(NoDelta::Fallback(fallback.clone()));
         }
@@ -190,7 +194,7 @@ impl BuildInputs {
     }
 
     /// The map as it was.
-    fn map_before(&self, before: &Reading) -> InputsMap {
+    fn map_before(&self, before: &BuildRecord) -> InputsMap {
         let files = self.map.contexts.iter().map(|context| {
             let index = self.contexts().position(|now| now.root == context.root);
             let Some(read) = index.and_then(|index| before.contexts.get(index)) else { return Files::new() };
@@ -208,7 +212,7 @@ impl ReadFile {
             ReadKind::Folder => EntryKind::Dir,
             ReadKind::Link(target) => EntryKind::Symlink(target.clone()),
         };
-        Selected { kind, mode: self.2, way: self.3.is_none() }
+        Selected { kind, mode: self.2, parent_only: self.3.is_none() }
     }
 }
 
@@ -253,7 +257,7 @@ impl Writing<'_> {
         let path = path.unwrap_or_default().to_owned();
         let unclear = |why| NoDelta::Unclear { path: path.clone(), why };
         let is_way = |change: &Change<'_>| {
-            change.before.is_some_and(|file| file.3.is_none()) || change.now.is_some_and(|file| file.way)
+            change.before.is_some_and(|file| file.3.is_none()) || change.now.is_some_and(|file| file.parent_only)
         };
         if is_way(change) {
             return Err(unclear("a folder on the way to files comes or goes"));
@@ -323,16 +327,16 @@ impl Writing<'_> {
             Some(text) => match ids(text) {
                 Some((uid, gid)) => PutOwner::Ids(uid, gid),
                 None if change.before.is_some() => PutOwner::As(target.path.clone()),
-                None => PutOwner::As(self.witness(context, &target).ok_or("no other file has its --chown")?),
+                None => PutOwner::As(self.owner_reference(context, &target).ok_or("no other file has its --chown")?),
             },
         };
         Ok(Put { path: target.path, source: target.source, kind, mode, owner })
     }
 
     /// A path that the same instruction made.
-    fn witness(&self, context: &ContextFiles, target: &SyncTarget) -> Option<String> {
+    fn owner_reference(&self, context: &ContextFiles, target: &SyncTarget) -> Option<String> {
         let index = self.was.contexts.iter().position(|c| c.root == context.root)?;
-        let files = self.was.files.get(index)?.iter().filter(|(_, file)| !file.way);
+        let files = self.was.files.get(index)?.iter().filter(|(_, file)| !file.parent_only);
         let made = |(path, file): (&Arc<str>, &Selected)| {
             // Judged as if it had another mode, because a folder that stays as it is asks for nothing.
             let entry = Entry { name: (**path).into(), kind: file.kind.clone(), mode: file.mode ^ 1 };

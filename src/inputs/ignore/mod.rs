@@ -6,8 +6,12 @@
 //! tried again on each path below, but no more on the folder's own name; that is how the walk behaves, and asking for
 //! a single path here walks down to it in the same way.
 
-use super::glob::BadPattern;
-use super::pattern::Pattern;
+pub mod glob;
+mod linear;
+mod pattern;
+
+use crate::inputs::ignore::linear::BadPattern;
+use crate::inputs::ignore::pattern::Pattern;
 use crate::model::clean_path;
 
 /// The patterns of one ignore file (or of `--exclude` flags) in their order.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::dockerfile::{Value, Variables};
+use crate::inputs::dockerfile::{Value, Variables};
 
 /// Build arguments that every builder takes without an `ARG`.
 const PREDEFINED: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];

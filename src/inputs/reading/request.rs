@@ -1,9 +1,10 @@
-//! What is asked of this room: one service's build, and what only others can know about it.
+//! What is asked of this layer: one service's build, and what only others can know about it.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::model::{Build, Project, ServiceName, clean_path, is_repository};
+use crate::inputs::paths::{is_remote, join_host};
+use crate::model::{Build, Project, ServiceName, is_repository};
 
 /// What an image that a build starts from brings along.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct BuildRequest<'a> {
     pub project: &'a Project,
     /// The environment, for `args` without a value and secrets from a variable.
     pub environment: &'a HashMap<String, String>,
-    /// The images that the build starts from, as far as they are known. [`super::base_images`] names them.
+    /// The images that the build starts from, as far as they are known. [`crate::inputs::base_images`] names them.
     pub images: &'a Images,
     /// The images of services that `additional_contexts` names as `service:name`, built first.
     pub services: &'a HashMap<ServiceName, BaseImage>,
@@ -47,7 +48,7 @@ pub struct BuildRequest<'a> {
 
 impl BuildRequest<'_> {
     /// The platforms to build for; none leaves it to the builder.
-    pub(super) fn platforms(&self) -> Vec<String> {
+    pub(crate) fn platforms(&self) -> Vec<String> {
         if self.build.platforms.is_empty() {
             self.service_platform.map(str::to_owned).into_iter().collect()
         } else {
@@ -59,7 +60,7 @@ impl BuildRequest<'_> {
     }
 
     /// The build arguments that are given a value.
-    pub(super) fn args(&self) -> HashMap<String, String> {
+    pub(crate) fn args(&self) -> HashMap<String, String> {
         self.build
             .args
             .iter()
@@ -71,7 +72,7 @@ impl BuildRequest<'_> {
     }
 
     /// The context as a folder, or the URL that it is.
-    pub(super) fn context(&self) -> Result<PathBuf, String> {
+    pub(crate) fn context(&self) -> Result<PathBuf, String> {
         match self.build.context.as_deref() {
             None | Some("") => Ok(self.project.working_dir.clone()),
             Some(url) if is_remote(url) || is_repository(url) => Err(url.to_owned()),
@@ -80,28 +81,7 @@ impl BuildRequest<'_> {
     }
 
     /// A path of the manifest as an absolute one.
-    pub(super) fn absolute(&self, path: &str) -> PathBuf {
-        join(&self.project.working_dir, path)
+    pub(crate) fn absolute(&self, path: &str) -> PathBuf {
+        join_host(&self.project.working_dir, path)
     }
-}
-
-/// Joins a path with slashes to a folder, without `.` and `..`.
-pub(super) fn join(folder: &Path, path: &str) -> PathBuf {
-    let joined = folder.join(path);
-    match joined.to_str() {
-        Some(text) => PathBuf::from(clean_path(text)),
-        None => joined,
-    }
-}
-
-/// Whether a context or an `ADD` source is fetched from elsewhere.
-pub(super) fn is_remote(text: &str) -> bool {
-    let scheme = ["http://", "https://", "git://", "ssh://", "git@"].iter().any(|s| text.starts_with(s));
-    // The short form of ssh that git takes: user@host:path.
-    let short = text.split_once('@').is_some_and(|(user, rest)| {
-        !user.is_empty()
-            && user.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-            && rest.split_once(':').is_some_and(|(host, path)| !host.contains('/') && !path.is_empty())
-    });
-    scheme || short
 }

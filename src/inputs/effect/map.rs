@@ -8,15 +8,16 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::context::{View, below, join};
-use super::effect::RebuildReason;
-use super::error;
-use super::finder::{Place, Reader};
-use super::ignore::Ignore;
-use super::image::{self, Image};
-use super::parts::SecretInput;
-use super::recipe::{CopyStep, Fallback, Origin, Recipe, Source, What};
-use super::select::{Files, Selected, Selection};
+use crate::inputs::effect::RebuildReason;
+use crate::inputs::error;
+use crate::inputs::ignore::Ignore;
+use crate::inputs::image::{self, Image};
+use crate::inputs::paths::{below_host, join};
+use crate::inputs::reading::parts::SecretInput;
+use crate::inputs::recipe::{CopyStep, Fallback, Origin, Recipe, Source, What};
+use crate::inputs::select::context::View;
+use crate::inputs::select::finder::{Placement, Reader};
+use crate::inputs::select::{Files, Selected, Selection};
 use crate::model::{Entry, EntryKind};
 
 /// An instruction that reads files.
@@ -41,35 +42,35 @@ pub struct ReadingInstruction {
 /// Answers what a change of a path asks for.
 #[derive(Clone, Debug)]
 pub struct InputsMap {
-    pub(super) contexts: Vec<MapContext>,
-    pub(super) controls: HashMap<PathBuf, RebuildReason>,
-    pub(super) readers: Vec<Reader>,
-    pub(super) steps: HashMap<usize, ReadingStep>,
-    pub(super) image: Image,
-    pub(super) files: Vec<Files>,
+    pub(crate) contexts: Vec<MapContext>,
+    pub(crate) controls: HashMap<PathBuf, RebuildReason>,
+    pub(crate) readers: Vec<Reader>,
+    pub(crate) steps: HashMap<usize, ReadingStep>,
+    pub(crate) image: Image,
+    pub(crate) files: Vec<Files>,
     /// Links among the files, by their paths in the image.
-    pub(super) links: Vec<String>,
+    pub(crate) links: Vec<String>,
     watched: Vec<PathBuf>,
     /// What the image is modelled from.
     recipe: Recipe,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct MapContext {
+pub(crate) struct MapContext {
     pub root: PathBuf,
     pub ignore: Ignore,
     pub whole: Option<Fallback>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct ReadingStep {
+pub(crate) struct ReadingStep {
     pub instruction: ReadingInstruction,
     pub copy: Option<CopyStep>,
     pub exclude: Ignore,
 }
 
 impl InputsMap {
-    pub(super) fn new(
+    pub(crate) fn new(
         mut recipe: Recipe,
         views: &[View<'_>],
         selection: Selection,
@@ -126,7 +127,7 @@ impl InputsMap {
     /// Whether a folder, which may be new, is one to watch.
     pub fn watches(&self, folder: &Path) -> bool {
         let matters = |(index, context): (usize, &MapContext)| {
-            let Some(rel) = below(&context.root, folder) else { return false };
+            let Some(rel) = below_host(&context.root, folder) else { return false };
             if context.root.as_os_str().is_empty() {
                 return false;
             }
@@ -142,7 +143,7 @@ impl InputsMap {
     pub fn readers(&self, path: &Path) -> Vec<&ReadingInstruction> {
         let mut found: Vec<&ReadingInstruction> = Vec::new();
         for (index, context) in self.contexts.iter().enumerate() {
-            let Some(rel) = below(&context.root, path) else { continue };
+            let Some(rel) = below_host(&context.root, path) else { continue };
             if context.ignore.ignores(rel) {
                 continue;
             }
@@ -166,7 +167,7 @@ impl InputsMap {
     pub fn known_below(&self, path: &Path) -> Vec<PathBuf> {
         let mut found = Vec::new();
         for (context, files) in self.contexts.iter().zip(&self.files) {
-            let Some(rel) = below(&context.root, path) else { continue };
+            let Some(rel) = below_host(&context.root, path) else { continue };
             found.extend(at_or_below(files, rel).map(|(path, _)| context.root.join(&**path)));
         }
         found
@@ -178,11 +179,12 @@ impl InputsMap {
         let mut sources = false;
         for index in 0..self.contexts.len() {
             let root = self.contexts[index].root.clone();
-            let Some(rel) = below(&root, path).filter(|rel| !rel.is_empty() && !root.as_os_str().is_empty()) else {
+            let Some(rel) = below_host(&root, path).filter(|rel| !rel.is_empty() && !root.as_os_str().is_empty())
+            else {
                 continue;
             };
             let hits = self.hits(index, rel);
-            sources |= hits.iter().any(|hit| matches!(hit.place, Place::Itself { .. }));
+            sources |= hits.iter().any(|hit| matches!(hit.placement, Placement::Itself { .. }));
             let read = !hits.is_empty() || self.contexts[index].whole.is_some();
             let ignored = self.contexts[index].ignore.ignores(rel);
             let known = self.files[index].get(rel);
@@ -196,14 +198,14 @@ impl InputsMap {
                 continue;
             };
             sources |= matches!(entry.kind, EntryKind::Symlink(_));
-            let (way, keep) = (known.is_some_and(|k| k.way), read && !ignored || known.is_some());
+            let (way, keep) = (known.is_some_and(|k| k.parent_only), read && !ignored || known.is_some());
             if entry.kind == EntryKind::Dir && self.watches(path) && !self.watched.iter().any(|w| w == path) {
                 self.watched.push(path.to_owned());
             }
             if entry.kind == EntryKind::Other || !keep {
                 continue;
             }
-            let selected = Selected { kind: entry.kind.clone(), mode: entry.mode, way: way && !read };
+            let selected = Selected { kind: entry.kind.clone(), mode: entry.mode, parent_only: way && !read };
             self.files[index].insert(rel.into(), selected);
         }
         if sources {
@@ -213,7 +215,7 @@ impl InputsMap {
     }
 
     /// The same map with other files: what it was before they changed.
-    pub(super) fn with_files(&self, files: Vec<Files>) -> Self {
+    pub(crate) fn with_files(&self, files: Vec<Files>) -> Self {
         let mut map = Self {
             contexts: self.contexts.clone(),
             controls: self.controls.clone(),
@@ -230,13 +232,13 @@ impl InputsMap {
     }
 
     /// Where an instruction is in the chain of stages.
-    pub(super) fn position(&self, place: error::Place) -> Option<usize> {
+    pub(crate) fn position(&self, place: error::Place) -> Option<usize> {
         let index = self.recipe.steps.iter().position(|step| step.place == place)?;
         self.image.positions[index]
     }
 
     /// The steps of the chain from a position on.
-    pub(super) fn steps_from(&self, position: usize) -> impl Iterator<Item = &What> {
+    pub(crate) fn steps_from(&self, position: usize) -> impl Iterator<Item = &What> {
         let steps = self.recipe.steps.iter().zip(&self.image.positions);
         steps.filter(move |(_, at)| at.is_some_and(|at| at >= position)).map(|(step, _)| &step.what)
     }
@@ -250,10 +252,10 @@ impl InputsMap {
     fn image_links(&self) -> Vec<String> {
         let mut links = Vec::new();
         for (context, files) in self.files.iter().enumerate() {
-            for (rel, _) in files.iter().filter(|(_, f)| matches!(f.kind, EntryKind::Symlink(_)) && !f.way) {
+            for (rel, _) in files.iter().filter(|(_, f)| matches!(f.kind, EntryKind::Symlink(_)) && !f.parent_only) {
                 for hit in self.hits(context, rel) {
                     let Some(Ok(dest)) = hit.step.copy.as_ref().map(|c| &c.dest) else { continue };
-                    if let Place::Below { rest } | Place::Kept { rest } = &hit.place {
+                    if let Placement::Below { rest } | Placement::Kept { rest } = &hit.placement {
                         links.push(format!("{}/{rest}", dest.path.trim_end_matches('/')));
                     }
                 }
@@ -305,7 +307,7 @@ impl ReadingStep {
     }
 }
 
-pub(super) fn at_or_below<'f>(files: &'f Files, rel: &'f str) -> impl Iterator<Item = (&'f Arc<str>, &'f Selected)> {
+pub(crate) fn at_or_below<'f>(files: &'f Files, rel: &'f str) -> impl Iterator<Item = (&'f Arc<str>, &'f Selected)> {
     let itself = files.get_key_value(rel);
     let start = if rel.is_empty() { String::new() } else { join(rel, "") };
     let below = files.range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded));

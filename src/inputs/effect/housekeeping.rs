@@ -67,7 +67,7 @@ impl Housekeeping {
 }
 
 /// Whether a folder is one of version control or of an editor, by its name.
-pub(super) fn is_folder(name: &str) -> bool {
+pub(crate) fn is_folder(name: &str) -> bool {
     FOLDERS.contains(&name)
 }
 

@@ -3,18 +3,7 @@
 //! `*` and `?` stop at a slash, `[a-z]` is a class, `[^a]` a negated one, and a backslash takes the next character
 //! literally. A pattern is checked as a whole, so that a broken one fails even where its start would not match.
 
-use super::linear::{self, Linear};
-
-/// A pattern that cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadPattern {
-    /// A bracket or an escape has no end.
-    #[error("the pattern is not closed: every `[` needs its `]`, and a `\\` needs a character after it")]
-    Open,
-    /// It takes more memory than a pattern may.
-    #[error("the pattern is too long")]
-    TooLong,
-}
+use crate::inputs::ignore::linear::{self, BadPattern, Linear};
 
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +22,7 @@ impl Glob {
 }
 
 /// Whether a pattern can be read.
-pub(super) fn check(pattern: &str) -> Result<(), BadPattern> {
+pub(crate) fn check(pattern: &str) -> Result<(), BadPattern> {
     expression(pattern).map(drop)
 }
 

@@ -1,9 +1,17 @@
 //! What a change of a path asks for, in types.
 
+pub(crate) mod decide;
+pub(crate) mod housekeeping;
+pub(crate) mod map;
+pub(crate) mod mounts;
+pub(crate) mod rules;
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 
-use super::error::Place;
-use super::recipe::Fallback;
+use crate::inputs::error::Place;
+use crate::inputs::recipe::Fallback;
 
 /// What a change of a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -12,7 +20,7 @@ pub enum Effect {
     /// Nothing: the running container would not differ.
     Nothing {
         /// Why.
-        why: Untouched,
+        why: SkipReason,
     },
     /// The file can be put into running containers, and they are then as after a rebuild.
     HotSync {
@@ -29,7 +37,7 @@ pub enum Effect {
 /// Why a change asks for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Untouched {
+pub enum SkipReason {
     /// It is in no folder that the build reads.
     Outside,
     /// The ignore file leaves it out.
@@ -222,14 +230,14 @@ impl Effect {
                 Self::HotSync { targets }
             }
             (sync @ Self::HotSync { .. }, _) | (_, sync @ Self::HotSync { .. }) => sync,
-            (Self::Nothing { why: Untouched::Outside }, other) => other,
+            (Self::Nothing { why: SkipReason::Outside }, other) => other,
             (nothing, _) => nothing,
         }
     }
 }
 
 /// Names of files that `ADD` may unpack, or that tell nothing about what they hold.
-pub(super) fn has_archive_name(name: &str) -> bool {
+pub(crate) fn has_archive_name(name: &str) -> bool {
     const ENDINGS: [&str; 12] = ["tar", "gz", "tgz", "bz2", "tbz", "tbz2", "xz", "txz", "zst", "tzst", "lzma", "layer"];
     match name.rsplit_once('.') {
         None => true,

@@ -1,7 +1,8 @@
 //! Which files are selected, and what the digest follows.
+#![allow(clippy::pedantic, reason = "tests are plain")]
 
-use super::super::{BaseImage, Fallback, InputsError};
-use super::Case;
+use crate::inputs::tests::Case;
+use crate::inputs::{BaseImage, Fallback, InputsError};
 use crate::model::Secret;
 
 #[test]
@@ -290,7 +291,7 @@ fn the_digest_follows_what_the_build_depends_on_and_nothing_else() {
 fn the_digest_is_the_same_in_another_worktree() {
     let one = Case::new("FROM base\nCOPY . /x\n", &["a", "b/c"]);
     let mut two = Case::new("FROM base\nCOPY . /x\n", &[]);
-    two.tree = super::tree::MemTree::default();
+    two.tree = crate::inputs::tests::tree::MemTree::default();
     for (path, node) in &one.tree.0 {
         let moved = std::path::Path::new("/elsewhere/deep").join(path.strip_prefix("/w").unwrap());
         two.tree.put(&moved, node.clone());
@@ -321,9 +322,9 @@ fn additional_contexts_are_read_where_the_target_uses_them() {
     assert_eq!((inputs.additional[0].name.as_deref(), shared), (Some("shared"), vec!["lib", "lib/x"]));
     assert_eq!(inputs.services, ["tools".into()]);
     let digest = inputs.digest;
-    case.tree.put(std::path::Path::new("/shared/lib/x"), super::tree::Node::File("new".into(), 0o644));
+    case.tree.put(std::path::Path::new("/shared/lib/x"), crate::inputs::tests::tree::Node::File("new".into(), 0o644));
     assert_ne!(case.read().digest, digest);
-    case.tree.put(std::path::Path::new("/shared/lib/x"), super::tree::Node::File("x".into(), 0o644));
+    case.tree.put(std::path::Path::new("/shared/lib/x"), crate::inputs::tests::tree::Node::File("x".into(), 0o644));
     case.services.get_mut("tools").unwrap().id = "t2".into();
     assert_ne!(case.read().digest, digest);
     // A context with a stage's name stands for the stage.

@@ -1,9 +1,15 @@
 //! What a build does, for one target: the stages that it reaches, and their instructions with variables expanded.
 
+pub(crate) mod mount;
+pub(crate) mod resolve;
+pub(crate) mod resolver;
+pub(crate) mod scope;
+pub(crate) mod steps;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::error::Place;
+use crate::inputs::error::Place;
 use crate::model::ServiceName;
 
 /// Why the selection of files could not be narrowed down, so that the whole filtered context counts as read.

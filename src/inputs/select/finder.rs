@@ -1,12 +1,12 @@
 //! How instructions find files, kept after a reading so that new files are recognised.
 
-use super::glob::Glob;
-use super::ignore::Ignore;
-use super::image::{self, base_name};
+use crate::inputs::ignore::Ignore;
+use crate::inputs::ignore::glob::Glob;
+use crate::inputs::paths::{base_name, below};
 
 /// How an instruction's source finds files: kept, so that new ones are recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Finder {
+pub(crate) enum Finder {
     /// This path and all below it.
     Path(String),
     /// What is below a folder and matches part by part, and all below that.
@@ -31,7 +31,7 @@ pub(super) enum Finder {
 
 /// A finder with what it belongs to.
 #[derive(Clone, Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// Index into the recipe's steps.
     pub step: usize,
     /// Index of the context.
@@ -46,7 +46,7 @@ pub(super) struct Reader {
 
 /// Where a matched path goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Placement {
     /// It is the source itself.
     Itself { name: String },
     /// It is below a source that is a folder; the path from there.
@@ -57,15 +57,17 @@ pub(super) enum Place {
 
 impl Reader {
     /// How this finds a path of its context, if it does.
-    pub fn place(&self, rel: &str) -> Option<Place> {
+    pub fn placement(&self, rel: &str) -> Option<Placement> {
         match &self.finder {
-            Finder::Path(root) => match image::below(root, rel)? {
-                "" => Some(Place::Itself { name: self.renamed.clone().unwrap_or_else(|| base_name(root).to_owned()) }),
-                rest => Some(Place::Below { rest: rest.to_owned() }),
+            Finder::Path(root) => match below(root, rel)? {
+                "" => {
+                    Some(Placement::Itself { name: self.renamed.clone().unwrap_or_else(|| base_name(root).to_owned()) })
+                }
+                rest => Some(Placement::Below { rest: rest.to_owned() }),
             },
-            Finder::Link(link) => image::below(link, rel).map(|_| Place::Itself { name: base_name(rel).to_owned() }),
+            Finder::Link(link) => below(link, rel).map(|_| Placement::Itself { name: base_name(rel).to_owned() }),
             Finder::Glob { folder, parts } => {
-                let rest = image::below(folder, rel).filter(|rest| !rest.is_empty())?;
+                let rest = below(folder, rel).filter(|rest| !rest.is_empty())?;
                 let names: Vec<&str> = rest.split('/').collect();
                 let fits = names.len() >= parts.len() && names.iter().zip(parts).all(|(name, part)| part.matches(name));
                 if !fits {
@@ -73,14 +75,14 @@ impl Reader {
                 }
                 let (_, deeper) = names.split_at(parts.len());
                 Some(if deeper.is_empty() {
-                    Place::Itself { name: base_name(rel).to_owned() }
+                    Placement::Itself { name: base_name(rel).to_owned() }
                 } else {
-                    Place::Below { rest: deeper.join("/") }
+                    Placement::Below { rest: deeper.join("/") }
                 })
             }
             Finder::Parents { folder, .. } => {
-                let rest = image::below(folder, rel).filter(|rest| !rest.is_empty())?;
-                Some(Place::Kept { rest: rest.to_owned() })
+                let rest = below(folder, rel).filter(|rest| !rest.is_empty())?;
+                Some(Placement::Kept { rest: rest.to_owned() })
             }
         }
     }
@@ -90,13 +92,11 @@ impl Finder {
     /// Whether it matters what a folder holds.
     pub fn walks(&self, folder: &str) -> bool {
         match self {
-            Self::Path(path) => image::below(path, folder).is_some() || image::below(folder, path).is_some(),
-            Self::Link(path) => image::below(folder, path).is_some(),
-            Self::Parents { folder: path, .. } => {
-                image::below(path, folder).is_some() || image::below(folder, path).is_some()
-            }
+            Self::Path(path) => below(path, folder).is_some() || below(folder, path).is_some(),
+            Self::Link(path) => below(folder, path).is_some(),
+            Self::Parents { folder: path, .. } => below(path, folder).is_some() || below(folder, path).is_some(),
             Self::Glob { folder: path, parts } => {
-                let Some(rest) = image::below(path, folder) else { return image::below(folder, path).is_some() };
+                let Some(rest) = below(path, folder) else { return below(folder, path).is_some() };
                 rest.split('/').filter(|name| !name.is_empty()).zip(parts).all(|(name, part)| part.matches(name))
             }
         }
@@ -116,7 +116,7 @@ impl Finder {
             Self::Path(path)
             | Self::Link(path)
             | Self::Glob { folder: path, .. }
-            | Self::Parents { needed: path, .. } => !path.is_empty() && image::below(rel, path).is_some(),
+            | Self::Parents { needed: path, .. } => !path.is_empty() && below(rel, path).is_some(),
         }
     }
 }

@@ -1,33 +1,39 @@
 //! Which files of the contexts a recipe reads.
 
+pub(crate) mod context;
+pub(crate) mod finder;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::context::{Child, View, join, relative};
-use super::error::{InputsError, MissingSource, similar};
-use super::finder::{Finder, Reader};
-use super::glob::{Glob, has_wildcard};
-use super::ignore::{Ignore, Matched};
-use super::recipe::{CopyStep, Fallback, MountStep, Origin, Recipe, Source, Step, What};
+use crate::inputs::error::{InputsError, MissingSource, similar};
+use crate::inputs::ignore::glob::{Glob, has_wildcard};
+use crate::inputs::ignore::{Ignore, Matched};
+use crate::inputs::paths::{join, relative};
+use crate::inputs::recipe::{CopyStep, Fallback, MountStep, Origin, Recipe, Source, Step, What};
+use crate::inputs::select::context::{Child, View};
+use crate::inputs::select::finder::{Finder, Reader};
 use crate::model::EntryKind;
 
 /// An entry that a build reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Selected {
+pub(crate) struct Selected {
     /// What it is.
     pub kind: EntryKind,
     /// Its permission bits.
     pub mode: u32,
     /// It is only a folder on the way to something that is read.
-    pub way: bool,
+    pub parent_only: bool,
 }
 
 /// What the files of one context come to. Their paths are shared with all that is made of them.
-pub(super) type Files = BTreeMap<Arc<str>, Selected>;
+pub(crate) type Files = BTreeMap<Arc<str>, Selected>;
 
 /// The whole selection.
-pub(super) struct Selection {
+pub(crate) struct Selection {
     /// Per context.
     pub files: Vec<Files>,
     /// How each was found.
@@ -37,7 +43,7 @@ pub(super) struct Selection {
 }
 
 /// Selects what the recipe reads.
-pub(super) fn select(
+pub(crate) fn select(
     recipe: &Recipe,
     views: &[View<'_>],
     dockerfile: Option<&PathBuf>,
@@ -88,7 +94,7 @@ fn add_ways(view: &View<'_>, files: &mut Files) -> Result<(), InputsError> {
         let mut path = above.as_str();
         while !path.is_empty() && !files.contains_key(path) {
             if let Some(entry) = view.entry(path)? {
-                files.insert(path.into(), Selected { kind: entry.kind, mode: entry.mode, way: true });
+                files.insert(path.into(), Selected { kind: entry.kind, mode: entry.mode, parent_only: true });
             }
             path = path.rfind('/').map_or("", |at| &path[..at]);
         }
@@ -264,7 +270,7 @@ impl Selector<'_, '_> {
 
     fn take_entry(&mut self, context: usize, path: &str) {
         if let Ok(Some(entry)) = self.views[context].entry(path) {
-            let selected = Selected { kind: entry.kind, mode: entry.mode, way: false };
+            let selected = Selected { kind: entry.kind, mode: entry.mode, parent_only: false };
             self.selection.files[context].insert(path.into(), selected);
         }
     }
@@ -281,7 +287,7 @@ impl Selector<'_, '_> {
         let mut unnamed = None;
         let mut ways = false;
         if !path.is_empty() && (!entry.matched.ignored || entry.kind == EntryKind::Dir) {
-            found.push((path.into(), Selected { kind: entry.kind.clone(), mode: entry.mode, way: false }));
+            found.push((path.into(), Selected { kind: entry.kind.clone(), mode: entry.mode, parent_only: false }));
         }
         let excluded = exclude.filter(|e| !e.is_empty());
         walk(view, path, &entry, &mut |full, child| {
@@ -300,7 +306,7 @@ impl Selector<'_, '_> {
             let way = child.matched.ignored && child.kind == EntryKind::Dir;
             ways |= way;
             if !way {
-                found.push((full.into(), Selected { kind: child.kind.clone(), mode: child.mode, way: false }));
+                found.push((full.into(), Selected { kind: child.kind.clone(), mode: child.mode, parent_only: false }));
             }
         })?;
         if let Some(path) = unnamed {

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
-use super::error::InputsError;
-use super::read::{ContextFile, ContextFiles, DockerfileSource};
-use super::recipe::{AdditionalOrigin, Fallback, Recipe};
-use super::request::{BaseImage, BuildRequest};
-use super::resolve;
-use super::scope::is_predefined;
+use crate::inputs::error::InputsError;
+use crate::inputs::reading::files::{ContextFile, ContextFiles, DockerfileSource};
+use crate::inputs::reading::request::{BaseImage, BuildRequest};
+use crate::inputs::recipe::resolver;
+use crate::inputs::recipe::scope::is_predefined;
+use crate::inputs::recipe::{AdditionalOrigin, Fallback, Recipe};
 use crate::model::{Digest, EntryKind, FileParts, FileTree, Parts};
 
 /// Changes when what a digest means changes, so that older images are not taken for newer ones.
@@ -17,7 +17,7 @@ const VERSION: &str = "hob inputs 2";
 
 /// A secret that the build mounts.
 #[derive(Clone, Debug)]
-pub(super) struct SecretInput {
+pub(crate) struct SecretInput {
     /// Its id.
     pub id: String,
     /// Digest of its content, salted; none where it has none or nothing to salt it with.
@@ -27,7 +27,7 @@ pub(super) struct SecretInput {
 }
 
 /// Reads the secrets that the build mounts. Their content goes into a digest and nowhere else.
-pub(super) fn secrets(
+pub(crate) fn secrets(
     tree: &dyn FileTree,
     request: &BuildRequest<'_>,
     recipe: &Recipe,
@@ -72,7 +72,7 @@ fn salted(salt: &str, secret: &[u8]) -> Option<Digest> {
 }
 
 /// The parts of a build.
-pub(super) fn parts(
+pub(crate) fn parts(
     request: &BuildRequest<'_>,
     recipe: &Recipe,
     source: Option<&DockerfileSource>,
@@ -112,7 +112,7 @@ pub(super) fn parts(
         let id = request.services.get(service).map_or("", |i| &i.id);
         add(format!("image of service {service}"), Digest::of(id.as_bytes()));
     }
-    for context in resolve::additional(request) {
+    for context in resolver::additional(request) {
         if !everything && !recipe.additional.contains(&context.name) {
             continue;
         }
@@ -178,7 +178,7 @@ fn settings(request: &BuildRequest<'_>, add: &mut impl FnMut(String, Digest)) {
 }
 
 /// The digest of an entry as a `COPY` carries it. There may be many of them, so this is done by hand.
-pub(super) fn entry_digest(file: &ContextFile) -> Digest {
+pub(crate) fn entry_digest(file: &ContextFile) -> Digest {
     let mut hasher = Sha256::new();
     match (&file.kind, &file.digest) {
         (EntryKind::Symlink(target), _) => {
@@ -199,7 +199,7 @@ pub(super) fn entry_digest(file: &ContextFile) -> Digest {
 }
 
 /// The digest of all parts.
-pub(super) fn digest(parts: &Parts) -> Digest {
+pub(crate) fn digest(parts: &Parts) -> Digest {
     let mut hasher = Sha256::new_with_prefix(VERSION);
     parts.each(&mut |name, digest| {
         hasher.update(name.len().to_le_bytes());
@@ -210,7 +210,7 @@ pub(super) fn digest(parts: &Parts) -> Digest {
 }
 
 /// What may change without the digest changing.
-pub(super) fn unpinned(request: &BuildRequest<'_>, recipe: &Recipe) -> Vec<String> {
+pub(crate) fn unpinned(request: &BuildRequest<'_>, recipe: &Recipe) -> Vec<String> {
     let known = |image: Option<&BaseImage>| image.is_some_and(|i| !i.id.is_empty());
     let mut unpinned = recipe.unpinned.clone();
     for image in recipe.images.iter().filter(|i| !known(request.images.get(&i.name)) && !i.name.contains("@sha256:")) {

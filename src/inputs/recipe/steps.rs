@@ -1,33 +1,14 @@
 //! Instructions of reachable stages, with variables expanded.
 
-use super::dockerfile::expand::{Expanded, expand};
-use super::dockerfile::{Copy, Instruction, Kind, Value};
-use super::error::{DockerfileError, Place};
-use super::recipe::{CopyStep, Dest, Fallback, Known, MountStep, Origin, Source, Step, Unclear, What};
-use super::request::is_remote;
-use super::resolve::Resolver;
-use super::scope::Scope;
+use crate::inputs::dockerfile::expand::{Expanded, expand};
+use crate::inputs::dockerfile::{Copy, Instruction, Kind, Value};
+use crate::inputs::error::{DockerfileError, Place};
+use crate::inputs::paths::is_remote;
+use crate::inputs::recipe::mount::{field, fields};
+use crate::inputs::recipe::resolver::Resolver;
+use crate::inputs::recipe::scope::Scope;
+use crate::inputs::recipe::{CopyStep, Dest, Fallback, Known, MountStep, Origin, Source, Step, Unclear, What};
 use crate::model::clean_path;
-
-/// The stages, contexts and images that an instruction names, before any expansion: builders expand none there.
-pub(super) fn names(instruction: &Instruction) -> Vec<String> {
-    match &instruction.kind {
-        Kind::Copy(copy) => copy.from.iter().cloned().collect(),
-        Kind::Run(mounts) => mounts
-            .iter()
-            .filter_map(|mount| {
-                let fields = fields(mount);
-                let kind = field(&fields, &["type"]).unwrap_or("bind");
-                if matches!(kind, "tmpfs" | "secret" | "ssh") {
-                    return None;
-                }
-                field(&fields, &["from"]).map(str::to_owned)
-            })
-            .filter(|name| !name.is_empty())
-            .collect(),
-        _ => Vec::new(),
-    }
-}
 
 /// What a stage starts with and, after it, ends with.
 #[derive(Clone, Default)]
@@ -38,7 +19,7 @@ struct State {
 }
 
 /// Adds the steps of all reachable stages to the recipe.
-pub(super) fn evaluate(resolver: &mut Resolver<'_>, target: usize) -> Result<(), DockerfileError> {
+pub(crate) fn evaluate(resolver: &mut Resolver<'_>, target: usize) -> Result<(), DockerfileError> {
     let mut ends: Vec<State> = vec![State::default(); resolver.recipe.stages.len()];
     for stage in resolver.recipe.reachable.clone() {
         let mut state = start(resolver, stage, &ends);
@@ -142,7 +123,7 @@ impl Stepper<'_, '_> {
     }
 
     fn arg(&mut self, name: &str, default: Option<&str>) -> Result<(), DockerfileError> {
-        use super::dockerfile::Variables as _;
+        use crate::inputs::dockerfile::Variables as _;
         let given = self.resolver.args.get(name).cloned();
         let value = match (given, default) {
             (Some(value), _) => Some(Value::Known(value)),
@@ -302,32 +283,4 @@ fn names_commit(source: &str) -> bool {
         let commit = reference.split(':').next().unwrap_or_default();
         commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit())
     })
-}
-
-/// The fields of a `--mount`: comma-separated, in double quotes where they hold commas.
-fn fields(mount: &str) -> Vec<(String, Option<String>)> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    for c in mount.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            c => {
-                if let Some(field) = fields.last_mut() {
-                    field.push(c);
-                }
-            }
-        }
-    }
-    fields
-        .into_iter()
-        .map(|field| match field.split_once('=') {
-            Some((name, value)) => (name.trim().to_lowercase(), Some(value.to_owned())),
-            None => (field.trim().to_lowercase(), None),
-        })
-        .collect()
-}
-
-fn field<'a>(fields: &'a [(String, Option<String>)], names: &[&str]) -> Option<&'a str> {
-    fields.iter().rev().find(|(name, _)| names.contains(&name.as_str()))?.1.as_deref()
 }

@@ -1,8 +1,9 @@
 //! What a change of a path asks for.
+#![allow(clippy::pedantic, reason = "tests are plain")]
 
-use super::super::{BaseImage, Effect, SyncAction};
-use super::Case;
-use super::tree::Node;
+use crate::inputs::tests::Case;
+use crate::inputs::tests::tree::Node;
+use crate::inputs::{BaseImage, Effect, SyncAction};
 
 /// An effect in one line.
 fn show(effect: &Effect) -> String {
@@ -10,7 +11,7 @@ fn show(effect: &Effect) -> String {
         Effect::Nothing { why } => format!("nothing: {why:?}"),
         Effect::Rebuild { why } => format!("rebuild: {why}"),
         Effect::HotSync { targets } => {
-            let one = |t: &super::super::SyncTarget| {
+            let one = |t: &crate::inputs::SyncTarget| {
                 let mut text = match t.action {
                     SyncAction::Put => format!("put {}", t.path),
                     SyncAction::MakeFolder => format!("make {}", t.path),

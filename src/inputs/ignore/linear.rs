@@ -8,21 +8,30 @@ use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::glob::BadPattern;
-
 /// `*`: any number of characters that are no slash.
-pub(super) const NAME: &str = "(?-u:[^/])*";
+pub(crate) const NAME: &str = "(?-u:[^/])*";
 
 /// `?`: one character that is no slash.
-pub(super) const ONE: &str = "[^/]";
+pub(crate) const ONE: &str = "[^/]";
 
 /// The longest expression. Compiled it stays below the limit that `regex` has for one.
 const MAX_LENGTH: usize = 16 * 1024;
 
+/// A pattern that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPattern {
+    /// A bracket or an escape has no end.
+    #[error("the pattern is not closed: every `[` needs its `]`, and a `\\` needs a character after it")]
+    Open,
+    /// It takes more memory than a pattern may.
+    #[error("the pattern is too long")]
+    TooLong,
+}
+
 /// An expression that must match all of a text. It is compiled when the first text is asked for: of the patterns of an
 /// ignore file many are never asked.
 #[derive(Clone, Debug)]
-pub(super) struct Linear {
+pub(crate) struct Linear {
     expression: String,
     compiled: OnceLock<Option<Regex>>,
 }
@@ -54,12 +63,12 @@ impl PartialEq for Linear {
 impl Eq for Linear {}
 
 /// Adds one character that stands for itself.
-pub(super) fn literal(c: char, out: &mut String) {
+pub(crate) fn literal(c: char, out: &mut String) {
     out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
 }
 
 /// Adds one character out of ranges, or out of all others. A range whose ends are the wrong way round holds nothing.
-pub(super) fn class(negated: bool, ranges: &[(char, char)], out: &mut String) {
+pub(crate) fn class(negated: bool, ranges: &[(char, char)], out: &mut String) {
     let ranges: Vec<_> = ranges.iter().filter(|(low, high)| low <= high).collect();
     if ranges.is_empty() {
         out.push_str(if negated { "(?s:.)" } else { r"[^\x00-\x{10FFFF}]" });

@@ -3,21 +3,22 @@
 //!
 //! Runs where `HOB_TEST_ENGINE=1` or an engine answers; `HOB_DELTAS` sets how many images are compared, `HOB_SEED` the
 //! first seed.
+#![allow(clippy::pedantic, reason = "tests are plain")]
 #![allow(clippy::disallowed_methods, reason = "this test is about a real engine")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::super::{BaseImage, BuildInputs, BuildRequest, Images, read};
-use super::builder::Step;
-use super::engine::{BASE, import_base, plain, write};
-use super::random::{Random, edit_tree, spec, tree};
-use super::tree::MemTree;
 use crate::engine::docker::{Docker, Surroundings};
 use crate::engine::{BuildContext, BuildSpec, ContextFile, Engine as _, LayerSpec};
 use crate::execute::delta::archive;
 use crate::host::DiskTree;
+use crate::inputs::tests::builder::Step;
+use crate::inputs::tests::engine::{BASE, import_base, plain, write};
+use crate::inputs::tests::random::{Random, edit_tree, spec, tree};
+use crate::inputs::tests::tree::MemTree;
+use crate::inputs::{BaseImage, BuildInputs, BuildRequest, Images, read};
 use crate::model::{Build, Digest, Project};
 use crate::plan::{Layered, layer, layer_key, layer_paths};
 
@@ -108,7 +109,7 @@ impl Bench {
 
     /// Makes the image of the one at `base`; why not, where that is not to be done.
     async fn delta(&self, base: &str, before: &BuildInputs, now: &BuildInputs) -> Result<String, String> {
-        let delta = now.delta(&before.reading()).map_err(|why| why.to_string())?;
+        let delta = now.delta(&before.record()).map_err(|why| why.to_string())?;
         let (own, below) = layer_paths(&delta);
         let mut looks = HashMap::new();
         for (paths, without) in [(own, 0), (below, delta.copies)] {
@@ -221,7 +222,7 @@ async fn random_deltas_equal_whole_builds() {
             edited.0.retain(|path, _| !path.to_string_lossy().contains(".tar"));
             bench.fill(&edited);
             let Some(now) = bench.read() else { break };
-            let Ok(delta) = now.delta(&before.reading()) else { continue };
+            let Ok(delta) = now.delta(&before.record()) else { continue };
             if base.is_none() {
                 bench.fill(&first);
                 base = bench.whole(&before, "base", false).await;

@@ -5,8 +5,8 @@
 //! as `**x` matching `abcx`, and a negated class matching a slash. `glob` is another language: it has no `**`, and
 //! `\d` is a letter there and a class here. Only how far a `*` goes is the same.
 
-use super::glob::{self, BadPattern};
-use super::linear::{self, Linear};
+use crate::inputs::ignore::glob;
+use crate::inputs::ignore::linear::{self, BadPattern, Linear};
 
 /// How a pattern is compared with a path.
 #[derive(Clone, Debug, PartialEq, Eq)]

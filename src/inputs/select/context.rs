@@ -4,19 +4,20 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
-use super::error::InputsError;
-use super::ignore::{Ignore, Matched};
-use crate::model::{Digest, EntryKind, FileTree, Listed, clean_path};
+use crate::inputs::error::InputsError;
+use crate::inputs::ignore::{Ignore, Matched};
+use crate::inputs::paths::join;
+use crate::model::{Digest, EntryKind, FileTree, Listed};
 
 /// Links followed before a path counts as a loop, as the builder counts.
 const MAX_LINKS: usize = 255;
 
 /// An entry of a folder of the context.
 #[derive(Clone, Debug)]
-pub(super) struct Child {
+pub(crate) struct Child {
     /// Its name.
     pub name: String,
     /// What it is.
@@ -35,7 +36,7 @@ pub(super) struct Child {
 
 /// A path of the context after its links were followed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Resolved {
+pub(crate) struct Resolved {
     /// The path without links; empty for the root. None where there is nothing.
     pub path: Option<String>,
     /// The links on the way.
@@ -43,7 +44,7 @@ pub(super) struct Resolved {
 }
 
 /// A context folder.
-pub(super) struct View<'t> {
+pub(crate) struct View<'t> {
     tree: &'t dyn FileTree,
     /// The folder, absolute.
     pub root: PathBuf,
@@ -201,19 +202,4 @@ impl<'t> View<'t> {
         resolved.path = Some(at);
         Ok(resolved)
     }
-}
-
-/// Joins a folder of the context and a name.
-pub(super) fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
-}
-
-/// A path of an instruction relative to its root: without `.`, `..` and slashes at the ends; empty for the root.
-pub(super) fn relative(path: &str) -> String {
-    clean_path(&format!("/{path}")).trim_start_matches('/').to_owned()
-}
-
-/// A path of the host relative to a folder, with slashes. None where it is outside or not UTF-8.
-pub(super) fn below<'p>(root: &Path, path: &'p Path) -> Option<&'p str> {
-    path.strip_prefix(root).ok()?.to_str()
 }

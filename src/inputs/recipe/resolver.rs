@@ -1,18 +1,19 @@
-//! From a parsed Dockerfile to a recipe: names of stages and images, what the target reaches, in which order.
+//! Names of stages and images of a Dockerfile, and what the target reaches, in which order.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use super::dockerfile::expand::expand;
-use super::dockerfile::{Dockerfile, Instruction, Kind, Value, parse_trigger};
-use super::error::{DockerfileError, InputsError, similar};
-use super::recipe::{Additional, AdditionalOrigin, Fallback, ImageUse, Origin, Recipe, StageNode};
-use super::request::{BuildRequest, is_remote};
-use super::scope::{self, Scope};
-use super::steps;
+use crate::inputs::dockerfile::expand::expand;
+use crate::inputs::dockerfile::{Dockerfile, Instruction, Kind, Value, parse_trigger};
+use crate::inputs::error::{DockerfileError, InputsError, similar};
+use crate::inputs::paths::is_remote;
+use crate::inputs::reading::request::BuildRequest;
+use crate::inputs::recipe::mount;
+use crate::inputs::recipe::scope::{self, Scope};
+use crate::inputs::recipe::{Additional, AdditionalOrigin, Fallback, ImageUse, Origin, Recipe, StageNode};
 
 /// What every part of the resolution needs.
-pub(super) struct Resolver<'a> {
+pub(crate) struct Resolver<'a> {
     pub request: &'a BuildRequest<'a>,
     pub dockerfile: &'a Dockerfile,
     pub args: HashMap<String, String>,
@@ -36,7 +37,7 @@ enum Base {
 }
 
 /// The additional contexts of a build. Folders are numbered from 1; the context itself is 0.
-pub(super) fn additional(request: &BuildRequest<'_>) -> Vec<Additional> {
+pub(crate) fn additional(request: &BuildRequest<'_>) -> Vec<Additional> {
     let mut folders = 0;
     let contexts = request.build.additional_contexts.iter().map(|(name, value)| {
         let origin = if let Some(image) = value.strip_prefix("docker-image://") {
@@ -54,40 +55,6 @@ pub(super) fn additional(request: &BuildRequest<'_>) -> Vec<Additional> {
     contexts.collect()
 }
 
-/// Makes the recipe of a build.
-pub(super) fn resolve(
-    request: &BuildRequest<'_>,
-    dockerfile: &Dockerfile,
-    path: Option<&std::path::PathBuf>,
-) -> Result<Recipe, InputsError> {
-    let wrap = |error| InputsError::Dockerfile { path: path.cloned(), error: Box::new(error) };
-    let target_name = request.build.target.clone().filter(|t| !t.is_empty());
-    let last = dockerfile.stages.last().and_then(|s| s.name.clone()).unwrap_or_default();
-    let mut resolver = Resolver {
-        request,
-        dockerfile,
-        args: request.args(),
-        globals: scope::automatic(
-            &request.platforms(),
-            request.platform,
-            target_name.as_deref().map_or(last, str::to_lowercase).as_str(),
-        ),
-        additional: additional(request),
-        recipe: Recipe::default(),
-        bases: Vec::new(),
-        instructions: Vec::new(),
-    };
-    resolver.check_frontend();
-    resolver.set_globals().map_err(wrap)?;
-    resolver.stages().map_err(wrap)?;
-    let target = resolver.target(target_name.as_deref())?;
-    resolver.reach(target).map_err(wrap)?;
-    resolver.note_images(target);
-    steps::evaluate(&mut resolver, target).map_err(wrap)?;
-    resolver.text();
-    Ok(resolver.recipe)
-}
-
 /// Whether a frontend image is Docker's own, whose language is known here.
 fn is_docker_frontend(syntax: &str) -> bool {
     let name = syntax.split_whitespace().next().unwrap_or_default();
@@ -96,19 +63,38 @@ fn is_docker_frontend(syntax: &str) -> bool {
     matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream")
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    /// Nothing is resolved yet; `target` is the stage that is asked for by name.
+    pub fn new(request: &'a BuildRequest<'a>, dockerfile: &'a Dockerfile, target: Option<&str>) -> Self {
+        let last = dockerfile.stages.last().and_then(|s| s.name.clone()).unwrap_or_default();
+        Self {
+            request,
+            dockerfile,
+            args: request.args(),
+            globals: scope::automatic(
+                &request.platforms(),
+                request.platform,
+                target.map_or(last, str::to_lowercase).as_str(),
+            ),
+            additional: additional(request),
+            recipe: Recipe::default(),
+            bases: Vec::new(),
+            instructions: Vec::new(),
+        }
+    }
+
     pub fn fall_back(&mut self, reason: Fallback) {
         self.recipe.fallback.get_or_insert(reason);
     }
 
-    fn check_frontend(&mut self) {
+    pub fn check_frontend(&mut self) {
         let syntax = self.args.get("BUILDKIT_SYNTAX").or(self.dockerfile.directives.syntax.as_ref());
         if let Some(frontend) = syntax.filter(|s| !is_docker_frontend(s)).cloned() {
             self.fall_back(Fallback::UnknownSyntax { frontend });
         }
     }
 
-    fn set_globals(&mut self) -> Result<(), DockerfileError> {
+    pub fn set_globals(&mut self) -> Result<(), DockerfileError> {
         let escape = self.dockerfile.directives.escape;
         for instruction in &self.dockerfile.globals {
             let Kind::Arg(args) = &instruction.kind else { continue };
@@ -130,7 +116,7 @@ impl Resolver<'_> {
     }
 
     /// Resolves what each stage starts from, and puts the triggers of its base before its instructions.
-    fn stages(&mut self) -> Result<(), DockerfileError> {
+    pub fn stages(&mut self) -> Result<(), DockerfileError> {
         let escape = self.dockerfile.directives.escape;
         for (index, stage) in self.dockerfile.stages.iter().enumerate() {
             let expanded = expand(&stage.base, escape, &self.globals)
@@ -232,7 +218,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn target(&self, target: Option<&str>) -> Result<usize, InputsError> {
+    pub fn target(&self, target: Option<&str>) -> Result<usize, InputsError> {
         let stages = &self.dockerfile.stages;
         let Some(target) = target else { return Ok(stages.len() - 1) };
         let lower = target.to_lowercase();
@@ -248,7 +234,7 @@ impl Resolver<'_> {
     }
 
     /// Finds the stages that the target needs.
-    fn reach(&mut self, target: usize) -> Result<(), DockerfileError> {
+    pub fn reach(&mut self, target: usize) -> Result<(), DockerfileError> {
         let mut seen = BTreeSet::new();
         let mut open = vec![target];
         while let Some(stage) = open.pop() {
@@ -257,7 +243,7 @@ impl Resolver<'_> {
             }
             let mut reads = BTreeSet::new();
             for instruction in self.instructions[stage].clone() {
-                for name in steps::names(&instruction) {
+                for name in mount::names(&instruction) {
                     let origin = self.from(&name, stage).map_err(|message| {
                         DockerfileError::new(instruction.place, message)
                             .hint("move that stage up, or name another in --from")
@@ -282,7 +268,7 @@ impl Resolver<'_> {
     }
 
     /// Notes the images that reachable stages start from.
-    fn note_images(&mut self, target: usize) {
+    pub fn note_images(&mut self, target: usize) {
         for stage in self.recipe.reachable.clone() {
             let base = match self.bases[stage].clone() {
                 Base::Replaced(origin) if stage == target => origin,
@@ -341,7 +327,7 @@ impl Resolver<'_> {
     }
 
     /// Writes down the text that the digest stands for.
-    fn text(&mut self) {
+    pub fn text(&mut self) {
         let mut text = format!("escape {}\n", self.dockerfile.directives.escape);
         for (name, value) in
             [("syntax", &self.dockerfile.directives.syntax), ("check", &self.dockerfile.directives.check)]
