@@ -19,7 +19,7 @@ use crate::execute::{Executor, Place, Sources, Turn, Turns};
 use crate::host::paths::{Paths, PathsError};
 use crate::host::{Contents, DiskTree, env, process};
 use crate::manifest::{LoadOptions, Purpose};
-use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName};
+use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName, closest};
 
 /// What a command works with.
 pub struct Context {
@@ -330,11 +330,10 @@ pub fn is_on(value: &str) -> bool {
 
 /// "did you mean" where a known name is near, else the known names.
 pub fn suggestion(name: &str, known: &[&str]) -> String {
-    let near = known.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
-    match near {
-        Some(near) if strsim::jaro_winkler(name, near) > 0.8 => format!("did you mean {near}?"),
-        Some(_) => format!("the manifest has {}", known.join(", ")),
-        None => "there are no services".to_owned(),
+    match closest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None if known.is_empty() => "there are no services".to_owned(),
+        None => format!("the manifest has {}", known.join(", ")),
     }
 }
 

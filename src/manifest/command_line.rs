@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::dotenv;
-use super::forms::{command, port, volume};
-use super::paths::Base;
+use crate::manifest::normalize::paths::Base;
+use crate::manifest::normalize::short_syntax::{command, mount, port};
+use crate::manifest::read::dotenv;
 use crate::model::{BindOptions, Mount, MountType, Port, VolumeOptions, clean_path};
 
 /// The words of a command in one text: `--entrypoint`.
@@ -41,7 +41,7 @@ pub fn ports(text: &str) -> Result<Vec<Port>, String> {
 /// # Errors
 /// What is wrong with it.
 pub fn mount(text: &str, folder: &Path, home: Option<&str>) -> Result<Mount, String> {
-    let short = volume::parse(text)?;
+    let short = mount::parse(text)?;
     let base = Base { dir: folder, home };
     let source = if short.bind { base.absolute(&short.source) } else { short.source };
     let bind = BindOptions {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::forms::{command, port, volume};
-use super::{dotenv, interpolate, yaml};
+use crate::manifest::interpolate::template;
+use crate::manifest::normalize::short_syntax::{command, mount, port};
+use crate::manifest::read::{dotenv, yaml};
 
 /// A template with values put in.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn interpolate(text: &str, values: &BTreeMap<String, String>) -> Result<String, String> {
-    interpolate::substitute(text, values, &mut Vec::new()).map_err(|error| error.to_string())
+    template::substitute(text, values, &mut Vec::new()).map_err(|error| error.to_string())
 }
 
 /// A `.env` file in both formats.
@@ -24,7 +25,7 @@ pub fn dotenv(text: &str) {
 /// Every short form, and YAML itself.
 pub fn short_forms(text: &str) {
     let _ = port::parse(text);
-    let _ = volume::parse(text);
+    let _ = mount::parse(text);
     let _ = command::split(text);
     let _ = yaml::parse(text, yaml::FileId::default());
 }

@@ -4,17 +4,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::diagnostic::{Code, Diagnostic, Severity};
-use super::discover::{Found, discover};
-use super::environment::{Environment, reason};
-use super::explain::Explanation;
-use super::interpolate::Lookup;
-use super::language::MANIFEST;
-use super::paths::Base;
-use super::report::Report;
-use super::values::{Values, Variables};
-use super::yaml::{FileId, Map, Mark, Node, Span, Value};
-use super::{LoadOptions, check, extend, forms, include, lower, merge, normalize, project, unique, yaml};
+use crate::manifest::LoadOptions;
+use crate::manifest::check;
+use crate::manifest::interpolate::template::Lookup;
+use crate::manifest::interpolate::values::{Values, Variables};
+use crate::manifest::language::MANIFEST;
+use crate::manifest::lower::{self, project};
+use crate::manifest::merge::{self, extend, include, unique};
+use crate::manifest::normalize::paths::Base;
+use crate::manifest::normalize::{self, short_syntax};
+use crate::manifest::print::explain::Explanation;
+use crate::manifest::read::discover::{Found, discover};
+use crate::manifest::read::environment::{Environment, reason};
+use crate::manifest::read::yaml;
+use crate::manifest::read::yaml::{FileId, Map, Mark, Node, Span, Value};
+use crate::manifest::report::Report;
+use crate::manifest::report::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{FileTree, Project};
 
 /// The deepest chain of includes.
@@ -248,7 +253,7 @@ impl<'a> Loader<'a> {
         }
         let Value::Map(mut map) = model.value else { return Map::default() };
         if !self.options.no_interpolate {
-            forms::after_merge(&mut map, &mut self.report);
+            short_syntax::after_merge(&mut map, &mut self.report);
         }
         normalize::defaults(&mut map);
         let home = self.options.environment.get("HOME").map(String::as_str);
@@ -293,7 +298,7 @@ impl<'a> Loader<'a> {
             self.report.push(Severity::Note, Code::Obsolete, version.key_or_span(), message, help);
         }
         if let Some(map) = model.as_map_mut() {
-            forms::before_merge(map, self.options.no_interpolate, &mut self.report);
+            short_syntax::before_merge(map, self.options.no_interpolate, &mut self.report);
         }
         unique::unique(model, &MANIFEST, &mut self.report);
     }

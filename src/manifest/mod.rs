@@ -1,49 +1,33 @@
 //! Text to [`Project`](crate::model::Project): the whole Compose Specification as Docker Compose 2.40 reads it, and
 //! hob's own keys.
 //!
-//! The way of a load: `discover` finds the files and reads `.env`; for each file and document `yaml` makes a tree with
-//! places, `values` puts variables in, `extend` and `include` pull other files in, `merge` and `unique` join it with
-//! what came before, and `check` holds it against the `language` table; `forms` brings the whole to long forms,
-//! `paths` makes paths absolute, `normalize` fills in what is implied, `lower` gives values the types of the model;
-//! `project` chooses profiles and reads env files, `consistency` and `suspicious` look at the result.
+//! The way of a load, phase by phase, each in a folder of its name:
+//!
+//! 1. `read`: the files are found, `.env` is read, and each document becomes a tree with places.
+//! 2. `interpolate`: variables are put in, and strings read as what their key wants.
+//! 3. `merge`: other files come in (`extends`, `include`), and the document joins what came before.
+//! 4. `check`: the result is held against the `language` table; later, its parts against each other, and the lints.
+//! 5. `normalize`: the short syntax becomes the long one, paths absolute, what is implied is filled in.
+//! 6. `lower`: profiles are chosen, env files read, and values get the types of the model.
+//!
+//! `load` takes these steps, `report` holds what they have to say, and `print` is the way back to text.
 //!
 //! Invariants: no I/O except through the [`FileTree`](crate::model::FileTree) that is handed in; no pass stops at the
 //! first problem, so that one load reports them all; a project is handed out only if there was no error.
 
-mod canonical;
 mod check;
 pub mod command_line;
-mod consistency;
-mod diagnostic;
-mod discover;
-mod dotenv;
-mod emit;
-mod environment;
-mod explain;
-mod extend;
-mod forms;
 #[doc(hidden)]
 pub mod fuzzing;
-mod image_name;
-mod include;
 mod interpolate;
 mod language;
 mod load;
 mod lower;
-mod lowered;
 mod merge;
 mod normalize;
-mod paths;
-mod project;
-mod references;
+mod print;
+mod read;
 mod report;
-mod schema;
-mod service_files;
-mod source;
-mod suspicious;
-mod unique;
-mod values;
-mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -51,12 +35,12 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use canonical::{json, yaml as to_yaml};
-pub use diagnostic::{Code, Diagnostic, Part, Severity};
-pub use emit::yaml as text_of;
-pub use explain::{Explanation, Overridden, Variable};
 pub use load::{Loaded, load};
-pub use schema::json_schema;
+pub use print::canonical::{json, yaml as to_yaml};
+pub use print::emit::yaml as text_of;
+pub use print::explain::{Explanation, Overridden, Variable};
+pub use print::schema::json_schema;
+pub use report::diagnostic::{Code, Diagnostic, Part, Severity};
 
 /// What a project is loaded for: only what is needed is read, and only what is used is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,9 +13,11 @@ mod part;
 mod parts;
 mod paths;
 mod project;
+mod reference;
 mod scalar;
 mod service;
 mod spec;
+mod suggest;
 pub mod time;
 mod tree;
 
@@ -35,6 +37,7 @@ pub use paths::{clean_path, is_repository};
 pub use project::{
     ConfigFile, Extensions, External, Ipam, IpamPool, Location, Model, Network, Project, Secret, Volume,
 };
+pub use reference::{reference_problem, split_reference, with_tag, without_latest};
 pub use scalar::{ByteSize, Interval, ParseScalarError};
 pub use service::{
     Attachment, BindOptions, Build, Condition, Dependency, Deploy, Develop, Device, DeviceRequest, FileReference,
@@ -42,4 +45,5 @@ pub use service::{
     Resources, Service, TmpfsOptions, Ulimit, VolumeOptions, WatchAction, WatchRule,
 };
 pub use spec::{ContainerSpec, INHERITED, InjectedFile, NetworkSpec, OWNED, Owned, VolumeSpec};
+pub use suggest::closest;
 pub use tree::{Entry, EntryKind, FileTree, Listed};

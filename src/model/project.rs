@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Build, Condition, Origins, ProjectName, Service, ServiceName};
+use super::{Build, Condition, Origins, ProjectName, Service, ServiceName, without_latest};
 
 /// `x-` keys, kept as written.
 pub type Extensions = IndexMap<String, Value>;
@@ -116,7 +116,7 @@ impl Project {
 
     /// A service whose image another one builds is built like it: Compose builds such an image and does not pull it.
     pub fn share_builds(&mut self) {
-        let plain = |image: &str| image.strip_suffix(":latest").unwrap_or(image).to_owned();
+        let plain = |image: &str| without_latest(image).to_owned();
         let mut builds: HashMap<String, (Build, Option<String>)> = HashMap::new();
         for service in self.services.values() {
             if let Some(build) = &service.build {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::containers::{is_neighbour, neighbours_stay};
 use super::op::StepId;
 use super::{Op, Plan, Reason};
-use crate::model::{Graph, Observed, ObservedContainer, Project, ServiceName};
+use crate::model::{Graph, Observed, ObservedContainer, Project, ServiceName, without_latest};
 
 /// Which images `down` removes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,7 +156,7 @@ fn images(plan: &mut Plan, project: &Project, observed: &Observed, which: Images
     if which == Images::None {
         return;
     }
-    let plain = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+    let plain = |name: &str| without_latest(name).to_owned();
     let is_by_digest = |name: &str| name.starts_with(super::wanted::BY_DIGEST);
     let mut names: Vec<(String, Option<ServiceName>)> = Vec::new();
     for service in project.services.values() {

@@ -12,7 +12,9 @@ use super::{DiskSources, request};
 use crate::event::Message;
 use crate::execute::{Cause, Failure};
 use crate::inputs::{self, BaseImage, BuildInputs, Housekeeping, Ignore, Images, InputsError, Mounts, Rules};
-use crate::model::{Digest, FileTree, Measured, ObservedImage, Project, Reload, Service, ServiceName, Watch};
+use crate::model::{
+    Digest, FileTree, Measured, ObservedImage, Project, Reload, Service, ServiceName, Watch, without_latest,
+};
 use crate::plan::{Base, Wanted, WantedImage, by_digest};
 
 /// One measure of a project's services.
@@ -114,7 +116,7 @@ impl Measuring<'_> {
 
     /// The service that an image is built for, where it is one of the project's.
     fn owner(&self, image: &str) -> Option<ServiceName> {
-        let plain = image.strip_suffix(":latest").unwrap_or(image);
+        let plain = without_latest(image);
         let builds = self.project.services.values().filter(|service| DiskSources::is_built(service));
         builds.into_iter().find(|service| self.project.image_name(service) == plain).map(|service| service.name.clone())
     }

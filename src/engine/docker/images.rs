@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Docker, errors};
 use crate::engine::{EngineError, PullProgress, PullSink, Result};
-use crate::model::{ImageId, ObservedImage};
+use crate::model::{ImageId, ObservedImage, split_reference};
 
 use super::observe::sorted;
 use super::time::unix_seconds;
@@ -75,18 +75,6 @@ impl Docker {
     }
 }
 
-/// A reference's name and its tag or digest.
-pub(super) fn split_reference(reference: &str) -> (&str, Option<&str>) {
-    if let Some((name, digest)) = reference.split_once('@') {
-        return (name, Some(digest));
-    }
-    let name_start = reference.rfind('/').map_or(0, |slash| slash + 1);
-    match reference[name_start..].rfind(':') {
-        Some(colon) => (&reference[..name_start + colon], Some(&reference[name_start + colon + 1..])),
-        None => (reference, None),
-    }
-}
-
 fn from_inspect(answer: ImageInspect) -> ObservedImage {
     let config = answer.config.unwrap_or_default();
     let platform = [answer.os, answer.architecture, answer.variant].into_iter().flatten().filter(|p| !p.is_empty());
@@ -136,19 +124,6 @@ impl Layers {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn references_are_split() {
-        for (reference, expected) in [
-            ("redis", ("redis", None)),
-            ("redis:7", ("redis", Some("7"))),
-            ("localhost:5000/a/b", ("localhost:5000/a/b", None)),
-            ("localhost:5000/a/b:c", ("localhost:5000/a/b", Some("c"))),
-            ("a/b@sha256:00", ("a/b", Some("sha256:00"))),
-        ] {
-            assert_eq!(split_reference(reference), expected);
-        }
-    }
 
     #[test]
     fn layers_are_summed() {

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::Docker;
 use super::raw::Answer;
 use crate::engine::{BuildSink, EngineError, ErrorKind, LayerSpec, Result};
-use crate::model::{Digest, ImageId, Look, LookKind, Owned};
+use crate::model::{Digest, ImageId, Look, LookKind, Owned, with_tag};
 
 /// Bytes of an archive that are enough for its first entry's header, with a long name.
 const FIRST_ENTRY: u64 = 8 * 1024;
@@ -189,14 +189,6 @@ fn refused(why: &str) -> EngineError {
     EngineError::new(ErrorKind::Refused, why.to_owned())
 }
 
-/// `docker load` takes no name without a tag.
-fn with_tag(name: &str) -> String {
-    match super::images::split_reference(name) {
-        (_, Some(_)) => name.to_owned(),
-        (name, None) => format!("{name}:latest"),
-    }
-}
-
 /// The image's configuration with one layer more.
 fn config(image: &Value, history: &Value, spec: &LayerSpec) -> Result<Value> {
     let mut layers = diff_ids(image)?;
@@ -336,13 +328,6 @@ mod tests {
             let config = below(&image(&layers), &history(past), copies);
             let count = config.ok().map(|config| config["rootfs"]["diff_ids"].as_array().unwrap().len());
             assert_eq!(count, left, "{past:?}");
-        }
-    }
-
-    #[test]
-    fn names_get_their_tag() {
-        for (name, full) in [("a", "a:latest"), ("a:b", "a:b"), ("r:5/a", "r:5/a:latest")] {
-            assert_eq!(with_tag(name), full);
         }
     }
 }

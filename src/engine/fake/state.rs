@@ -11,6 +11,7 @@ use super::{FakeExec, Script};
 use crate::engine::{Action, Channel, EngineError, EngineEvent, ErrorKind, Result};
 use crate::model::{
     ContainerId, ContainerState, Digest, EngineInfo, Health, ImageId, ObservedImage, ObservedNetwork, ObservedVolume,
+    with_tag,
 };
 
 /// The Unix time at which every fake engine was started: the first second of 2026.
@@ -105,7 +106,7 @@ impl State {
         let id = image.id.clone();
         for tag in std::mem::take(&mut image.tags) {
             self.untag(&tag);
-            image.tags.push(full(&tag));
+            image.tags.push(with_tag(&tag));
         }
         match self.images.iter_mut().find(|other| other.id == id) {
             Some(same) => {
@@ -120,14 +121,14 @@ impl State {
 
     /// Takes a name from whatever image has it.
     pub(super) fn untag(&mut self, name: &str) {
-        let name = full(name);
+        let name = with_tag(name);
         for image in &mut self.images {
             image.tags.retain(|tag| *tag != name);
         }
     }
 
     pub(super) fn image(&self, reference: &str) -> Option<&ObservedImage> {
-        let name = full(reference);
+        let name = with_tag(reference);
         self.images.iter().find(|image| image.id.as_str() == reference || image.tags.contains(&name))
     }
 
@@ -191,10 +192,4 @@ impl State {
             let _ = subscriber.send(Err(EngineError::new(ErrorKind::Lost, message)));
         }
     }
-}
-
-/// A reference with its tag.
-pub(super) fn full(reference: &str) -> String {
-    let last = reference.rsplit('/').next().unwrap_or_default();
-    if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
 }

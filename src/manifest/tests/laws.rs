@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::manifest;
 use crate::manifest::language::MANIFEST;
+use crate::manifest::merge::{self, unique};
+use crate::manifest::read::source::Sources;
+use crate::manifest::read::yaml::{self, Node};
 use crate::manifest::report::Report;
-use crate::manifest::source::Sources;
-use crate::manifest::yaml::{self, Node};
-use crate::manifest::{merge, unique};
 
 /// One key of a service with a value, from a small vocabulary in which things collide.
 fn entry() -> impl Strategy<Value = (String, String)> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 
 use super::{PlanError, Up};
-use crate::model::Service;
+use crate::model::{Service, without_latest};
 use crate::plan::labels::INPUTS;
 use crate::plan::op::StepId;
 use crate::plan::{Base, Op, Reason, WantedImage};
@@ -29,7 +29,7 @@ impl Up<'_> {
             if let Base::Image { name, platform, service } = base {
                 let op = Op::Pull { image: name.clone(), platform: platform.clone() };
                 let step = self.plan.push(op, Some(service), Reason::Base(service.clone()), Vec::new());
-                names.insert(name.strip_suffix(":latest").unwrap_or(name).to_owned(), step);
+                names.insert(without_latest(name).to_owned(), step);
             }
         }
         let mut open: Vec<(String, Vec<&Service>)> = builds.into_iter().collect();
@@ -54,7 +54,7 @@ impl Up<'_> {
     }
 
     fn bases(&self, service: &Service) -> Vec<String> {
-        let plain = |name: &String| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+        let plain = |name: &String| without_latest(name).to_owned();
         match self.input.wanted.images.get(&service.name) {
             Some(WantedImage::Built(inputs)) => inputs.base_images.iter().map(plain).collect(),
             _ => Vec::new(),
