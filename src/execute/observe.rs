@@ -11,6 +11,7 @@ use crate::engine::{Engine, Query};
 use crate::event::Message;
 use crate::model::{
     ContainerId, Content, Digest, Observed, ObservedContainer, ObservedImage, Project, Service, ServiceName,
+    without_latest,
 };
 use crate::plan::labels::made_from;
 use crate::plan::{self, Input, PlanError, UpOptions, Wanted};
@@ -72,7 +73,7 @@ pub(super) fn bases(sources: &dyn Sources, project: &Project, mut services: Vec<
         let named: Vec<&str> = contexts.filter_map(|context| context.strip_prefix("service:")).collect();
         let is_base = |service: &Service| {
             let name = project.image_name(service);
-            let is_image = |image: &String| image.strip_suffix(":latest").unwrap_or(image) == name;
+            let is_image = |image: &String| without_latest(image) == name;
             service.build.is_some() && (found.iter().any(is_image) || named.contains(&service.name.as_str()))
         };
         let more = project.services.values().filter(|service| is_base(service)).map(|service| &service.name);
@@ -91,7 +92,7 @@ fn starts_from_services(project: &Project, bases: &[String]) -> bool {
     built.any(|(service, build)| {
         let mut contexts = build.additional_contexts.values();
         let name = project.image_name(service);
-        let mut bases = bases.iter().map(|base| base.strip_suffix(":latest").unwrap_or(base));
+        let mut bases = bases.iter().map(|base| without_latest(base));
         contexts.any(|context| context.starts_with("service:")) || bases.any(|base| base == name)
     })
 }

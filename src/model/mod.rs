@@ -5,6 +5,7 @@ mod archive;
 mod delta;
 mod digest;
 mod graph;
+pub mod labels;
 mod measured;
 mod names;
 mod observed;
@@ -37,13 +38,13 @@ pub use paths::{clean_path, is_repository};
 pub use project::{
     ConfigFile, Extensions, External, Ipam, IpamPool, Location, Model, Network, Project, Secret, Volume,
 };
-pub use reference::{reference_problem, split_reference, with_tag, without_latest};
+pub use reference::{familiar_name, reference_problem, registry_of, split_reference, with_tag, without_latest};
 pub use scalar::{ByteSize, Interval, ParseScalarError};
 pub use service::{
     Attachment, BindOptions, Build, Condition, Dependency, Deploy, Develop, Device, DeviceRequest, FileReference,
     HealthCheck, Hook, HostProcess, ImageOptions, Logging, Mount, MountType, Port, Prepare, Probe, Reload, Resource,
     Resources, Service, TmpfsOptions, Ulimit, VolumeOptions, WatchAction, WatchRule,
 };
-pub use spec::{ContainerSpec, INHERITED, InjectedFile, NetworkSpec, OWNED, Owned, VolumeSpec};
+pub use spec::{ContainerSpec, InjectedFile, NetworkSpec, Owned, VolumeSpec};
 pub use suggest::closest;
 pub use tree::{Entry, EntryKind, FileTree, Listed};

@@ -38,6 +38,20 @@ pub fn without_latest(reference: &str) -> &str {
     reference.strip_suffix(":latest").unwrap_or(reference)
 }
 
+/// The same without Docker Hub's address.
+pub fn familiar_name(reference: &str) -> &str {
+    let name = reference.strip_prefix("docker.io/").unwrap_or(reference);
+    without_latest(name.strip_prefix("library/").unwrap_or(name))
+}
+
+/// The address of the registry that a reference names.
+pub fn registry_of(reference: &str) -> &str {
+    match reference.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
+        _ => "docker.io",
+    }
+}
+
 /// What is wrong with a reference, if anything is.
 pub fn reference_problem(name: &str) -> Option<&'static str> {
     static NAME: OnceLock<Option<Regex>> = OnceLock::new();
@@ -130,6 +144,19 @@ mod tests {
         {
             assert_eq!(with_tag(name), full);
         }
+        assert_eq!((familiar_name("docker.io/library/a:latest"), familiar_name("docker.io/a/b")), ("a", "a/b"));
         assert_eq!((without_latest("a:latest"), without_latest("r:5/a:b")), ("a", "r:5/a:b"));
+    }
+
+    #[test]
+    fn a_reference_names_its_registry() {
+        for (reference, registry) in [
+            ("a/b", "docker.io"),
+            ("localhost/a", "localhost"),
+            ("r:5/a", "r:5"),
+            ("r.example.org/a/b", "r.example.org"),
+        ] {
+            assert_eq!(registry_of(reference), registry);
+        }
     }
 }

@@ -37,13 +37,6 @@ pub struct ContainerSpec {
     pub owned: Option<Owned>,
 }
 
-/// The label that names the anonymous volumes that a container took over from the one before it, with commas between them.
-/// It mounts them by name, so an engine does not remove them with it by itself.
-pub const INHERITED: &str = "io.hob.inherited";
-
-/// The label that names the process which made a container, where the container needs it.
-pub const OWNED: &str = "io.hob.owned";
-
 /// What a container needs the process for that made it. Without that it is left, and is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Owned {

@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 
 use super::labels::{AGENT, CONFIG, CONFIG_HASH, ONEOFF, container_labels};
 use super::{Labels, Wanted, variables};
-use crate::model::{Attachment, ContainerSpec, Hook, INHERITED, Mount, MountType, Project, Service};
+use crate::model::labels::INHERITED;
+use crate::model::{Attachment, ContainerSpec, Hook, Mount, MountType, Project, Service};
 
 /// The container of a service. `inherited` are anonymous volumes of the container that it replaces, by path.
 pub fn container_spec(

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
+use crate::model::labels::VARIABLES;
 use crate::model::{Digest, Service};
 
-/// hob's label: digests of variables, by name, as JSON. They are salted: a value that is easy to guess cannot be guessed.
-const VARIABLES: &str = "io.hob.variables";
 /// The key of the manifest.
 const ENVIRONMENT: &str = "environment";
 

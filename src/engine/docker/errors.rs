@@ -7,6 +7,7 @@ use std::io;
 use bollard::errors::Error as BollardError;
 
 use crate::engine::{EngineError, ErrorKind};
+use crate::model::registry_of;
 
 /// An error of bollard as one of ours. `endpoint` is named where nothing answers there.
 pub(super) fn translate(error: BollardError, endpoint: &str) -> EngineError {
@@ -222,14 +223,6 @@ pub(super) fn pull_failed(image: &str, raw: &str) -> EngineError {
         ErrorKind::Pull { image: image.to_owned() },
         format!("image {image} is not on this engine and cannot be pulled: {reason}: {}", raw.trim()),
     )
-}
-
-/// The registry that a reference names.
-pub(super) fn registry_of(image: &str) -> &str {
-    match image.split_once('/') {
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
-        _ => "docker.io",
-    }
 }
 
 #[cfg(test)]

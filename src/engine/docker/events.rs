@@ -8,10 +8,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::Docker;
 use super::endpoint::Stream;
-use super::observe::{NUMBER, ONEOFF, PROJECT, SERVICE, made_for};
+use super::observe::made_for;
 use super::raw::Answer;
 use super::told::{Tale, Told, TooLong};
 use crate::engine::{Action, BoxStream, EngineError, EngineEvent, ErrorKind, Result};
+use crate::model::labels::{NUMBER, ONEOFF, PROJECT, SERVICE};
 use crate::model::{ContainerId, Health, ServiceName};
 
 /// What is read at once.

@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Docker, errors};
 use crate::engine::{EngineError, PullProgress, PullSink, Result};
-use crate::model::{ImageId, ObservedImage, split_reference};
+use crate::model::{ImageId, ObservedImage, registry_of, split_reference};
 
 use super::observe::sorted;
 use super::time::unix_seconds;
@@ -41,7 +41,7 @@ impl Docker {
             platform: platform.unwrap_or_default().to_owned(),
             ..Default::default()
         };
-        let credentials = self.credentials.of(errors::registry_of(reference)).await.map(|login| login.to_bollard());
+        let credentials = self.credentials.of(registry_of(reference)).await.map(|login| login.to_bollard());
         let mut layers = Layers::default();
         let mut news = self.api.create_image(Some(options), None, credentials);
         while let Some(line) = news.next().await {

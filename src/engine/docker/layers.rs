@@ -19,14 +19,13 @@ use serde_json::{Value, json};
 use super::Docker;
 use super::raw::Answer;
 use crate::engine::{BuildSink, EngineError, ErrorKind, LayerSpec, Result};
+use crate::model::labels::LOOK;
 use crate::model::{Digest, ImageId, Look, LookKind, Owned, with_tag};
 
 /// Bytes of an archive that are enough for its first entry's header, with a long name.
 const FIRST_ENTRY: u64 = 8 * 1024;
 /// Go's mode bits of what is neither file, folder nor link: pipes, sockets, devices.
 const NEITHER: u64 = 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
-/// The label of a container that is only there for a look into its image.
-pub(super) const LOOK: &str = "io.hob.look";
 /// How long the engine may take to answer all looks.
 const LOOKING: Duration = Duration::from_secs(3);
 /// Looks that are taken at a time.

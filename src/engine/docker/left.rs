@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 
 use super::Docker;
-use super::layers::LOOK;
-use super::observe::{PROJECT, by_label};
+use super::observe::by_label;
 use crate::engine::Result;
-use crate::model::{ContainerId, OWNED, Owned};
+use crate::model::labels::{LOOK, OWNED, PROJECT};
+use crate::model::{ContainerId, Owned};
 
 /// Whose is what is made for a short time.
 #[derive(Clone)]

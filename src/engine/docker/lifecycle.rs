@@ -13,7 +13,8 @@ use bytes::Bytes;
 use super::requests::Request;
 use super::{Docker, config};
 use crate::engine::{EngineError, ErrorKind, Result};
-use crate::model::{ContainerId, ContainerSpec, INHERITED, InjectedFile};
+use crate::model::labels::INHERITED;
+use crate::model::{ContainerId, ContainerSpec, InjectedFile};
 
 impl Docker {
     pub(super) async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId> {

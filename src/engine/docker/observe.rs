@@ -11,18 +11,11 @@ use indexmap::IndexMap;
 
 use super::{Docker, time};
 use crate::engine::{Engine, Query, Result};
+use crate::model::labels::{CONFIG_HASH, NUMBER, ONEOFF, PROJECT, SERVICE};
 use crate::model::{
     ContainerId, ContainerState, Health, HealthProbe, ImageId, NetworkId, Observed, ObservedContainer, ObservedNetwork,
     ObservedVolume, Published, ServiceName,
 };
-
-pub(super) const PROJECT: &str = "com.docker.compose.project";
-pub(super) const SERVICE: &str = "com.docker.compose.service";
-pub(super) const NUMBER: &str = "com.docker.compose.container-number";
-pub(super) const ONEOFF: &str = "com.docker.compose.oneoff";
-/// Every container that was made for a project has it, and no image: a container that somebody runs of a service's
-/// image has that image's project and service as labels, and is nobody's. Docker Compose tells them apart so too.
-pub(super) const CONFIG_HASH: &str = "com.docker.compose.config-hash";
 
 pub(super) type Filters = Option<HashMap<String, Vec<String>>>;
 

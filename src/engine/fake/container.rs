@@ -8,7 +8,7 @@ use super::state::{EPOCH, State};
 use crate::engine::{Channel, Chunk, EngineError, ErrorKind, LogQuery, Result};
 use crate::model::{
     ContainerId, ContainerSpec, ContainerState, Health, HealthProbe, MountType, NetworkId, ObservedContainer,
-    Published, ServiceName,
+    Published, ServiceName, labels,
 };
 
 /// A line of a container's log.
@@ -54,7 +54,7 @@ impl Container {
     }
 
     pub(super) fn project(&self) -> &str {
-        self.seen.labels.get("com.docker.compose.project").map(String::as_str).unwrap_or_default()
+        self.seen.labels.get(labels::PROJECT).map(String::as_str).unwrap_or_default()
     }
 
     pub(super) fn set_state(&mut self, state: ContainerState) {
@@ -91,11 +91,11 @@ pub(super) fn subject_of(spec: &ContainerSpec) -> String {
 }
 
 fn identity(spec: &ContainerSpec) -> (ServiceName, u32, bool) {
-    let label = |key: &str| spec.labels.get(&format!("com.docker.compose.{key}")).cloned();
+    let label = |key: &str| spec.labels.get(key).cloned();
     (
-        label("service").map_or_else(|| spec.service.name.clone(), ServiceName::new),
-        label("container-number").and_then(|number| number.parse().ok()).unwrap_or_default(),
-        label("oneoff").is_some_and(|value| value.eq_ignore_ascii_case("true")),
+        label(labels::SERVICE).map_or_else(|| spec.service.name.clone(), ServiceName::new),
+        label(labels::NUMBER).and_then(|number| number.parse().ok()).unwrap_or_default(),
+        label(labels::ONEOFF).is_some_and(|value| value.eq_ignore_ascii_case("true")),
     )
 }
 

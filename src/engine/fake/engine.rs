@@ -15,13 +15,11 @@ use crate::engine::{
     Action, BoxStream, BuildProgress, BuildSink, BuildSpec, Built, Chunk, Engine, EngineError, EngineEvent, ErrorKind,
     ExecSpec, Exit, LogQuery, PullProgress, PullSink, Query, Result, Session,
 };
+use crate::model::labels::{INHERITED, INPUTS, PROJECT};
 use crate::model::{
-    ContainerId, ContainerSpec, ContainerState, Digest, EngineInfo, HealthProbe, INHERITED, ImageId, NetworkId,
-    NetworkSpec, Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Published, VolumeSpec,
+    ContainerId, ContainerSpec, ContainerState, Digest, EngineInfo, HealthProbe, ImageId, NetworkId, NetworkSpec,
+    Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Published, VolumeSpec,
 };
-
-const PROJECT: &str = "com.docker.compose.project";
-const INPUTS: &str = "io.hob.inputs";
 
 #[async_trait]
 impl Engine for FakeEngine {

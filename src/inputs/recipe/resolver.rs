@@ -11,6 +11,7 @@ use crate::inputs::reading::request::BuildRequest;
 use crate::inputs::recipe::mount;
 use crate::inputs::recipe::scope::{self, Scope};
 use crate::inputs::recipe::{Additional, AdditionalOrigin, Fallback, ImageUse, Origin, Recipe, StageNode};
+use crate::model::familiar_name;
 
 /// What every part of the resolution needs.
 pub(crate) struct Resolver<'a> {
@@ -191,7 +192,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn additional_origin(&mut self, name: &str) -> Option<Origin> {
-        let short = short_name(name);
+        let short = familiar_name(name);
         let found = self.additional.iter().find(|a| a.name.eq_ignore_ascii_case(name) || a.name == short)?;
         self.recipe.additional.insert(found.name.clone());
         Some(match &found.origin {
@@ -357,11 +358,4 @@ impl<'a> Resolver<'a> {
         }
         self.recipe.text = text;
     }
-}
-
-/// An image's name as additional contexts are looked up: without Docker Hub's prefix and the default tag.
-fn short_name(name: &str) -> &str {
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
-    let name = name.strip_prefix("library/").unwrap_or(name);
-    name.strip_suffix(":latest").unwrap_or(name)
 }

@@ -27,14 +27,15 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Router;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::super::Docker;
 use super::super::auth::Credentials;
-use super::super::{Docker, errors};
 use super::caches::Caches;
 use super::content::{self, ContentServer};
 use super::files::{self, Tree};
 use super::keys::Agents;
 use super::sent::Sent;
 use crate::engine::{BoxStream, BuildSecret, BuildSpec, Result};
+use crate::model::registry_of;
 
 /// Bytes that BuildKit may send before we have read them.
 pub(super) const WINDOW: u32 = 16 << 20;
@@ -158,7 +159,7 @@ impl Auth for Services {
         let host = request.into_inner().host;
         let registry = if host == "registry-1.docker.io" { "docker.io" } else { &host };
         let mut answer = CredentialsResponse::default();
-        if let Some(login) = self.credentials.of(errors::registry_of(&format!("{registry}/x"))).await {
+        if let Some(login) = self.credentials.of(registry_of(&format!("{registry}/x"))).await {
             // BuildKit takes a secret without a name for an identity token.
             (answer.username, answer.secret) = if login.identity_token.is_empty() {
                 (login.username, login.password)
