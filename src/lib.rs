@@ -1,7 +1,7 @@
 //! hob runs a team's services on a developer's machine and keeps them hot.
 //!
 //! One package with one-way imports: a pure core (`model`, `manifest`, `inputs`, `plan`, `event`) and thin
-//! effectful shells around it. `tests/house.rs` holds each layer to the list of layers it may import; the list
+//! effectful shells around it. `tests/architecture` holds each layer to the list of layers it may import; the list
 //! and the reasons are in `docs/architecture.md`.
 
 extern crate alloc;

@@ -1,64 +1,37 @@
-//! The house rule: a room imports only what the table in `docs/architecture.md` allows. The table is read from there,
+//! A layer imports only what the table in `docs/architecture.md` allows. The table is read from there,
 //! so that the document cannot be out of date.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::source::{code, root, sources};
 
 const PURE: [&str; 5] = ["model", "manifest", "inputs", "plan", "event"];
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Rooms and what each may import, from the rows "| `room/` | … | model, plan |".
+/// Layers and what each may import, from the rows "| `layer/` | … | model, plan |".
 fn table() -> BTreeMap<String, BTreeSet<String>> {
     let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
     let mut table = BTreeMap::new();
     for line in text.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        if let [room, _, imports] = cells[..]
-            && let Some(room) = room.strip_prefix('`').and_then(|room| room.strip_suffix("/`"))
+        if let [layer, _, imports] = cells[..]
+            && let Some(layer) = layer.strip_prefix('`').and_then(|layer| layer.strip_suffix("/`"))
         {
             let imports = imports.split(", ").filter(|i| *i != "–").map(str::to_owned).collect();
-            table.insert(room.to_owned(), imports);
+            table.insert(layer.to_owned(), imports);
         }
     }
     table
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.file_stem().is_some_and(|name| name == "tests") {
-            continue;
-        }
-        if entry.is_dir() {
-            files.extend(sources(&entry));
-        } else if entry.extension().is_some_and(|extension| extension == "rs") {
-            files.push(entry);
-        }
-    }
-    files.sort();
-    files
-}
-
-/// The code of a file without comments and tests.
-fn code(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap();
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
-}
-
-/// The rooms that a piece of code names: `crate::room` and `use crate::{room, other::Thing}`.
+/// The layers that a piece of code names: `crate::layer` and `use crate::{layer, other::Thing}`.
 fn imports(code: &str) -> BTreeSet<String> {
-    let mut rooms = BTreeSet::new();
+    let mut layers = BTreeSet::new();
     let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
         match rest.strip_prefix('{') {
-            None => drop(rooms.insert(word(rest))),
+            None => drop(layers.insert(word(rest))),
             Some(list) => {
                 let mut depth = 0;
                 let mut start = true;
@@ -69,7 +42,7 @@ fn imports(code: &str) -> BTreeSet<String> {
                         '}' => depth -= 1,
                         ',' if depth == 0 => start = true,
                         c if start && depth == 0 && !c.is_whitespace() => {
-                            rooms.insert(word(&list[index..]));
+                            layers.insert(word(&list[index..]));
                             start = false;
                         }
                         _ => {}
@@ -78,31 +51,31 @@ fn imports(code: &str) -> BTreeSet<String> {
             }
         }
     }
-    rooms
+    layers
 }
 
 #[test]
-fn every_room_is_in_the_table() {
-    let rooms: BTreeSet<String> = fs::read_dir(root().join("src"))
+fn every_layer_is_in_the_table() {
+    let layers: BTreeSet<String> = fs::read_dir(root().join("src"))
         .unwrap()
         .map(|entry| entry.unwrap())
         .filter(|entry| entry.path().is_dir())
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
-    assert_eq!(rooms, table().into_keys().collect(), "docs/architecture.md and src/ name the same rooms");
+    assert_eq!(layers, table().into_keys().collect(), "docs/architecture.md and src/ name the same layers");
 }
 
 #[test]
-fn a_room_imports_only_what_it_may() {
+fn a_layer_imports_only_what_it_may() {
     let table = table();
     let mut broken = Vec::new();
-    for (room, may) in &table {
+    for (layer, may) in &table {
         if may.contains("all") {
             continue;
         }
-        for file in sources(&root().join("src").join(room)) {
+        for file in sources(&root().join("src").join(layer)) {
             for import in imports(&code(&file)) {
-                if table.contains_key(&import) && import != *room && !may.contains(&import) {
+                if table.contains_key(&import) && import != *layer && !may.contains(&import) {
                     broken.push(format!("{} imports {import}", file.strip_prefix(root()).unwrap().display()));
                 }
             }
@@ -112,7 +85,7 @@ fn a_room_imports_only_what_it_may() {
 }
 
 #[test]
-fn pure_rooms_do_no_io() {
+fn pure_layers_do_no_io() {
     let forbidden = [
         "std::fs",
         "std::env",
@@ -125,15 +98,15 @@ fn pure_rooms_do_no_io() {
         "SystemTime::now",
     ];
     let mut broken = Vec::new();
-    for room in PURE {
-        for file in sources(&root().join("src").join(room)) {
+    for layer in PURE {
+        for file in sources(&root().join("src").join(layer)) {
             let code = code(&file);
             for word in forbidden.iter().filter(|word| code.contains(**word)) {
                 broken.push(format!("{} names {word}", file.strip_prefix(root()).unwrap().display()));
             }
         }
     }
-    assert!(broken.is_empty(), "pure rooms are handed files, variables and the time:\n{}", broken.join("\n"));
+    assert!(broken.is_empty(), "pure layers are handed files, variables and the time:\n{}", broken.join("\n"));
 }
 
 #[test]
