@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{EntryKind, FileTree};
 
-use stack::Stack;
+use stack::{Stack, is_file};
 
 pub use templates::{TEMPLATES, template};
 
@@ -185,10 +185,6 @@ const DATABASE: &str = "
 fn quoted(path: &str) -> String {
     let plain = path.chars().all(|char| char.is_ascii_alphanumeric() || "./_-".contains(char));
     if plain { path.to_owned() } else { format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\"")) }
-}
-
-fn is_file(tree: &dyn FileTree, path: &Path) -> bool {
-    tree.entry(path).is_ok_and(|entry| matches!(entry.kind, EntryKind::File { .. } | EntryKind::Symlink(_)))
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::FileTree;
-
-use super::is_file;
+use crate::model::{EntryKind, FileTree};
 
 /// What a program is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,4 +189,9 @@ pub(super) fn exposed(dockerfile: &str) -> Vec<u16> {
         }
     }
     ports
+}
+
+/// Whether there is a file, or a link to something.
+pub(super) fn is_file(tree: &dyn FileTree, path: &Path) -> bool {
+    tree.entry(path).is_ok_and(|entry| matches!(entry.kind, EntryKind::File { .. } | EntryKind::Symlink(_)))
 }

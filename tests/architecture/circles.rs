@@ -6,9 +6,8 @@ use std::path::Path;
 
 use crate::source::{code, root, sources};
 
-/// Where circles are left. An entry that no circle needs any more fails too, so that the list only gets shorter.
-const LEFT: [&str; 10] =
-    ["agent::program::sys", "cli", "engine", "execute", "host::watch", "manifest", "model", "plan", "scaffold", "ui"];
+/// Where circles are left: in a folder, or between a file and those above it. An entry that no circle needs any more fails too, so that the list only gets shorter.
+const LEFT: [&str; 8] = ["cli", "engine::fake", "engine::reach", "execute", "manifest", "model", "plan", "ui"];
 
 /// A module, or a name in one, from the crate on.
 type Name = Vec<String>;
@@ -216,7 +215,8 @@ fn without_texts(code: &str) -> String {
 fn files_of_a_layer_import_each_other_one_way() {
     let circles = Crate::read(&root().join("src")).circles();
     let is_left = |circle: &BTreeSet<String>, left: &str| {
-        circle.iter().all(|file| file == left || file.starts_with(&format!("{left}::")))
+        let within = |file: &str, folder: &str| file == folder || file.starts_with(&format!("{folder}::"));
+        circle.iter().all(|file| within(file, left) || within(left, file))
     };
     let new: Vec<_> = circles.iter().filter(|circle| !LEFT.iter().any(|left| is_left(circle, left))).collect();
     assert!(new.is_empty(), "these import each other: {new:#?}");

@@ -11,6 +11,7 @@ use bollard::query_parameters::{
 use bytes::Bytes;
 
 use super::requests::Request;
+use super::time::{seconds, whole_seconds};
 use super::{Docker, config};
 use crate::engine::{EngineError, ErrorKind, Result};
 use crate::model::labels::INHERITED;
@@ -162,15 +163,6 @@ impl Docker {
         let options = RenameContainerOptions { name: name.to_owned() };
         self.api.rename_container(id.as_str(), options).await.map_err(|error| self.error(error))
     }
-}
-
-/// The engine counts in whole seconds; a fraction is rounded up, so that nothing is killed early.
-pub(super) fn whole_seconds(time: Duration) -> i32 {
-    i32::try_from(seconds(time)).unwrap_or(i32::MAX)
-}
-
-fn seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// A tar of files with absolute paths. The time of each is fixed: a container made again is made the same.

@@ -14,19 +14,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Docker, time};
 use crate::engine::{EngineError, ErrorKind, Result};
-use crate::model::{ContainerId, ContainerState, Digest};
+use crate::model::Digest;
 
 /// How long an engine may take to show what a request that was sent makes.
-const MAKING: Duration = Duration::from_secs(3);
+pub(super) const MAKING: Duration = Duration::from_secs(3);
 /// How long it may take to end a container after the time that it gives it.
-const ENDING: Duration = Duration::from_secs(5);
-/// An engine's own time before SIGKILL.
-const GRACE: Duration = Duration::from_secs(10);
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(50);
-
+pub(super) const ENDING: Duration = Duration::from_secs(5);
 /// A request that goes on in the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Request {
@@ -51,13 +45,13 @@ enum Line {
 /// A request without an answer, and when it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Open {
-    at: Duration,
-    request: Request,
+    pub(super) at: Duration,
+    pub(super) request: Request,
 }
 
 impl Open {
     /// Whether what was made at this time, in seconds, may be what was asked for: a name can be another's by now.
-    fn is_of(&self, created: i64) -> bool {
+    pub(super) fn is_of(&self, created: i64) -> bool {
         let created = Duration::from_secs(u64::try_from(created).unwrap_or_default());
         created + ENDING >= self.at && created <= self.at + MAKING + ENDING
     }
@@ -119,7 +113,7 @@ impl Requests {
     }
 
     /// The files of hobs that were killed, with what was open in them.
-    fn left(&self, is_gone: fn(&str) -> bool) -> Vec<(PathBuf, Vec<Open>)> {
+    pub(super) fn left(&self, is_gone: fn(&str) -> bool) -> Vec<(PathBuf, Vec<Open>)> {
         let Some(own) = &self.file else { return Vec::new() };
         let name = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         let engine = name(own).and_then(|name| Some(name.split_once('.')?.0.to_owned())).unwrap_or_default();
@@ -168,113 +162,13 @@ fn open(text: &str) -> Vec<Open> {
     open.into_iter().map(|(_, open)| open).collect()
 }
 
-fn now() -> Duration {
+/// The time since 1970.
+pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Waits as long as `pause` says, and tells whether there is time left.
-async fn pause(until: Duration) -> bool {
-    if now() >= until {
-        return false;
-    }
-    tokio::time::sleep(PAUSE).await;
-    true
-}
-
-impl Docker {
-    /// Waits for what hobs that were killed had asked for; `tell` says what takes long.
-    pub(super) async fn settle(&self, tell: &(dyn Fn(String) + Sync)) -> Result<()> {
-        for (file, open) in self.requests.left(self.owner.is_gone) {
-            let waits = open.iter().map(|open| self.end(open, tell));
-            for end in futures_util::future::join_all(waits).await {
-                // What the engine refuses would be refused every time: the plan that follows meets it, and says why.
-                if let Err(error) = end
-                    && matches!(error.kind, ErrorKind::Lost | ErrorKind::Unreachable { .. })
-                {
-                    return Err(error);
-                }
-            }
-            // Another hob may have read it too, and waits for the same.
-            let _ = fs::remove_file(file);
-        }
-        Ok(())
-    }
-
-    async fn end(&self, open: &Open, tell: &(dyn Fn(String) + Sync)) -> Result<()> {
-        match &open.request {
-            Request::Create { name } => self.end_of_create(open, name).await,
-            Request::Stop { container, grace } => self.end_of_stop(open, container, *grace, false, tell).await,
-            Request::Restart { container, grace } => self.end_of_stop(open, container, *grace, true, tell).await,
-            // It was to go, so it goes: by the request that is under way, or by this one.
-            Request::Remove { container, volumes, inherited } => {
-                self.removal(&ContainerId::new(container), *volumes, inherited).await
-            }
-            Request::Network { name } => {
-                while self.networks_called(name).await?.is_empty() && pause(open.at + MAKING).await {}
-                Ok(())
-            }
-        }
-    }
-
-    /// What was not completed (networks, files) looks complete by its labels, and so it goes.
-    async fn end_of_create(&self, open: &Open, name: &str) -> Result<()> {
-        let id = ContainerId::new(name);
-        loop {
-            match self.inspect(&id).await? {
-                Some(made) if made.state == ContainerState::Created && open.is_of(made.created) => {
-                    return self.removal(&made.id, true, &[]).await;
-                }
-                Some(_) => return Ok(()),
-                None if pause(open.at + MAKING).await => {}
-                None => return Ok(()),
-            }
-        }
-    }
-
-    async fn end_of_stop(
-        &self,
-        open: &Open,
-        container: &str,
-        grace: Option<u64>,
-        starts: bool,
-        tell: &(dyn Fn(String) + Sync),
-    ) -> Result<()> {
-        let mut told = false;
-        let mut over = None;
-        loop {
-            let found = match self.api.inspect_container(container, None).await {
-                Ok(found) => found,
-                Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(()),
-                Err(error) => return Err(self.error(error)),
-            };
-            let own = found.config.as_ref().and_then(|config| config.stop_timeout);
-            let own = own.and_then(|seconds| u64::try_from(seconds).ok());
-            let grace = grace.or(own).map_or(GRACE, Duration::from_secs);
-            let state = found.state.unwrap_or_default();
-            let began = state.started_at.as_deref().and_then(time::unix_time);
-            if state.running == Some(true) && began.is_some_and(|began| began > open.at) {
-                return Ok(());
-            }
-            if state.running != Some(true) {
-                // The second half of a restart begins at once.
-                let ended = *over.get_or_insert_with(now);
-                if !starts || now() > ended + MAKING || open.at + grace + ENDING + MAKING < now() {
-                    return Ok(());
-                }
-            } else if !std::mem::replace(&mut told, true) {
-                let name = found.name.unwrap_or_default();
-                let name = name.trim_start_matches('/');
-                tell(format!("the engine is still stopping {name}, as a hob that was killed asked it to; waiting"));
-            }
-            if !pause(open.at + grace + ENDING).await {
-                return Ok(());
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -289,7 +183,7 @@ mod tests {
         Requests::new(Some(folder.to_owned()), "unix:///s", mark)
     }
 
-    fn left(requests: &Requests) -> Vec<Vec<Request>> {
+    pub(super) fn left(requests: &Requests) -> Vec<Vec<Request>> {
         let left = requests.left(|mark| mark == "dead");
         left.into_iter().map(|(_, open)| open.into_iter().map(|open| open.request).collect()).collect()
     }

@@ -28,6 +28,16 @@ pub(super) fn rfc3339(seconds: i64) -> String {
     time::rfc3339(seconds.saturating_mul(SECOND)).replacen(".000000000", "", 1)
 }
 
+/// The engine counts in whole seconds; a fraction is rounded up, so that nothing is killed early.
+pub(super) fn whole_seconds(time: Duration) -> i32 {
+    i32::try_from(seconds(time)).unwrap_or(i32::MAX)
+}
+
+/// The same where there is no limit.
+pub(super) fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,6 +27,8 @@ mod notice;
 mod poll;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
+mod shared;
+mod snapshot;
 mod source;
 mod state;
 #[cfg(test)]
@@ -36,7 +38,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 pub use change::{Batch, Change, ChangeKind};
@@ -45,6 +47,7 @@ pub use notice::Notice;
 pub use state::{Coverage, Wanted};
 
 use mailbox::mailbox;
+use shared::Shared;
 use source::{Reading, Register};
 use state::State;
 
@@ -57,25 +60,6 @@ pub struct Watcher {
     shared: Arc<Shared>,
     /// The reading thread ends when this is dropped.
     _alive: Option<Box<dyn Any + Send>>,
-}
-
-/// What the watcher, its reader and its poller share.
-struct Shared {
-    state: Mutex<State>,
-    woken: Condvar,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Option<Duration>) -> MutexGuard<'a, State> {
-        match at_most {
-            None => self.woken.wait(state).unwrap_or_else(PoisonError::into_inner),
-            Some(time) => self.woken.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0,
-        }
-    }
 }
 
 impl Watcher {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::filesystem::without_events;
 use super::notice::{Notice, limit};
-use super::poll::Snapshot;
+use super::snapshot::Snapshot;
 use super::source::{Refused, Register, Token};
 
 /// Says whether a folder that has just been made is to be watched. It is called with the watcher's state locked:

@@ -17,7 +17,7 @@ use tokio::fs;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use tonic::{Request, Status};
 
-use super::content::{Info, ReadRequest, ReadResponse, WriteAction, WriteRequest, WriteResponse};
+use super::content_messages::{Info, ReadRequest, ReadResponse, WriteAction, WriteRequest, WriteResponse};
 use crate::engine::{BoxStream, EngineError, Result};
 use crate::model::Digest;
 
@@ -181,7 +181,7 @@ impl Writing {
     async fn file(&mut self) -> io::Result<&mut (fs::File, PathBuf)> {
         if self.file.is_none() {
             clear_left(&self.folder.join("blobs"));
-            let path = self.folder.join(format!("blobs/.{}", super::session::new_id()));
+            let path = self.folder.join(format!("blobs/.{}", super::ids::new_id()));
             let file = fs::OpenOptions::new().write(true).create_new(true).open(&path).await?;
             self.file = Some((file, path));
         }
@@ -255,7 +255,7 @@ fn clear_left(blobs: &Path) {
 }
 
 async fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
-    let beside = file.with_extension(super::session::new_id());
+    let beside = file.with_extension(super::ids::new_id());
     let placed = match fs::write(&beside, content).await {
         Ok(()) => fs::rename(&beside, file).await,
         Err(error) => Err(error),

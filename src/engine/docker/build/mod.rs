@@ -10,7 +10,9 @@
 mod caches;
 mod classic;
 mod content;
+mod content_messages;
 mod files;
+mod ids;
 mod keys;
 mod progress;
 mod request;
@@ -45,7 +47,7 @@ impl Docker {
         for warning in request::warnings(spec, self.info.api) {
             progress(BuildProgress::Warning(warning));
         }
-        let id = session::new_id();
+        let id = ids::new_id();
         let mut solve = request::solve_request(spec, &id, self.info.api, self.info.containerd_images)?;
         let (caches, warnings) = caches::Caches::of(solve.cache.get_or_insert_default()).await?;
         for warning in warnings {
@@ -89,7 +91,7 @@ impl Docker {
             labels: layer.labels.clone(),
             ..BuildSpec::default()
         };
-        let id = session::new_id();
+        let id = ids::new_id();
         let solve = request::solve_request(&spec, &id, self.info.api, self.info.containerd_images)?;
         let sent = Arc::new(sent::Sent::default());
         let mut trees = trees_of(&spec, &sent).await?;

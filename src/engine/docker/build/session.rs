@@ -1,6 +1,5 @@
 //! The session: a connection on which the roles are turned round, and BuildKit calls us.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,7 +11,6 @@ use tonic::transport::server::Connected;
 use super::super::Docker;
 use super::super::endpoint::Stream;
 use super::services::Services;
-use crate::model::Digest;
 
 /// An open session; dropping it closes the connection.
 pub(super) struct Session {
@@ -47,17 +45,6 @@ impl Session {
     }
 }
 
-/// An id that no other session has.
-pub(super) fn new_id() -> String {
-    let mut text = String::new();
-    for part in 0..4_u8 {
-        use std::fmt::Write as _;
-        // Each `RandomState` is seeded by the operating system's randomness and a counter.
-        let _ = write!(text, "{:x}", RandomState::new().hash_one((part, std::process::id())));
-    }
-    Digest::of(text.as_bytes()).as_str()[..25].to_owned()
-}
-
 /// The connection as tonic serves it: it ends when the session is dropped, and tells when it has ended.
 struct Served {
     stream: Stream,
@@ -88,16 +75,5 @@ impl AsyncWrite for Served {
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_differ() {
-        assert_ne!(new_id(), new_id());
-        assert_eq!(new_id().len(), 25);
     }
 }

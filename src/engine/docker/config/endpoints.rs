@@ -3,7 +3,7 @@
 use bollard::models::{EndpointIpamConfig, EndpointSettings};
 use serde_json::Value;
 
-use super::{Api, some_list};
+use super::api::{Api, some_list};
 use crate::engine::Result;
 use crate::model::{Attachment, ContainerSpec};
 

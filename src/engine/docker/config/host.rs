@@ -6,7 +6,8 @@ use bollard::models::{
 };
 use serde_json::Value;
 
-use super::{Api, mounts, protocol, refused, some_list, some_map, word};
+use super::api::{Api, protocol, refused, some_list, some_map, word};
+use super::mounts;
 use crate::engine::Result;
 use crate::model::{ByteSize, ContainerSpec, DeviceRequest, Resource, Service};
 

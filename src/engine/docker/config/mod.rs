@@ -2,6 +2,7 @@
 //! is an error that names the one that can. Every key of the canonical service is either mapped here, or is not the
 //! engine's business (`build`, `depends_on`, `profiles`, hob's own keys, …).
 
+mod api;
 mod endpoints;
 mod host;
 mod mounts;
@@ -13,10 +14,10 @@ use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, EndpointSettings, HealthConfig, NetworkingConfig};
 
-use super::errors::unsupported;
-use super::lifecycle::whole_seconds;
-use crate::engine::{EngineError, ErrorKind, Result};
-use crate::model::{ContainerSpec, HealthCheck, Port};
+use self::api::{Api, protocol, some_list, some_map};
+use super::time::whole_seconds;
+use crate::engine::Result;
+use crate::model::{ContainerSpec, HealthCheck};
 
 /// What to create.
 #[derive(Debug)]
@@ -27,17 +28,6 @@ pub(super) struct Wanted {
     pub(super) connect: Vec<(String, EndpointSettings)>,
     /// What an API before 1.44 takes with the container; the body that bollard has does not know it.
     pub(super) mac_address: Option<String>,
-}
-
-/// The API's version, for checks.
-#[derive(Clone, Copy)]
-struct Api((u32, u32));
-
-impl Api {
-    /// An error unless the API is new enough for `key`.
-    fn needs(self, key: &str, version: (u32, u32)) -> Result<()> {
-        if self.0 < version { Err(unsupported(key, version, self.0)) } else { Ok(()) }
-    }
 }
 
 /// Maps a whole spec.
@@ -101,10 +91,6 @@ fn environment(spec: &ContainerSpec) -> Vec<String> {
     spec.service.environment.iter().map(pair).collect()
 }
 
-fn protocol(port: &Port) -> &str {
-    port.protocol.as_deref().unwrap_or("tcp")
-}
-
 fn exposed_ports(spec: &ContainerSpec) -> Vec<String> {
     let mut ports: BTreeSet<String> =
         spec.service.ports.iter().map(|port| format!("{}/{}", port.target, protocol(port))).collect();
@@ -138,21 +124,4 @@ fn health(check: &HealthCheck, api: Api) -> Result<HealthConfig> {
 
 fn nanoseconds(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
-}
-
-fn some_list<T>(list: Vec<T>) -> Option<Vec<T>> {
-    (!list.is_empty()).then_some(list)
-}
-
-fn some_map(map: &indexmap::IndexMap<String, String>) -> Option<HashMap<String, String>> {
-    (!map.is_empty()).then(|| map.clone().into_iter().collect())
-}
-
-fn refused(why: String) -> EngineError {
-    EngineError::new(ErrorKind::Refused, why)
-}
-
-/// A value of the manifest that the engine takes only as one of a few words.
-fn word<T: std::str::FromStr>(key: &str, text: &str, expected: &str) -> Result<T> {
-    text.parse().map_err(|_| refused(format!("{key} is \"{text}\"; expected {expected}")))
 }

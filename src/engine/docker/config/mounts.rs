@@ -5,7 +5,7 @@ use bollard::models::{
     Mount as ApiMount, MountBindOptions, MountImageOptions, MountTmpfsOptions, MountType as ApiType, MountVolumeOptions,
 };
 
-use super::{Api, refused, some_map, word};
+use super::api::{Api, refused, some_map, word};
 use crate::engine::Result;
 use crate::model::{BindOptions, ContainerSpec, Mount, MountType};
 

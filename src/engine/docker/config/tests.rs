@@ -2,6 +2,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::engine::ErrorKind;
 use crate::model::{Attachment, Mount};
 
 /// A spec whose service, mounts and networks are given as the manifest's canonical JSON.
