@@ -122,11 +122,12 @@ mod tests {
     }
 
     type Words<'a> = &'a [&'a str];
+    type Case<'a> = (&'a ObservedImage, Service, Option<(Words<'a>, Words<'a>)>);
 
     #[test]
     fn the_wrapped_command_is_what_the_engine_would_have_run() {
         let both = image(&["/entry"], &["serve", "--all"]);
-        let cases: [(&ObservedImage, Service, Option<(Words<'_>, Words<'_>)>); 7] = [
+        let cases: [Case<'_>; 7] = [
             (&both, service(None, None), Some((&["/entry"], &["serve", "--all"]))),
             (&both, service(None, Some(&["other"])), Some((&["/entry"], &["other"]))),
             (&both, service(Some(&["/mine"]), None), Some((&["/mine"], &[]))),

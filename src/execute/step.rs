@@ -115,7 +115,9 @@ impl Executor {
                 let wait = Wait { service, containers, until, limit, beside };
                 return match wait.run(engine, &held).await {
                     Ok(told) => {
-                        told.into_iter().for_each(|message| self.sink.emit(Event::Warning(message)));
+                        for message in told {
+                            self.sink.emit(Event::Warning(message));
+                        }
                         Ok(())
                     }
                     Err(failure) if *optional => {

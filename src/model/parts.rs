@@ -49,7 +49,9 @@ impl Parts {
     /// Hands over each, sorted by name.
     pub fn each(&self, take: &mut dyn FnMut(&str, &Digest)) {
         let (before, after) = self.named.split_at(self.named.partition_point(|(name, _)| name.as_str() < FILE));
-        before.iter().for_each(|(name, digest)| take(name, digest));
+        for (name, digest) in before {
+            take(name, digest);
+        }
         if let [FileParts { context: None, files }] = &*self.files {
             // In the order of their paths, which is that of the names.
             let mut name = FILE.to_owned();
@@ -65,9 +67,13 @@ impl Parts {
                 files.extend(context.files.iter().map(|(path, digest)| (name(path), digest)));
             }
             files.sort_by(|a, b| a.0.cmp(&b.0));
-            files.iter().for_each(|(name, digest)| take(name, digest));
+            for (name, digest) in &files {
+                take(name, digest);
+            }
         }
-        after.iter().for_each(|(name, digest)| take(name, digest));
+        for (name, digest) in after {
+            take(name, digest);
+        }
     }
 
     /// The names of those that are not the same in another measure of the same build, gone ones too.

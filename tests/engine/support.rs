@@ -43,6 +43,7 @@ pub struct Lab {
 impl Lab {
     /// `None`, with a line that says why, where the tests cannot run.
     pub async fn open() -> Option<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let engine = match Docker::connect(&Surroundings::from_process()).await {
             Ok(engine) => engine,
             Err(error) if matches!(error.kind, ErrorKind::Unreachable { .. } | ErrorKind::Forbidden) => {
@@ -57,7 +58,6 @@ impl Lab {
             println!("skipped: {error}");
             return None;
         }
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let project = format!("hobtest{:x}-{}-{count}", time & 0xffff_ffff, std::process::id());

@@ -9,6 +9,7 @@
     clippy::cast_sign_loss,
     reason = "registers and structures of the kernel have the widths that they have"
 )]
+#![allow(clippy::verbose_bit_mask, reason = "masks are written as the kernel's documentation has them")]
 #![allow(clippy::many_single_char_names, reason = "bytes of a number, and the letters of the standard")]
 
 mod batch;

@@ -97,7 +97,9 @@ impl Session {
                 self.sink.emit(Event::Notice { text });
             }
         }
-        events.into_iter().for_each(|event| self.sink.emit(event));
+        for event in events {
+            self.sink.emit(event);
+        }
         if ready > 0 {
             self.sink.emit(Event::Ready { services: ready, of, took_ms: millis(now() - self.began), waited });
         }

@@ -190,6 +190,7 @@ fn plain(name: &str) -> Option<Reloader> {
 }
 
 /// One that reads some folders only when it starts.
+#[allow(clippy::unnecessary_wraps, reason = "what a row of the table gives: rows beside it may give none")]
 fn outside(name: &str, folders: &[&str]) -> Option<Reloader> {
     let except = folders.iter().map(|folder| (*folder).to_owned()).collect();
     Some(Reloader { name: name.to_owned(), except })

@@ -149,7 +149,9 @@ fn drop_extensions(value: &mut Value, shape: &Shape) {
         }
         Value::Array(list) => {
             if let Some(items) = shape.items() {
-                list.iter_mut().for_each(|value| drop_extensions(value, items));
+                for value in list {
+                    drop_extensions(value, items);
+                }
             }
         }
         _ => {}

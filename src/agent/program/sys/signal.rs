@@ -87,7 +87,7 @@ impl PollFd {
     }
 
     /// Whether there is something to do: what was asked for, an error or the end.
-    pub fn ready(&self) -> bool {
+    pub fn ready(self) -> bool {
         self.revents != 0
     }
 }
@@ -102,7 +102,9 @@ pub fn poll(files: &mut [PollFd], timeout: Option<u64>) -> Result<()> {
     match unsafe { syscall(nr::PPOLL, [files.as_mut_ptr() as usize, files.len(), pointer, 0, 8, 0]) } {
         Ok(_) => Ok(()),
         Err(Errno::INTR) => {
-            files.iter_mut().for_each(|file| file.revents = 0);
+            for file in files {
+                file.revents = 0;
+            }
             Ok(())
         }
         Err(error) => Err(error),

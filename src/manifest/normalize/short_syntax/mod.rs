@@ -102,7 +102,9 @@ impl Expander<'_> {
             }
             Value::List(list) => {
                 if let Some(items) = shape.items().filter(|items| items.is_nested()) {
-                    list.iter_mut().for_each(|node| self.below(node, items, path));
+                    for node in list {
+                        self.below(node, items, path);
+                    }
                 }
             }
             _ => {}
