@@ -7,9 +7,9 @@ use bollard::API_DEFAULT_VERSION;
 use tokio::sync::OnceCell;
 
 use super::endpoint::Endpoint;
+use super::info_cache::{Fingerprint, InfoCache, ServerInfo, VerifiedInfo};
 use super::owner::Owner;
 use super::requests::Requests;
-use super::said::{Acquaintance, Greeting, Memory, Said};
 use super::surroundings::Surroundings;
 use super::{auth, errors};
 use crate::engine::{EngineError, ErrorKind, Result};
@@ -29,7 +29,7 @@ pub struct Docker {
     pub(super) api: bollard::Docker,
     pub(super) endpoint: Endpoint,
     pub(super) info: Arc<EngineInfo>,
-    pub(super) known: Arc<Acquaintance>,
+    pub(super) known: Arc<VerifiedInfo>,
     pub(super) credentials: Arc<auth::Credentials>,
     /// `SSH_AUTH_SOCK`, for builds that ask for an SSH agent.
     pub(super) ssh_agent: Option<String>,
@@ -73,11 +73,11 @@ impl Docker {
         Err(first_error.unwrap_or_else(|| errors::unreachable_at("unix:///var/run/docker.sock")))
     }
 
-    async fn connect_to(endpoint: Endpoint, credentials: Arc<auth::Credentials>, memory: Memory) -> Result<Self> {
+    async fn connect_to(endpoint: Endpoint, credentials: Arc<auth::Credentials>, memory: InfoCache) -> Result<Self> {
         let place = endpoint.to_string();
         // bollard refuses a socket that is missing or may not be opened with errors of its own; ask the system.
         let answer = in_time(&place, endpoint.get("/_ping", 0)).await?;
-        let greeting = Greeting::of(&answer.map_err(|error| errors::connection(&error, &place))?);
+        let fingerprint = Fingerprint::of(&answer.map_err(|error| errors::connection(&error, &place))?);
         let made = match &endpoint {
             Endpoint::Unix(path) => {
                 bollard::Docker::connect_with_unix(&path.to_string_lossy(), NO_LIMIT, API_DEFAULT_VERSION)
@@ -85,30 +85,30 @@ impl Docker {
             Endpoint::Tcp(address) => bollard::Docker::connect_with_http(address, NO_LIMIT, API_DEFAULT_VERSION),
         };
         let api = made.map_err(|error| errors::translate(error, &place))?;
-        let remembered = greeting.as_ref().and_then(|greeting| memory.recall(&place, greeting));
-        let (said, confirmed) = match remembered {
-            Some(said) => (said, OnceCell::new()),
+        let remembered = fingerprint.as_ref().and_then(|fingerprint| memory.get(&place, fingerprint));
+        let (server, confirmed) = match remembered {
+            Some(server) => (server, OnceCell::new()),
             None => {
-                let said = said_by(&api, &place).await?;
-                if let Some(greeting) = &greeting {
-                    memory.keep(&place, greeting, &said);
+                let server = server_info(&api, &place).await?;
+                if let Some(fingerprint) = &fingerprint {
+                    memory.put(&place, fingerprint, &server);
                 }
-                (said, OnceCell::from(()))
+                (server, OnceCell::from(()))
             }
         };
-        if said.api < OLDEST_API {
-            return Err(errors::unsupported("hob", OLDEST_API, said.api));
+        if server.api < OLDEST_API {
+            return Err(errors::unsupported("hob", OLDEST_API, server.api));
         }
         // An engine that has dropped our newest API is spoken to in its oldest: the closest to what we know.
-        let used = said.api.min(NEWEST_API).max(said.least_api);
+        let used = server.api.min(NEWEST_API).max(server.least_api);
         let info = EngineInfo {
-            version: said.version.clone(),
+            version: server.version.clone(),
             api: used,
-            platform: said.platform.clone(),
-            containerd_images: said.containerd_images,
+            platform: server.platform.clone(),
+            containerd_images: server.containerd_images,
             endpoint: place,
         };
-        let known = Arc::new(Acquaintance { memory, greeting, said, confirmed });
+        let known = Arc::new(VerifiedInfo { memory, fingerprint, info: server, confirmed });
         let api = with_version(api, used);
         let (requests, owner) = (Arc::default(), Owner::default());
         Ok(Self { api, endpoint, info: Arc::new(info), known, credentials, ssh_agent: None, requests, owner })
@@ -117,7 +117,7 @@ impl Docker {
     pub(super) async fn confirm(&self) -> Result<()> {
         let place = &self.info.endpoint;
         let confirm = async || {
-            if self.known.is_confirmed_by(place, &said_by(&self.api, place).await?) {
+            if self.known.is_still(place, &server_info(&self.api, place).await?) {
                 return Ok(());
             }
             let text = format!("the engine at {place} is not the one that it was; run the same command again");
@@ -137,11 +137,11 @@ impl Docker {
 }
 
 /// What the engine says about itself.
-async fn said_by(api: &bollard::Docker, place: &str) -> Result<Said> {
+async fn server_info(api: &bollard::Docker, place: &str) -> Result<ServerInfo> {
     let answers = in_time(place, async { tokio::try_join!(api.version(), api.info()) }).await?;
     let (version, system) = answers.map_err(|error| errors::translate(error, place))?;
     let containerd = |pair: &Vec<String>| matches!(pair.as_slice(), [key, value] if key == "driver-type" && value.contains("containerd"));
-    Ok(Said {
+    Ok(ServerInfo {
         version: version.version.unwrap_or_default(),
         api: parse_api(version.api_version.as_deref()).unwrap_or(OLDEST_API),
         least_api: parse_api(version.min_api_version.as_deref()).unwrap_or(OLDEST_API),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::endpoint::Endpoint;
+use super::info_cache::InfoCache;
 use super::owner::Owner;
-use super::said::Memory;
 use crate::engine::{EngineError, ErrorKind, Result};
 use crate::model::Digest;
 
@@ -44,8 +44,8 @@ impl Surroundings {
         Self { requests, owner, ..self }
     }
 
-    pub(super) fn memory(&self) -> Memory {
-        Memory(self.memory.clone())
+    pub(super) fn memory(&self) -> InfoCache {
+        InfoCache(self.memory.clone())
     }
 
     fn var(&self, name: &str) -> Option<&str> {
