@@ -1,5 +1,6 @@
 //! `hob up` and `hob watch`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -121,6 +122,7 @@ fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOpti
         ignore_orphans: orphans.ignore,
         renew_anon_volumes: args.renew_anon_volumes,
         grace: args.timeout.map(Duration::from_secs),
+        leave_stopped: BTreeSet::new(),
     })
 }
 

@@ -12,7 +12,7 @@ use super::up::scope;
 use super::why_file;
 use crate::event::Event;
 use crate::execute::{View, observe, observe_for_plan, plan_failures};
-use crate::model::ServiceName;
+use crate::model::{Health, ServiceName};
 use crate::plan::{self, UpOptions, labels};
 
 /// Entries that are shown of what was done to a service.
@@ -86,7 +86,13 @@ fn of_services(
         for step in &steps {
             text.push_str(&format!("  `hob up` would {}, because {}\n", step.op, step.reason));
         }
-        if steps.is_empty() {
+        // What runs already is waited for as well, by whatever needs it.
+        let unhealthy = view.observed.of_service(service).any(|c| c.health == Some(Health::Unhealthy));
+        if steps.is_empty() && unhealthy {
+            text.push_str(
+                "  it is as the manifest says, and its health check fails: `hob up` waits for what others need\n",
+            );
+        } else if steps.is_empty() {
             text.push_str("  `hob up` would do nothing: it is as the manifest says\n");
         }
         let next: Vec<Value> =

@@ -15,8 +15,8 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde::{Serialize, Serializer};
 
 use crate::model::{Location, ServiceName};
-use crate::plan::{Operation, Reason};
 
+pub use crate::plan::{Operation, Reason, Until};
 pub use reload::{Followed, ReloadAction, Reloaded, Timings};
 pub use request::Request;
 pub use state::{EndCause, Hold, Pending, State};
@@ -306,6 +306,8 @@ pub enum Event {
         #[serde(serialize_with = "with_text")]
         #[schemars(with = "Told<EndCause>")]
         cause: EndCause,
+        /// The services are stopped with it; else they run on.
+        services: bool,
         /// A second request kills.
         forced: bool,
     },
@@ -442,6 +444,8 @@ pub enum Did {
     Recreated,
     /// The same containers were stopped and started.
     Restarted,
+    /// It has more containers.
+    ScaledUp,
     /// It has fewer containers.
     Scaled,
     /// Its containers do not run.
@@ -464,6 +468,7 @@ impl Did {
             Self::Started => "started",
             Self::Recreated => "recreated",
             Self::Restarted => "restarted",
+            Self::ScaledUp => "scaled up",
             Self::Scaled => "scaled down",
             Self::Stopped => "stopped",
             Self::Removed => "removed",

@@ -91,10 +91,13 @@ impl Agents {
                     };
                     return match synced {
                         Err(SyncError::Rebuild(_)) if self.is_paused(hot).await => Err(paused(hot)),
+                        Err(SyncError::Rebuild(_)) if !self.runs(hot).await => Err(ended()),
                         synced => synced,
                     };
                 }
                 Err(_) if self.is_paused(hot).await => return Err(paused(hot)),
+                // Its program ended a moment ago.
+                Err(_) if !self.runs(hot).await => return Err(ended()),
                 Err(failure) => {
                     let text = format!("the agent cannot be reached ({failure}); its container is rebuilt instead");
                     self.sink.emit(Event::Warning(Message::new(text).service(&hot.service.name)));
@@ -124,6 +127,12 @@ impl Agents {
                 return;
             }
         }
+    }
+
+    /// Whether the container runs, as far as the engine answers.
+    async fn runs(&self, hot: &Hot<'_>) -> bool {
+        let container = tokio::time::timeout(WONDERS, self.engine.inspect(hot.container)).await;
+        !matches!(container, Ok(Ok(Some(container))) if !container.state.is_running())
     }
 
     /// Nothing that is in a paused container answers.
@@ -434,6 +443,10 @@ async fn differing(
     let pairs: Vec<_> = targets.into_iter().zip(there).collect();
     let differs = |((target, _), there): (Placed, _)| (!sync_files::holds(&there, &target.source)).then_some(target);
     Ok(blocking(move || pairs.into_iter().filter_map(differs).collect()).await)
+}
+
+fn ended() -> SyncError {
+    SyncError::Rebuild("it does not run".to_owned())
 }
 
 fn paused(hot: &Hot<'_>) -> SyncError {

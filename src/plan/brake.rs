@@ -1,8 +1,12 @@
 //! A brake on feedback: a program that writes, at each start, the file whose change starts it.
 //!
 //! Nobody can see who has written a file. But what follows a start shortly, or always after the same time, and does
-//! so again and again, is no person's save. Where no container can write the file it takes many more rounds, since then
-//! it is most likely a script that saves as fast as it is answered; a file that only grows is a log.
+//! so again and again, may be no person's save. Where no container can write the file it takes many more rounds, since
+//! then it is most likely a script that saves as fast as it is answered; a file that only grows is a log.
+//!
+//! A person who saves often looks the same, so a suspicion is tried before it is believed: from then on a change is
+//! acted upon when the path has been quiet, for longer each time. A program that writes because it was started is quiet
+//! for as long as it is not started, and writes at once when it is. A person does neither, again and again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,11 +21,15 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How much two delays of one program differ.
 const JITTER: Duration = Duration::from_millis(150);
 
-/// Rounds after which a file that a container can write, or that grows each time, is not acted upon any more.
+/// Rounds after which a file that a container can write, or that grows each time, is suspected.
 const ROUNDS: u32 = 20;
 
 /// The same for any other file.
 const ROUNDS_OF_ANY: u32 = 300;
+
+/// How long a suspected path must be quiet before a change of it is acted upon, trial by trial. After the last, changes of
+/// it are not acted upon any more.
+const TRIALS: [Duration; 3] = [Duration::from_secs(3), Duration::from_secs(6), Duration::from_secs(12)];
 
 /// So many paths are remembered at most.
 const MOST_PATHS: usize = 10_000;
@@ -39,6 +47,15 @@ pub struct Round {
     pub shared: bool,
 }
 
+/// What becomes of the changes of a path, or of all in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Braked {
+    /// They are acted upon when it has been quiet.
+    OnTrial(PathBuf),
+    /// They are not acted upon any more.
+    Ignored(PathBuf),
+}
+
 /// Counts the rounds of each path of one service.
 #[derive(Clone, Debug, Default)]
 pub struct Brake {
@@ -52,33 +69,49 @@ struct Streak {
     rounds: u32,
     /// Of them, those in which the file had grown.
     grown: u32,
-    braked: bool,
+    /// How many trials it has failed, once it is suspected.
+    trials: Option<usize>,
+}
+
+impl Streak {
+    fn is_ignored(&self) -> bool {
+        self.trials == Some(TRIALS.len())
+    }
 }
 
 impl Brake {
-    /// Takes note of an answer. What is not acted upon from now on: the path, or the folder in which each round has
-    /// another file.
-    pub fn answered(&mut self, path: &Path, round: Round) -> Option<PathBuf> {
+    /// Takes note of an answer. Says what is another way from now on: for the path, or for the folder in which each round
+    /// has another file.
+    pub fn answered(&mut self, path: &Path, round: Round) -> Option<Braked> {
         if self.paths.len() > MOST_PATHS {
-            self.paths.retain(|_, streak| streak.braked);
+            self.paths.retain(|_, streak| streak.trials.is_some());
         }
-        let own = self.count(path, round);
         let folder = path.parent().filter(|_| round.shared);
+        let tried = [Some(path), folder].into_iter().flatten().find_map(|path| {
+            let before = self.paths.get(path)?.trials?;
+            Some((path, before))
+        });
+        let own = self.count(path, round);
         let together = folder.map_or(0, |folder| self.count(folder, round));
+        if let Some((path, before)) = tried {
+            let failed = self.paths.get(path).and_then(|streak| streak.trials).unwrap_or_default() > before;
+            let ignored = failed && self.paths.get(path).is_some_and(Streak::is_ignored);
+            return ignored.then(|| Braked::Ignored(path.to_owned()));
+        }
         let limit = if round.shared || self.paths[path].grown >= ROUNDS { ROUNDS } else { ROUNDS_OF_ANY };
         let path = match folder {
             _ if own >= limit => path,
             Some(folder) if together >= limit && own < limit / 4 => folder,
             _ => return None,
         };
-        let streak = self.paths.get_mut(path)?;
-        (!std::mem::replace(&mut streak.braked, true)).then(|| path.to_owned())
+        self.paths.get_mut(path)?.trials = Some(0);
+        Some(Braked::OnTrial(path.to_owned()))
     }
 
     /// The rounds that have followed each other with this one.
     fn count(&mut self, path: &Path, round: Round) -> u32 {
         let Some(streak) = self.paths.get_mut(path) else {
-            let streak = Streak { last: round, delay: None, rounds: 0, grown: 0, braked: false };
+            let streak = Streak { last: round, delay: None, rounds: 0, grown: 0, trials: None };
             self.paths.insert(path.to_owned(), streak);
             return 0;
         };
@@ -92,8 +125,9 @@ impl Brake {
             streak.rounds += 1;
             let grew = matches!((streak.last.size, round.size), (Some(before), Some(now)) if now > before);
             streak.grown = if grew { streak.grown + 1 } else { 0 };
+            streak.trials = streak.trials.map(|failed| (failed + 1).min(TRIALS.len()));
         } else {
-            (streak.rounds, streak.grown) = (0, 0);
+            (streak.rounds, streak.grown, streak.trials) = (0, 0, None);
         }
         (streak.last, streak.delay) = (round, Some(delay));
         streak.rounds
@@ -101,8 +135,17 @@ impl Brake {
 
     /// Whether the path is not acted upon any more.
     pub fn holds(&self, path: &Path) -> bool {
-        !self.paths.is_empty()
-            && [Some(path), path.parent()].into_iter().flatten().any(|p| self.paths.get(p).is_some_and(|s| s.braked))
+        self.of(path).any(Streak::is_ignored)
+    }
+
+    /// For how long the path must be quiet before a change of it is acted upon, where it is on trial.
+    pub fn trial(&self, path: &Path) -> Option<Duration> {
+        self.of(path).filter_map(|streak| TRIALS.get(streak.trials?).copied()).max()
+    }
+
+    fn of(&self, path: &Path) -> impl Iterator<Item = &Streak> {
+        let paths = if self.paths.is_empty() { [None, None] } else { [Some(path), path.parent()] };
+        paths.into_iter().flatten().filter_map(|path| self.paths.get(path))
     }
 
     /// Begins anew: what is to be followed may have changed.
@@ -115,48 +158,62 @@ impl Brake {
 mod tests {
     use super::*;
 
-    /// After how many answers the brake holds, of changes that come with these delays, in milliseconds.
-    fn rounds(delays: impl Fn(u64) -> u64, size: impl Fn(u64) -> u64, shared: bool) -> Option<u64> {
+    /// After how many answers the brake suspects, and ignores, changes that come with these delays, in milliseconds.
+    /// While it tries, a change is answered when its path was quiet.
+    fn rounds(delays: impl Fn(u64) -> u64, size: impl Fn(u64) -> u64, shared: bool) -> [Option<u64>; 2] {
         #[allow(clippy::disallowed_methods, reason = "an Instant cannot be made in any other way")]
         let mut now = Instant::now();
-        let mut brake = Brake::default();
-        (0..400).find(|n| {
-            let noticed = now + Duration::from_millis(delays(*n));
-            now = noticed + Duration::from_millis(20);
-            let round = Round { noticed, ended: now, size: Some(size(*n)), shared };
-            let braked = brake.answered(Path::new("/d/a"), round);
-            assert_eq!(brake.holds(Path::new("/d/a")), braked.is_some());
-            assert!(braked.is_none_or(|path| path == Path::new("/d/a")));
-            brake.holds(Path::new("/d/a"))
-        })
+        let path = Path::new("/d/a");
+        let (mut brake, mut found) = (Brake::default(), [None, None]);
+        for n in 0..400 {
+            let noticed = now + Duration::from_millis(delays(n));
+            now = noticed + brake.trial(path).unwrap_or_default() + Duration::from_millis(20);
+            let round = Round { noticed, ended: now, size: Some(size(n)), shared };
+            match brake.answered(path, round) {
+                Some(Braked::OnTrial(of)) if of == path => found[0] = found[0].or(Some(n)),
+                Some(Braked::Ignored(of)) if of == path => found[1] = Some(n),
+                None => {}
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(brake.holds(path), found[1].is_some());
+            if found[1].is_some() {
+                break;
+            }
+        }
+        found
     }
 
     #[test]
     fn what_follows_each_start_is_held_and_a_person_is_not() {
         let (same, grows) = (|_: u64| 7, |n: u64| n);
         // A program that writes as it starts, or always some seconds later.
-        assert_eq!(rounds(|_| 5, same, true), Some(20));
-        assert_eq!(rounds(|n| 4000 + n % 3 * 40, same, true), Some(21));
+        assert_eq!(rounds(|_| 5, same, true), [Some(20), Some(23)]);
+        assert_eq!(rounds(|n| 4000 + n % 3 * 40, same, true), [Some(21), Some(24)]);
         // hob's own output, by way of `tee`.
-        assert_eq!(rounds(|_| 5, grows, false), Some(20));
+        assert_eq!(rounds(|_| 5, grows, false), [Some(20), Some(23)]);
         // A script that saves at once, for a while, and one that does so for ever.
-        assert_eq!(rounds(|_| 5, same, false), Some(300));
+        assert_eq!(rounds(|_| 5, same, false), [Some(300), Some(303)]);
         // A person saves now and then, in no rhythm.
-        assert_eq!(rounds(|n| 1500 + n * 7919 % 9000, grows, true), None);
-        assert_eq!(rounds(|n| if n % 15 == 0 { 9000 } else { 300 }, same, true), None);
+        assert_eq!(rounds(|n| 1500 + n * 7919 % 9000, grows, true), [None, None]);
+        assert_eq!(rounds(|n| if n % 15 == 0 { 9000 } else { 300 }, same, true), [None, None]);
+        // An editor saves each second, and a person pauses.
+        assert_eq!(rounds(|n| if n < 21 { 900 } else { 2500 + n % 4 * 900 }, grows, true), [Some(20), None]);
     }
 
     #[test]
     fn another_name_each_time_is_held_by_its_folder() {
         #[allow(clippy::disallowed_methods, reason = "an Instant cannot be made in any other way")]
-        let now = Instant::now();
+        let mut now = Instant::now();
         let mut brake = Brake::default();
-        let braked = (0..30).find_map(|n| {
-            let noticed = now + Duration::from_millis(n * 30);
-            let round = Round { noticed, ended: noticed + Duration::from_millis(20), size: Some(1), shared: true };
-            brake.answered(Path::new(&format!("/data/{n}.log")), round)
-        });
-        assert_eq!(braked.as_deref(), Some(Path::new("/data")));
+        let braked: Vec<Braked> = (0..30)
+            .filter_map(|n| {
+                let path = PathBuf::from(format!("/data/{n}.log"));
+                let noticed = now + Duration::from_millis(10);
+                now = noticed + brake.trial(&path).unwrap_or_default() + Duration::from_millis(20);
+                brake.answered(&path, Round { noticed, ended: now, size: Some(1), shared: true })
+            })
+            .collect();
+        assert_eq!(braked, [Braked::OnTrial("/data".into()), Braked::Ignored("/data".into())]);
         assert!(brake.holds(Path::new("/data/new.log")) && !brake.holds(Path::new("/src/a")));
     }
 }

@@ -44,6 +44,8 @@ pub enum HoldReason {
     Completed,
     /// Somebody stopped it: a save does not start it again.
     Stopped,
+    /// Somebody removed it: a save does not make it again.
+    Removed,
 }
 
 impl fmt::Display for HoldReason {
@@ -51,6 +53,7 @@ impl fmt::Display for HoldReason {
         match self {
             Self::Completed => f.write_str("it has completed; the next `hob up` runs it again"),
             Self::Stopped => f.write_str("it was stopped; `hob start` or `hob up -d` starts it with what was saved"),
+            Self::Removed => f.write_str("it was removed; `hob up -d` makes it again with what was saved"),
         }
     }
 }
@@ -64,6 +67,8 @@ pub struct Running {
     pub completed: bool,
     /// It has none, because a person stopped it.
     pub stopped: bool,
+    /// It has none, not even one that does not run, because a person removed it.
+    pub removed: bool,
     /// A file can be put into that container.
     pub writable: bool,
 }
@@ -97,7 +102,7 @@ pub fn decide(
         return Decision::Hold(HoldReason::Completed);
     }
     if state.stopped && !state.running && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
-        return Decision::Hold(HoldReason::Stopped);
+        return Decision::Hold(if state.removed { HoldReason::Removed } else { HoldReason::Stopped });
     }
     let mut synced = Vec::new();
     let mut files = Vec::new();
@@ -185,7 +190,7 @@ mod tests {
         (path.into(), Effect::Rebuild { why: "RUN make (Dockerfile:4) may depend on it".into() })
     }
 
-    const UP: Running = Running { running: true, completed: false, stopped: false, writable: true };
+    const UP: Running = Running { running: true, completed: false, stopped: false, removed: false, writable: true };
 
     #[test]
     fn a_batch_is_decided_as_a_whole() {

@@ -2,18 +2,20 @@
 //!
 //! A save is one burst: an editor writes a file, sets its mode and moves it into place within a millisecond or two. A
 //! `git switch` is one burst too, of thousands of files over a second, with pauses that grow with the load on the
-//! machine. And there are programs that write one file all the time. Three rules tell them apart:
+//! machine. And there are programs that write one file all the time. Four rules tell them apart:
 //!
 //! 1. The *quiet* that ends a burst grows with the number of paths in it. One saved file waits for [`QUIET`]; with
 //!    hundreds of files nobody feels [`QUIET_MOST`], and acting in the middle of a checkout would be wasted work.
 //! 2. Writing the same paths again and again holds a burst back by [`REPEATS`] at most, counted from the last path
 //!    that was new to it.
-//! 3. Nothing holds it back by more than [`LONGEST`].
+//! 3. What is gone, or is still open for writing, is believed after [`SETTLE`]: version control and many editors delete
+//!    or empty a file before they write it.
+//! 4. Nothing holds it back by more than [`LONGEST`].
 //!
 //! Time is passed in. Push what some service reads, and nothing else: a log that grows in a watched folder should
 //! not hold back anything at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,9 @@ pub const QUIET_MOST: Duration = Duration::from_millis(60);
 
 /// How long writes to paths that are already in the burst can hold it back.
 pub const REPEATS: Duration = Duration::from_millis(100);
+
+/// How long a file may be gone or empty before that is believed.
+pub const SETTLE: Duration = Duration::from_millis(100);
 
 /// How long anything can hold a burst back.
 pub const LONGEST: Duration = Duration::from_secs(2);
@@ -55,6 +60,8 @@ struct Pending<T> {
     burst: Burst<T>,
     /// When something was last pushed that was not in the burst before.
     grew: Instant,
+    /// What is not to be believed yet, and since when.
+    unsettled: BTreeMap<T, Instant>,
 }
 
 impl<T> Default for Debouncer<T> {
@@ -63,7 +70,7 @@ impl<T> Default for Debouncer<T> {
     }
 }
 
-impl<T: Ord> Debouncer<T> {
+impl<T: Ord + Clone> Debouncer<T> {
     /// One that has nothing to say.
     #[must_use]
     pub fn new() -> Self {
@@ -77,20 +84,37 @@ impl<T: Ord> Debouncer<T> {
             let pending = self.pending.get_or_insert_with(|| Pending {
                 burst: Burst { items: BTreeSet::new(), first: now, last: now },
                 grew: now,
+                unsettled: BTreeMap::new(),
             });
             pending.burst.last = pending.burst.last.max(now);
+            pending.unsettled.remove(&item);
             if pending.burst.items.insert(item) {
                 pending.grew = pending.grew.max(now);
             }
         }
     }
 
+    /// The same for what may be something else in a moment.
+    pub fn push_unsettled(&mut self, item: T, now: Instant) {
+        let since = self.pending.as_ref().and_then(|pending| pending.unsettled.get(&item)).copied();
+        self.push([item.clone()], now);
+        if let Some(pending) = &mut self.pending {
+            pending.unsettled.insert(item, since.unwrap_or(now));
+        }
+    }
+
+    /// Whether the item is in the burst that goes on.
+    pub fn contains(&self, item: &T) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.burst.items.contains(item))
+    }
+
     /// When to call [`Self::poll`] next, if nothing more is pushed. `None` while there is nothing to wait for.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let Pending { burst, grew } = self.pending.as_ref()?;
-        let quiet = burst.last + quiet(burst.items.len());
-        Some(quiet.min(*grew + REPEATS).min(burst.first + LONGEST))
+        let Pending { burst, grew, unsettled } = self.pending.as_ref()?;
+        let quiet = (burst.last + quiet(burst.items.len())).min(*grew + REPEATS);
+        let settled = unsettled.values().max().map(|since| *since + SETTLE);
+        Some(quiet.max(settled.unwrap_or(quiet)).min(burst.first + LONGEST))
     }
 
     /// The burst, if it is time to act on it.
@@ -228,5 +252,18 @@ mod tests {
         debouncer.push(["b"], clock.at(5));
         assert_eq!(debouncer.deadline(), Some(clock.at(13)));
         assert_eq!(items(debouncer.flush()), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_gone_is_believed_after_a_while() {
+        let clock = Clock::new();
+        let mut debouncer = Debouncer::new();
+        debouncer.push_unsettled("a", clock.at(0));
+        debouncer.push_unsettled("a", clock.at(40));
+        debouncer.push(["b"], clock.at(50));
+        assert_eq!(debouncer.deadline(), Some(clock.at(100)));
+        // It is there again.
+        debouncer.push(["a"], clock.at(60));
+        assert_eq!(debouncer.deadline(), Some(clock.at(63)));
     }
 }

@@ -23,7 +23,7 @@ mod variables;
 mod wanted;
 
 pub use bake::{Bake, bake};
-pub use brake::{Brake, Round};
+pub use brake::{Brake, Braked, Round};
 pub use change::{Decision, HoldReason, Running, decide, follows};
 pub use debounce::{Burst, Debouncer};
 pub use delta::{LayerEntry, Layered, Looks, is_delta, key as layer_key, layer, paths as layer_paths};

@@ -45,7 +45,7 @@ pub enum Reason {
     Replaces,
     /// The one that took its place is there.
     Replaced,
-    /// More containers than `scale` says.
+    /// The service has more or fewer containers than it should, which is this many.
     Scale(u32),
     /// Two containers with one number; the better one stays.
     Duplicate,
@@ -95,7 +95,7 @@ impl fmt::Display for Reason {
             Self::NotRunning(state) => write!(f, "it is {}", state.word()),
             Self::Replaces => f.write_str("it takes the place of the old one"),
             Self::Replaced => f.write_str("a new container takes its place"),
-            Self::Scale(replicas) => write!(f, "the service has {replicas} replicas"),
+            Self::Scale(replicas) => write!(f, "scaled to {replicas}"),
             Self::Duplicate => f.write_str("the service has another container in its place"),
             Self::Orphan => f.write_str("its service is not in the manifest"),
             Self::Awaited(service) => write!(f, "{service} waits for it"),
@@ -104,13 +104,7 @@ impl fmt::Display for Reason {
             Self::UnknownContent => f.write_str("it is not known which version of the files is in it"),
             Self::Foreign => f.write_str("it was made by another tool"),
             Self::Agent => f.write_str("the agent in it is of another version"),
-            Self::HotSync(true) => {
-                f.write_str("hot sync is on from now on: its build copies files that nothing reads after")
-            }
-            Self::HotSync(false) => f.write_str(
-                "hot sync is off from now on: all that its build copies is read by an instruction after, so a save \
-                 builds its image",
-            ),
+            Self::HotSync(on) => write!(f, "hot sync is {} from now on", if *on { "on" } else { "off" }),
             Self::Asked(command) => write!(f, "{command} was asked for"),
         }
     }

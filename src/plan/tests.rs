@@ -419,10 +419,10 @@ fn scale_adds_and_removes_the_last() {
     world.settle();
     world.service("a").scale = Some(1);
     assert_snapshot!(world.settle(), @r#"
-    1. stop container s-a-2, because the service has 1 replicas
-    2. remove container s-a-2, because the service has 1 replicas [after 1]
-    3. stop container s-a-3, because the service has 1 replicas
-    4. remove container s-a-3, because the service has 1 replicas [after 3]
+    1. stop container s-a-2, because scaled to 1
+    2. remove container s-a-2, because scaled to 1 [after 1]
+    3. stop container s-a-3, because scaled to 1
+    4. remove container s-a-3, because scaled to 1 [after 3]
     "#);
 }
 

@@ -117,7 +117,11 @@ impl Common {
                 let text = summary::elsewhere(elsewhere);
                 self.streams.status(&text);
             }
-            Event::Stopping { cause, forced } => {
+            Event::Stopping { cause, services: false, .. } => {
+                self.show_failures();
+                self.streams.status(&format!("ending ({cause}); the services run on"));
+            }
+            Event::Stopping { cause, services: true, forced } => {
                 self.show_failures();
                 let text = match (forced, cause) {
                     (true, EndCause::Interrupt) => "killing what is left (Ctrl-C again)".to_owned(),

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::event::{Event, PlannedStep, State};
+use crate::event::{Event, Operation, PlannedStep, State};
 use crate::model::ServiceName;
-use crate::plan::Operation;
 
 /// The steps of the plan that is carried out, by service.
 #[derive(Debug, Default)]
@@ -252,8 +251,7 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Message;
-    use crate::plan::{Reason, Until};
+    use crate::event::{Message, Reason, Until};
 
     fn op(kind: Kind) -> Operation {
         let (container, name, signal) = ("c".to_owned(), "n".to_owned(), "SIGINT".to_owned());

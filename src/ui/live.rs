@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::event::{Event, Hold};
+use crate::event::{Event, Hold, Operation, Reason};
 use crate::model::ServiceName;
-use crate::plan::{Operation, Reason};
 
 /// Everything that has begun and has not ended.
 #[derive(Debug, Default)]

@@ -170,7 +170,8 @@ impl Options {
         // Without ANSI codes there is no live area: `--ansi never` makes progress plain in Compose too.
         let live = self.ansi != Ansi::Never && !around.dumb;
         let kind = match self.progress {
-            Progress::Auto if status_tty && live => Kind::Tty,
+            // Logs that go through a pipe mostly end on the same terminal, and would be written across the area.
+            Progress::Auto if status_tty && around.stdout_tty && live => Kind::Tty,
             Progress::Tty if live => Kind::Tty,
             Progress::Auto | Progress::Plain | Progress::Tty => Kind::Plain,
             Progress::Json => Kind::Json,
@@ -212,7 +213,7 @@ mod tests {
         let cases = [
             (Progress::Auto, Ansi::Auto, TTY, (Kind::Tty, true, true)),
             (Progress::Auto, Ansi::Auto, PIPE, (Kind::Plain, false, false)),
-            (Progress::Auto, Ansi::Auto, Surroundings { stdout_tty: false, ..TTY }, (Kind::Tty, false, true)),
+            (Progress::Auto, Ansi::Auto, Surroundings { stdout_tty: false, ..TTY }, (Kind::Plain, false, true)),
             (Progress::Auto, Ansi::Auto, Surroundings { stderr_tty: false, ..TTY }, (Kind::Plain, true, false)),
             (Progress::Auto, Ansi::Auto, Surroundings { no_color: true, ..TTY }, (Kind::Tty, false, false)),
             (Progress::Auto, Ansi::Auto, Surroundings { dumb: true, ..TTY }, (Kind::Plain, false, false)),

@@ -43,6 +43,51 @@ fn every_command_works_beside_a_session() {
     assert!(errors.is_empty(), "{errors:?}");
 }
 
+/// What somebody stopped is not started by an edit that has nothing to do with it, and what another hob does to a service
+/// is told as what it is.
+#[test]
+fn a_stopped_service_stays_so_and_others_are_told_right() {
+    let lab = lab!();
+    let manifest = |mode: &str| {
+        lab.manifest(&format!("services:\n{}    environment: {{MODE: {mode}}}\n{}", idle("api"), idle("worker")));
+    };
+    manifest("one");
+    let session = json(&lab, &["up", "--watch"]);
+    session.event(0, "ready", |_| true);
+    lab.ok(&["stop", "worker"]);
+    session.event(0, "elsewhere", |e| e["changes"]["worker"] == "stopped");
+    let from = session.mark();
+    manifest("two");
+    session.event(from, "changed", |e| e["service"] == "api" && e["did"] == "recreated");
+    assert_eq!(lab.states(), ["api running", "worker exited"]);
+    let from = session.mark();
+    lab.ok(&["up", "-d", "--scale", "api=2"]);
+    let told = session.event(from, "elsewhere", |e| e["changes"]["api"].is_string());
+    assert_eq!(
+        (&told["changes"]["api"], &told["changes"]["worker"]),
+        (&"scaled-up".into(), &"started".into()),
+        "{told}"
+    );
+    session.interrupt();
+}
+
+/// `timeout` sends its signal twice.
+#[test]
+fn a_signal_that_comes_twice_at_once_stops_gracefully() {
+    let lab = lab!();
+    lab.manifest(
+        "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    command: sh -c \"trap 'sleep 0.5; exit 7' \
+         TERM; while :; do sleep 0.05; done\"\n",
+    );
+    let mut session = json(&lab, &["up"]);
+    session.event(0, "ready", |_| true);
+    session.signal(Signal::SIGTERM);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    session.signal(Signal::SIGTERM);
+    assert_eq!(session.end(), 143, "{}", session.text());
+    assert_eq!(lab.inspect("a")["State"]["ExitCode"], 7);
+}
+
 #[test]
 fn a_second_up_waits_for_the_plan_of_the_first_and_says_so() {
     let lab = lab!();

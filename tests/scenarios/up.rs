@@ -143,7 +143,7 @@ fn scale_adds_and_removes_containers() {
     let names: Vec<String> = lab.containers().into_iter().map(|c| c.name).collect();
     assert_eq!(names, [1, 2, 3].map(|number| format!("{}-a-{number}", lab.project)));
     let first = lab.containers().remove(0).id;
-    lab.ok(&["up", "-d"]).says(&["the service has 1 replicas"]);
+    lab.ok(&["up", "-d"]).says(&["scaled to 1"]);
     assert_eq!(lab.id("a"), first);
 }
 

@@ -406,6 +406,70 @@ fn a_file_that_mends_a_failed_build_is_seen_when_it_comes() {
     session.interrupt();
 }
 
+/// Version control and many editors delete or empty a file before they write it.
+#[test]
+fn what_is_gone_for_a_moment_is_not_believed() {
+    let lab = lab!();
+    lab.write("text", "one");
+    lab.dockerfile("Dockerfile", "COPY text /\nCMD [\"sleep\", \"3600\"]\n");
+    lab.write(".env", "MODE=one\n");
+    lab.manifest(
+        "services:\n  a:\n    build: .\n    network_mode: none\n    stop_signal: SIGKILL\n    environment: {MODE: \
+         \"${MODE:-none}\"}\n",
+    );
+    let session = watched(&lab);
+    let id = lab.id("a");
+    for (file, text) in [("devenv.yaml", None), (".env", Some("MODE=one\n")), ("text", Some("one"))] {
+        let path = lab.dir.join(file);
+        let text = text.map_or_else(|| fs::read_to_string(&path).unwrap(), str::to_owned);
+        for empty in [false, true] {
+            if empty {
+                let mut open = fs::File::create(&path).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                std::io::Write::write_all(&mut open, text.as_bytes()).unwrap();
+            } else {
+                fs::remove_file(&path).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                fs::write(&path, &text).unwrap();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+    }
+    // What is really gone is believed.
+    let from = session.mark();
+    fs::remove_file(lab.dir.join(".env")).unwrap();
+    session
+        .event(from, "changed", |e| e["reason"]["text"].as_str().is_some_and(|text| text.starts_with("environment")));
+    let before = &session.events()[..from];
+    let told = |e: &&Value| ["error", "changed", "reloaded"].contains(&e["type"].as_str().unwrap_or_default());
+    let created = |e: &&Value| e["did"] == "created";
+    assert_eq!(before.iter().filter(told).filter(|e| !created(e)).collect::<Vec<_>>(), Vec::<&Value>::new());
+    assert_ne!(lab.id("a"), id);
+    session.interrupt();
+}
+
+#[test]
+fn another_name_of_the_project_makes_no_second_stack() {
+    let lab = lab!();
+    lab.write(".env", "");
+    let manifest = format!("services:\n{}", idle("a"));
+    lab.manifest(&manifest);
+    let session = lab.start(&["--progress", "json", "up", "--watch"]);
+    session.event(0, "ready", |_| true);
+    let id = lab.id("a");
+    let from = session.mark();
+    let name = format!("{}b", lab.project);
+    lab.manifest(&format!("name: {name}\n{manifest}"));
+    session.event(from, "error", |e| e["text"].as_str().is_some_and(|text| text.contains(&name)));
+    let from = session.mark();
+    lab.manifest(&format!("{manifest}    environment: {{A: b}}\n"));
+    session.event(from, "changed", |e| e["did"] == "recreated");
+    assert_ne!(lab.id("a"), id);
+    session.interrupt();
+    let other = lab.hob(&["-p", &name, "ps", "-aq"]);
+    assert_eq!(other.out.trim(), "", "{other}");
+}
+
 #[test]
 fn files_of_the_manifest_are_seen_when_they_come() {
     let lab = lab!();

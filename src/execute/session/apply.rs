@@ -122,6 +122,7 @@ impl Session {
             options.rebuild = false;
             options.pull = None;
             options.renew_anon_volumes = false;
+            options.leave_stopped.clone_from(self.others.all_stopped());
         }
         let mut run = self.options.run.clone();
         run.cancel = self.beside.cancel.clone();

@@ -8,6 +8,7 @@ use super::Session;
 use super::watching::Noted;
 use crate::event::{Event, Message};
 use crate::model::{Aside, ServiceName};
+use crate::plan::Braked;
 
 /// What was said of a service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -218,17 +219,28 @@ impl Session {
         }
     }
 
-    /// Says that changes of a path are not acted upon any more.
-    pub(super) fn say_braked(&self, service: &ServiceName, path: &Path) {
-        let shown = path.strip_prefix(&self.project.working_dir).unwrap_or(path).display();
-        let text = format!(
-            "{shown} changed after each start of {service}, which its changes start: they are not acted upon any more"
-        );
+    /// Says that changes of a path are not acted upon as ever.
+    pub(super) fn say_braked(&self, service: &ServiceName, braked: &Braked) {
+        let shown = |path: &Path| path.strip_prefix(&self.project.working_dir).unwrap_or(path).display().to_string();
         let by_rules = self.project.services.get(service).is_some_and(crate::model::Service::has_watch_rules);
-        let hint = if by_rules {
-            "leave it out by `ignore` of the rule, or by .dockerignore; a change of the manifest begins anew"
-        } else {
-            "leave it out by .dockerignore, or write it elsewhere; a change of the manifest begins anew"
+        let leave_out = if by_rules { "`ignore` of the rule, or by .dockerignore" } else { ".dockerignore" };
+        let (text, hint) = match braked {
+            Braked::OnTrial(path) => {
+                let shown = shown(path);
+                let text = format!(
+                    "{shown} changes each time {service} has been brought up to date: from now on that is done when \
+                     it has not changed for some seconds"
+                );
+                (text, format!("where {service} writes it, leave it out by {leave_out}"))
+            }
+            Braked::Ignored(path) => {
+                let text = format!(
+                    "{} changes because {service} is brought up to date, and only then: its changes are not acted \
+                     upon any more",
+                    shown(path)
+                );
+                (text, format!("leave it out by {leave_out}; a change of the manifest or `hob up -d` begins anew"))
+            }
         };
         self.sink.emit(Event::Warning(Message::new(text).service(service).hint(hint)));
     }

@@ -60,9 +60,13 @@ pub enum AllExited {
     Confirmed,
 }
 
+/// A signal that comes so soon after the first was sent with it.
+const TWICE: Duration = Duration::from_secs(1);
+
 /// The session is being stopped.
 #[derive(Debug)]
 pub struct Stopping {
+    since: Instant,
     /// When jobs that have not ended are given up; `None` once they have been.
     give_up: Option<Instant>,
     /// A second request came.
@@ -83,6 +87,9 @@ impl Session {
             Request::End(signal) if self.stopping.is_none() => self.stop(EndCause::signal(signal), None),
             Request::Leave => self.leave(),
             Request::Stop | Request::Kill => self.kill(EndCause::Interrupt),
+            // `timeout` signals its child, and then the group that it is in.
+            Request::End(_)
+                if self.stopping.as_ref().is_some_and(|stopping| now().duration_since(stopping.since) < TWICE) => {}
             Request::End(signal) => self.kill(EndCause::signal(signal)),
             Request::Restart(service) => self.watching.ask(&service, crate::model::Reload::Container),
             Request::Rebuild(service) => self.watching.ask(&service, crate::model::Reload::Rebuild),
@@ -90,15 +97,22 @@ impl Session {
     }
 
     fn stop(&mut self, cause: EndCause, exit: Option<i64>) {
-        self.sink.emit(Event::Stopping { cause, forced: false });
+        self.sink.emit(Event::Stopping { cause, services: self.options.stop_services, forced: false });
         self.end_with(exit);
     }
 
     fn end_with(&mut self, exit: Option<i64>) {
         self.cancel.cancel();
         let give_up = Some(now() + PATIENCE);
-        self.stopping =
-            Some(Stopping { give_up, killed: false, begun: false, done: false, exit, failures: Vec::new() });
+        self.stopping = Some(Stopping {
+            since: now(),
+            give_up,
+            killed: false,
+            begun: false,
+            done: false,
+            exit,
+            failures: Vec::new(),
+        });
         self.watch_engine();
     }
 
@@ -152,7 +166,7 @@ impl Session {
             stopping.done = true;
             return;
         }
-        self.sink.emit(Event::Stopping { cause, forced: true });
+        self.sink.emit(Event::Stopping { cause, services: self.options.stop_services, forced: true });
         if !self.options.stop_services {
             return;
         }
@@ -353,8 +367,13 @@ impl Session {
 
     fn say_all_exited(&mut self) {
         if !std::mem::replace(&mut self.said_exited, true) {
-            let text = "all services have exited; a save starts them again, Ctrl-C ends the session".to_owned();
-            self.sink.emit(Event::Notice { text });
+            let stopped = self.asked().iter().all(|service| self.others.has_stopped(service));
+            let text = if stopped {
+                "all services were stopped; `hob start` or `hob up -d` starts them again, Ctrl-C ends the session"
+            } else {
+                "all services have exited; a save starts them again, Ctrl-C ends the session"
+            };
+            self.sink.emit(Event::Notice { text: text.to_owned() });
         }
     }
 }

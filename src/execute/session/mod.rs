@@ -303,6 +303,15 @@ impl Session {
             Finished::Viewed(viewed) => self.viewed(*viewed),
             Finished::Applied(applied) => self.applied(*applied),
             Finished::Reloaded(reload) => self.reloaded(*reload),
+            Finished::Read(Ok(loaded)) if loaded.project.name != self.project.name => {
+                let (new, old) = (&loaded.project.name, &self.project.name);
+                let text = format!("the manifest's project is called {new} now, and this session is about {old}");
+                let message = Message::new(text).hint(format!(
+                    "end the session and run `hob up`: that makes another stack beside the old one, which `hob -p {old} \
+                     down` removes; or take the name back"
+                ));
+                self.not_read(vec![message]);
+            }
             Finished::Read(Ok(loaded)) => {
                 self.watching.release_brakes();
                 self.reading = false;
@@ -315,18 +324,7 @@ impl Session {
                 self.again = true;
             }
             Finished::Read(Err(messages)) => {
-                self.reading = false;
-                self.watching.manifest_is_broken = true;
-                if self.said_errors == messages {
-                    return;
-                }
-                self.said_errors.clone_from(&messages);
-                for message in messages {
-                    self.sink.emit(Event::Error(message));
-                }
-                self.sink.emit(Event::Notice {
-                    text: "the manifest has errors; the stack goes on as it was, and a save tries again".to_owned(),
-                });
+                self.not_read(messages);
             }
             Finished::Stopped(failures, after) => self.stopped(failures, after.as_deref()),
             Finished::CaughtUp(caught_up) => self.caught_up(caught_up),
@@ -336,6 +334,22 @@ impl Session {
             Finished::Looked(looked) => self.looked(looked.map(|looked| *looked)),
             Finished::EngineBack(..) => {}
         }
+    }
+
+    /// The manifest is not one that this session can go on with.
+    fn not_read(&mut self, messages: Vec<Message>) {
+        self.reading = false;
+        self.watching.manifest_is_broken = true;
+        if self.said_errors == messages {
+            return;
+        }
+        self.said_errors.clone_from(&messages);
+        for message in messages {
+            self.sink.emit(Event::Error(message));
+        }
+        self.sink.emit(Event::Notice {
+            text: "the manifest has errors; the stack goes on as it was, and a save tries again".to_owned(),
+        });
     }
 
     /// What can begin now that something has ended.

@@ -58,8 +58,11 @@ impl Seen {
     /// another hob did it.
     fn did(self, left: Option<bool>, known: bool) -> Option<Did> {
         match self {
-            Self { created: true, started: true, had, removed, .. } if had || removed => Some(Did::Recreated),
+            Self { created: true, started: true, removed: true, .. } => Some(Did::Recreated),
+            Self { created: true, started: true, had: true, .. } => Some(Did::ScaledUp),
             Self { created: true, started: true, .. } => Some(Did::Started),
+            Self { created: true, removed: true, .. } => Some(Did::Recreated),
+            Self { created: true, .. } => Some(Did::Created),
             Self { removed: true, .. } if left.is_none() => Some(Did::Removed),
             Self { removed: true, .. } => Some(Did::Scaled),
             Self { signalled: true, died: true, .. } if left == Some(false) => Some(Did::Stopped),
@@ -75,6 +78,11 @@ impl Seen {
 }
 
 impl Seen {
+    /// Somebody is in the middle of making its containers anew.
+    fn is_half_done(self) -> bool {
+        self.created && !self.started
+    }
+
     /// Whether what it comes to says what this event does: that a container has ended, or runs. `single` is a service
     /// with one container, `known` whether another hob did it.
     fn is_told(self, action: &Action, single: bool, known: bool) -> bool {
@@ -106,6 +114,11 @@ impl Others {
     /// Whether somebody stopped the service on purpose.
     pub fn has_stopped(&self, service: &ServiceName) -> bool {
         self.stopped.contains(service)
+    }
+
+    /// The services that somebody stopped on purpose.
+    pub fn all_stopped(&self) -> &BTreeSet<ServiceName> {
+        &self.stopped
     }
 
     /// Whether a job of ours has just worked on the service, or somebody else has done something to it.
@@ -166,7 +179,7 @@ impl Session {
         if let (Some(new), Some(old)) = (&by, &self.others.by)
             && (new.pid, new.since) != (old.pid, old.since)
         {
-            self.tell_all_of_others();
+            self.tell_of_all_others(false);
         }
         let single = self.project.services.get(&event.service).is_some_and(|service| service.replicas() <= 1);
         let had = self.containers.any_of(&event.service);
@@ -199,15 +212,20 @@ impl Session {
             self.others.last = Some(now);
             return;
         }
-        self.tell_all_of_others();
+        self.tell_of_all_others(goes_on);
     }
 
-    fn tell_all_of_others(&mut self) {
+    /// `goes_on` where the other command has not ended.
+    fn tell_of_all_others(&mut self, goes_on: bool) {
         let by = self.others.by.take();
         (self.others.first, self.others.last) = (None, None);
         let mut changes = BTreeMap::new();
         let mut open = BTreeMap::new();
         for (service, seen) in std::mem::take(&mut self.others.seen) {
+            if goes_on && seen.is_half_done() {
+                open.insert(service, seen);
+                continue;
+            }
             let left = self.containers.any_of(&service).then(|| self.containers.runs(&service));
             match seen.did(left, by.is_some()) {
                 Some(did) => drop(changes.insert(service, did)),
@@ -216,6 +234,10 @@ impl Session {
                 None => {}
             }
         }
+        if goes_on && open.values().any(|seen: &Seen| seen.is_half_done()) {
+            // Told with the rest.
+            (self.others.by, self.others.first, self.others.last) = (by.clone(), Some(now()), Some(now()));
+        }
         self.others.seen = open;
         if changes.is_empty() {
             return;
@@ -223,6 +245,11 @@ impl Session {
         let mine = |(service, did): (&ServiceName, &Did)| *did == Did::Removed && self.in_scope(service);
         let everything = self.up && changes.iter().any(mine) && self.containers.is_empty();
         self.others.everything_gone = everything;
+        for service in changes.keys() {
+            if let Some(watched) = self.watching.get_mut(service) {
+                watched.brake.release();
+            }
+        }
         let (command, process) = by.map(|by| (by.command, by.pid)).unzip();
         self.sink.emit(Event::Elsewhere(Elsewhere { command, process, changes, everything }));
     }
@@ -293,6 +320,8 @@ mod tests {
             ("scaled down", Seen { removed: true, ..stopped }, Some(true), true, Some(Did::Scaled)),
             ("made", made, Some(true), true, Some(Did::Started)),
             ("recreated", Seen { had: true, removed: true, ..made }, Some(true), true, Some(Did::Recreated)),
+            ("scaled up", Seen { had: true, ..made }, Some(true), true, Some(Did::ScaledUp)),
+            ("created", Seen { created: true, ..Seen::default() }, Some(false), true, Some(Did::Created)),
             ("recreated, out of scope", Seen { removed: true, ..made }, None, true, Some(Did::Recreated)),
             ("started", Seen { started: true, ..Seen::default() }, Some(true), true, Some(Did::Started)),
             ("a policy's start", Seen { died: true, started: true, ..Seen::default() }, Some(true), false, None),

@@ -1,6 +1,6 @@
 //! One service's answer to a burst of changes, as a job of its own: sync and restart in place, or build and recreate.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,6 +76,8 @@ struct Job {
     completed: bool,
     /// Somebody stopped it.
     stopped: bool,
+    /// It has no container at all.
+    removed: bool,
     /// The last job left a recreation unfinished.
     halfway: bool,
     hot: bool,
@@ -137,6 +139,7 @@ impl Session {
                     && self.containers.exit_code(&name) == Some(0),
                 halfway,
                 stopped: self.others.has_stopped(&name),
+                removed: !self.containers.any_of(&name),
                 task,
                 hot,
                 synced: self.synced.clone(),
@@ -174,7 +177,9 @@ impl Session {
         watched.todo.unsure |= reload.unsure;
         let failed = reload.measured.is_none();
         let mut braked = Vec::new();
-        if !reload.superseded && reload.report.is_some() {
+        // What is held starts nothing that could write.
+        let acted = |report: &Reloaded| report.action != ReloadAction::Held;
+        if !reload.superseded && reload.report.as_ref().is_some_and(acted) {
             let shared = |path: &Path| project.services.values().any(|service| writes(service, path));
             for (path, size) in &reload.acted {
                 let round = Round { noticed: reload.noticed, ended: now(), size: *size, shared: shared(path) };
@@ -241,8 +246,8 @@ impl Session {
         if let Some(watched) = self.watching.get_mut(&reload.service) {
             watched.look_again();
         }
-        for path in braked {
-            self.say_braked(&reload.service, &path);
+        for braked in braked {
+            self.say_braked(&reload.service, &braked);
         }
         // Without the engine nothing succeeds, and that was said. What somebody took away meanwhile is said as well.
         let taken_away = self.lost_them(&reload.containers);
@@ -328,12 +333,12 @@ impl Job {
             reload.measured = Some(measured);
             return (String::new(), Ok(None));
         }
-        let acts = effects.iter().filter(|(_, effect)| effect.acts());
-        reload.acted = acts.map(|(path, _)| (path.clone(), sync_files::size(path))).collect();
+        reload.acted = self.shown_files(&effects, &measured);
         let state = Running {
             running: !self.containers.is_empty(),
             completed: self.completed,
             stopped: self.stopped,
+            removed: self.removed,
             writable: !self.service.read_only,
         };
         let asides = effects.iter().all(|(_, effect)| matches!(effect, Effect::Aside(_)));
@@ -387,6 +392,19 @@ impl Job {
                 (why, result)
             }
         }
+    }
+
+    /// The files of a report, with their sizes. What came and went, such as an editor's temporary file, is none.
+    fn shown_files(&self, effects: &[(PathBuf, Effect)], measured: &Measure) -> Vec<(PathBuf, Option<u64>)> {
+        let acts = effects.iter().filter(|(_, effect)| effect.acts());
+        let sized: Vec<_> = acts.map(|(path, _)| (path.clone(), sync_files::size(path))).collect();
+        let (Some(before), Some(now)) = (&self.inputs, &measured.inputs) else { return sized };
+        if sized.iter().all(|(_, size)| size.is_some()) || sized.iter().all(|(_, size)| size.is_none()) {
+            return sized;
+        }
+        let file = |part: String| self.project.file_of(&part, &self.service);
+        let differing: BTreeSet<PathBuf> = now.parts.differing(&before.parts).into_iter().filter_map(file).collect();
+        sized.into_iter().filter(|(path, size)| size.is_some() || differing.contains(path)).collect()
     }
 
     /// What a change asks for. The map is of the last measure: what an ignore file lets in or leaves out since is known to

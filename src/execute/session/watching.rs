@@ -85,6 +85,8 @@ pub struct Watched {
     pub said: super::aside::Said,
     /// Changes that follow what was done for them.
     pub brake: Brake,
+    /// What has changed that is suspected to be such: when the first was noticed, and when they are acted upon.
+    pub trial: Option<(Instant, Instant)>,
     /// What files behind its mounts held.
     pub mounted: super::mounted::Mounted,
     /// The job that runs, and how to end it if it is a build.
@@ -211,6 +213,7 @@ impl Watched {
             return Task { initial: true, ..Task::default() };
         }
         let aside = self.aside.take().is_some();
+        self.trial = None;
         Task { aside, ..std::mem::take(&mut self.todo) }
     }
 }
@@ -221,7 +224,8 @@ impl Watching {
         // What is due waits for something else to end.
         let now = now();
         let asides = self.services.values().filter_map(Watched::aside_at).filter(|at| *at > now);
-        asides.chain(self.debounce.deadline()).min()
+        let trials = self.services.values().filter_map(|watched| Some(watched.trial?.1));
+        asides.chain(trials).chain(self.debounce.deadline()).min()
     }
 
     /// Nothing is watched that something could follow.
@@ -277,7 +281,13 @@ impl Watching {
                 }
             }
             if self.matters(&change.path, change.kind) {
-                self.debounce.push([change.path], batch.at);
+                // What was written a moment ago and is gone was somebody's temporary file.
+                let passed = change.kind == ChangeKind::Removed && self.debounce.contains(&change.path);
+                if change.settled || passed {
+                    self.debounce.push([change.path], batch.at);
+                } else {
+                    self.debounce.push_unsettled(change.path, batch.at);
+                }
                 continue;
             }
             for (service, watched) in &mut self.services {
@@ -491,6 +501,7 @@ impl Session {
                     aside: None,
                     said: super::aside::Said::default(),
                     brake: Brake::default(),
+                    trial: None,
                     mounted: super::mounted::Mounted::default(),
                     job: None,
                 };
@@ -564,6 +575,11 @@ impl Session {
     /// A burst is over: gives each service its part of it.
     pub(super) fn quiet(&mut self) {
         let now = now();
+        for watched in self.watching.services.values_mut() {
+            if let Some((first, _)) = watched.trial.take_if(|(_, due)| *due <= now) {
+                watched.todo.set_due(first);
+            }
+        }
         let Some(batch) = self.watching.debounce.poll(now) else { return };
         let mut noted = Vec::new();
         let rescan = batch.items.iter().any(|path| path == Path::new("/"));
@@ -591,8 +607,15 @@ impl Session {
             if mine.is_empty() {
                 continue;
             }
-            saved.push(service.clone());
+            let trial = mine.iter().map(|path| watched.brake.trial(path)).min().flatten();
             watched.todo.dirty.extend(mine);
+            if let Some(quiet) = trial {
+                // All of them are suspected.
+                let first = watched.trial.map_or(batch.first, |(first, _)| first);
+                watched.trial = Some((first, now + quiet));
+                continue;
+            }
+            saved.push(service.clone());
             watched.todo.initial |= std::mem::take(&mut watched.initial_failed);
             watched.todo.noticed.get_or_insert(batch.first);
             watched.todo.quiet = Some(now);

@@ -34,6 +34,9 @@ pub struct Change {
     pub path: PathBuf,
     /// What happened to it.
     pub kind: ChangeKind,
+    /// More is likely to follow at once where it is not: a name that was there is gone, or a file that was written is
+    /// still open. Version control and many editors delete or empty a file before they write it.
+    pub settled: bool,
 }
 
 /// What was told since the last batch was taken. A path appears once, with the last thing that happened to it; or twice,
@@ -62,22 +65,40 @@ struct Gist {
     kind: ChangeKind,
     /// It was removed before it was created.
     replaced: bool,
+    settled: bool,
 }
 
 impl Gathered {
+    /// A file was written and is still open.
+    pub(super) fn push_open(&mut self, path: &Path) {
+        self.add(path, ChangeKind::Modified, false);
+    }
+
     pub(super) fn push(&mut self, path: &Path, kind: ChangeKind) {
+        self.add(path, kind, kind != ChangeKind::Removed);
+    }
+
+    fn add(&mut self, path: &Path, kind: ChangeKind, settled: bool) {
         use ChangeKind::{Attributes, Created, Modified, Removed, Rescan};
         // Most of the news of a storm is of paths that are known already.
         let Some(gist) = self.0.get_mut(path) else {
-            self.0.insert(path.to_owned(), Gist { kind, replaced: false });
+            self.0.insert(path.to_owned(), Gist { kind, replaced: false, settled });
             return;
+        };
+        gist.settled = match (gist.kind, kind) {
+            // It came and went, such as an editor's temporary file.
+            (Created, Removed) => !gist.replaced,
+            // A new file is as far as its writer is.
+            (Created | Rescan, Modified) => true,
+            (_, Attributes) => gist.settled,
+            _ => settled,
         };
         match (gist.kind, kind) {
             // A new file that is then written or given a mode is still news of a new file, and a written file whose
             // mode changes is still news of its content. Nothing says more than a rescan.
             (Created | Rescan, Modified | Attributes) | (Modified, Attributes) | (Rescan, Created | Removed) => {}
-            (Removed, Created) => *gist = Gist { kind, replaced: true },
-            (_, Removed) => *gist = Gist { kind, replaced: false },
+            (Removed, Created) => *gist = Gist { kind, replaced: true, settled: gist.settled },
+            (_, Removed) => *gist = Gist { kind, replaced: false, settled: gist.settled },
             _ => gist.kind = kind,
         }
     }
@@ -96,10 +117,11 @@ impl Gathered {
             if gist.replaced {
                 self.push(&path, ChangeKind::Removed);
             }
-            self.push(&path, gist.kind);
+            self.add(&path, gist.kind, gist.settled);
         }
         if self.0.len() > MOST {
-            self.0 = IndexMap::from([(PathBuf::from("/"), Gist { kind: ChangeKind::Rescan, replaced: false })]);
+            let all = Gist { kind: ChangeKind::Rescan, replaced: false, settled: true };
+            self.0 = IndexMap::from([(PathBuf::from("/"), all)]);
         }
     }
 
@@ -107,9 +129,9 @@ impl Gathered {
         let mut changes = Vec::with_capacity(self.0.len());
         for (path, gist) in self.0 {
             if gist.replaced {
-                changes.push(Change { path: path.clone(), kind: ChangeKind::Removed });
+                changes.push(Change { path: path.clone(), kind: ChangeKind::Removed, settled: true });
             }
-            changes.push(Change { path, kind: gist.kind });
+            changes.push(Change { path, kind: gist.kind, settled: gist.settled });
         }
         changes
     }

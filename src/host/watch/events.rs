@@ -70,8 +70,9 @@ impl State {
                 out.push(&path, ChangeKind::Removed);
             }
             What::Written if told => out.push(&path, ChangeKind::Modified),
+            What::Writing if told => out.push_open(&path),
             What::Attributes if told => out.push(&path, ChangeKind::Attributes),
-            What::Written | What::Attributes => {}
+            What::Written | What::Writing | What::Attributes => {}
         }
     }
 

@@ -134,8 +134,10 @@ fn translate(event: &inotify::Event<&std::ffi::OsStr>) -> Option<Raw> {
         What::Appeared
     } else if mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
         What::Vanished
-    } else if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) {
+    } else if mask.contains(EventMask::CLOSE_WRITE) {
         What::Written
+    } else if mask.contains(EventMask::MODIFY) {
+        What::Writing
     } else if mask.contains(EventMask::ATTRIB) {
         What::Attributes
     } else {

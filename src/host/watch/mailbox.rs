@@ -138,7 +138,7 @@ mod tests {
         teller.tell(now + Duration::from_secs(2), one("/b", ChangeKind::Removed), Vec::new());
         let batch = changes.recv().await.unwrap();
         assert_eq!(batch.at, now);
-        let told = batch.changes.into_iter().map(|Change { path, kind }| (path.display().to_string(), kind));
+        let told = batch.changes.into_iter().map(|Change { path, kind, .. }| (path.display().to_string(), kind));
         assert_eq!(
             told.collect::<Vec<_>>(),
             [("/a".to_owned(), ChangeKind::Created), ("/b".to_owned(), ChangeKind::Removed)]

@@ -61,8 +61,10 @@ pub(super) enum Raw {
 pub(super) enum What {
     /// A name appeared: created or moved in.
     Appeared,
-    /// Content written.
+    /// Content was written, and the file was closed.
     Written,
+    /// Content was written, and the file is still open.
+    Writing,
     /// Mode, owner or times changed.
     Attributes,
     /// A name is gone: deleted or moved away.

@@ -96,8 +96,8 @@ impl<B: Backend> SceneOf<B> {
 
     /// Waits for a change of one path.
     async fn expect(&mut self, name: &str, kind: ChangeKind) {
-        let change = Change { path: self.path(name), kind };
-        self.until(&format!("{change:?}"), |told| told.contains(&change)).await;
+        let path = self.path(name);
+        self.until(&format!("{name}: {kind:?}"), |told| told.iter().any(|c| c.path == path && c.kind == kind)).await;
     }
 
     /// Waits for a write or a creation.

@@ -6,7 +6,7 @@ mod removals;
 mod service;
 mod waits;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::networks::{MissingExternal, Resources, resources};
@@ -74,6 +74,9 @@ pub struct UpOptions {
     pub renew_anon_volumes: bool,
     /// Time before SIGKILL for containers that are replaced: `--timeout`.
     pub grace: Option<Duration>,
+    /// Services that somebody stopped: as long as none of their containers runs they are left alone, and nobody waits
+    /// for them.
+    pub leave_stopped: BTreeSet<ServiceName>,
 }
 
 /// Why there is no plan.

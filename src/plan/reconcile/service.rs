@@ -27,6 +27,11 @@ fn chosen(there: &BTreeMap<u32, Vec<&ObservedContainer>>, replicas: u32) -> Vec<
 impl Up<'_> {
     pub(super) fn service(&mut self, service: &Service) {
         let mut done = Done::default();
+        if self.is_left_stopped(&service.name) {
+            self.plan.unchanged.push(service.name.clone());
+            self.done.insert(service.name.clone(), done);
+            return;
+        }
         let replicas = service.replicas();
         let before = self.plan.steps.len();
         let mut numbers: BTreeMap<u32, Vec<&ObservedContainer>> = BTreeMap::new();
@@ -55,6 +60,11 @@ impl Up<'_> {
             self.plan.unchanged.push(service.name.clone());
         }
         self.done.insert(service.name.clone(), done);
+    }
+
+    pub(super) fn is_left_stopped(&self, service: &ServiceName) -> bool {
+        let runs = || self.input.observed.of_service(service).any(|container| container.state.is_running());
+        self.options.leave_stopped.contains(service) && !runs()
     }
 
     /// Removes a container beside the one that stays. Its anonymous volumes go where that one has others in their place.
@@ -108,10 +118,15 @@ impl Up<'_> {
         done.containers.push(name.clone());
         match existing {
             None => {
-                let created = self.create(service, number, None, gone, Reason::NoContainer);
+                let mut others = self.input.observed.of_service(&service.name).filter(|other| !is_going(other));
+                let reason = match others.next() {
+                    Some(_) => Reason::Scale(service.replicas()),
+                    None => Reason::NoContainer,
+                };
+                let created = self.create(service, number, None, gone, reason.clone());
                 done.created.push(created);
                 done.touched = true;
-                self.start(service, &name, Reason::NoContainer, vec![created], done);
+                self.start(service, &name, reason, vec![created], done);
             }
             Some(Existing { container, differs: Some(reason) }) => {
                 self.replace(service, number, container, gone, reason, done);
@@ -187,7 +202,15 @@ impl Up<'_> {
         }
         spec.labels.insert(WHY.to_owned(), reason.to_string());
         if let Some(on) = old.and_then(|old| hot_sync(&spec.labels, old)) {
-            let news = format!("{}: {}", service.name, Reason::HotSync(on));
+            let why = match (on, service.build.is_some()) {
+                (true, true) => "its build copies files that nothing reads after",
+                (true, false) => "the manifest says what follows a save",
+                (false, true) => {
+                    "all that its build copies is read by an instruction after, so a save builds its image"
+                }
+                (false, false) => "nothing says what follows a save",
+            };
+            let news = format!("{}: {}: {why}", service.name, Reason::HotSync(on));
             if !self.plan.news.contains(&news) {
                 self.plan.news.push(news);
             }

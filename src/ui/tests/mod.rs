@@ -216,7 +216,7 @@ fn up() -> Vec<(u64, Event)> {
                 everything: false,
             }),
         ),
-        (9_900, Event::Stopping { cause: EndCause::Interrupt, forced: false }),
+        (9_900, Event::Stopping { cause: EndCause::Interrupt, services: true, forced: false }),
     ]
 }
 

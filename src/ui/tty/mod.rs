@@ -10,9 +10,8 @@ mod layout;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::event::{Event, State};
+use crate::event::{Event, Operation, State};
 use crate::model::ServiceName;
-use crate::plan::Operation;
 
 use super::Render;
 use super::clean::clean;

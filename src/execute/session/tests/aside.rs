@@ -99,14 +99,15 @@ async fn what_always_follows_a_start_is_not_acted_upon_for_ever() {
     project.services.get_mut("web").unwrap().volumes.push(serde_json::from_value(bind).unwrap());
     let running = start(Rig::new(project), options());
     running.up().await;
-    let braked =
-        |e: &Event| matches!(e, Event::Warning(m) if m.text.starts_with("/src/web/sync/log changed after each"));
+    let warned = |what: &'static str| move |e: &Event| matches!(e, Event::Warning(m) if m.text.starts_with("/src/web/sync/log") && m.text.contains(what));
+    let braked = warned("not acted upon any more");
     let mut rounds = 0;
     while running.rig.events.count(braked) == 0 && rounds < 100 {
         rounds += 1;
         running.saved("/src/web/sync/log", &rounds.to_string()).await;
     }
     assert!((5..50).contains(&rounds), "{rounds}");
+    assert_eq!(running.rig.events.count(warned("when it has not changed for some seconds")), 1);
     let before = running.rig.events.reloads().len();
     running.save("/src/web/sync/log", "more").await;
     // Another file is answered, and the answer is about that one.
@@ -120,6 +121,28 @@ async fn what_always_follows_a_start_is_not_acted_upon_for_ever() {
         .find_map(|e| if let Event::Reloaded(r) = e { Some(r) } else { None });
     assert_eq!(last.unwrap().files, [PathBuf::from("/src/web/sync/main.py")]);
     assert_eq!(running.rig.events.reloads().len(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_saves_of_a_person_end_with_the_last() {
+    let mut project = web().project.as_ref().clone();
+    let bind = json!({"type": "bind", "source": "/src/web/sync", "target": "/data"});
+    project.services.get_mut("web").unwrap().volumes.push(serde_json::from_value(bind).unwrap());
+    let running = start(Rig::new(project), options());
+    running.up().await;
+    // An editor that saves each second, for a minute, and pauses; and again.
+    for text in 0..120 {
+        running.save("/src/web/sync/main.py", &text.to_string()).await;
+        tokio::time::sleep(Duration::from_millis(if text % 60 == 59 { 20_000 } else { 900 })).await;
+        if text % 60 == 59 {
+            let file = running.rig.engine.file("web", "/app/sync/main.py").unwrap();
+            assert_eq!(file, text.to_string().as_bytes());
+        }
+    }
+    let at = running.rig.events.all().len();
+    running.saved("/src/web/sync/main.py", "at once").await;
+    let Some(Event::Reloaded(last)) = running.rig.events.all().into_iter().skip(at).find(reloaded) else { panic!() };
+    assert!(last.timings.noticed_us < 100_000, "{last:?}");
 }
 
 #[tokio::test(start_paused = true)]

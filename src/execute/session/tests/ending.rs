@@ -207,6 +207,6 @@ async fn a_signal_is_named() {
     let (rig, end) = running.end().await;
     assert!(matches!(end, End::Stopped { killed: false }));
     let named =
-        |e: &Event| matches!(e, Event::Stopping { cause, forced: false } if *cause == EndCause::signal("SIGTERM"));
+        |e: &Event| matches!(e, Event::Stopping { cause, forced: false, .. } if *cause == EndCause::signal("SIGTERM"));
     assert_eq!(rig.events.count(named), 1);
 }
