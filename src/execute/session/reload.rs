@@ -543,7 +543,7 @@ impl Job {
             }
             match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
                 Ok(done) => {
-                    let as_measured = self.is_as_measured(&hot, &targets).await;
+                    let as_measured = self.is_as_measured(&hot, &targets, &measured).await;
                     reload.unsure |= !as_measured;
                     timings.synced_us = timings.synced_us.max(done.synced_us);
                     timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
@@ -580,17 +580,24 @@ impl Job {
     }
 
     /// Whether a container has what was measured. A file that was touched since may have been another one for a moment,
-    /// such as empty while it was saved twice, and nothing would tell: the next measure is as this one.
-    async fn is_as_measured(&self, hot: &Hot<'_>, targets: &[SyncTarget]) -> bool {
-        let is_touched = |target: &SyncTarget| {
-            self.stamps.get(&target.source).is_some_and(|stamp| *stamp != sync_files::stamp(&target.source))
+    /// such as empty while it was saved twice, or there while version control passed by, and nothing would tell: the next
+    /// measure is as this one.
+    async fn is_as_measured(&self, hot: &Hot<'_>, targets: &[SyncTarget], measured: &Measure) -> bool {
+        let now = |target: &SyncTarget| sync_files::stamp(&target.source);
+        // What was not there has no time of its last change: it may have been there since, and be gone again.
+        let is_touched = |target: &&SyncTarget| {
+            self.stamps.get(&target.source).is_none_or(|stamp| stamp.is_none() || *stamp != now(target))
         };
-        let touched: Vec<SyncTarget> = targets.iter().filter(|target| is_touched(target)).cloned().collect();
+        let touched: Vec<SyncTarget> = targets.iter().filter(is_touched).cloned().collect();
         // Rules of the manifest act on every event.
         if touched.is_empty() || self.service.has_watch_rules() {
             return true;
         }
-        self.executor.agents.missing(hot, &touched).await.is_ok_and(|missing| missing.is_empty())
+        let before: Vec<sync_files::Stamp> = touched.iter().map(now).collect();
+        let again = self.measure().await;
+        again.is_ok_and(|again| again.inputs == measured.inputs)
+            && self.executor.agents.missing(hot, &touched).await.is_ok_and(|missing| missing.is_empty())
+            && touched.iter().map(now).eq(before)
     }
 
     /// Puts everything that `initial_sync` is about into the containers, as far as they do not hold it. What a build

@@ -280,6 +280,27 @@ async fn what_a_file_was_between_two_saves_of_one_content_does_not_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_there_only_while_it_was_synced_does_not_stay() {
+    let running = start(web(), options());
+    running.up().await;
+    let at = running.rig.events.all().len();
+    running.write("/src/web/sync/a", "1");
+    // Version control puts a file there after the measure, and takes it away after the sync.
+    let path = running.disk.path().join("src/web/sync/b");
+    let there = path.clone();
+    *running.rig.sources.on_measure.lock().unwrap() = Some(Box::new(move |_| std::fs::write(&there, "1").unwrap()));
+    let mut upload = running.rig.engine.hold("upload web /");
+    running.touch(&["/src/web/sync/a", "/src/web/sync/b"]).await;
+    upload.reached().await;
+    std::fs::remove_file(&path).unwrap();
+    upload.release();
+    running.touch(&["/src/web/sync/b"]).await;
+    running.wait(at, "the sync", reloaded).await;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!(running.rig.engine.file("web", "/app/sync/b"), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_folder_in_the_place_of_another_has_nothing_of_it() {
     let running = start(web(), options());
     running.up().await;
