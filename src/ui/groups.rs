@@ -60,6 +60,8 @@ struct Group {
     gone: bool,
     /// What was done is told by [`Event::Reloaded`].
     is_reload: bool,
+    /// How a container of it has ended meanwhile.
+    ended: Option<State>,
 }
 
 /// What is said of an event.
@@ -84,6 +86,8 @@ pub(super) struct Line {
     pub reason: String,
     /// How long it took.
     pub took: Option<Duration>,
+    /// How a container had ended before that could be said.
+    pub then: Option<State>,
 }
 
 /// How what is told of ended.
@@ -168,7 +172,7 @@ impl Groups {
         }
         let took = group.began.map(|began| now.saturating_sub(began));
         let (what, reason) = (group.what(), std::mem::take(&mut group.reason));
-        Said::Line(Line { end: End::Done, what, reason, took })
+        Said::Line(Line { end: End::Done, what, reason, took, then: group.ended.take() })
     }
 
     fn failed(&mut self, step: usize) -> Said {
@@ -177,7 +181,7 @@ impl Groups {
         };
         group.over = true;
         let (what, reason) = (group.what_failed(), String::new());
-        Said::Line(Line { end: End::Failed, what, reason, took: None })
+        Said::Line(Line { end: End::Failed, what, reason, took: None, then: group.ended.take() })
     }
 
     fn state(&mut self, service: &ServiceName, state: State) -> Said {
@@ -185,11 +189,25 @@ impl Groups {
         let starts = match state {
             State::Running => true,
             State::Exited { code: 0 | 130 | 137 | 143 } => false,
+            State::Exited { .. } => return self.held_back(service, state),
             _ => return Said::Itself,
         };
         match self.expected.get_mut(&(service.clone(), starts)) {
             Some(times @ 1..) => {
                 *times -= 1;
+                Said::Nothing
+            }
+            _ => self.held_back(service, state),
+        }
+    }
+}
+
+impl Groups {
+    /// A container that ends at once has ended before its start is told.
+    fn held_back(&mut self, service: &ServiceName, state: State) -> Said {
+        match self.groups.get_mut(service) {
+            Some(group) if group.open > 0 && group.began.is_some() && matches!(state, State::Exited { .. }) => {
+                group.ended = Some(state);
                 Said::Nothing
             }
             _ => Said::Itself,
@@ -287,7 +305,7 @@ mod tests {
 
     fn line(end: End, what: &str, reason: &str, took: Option<u64>) -> Said {
         let (what, reason, took) = (what.to_owned(), reason.to_owned(), took.map(Duration::from_secs));
-        Said::Line(Line { end, what, reason, took })
+        Said::Line(Line { end, what, reason, took, then: None })
     }
 
     #[test]
@@ -314,6 +332,20 @@ mod tests {
         ] {
             assert_eq!(groups.event(&state(text), Duration::ZERO), want, "{text}");
         }
+    }
+
+    #[test]
+    fn an_end_is_told_after_the_start() {
+        let mut groups = Groups::default();
+        groups.event(&plan(&[("job", Kind::Create), ("job", Kind::Start)]), Duration::ZERO);
+        let state = |state| Event::State { service: "job".into(), container: "c".into(), state, elsewhere: false };
+        for event in [started(0), done(0), started(1), state(State::Running), state(State::Exited { code: 3 })] {
+            assert_eq!(groups.event(&event, Duration::ZERO), Said::Nothing, "{event:?}");
+        }
+        let Said::Line(line) = groups.event(&done(1), Duration::ZERO) else { panic!() };
+        assert_eq!((line.what.as_str(), line.then), ("started", Some(State::Exited { code: 3 })));
+        let again = state(State::Exited { code: 3 });
+        assert_eq!(groups.event(&again, Duration::ZERO), Said::Itself);
     }
 
     #[test]

@@ -151,6 +151,16 @@ impl Live {
         }
     }
 
+    /// What is dropped where the command is ended now.
+    pub fn dropped(&self) -> Vec<(Option<ServiceName>, String)> {
+        let is_dropped = |step: &&Step| matches!(step.op, Operation::Build { .. } | Operation::Pull { .. });
+        self.steps
+            .values()
+            .filter(is_dropped)
+            .map(|step| (step.service.clone(), format!("{}: cancelled", step.op)))
+            .collect()
+    }
+
     /// A step has ended, and what belonged to it.
     pub fn end(&mut self, number: usize) -> Ended {
         let Some(step) = self.steps.remove(&number) else { return Ended { step: None, build: None } };

@@ -99,12 +99,20 @@ impl Render for Plain {
             }
             _ => {}
         }
+        if let Event::Stopping { .. } = &event {
+            for (service, text) in self.live.dropped() {
+                self.say(service.as_ref(), &text);
+            }
+        }
         match (&event, said) {
             (Event::StepHeld { step, on, .. }, _) => self.held(*step, on, now),
             (_, Said::Nothing) => {}
             (Event::StepDone { service, .. } | Event::StepFailed { service, .. }, Said::Line(line)) => {
                 let text = self.common.line(&line);
                 self.common.say(service.as_ref(), &text);
+                if let Some(state) = line.then {
+                    self.say(service.as_ref(), &state.to_string());
+                }
             }
             (event, _) => self.itself(event),
         }

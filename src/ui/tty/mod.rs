@@ -160,12 +160,21 @@ impl Render for Tty {
             }
             _ => None,
         };
+        if let Event::Stopping { .. } = &event {
+            for (service, text) in self.live.dropped() {
+                let text = clean(&text, false).into_owned();
+                self.over(Sign::Skipped, service.as_ref(), &text);
+            }
+        }
         match (&event, said) {
             (_, Said::Nothing) => {}
             (Event::StepDone { service, .. } | Event::StepFailed { service, .. }, Said::Line(line)) => {
                 let sign = if line.end == End::Done { Sign::Done } else { Sign::Failed };
                 let text = self.common.line(&line);
                 self.over(sign, service.as_ref(), &text);
+                if let Some(state) = line.then {
+                    self.common.say(service.as_ref(), &state.to_string());
+                }
             }
             (event, _) => self.itself(event, ended.as_ref()),
         }
