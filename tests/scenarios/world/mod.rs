@@ -151,7 +151,7 @@ impl World {
         let done = self.lab.hob(&["up", "-d"]);
         match done.code {
             0 => self.check(None),
-            17 if self.shapes.iter().any(|shape| self.rebuilt(shape).is_none()) => return false,
+            17 if !self.is_buildable() => return false,
             _ => panic!("HOB_SEED={}: {done}\nsteps:\n  {}", self.seed, self.edits.log.join("\n  ")),
         }
         true
@@ -174,6 +174,11 @@ impl World {
         if let Err(why) = self.holds(session) {
             panic!("{why}");
         }
+    }
+
+    /// Whether every service can be built: of several, one that cannot be keeps the others from their first start.
+    pub fn is_buildable(&self) -> bool {
+        self.shapes.iter().all(|shape| self.rebuilt(shape).is_some())
     }
 
     /// The same, with what is wrong.
