@@ -161,20 +161,9 @@ impl Drop for Watch {
     }
 }
 
-fn engine_is_there() -> bool {
-    let there = Command::new(env!("CARGO_BIN_EXE_hob")).args(["-C", "/", "doctor"]).output().unwrap();
-    let there = String::from_utf8_lossy(&there.stdout).contains("ok  engine");
-    let wanted = std::env::var_os("HOB_TEST_ENGINE").is_some_and(|value| value == "1");
-    assert!(there || !wanted, "HOB_TEST_ENGINE=1 and no engine answers");
-    there
-}
-
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn an_order_is_placed_and_worked_on_and_every_edit_is_live() {
-    if !engine_is_there() {
-        eprintln!("no engine answers: skipped");
-        return;
-    }
     let shop = Shop::new();
     shop.ok(&["up", "-d", "--wait"]);
     let first = shop.orders(2, None).output().unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hob::agent::{AgentClient, EntryKind, Meta, Op, Then, ThenOutcome};
 use tokio::process::Child;
 
-use crate::harness::{Supervised, can_isolate, is_root};
+use crate::harness::{Supervised, is_root, need_isolation};
 
 /// A supervisor, a stream to it, and a folder to write to.
 struct Stage {
@@ -18,14 +18,12 @@ struct Stage {
     _serve: Child,
 }
 
-async fn stage() -> Option<Stage> {
-    if !can_isolate() {
-        return None;
-    }
+async fn stage() -> Stage {
+    need_isolation();
     let mut supervised = Supervised::shell("echo ready; exec sleep 600");
     assert_eq!(supervised.line().await, "ready");
     let (client, serve) = supervised.client().await;
-    Some(Stage { client, folder: tempfile::tempdir().unwrap(), supervised, _serve: serve })
+    Stage { client, folder: tempfile::tempdir().unwrap(), supervised, _serve: serve }
 }
 
 impl Stage {
@@ -94,7 +92,7 @@ const NONE: Vec<String> = Vec::new();
 
 #[tokio::test]
 async fn a_batch_gives_files_folders_links_modes_and_times() {
-    let Some(stage) = stage().await else { return };
+    let stage = stage().await;
     fs::write(stage.path().join("old"), "old").unwrap();
     fs::create_dir_all(stage.path().join("gone/deep")).unwrap();
     fs::write(stage.path().join("gone/deep/file"), "x").unwrap();
@@ -123,7 +121,7 @@ async fn a_batch_gives_files_folders_links_modes_and_times() {
 
 #[tokio::test]
 async fn steps_take_effect_in_their_order() {
-    let Some(stage) = stage().await else { return };
+    let stage = stage().await;
     assert_eq!(stage.apply(vec![dir("a"), write("a/b", "1"), write("c", "1"), write("d/e", "1")]).await, NONE);
     // A folder becomes a file, a file becomes a folder, a folder is replaced by another, and one file is written twice.
     let errors = stage
@@ -147,7 +145,7 @@ async fn steps_take_effect_in_their_order() {
 
 #[tokio::test]
 async fn content_larger_than_a_frame_arrives_whole() {
-    let Some(stage) = stage().await else { return };
+    let stage = stage().await;
     let big: Vec<u8> = (0..5_000_003u32).map(|n| n.to_le_bytes()[(n % 4) as usize] ^ 0x5a).collect();
     let op =
         |path: &str, data: &[u8]| Op::Write { path: path.into(), meta: meta(0o600), data: data.to_vec(), last: true };
@@ -164,7 +162,7 @@ async fn content_larger_than_a_frame_arrives_whole() {
 
 #[tokio::test]
 async fn a_step_that_fails_is_told_and_leaves_the_others_alone() {
-    let Some(stage) = stage().await else { return };
+    let stage = stage().await;
     assert_eq!(stage.apply(vec![write("full/file", "1"), write("plain", "1")]).await, NONE);
     let errors = stage
         .apply(vec![
@@ -189,7 +187,7 @@ async fn a_step_that_fails_is_told_and_leaves_the_others_alone() {
 
 #[tokio::test]
 async fn no_link_leads_out_of_the_target() {
-    let Some(stage) = stage().await else { return };
+    let stage = stage().await;
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("victim"), "safe").unwrap();
     fs::create_dir(outside.path().join("folder")).unwrap();
@@ -234,7 +232,7 @@ async fn the_way_to_the_target_follows_only_links_of_root() {
     if !is_root() {
         return;
     }
-    let Some(stage) = stage().await else { return };
+    let stage = stage().await;
     fs::create_dir(stage.path().join("real")).unwrap();
     let base = stage.path().display();
     for (name, owner) in [("roots", 0), ("users", 1000)] {
@@ -255,9 +253,7 @@ async fn the_way_to_the_target_follows_only_links_of_root() {
 
 #[tokio::test]
 async fn what_is_mounted_in_a_folder_outlives_it() {
-    if !can_isolate() {
-        return;
-    }
+    need_isolation();
     let folder = tempfile::tempdir().unwrap();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("victim"), "safe").unwrap();
@@ -284,7 +280,7 @@ async fn owners_are_set() {
     if !is_root() {
         return;
     }
-    let Some(stage) = stage().await else { return };
+    let stage = stage().await;
     let meta = Meta { mode: 0o640, uid: 1234, gid: 2345, mtime: None };
     let steps = vec![
         Op::Write { path: b"file".to_vec(), meta, data: Vec::new(), last: true },
@@ -303,7 +299,7 @@ async fn owners_are_set() {
 
 #[tokio::test]
 async fn what_is_there_can_be_compared() {
-    let Some(stage) = stage().await else { return };
+    let stage = stage().await;
     let steps = vec![write("a/file", "abc"), link("a/link", "file"), dir("a/sub"), write("b", "")];
     assert_eq!(stage.apply(steps).await, NONE);
     let target = stage.path().to_str().unwrap();
@@ -337,7 +333,7 @@ fn sha256(content: &[u8]) -> [u8; 32] {
 
 #[tokio::test]
 async fn what_follows_a_batch_is_done_only_if_it_had_no_errors() {
-    let Some(mut stage) = stage().await else { return };
+    let mut stage = stage().await;
     let restart = Then::Restart { signal: 15, grace: Duration::from_mins(10) };
     let before = stage.client.status().await.unwrap().pid;
     let (applied, outcome) = stage.client.apply_then(vec![stage.target(), write("../x", "")], restart).await.unwrap();

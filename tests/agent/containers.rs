@@ -1,5 +1,4 @@
-//! The agent in real containers. Needs an engine that the `docker` command reaches and `busybox:latest` on it; where
-//! they are not there, the tests say so and pass.
+//! The agent in real containers. Needs an engine that the `docker` command reaches, with the tests' image on it.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,6 +7,8 @@ use hob::agent::{AgentClient, Meta, Op};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+/// The image that tests run; `scripts/base-images test` makes it.
+const IMAGE: &str = "hob-test/busybox:1";
 const GRACE: Duration = Duration::from_mins(10);
 
 /// Runs the `docker` command and gives what it printed, or its error.
@@ -35,23 +36,18 @@ struct Engine {
 
 impl Engine {
     /// Fills the volume as hob does: through the archive API of a container that is never started.
-    async fn new(test: &str) -> Option<Self> {
-        if let Err(why) = docker(&["image", "inspect", "busybox:latest"]).await {
-            eprintln!("skipped: no engine with busybox:latest: {}", why.trim());
-            return None;
-        }
+    async fn new(test: &str) -> Self {
+        docker(&["image", "inspect", IMAGE]).await.expect("this test needs an engine with its image");
         let engine =
             Self { name: format!("hobtest-{test}-{}", std::process::id()), made: std::cell::RefCell::default() };
         docker(&["volume", "create", &engine.name]).await.unwrap();
         engine.made(&["volume", "rm", &engine.name]);
         let filler = format!("{}-fill", engine.name);
-        docker(&["create", "--name", &filler, "-v", &format!("{}:/.hob", engine.name), "busybox", "true"])
-            .await
-            .unwrap();
+        docker(&["create", "--name", &filler, "-v", &format!("{}:/.hob", engine.name), IMAGE, "true"]).await.unwrap();
         let agent = crate::harness::agent().display().to_string();
         docker(&["cp", &agent, &format!("{filler}:/.hob/agent")]).await.unwrap();
         docker(&["rm", &filler]).await.unwrap();
-        Some(engine)
+        engine
     }
 
     fn made(&self, undo: &[&str; 3]) {
@@ -107,8 +103,9 @@ const WAYS: &[&[&str]] = &[
 ];
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_command_finds_the_same_surroundings_and_gives_the_same_exit_code() {
-    let Some(engine) = Engine::new("same").await else { return };
+    let engine = Engine::new("same").await;
     let script = "tty; (: </dev/tty) 2>/dev/null && echo controlling; stty size 2>/dev/null; id; pwd; env | sort; umask; \
                   ulimit -n; ls /proc/self/fd | wc -l; grep -e Sig[BP] -e Cap -e NoNew /proc/self/status; \
                   echo >/file && echo wrote; exit 7";
@@ -116,7 +113,7 @@ async fn a_command_finds_the_same_surroundings_and_gives_the_same_exit_code() {
         let mut seen = Vec::new();
         for with_agent in [false, true] {
             let flags = [&["--hostname", "test"], *flags].concat();
-            let name = engine.run(number, with_agent, &flags, "busybox", &["sh", "-c", script]).await;
+            let name = engine.run(number, with_agent, &flags, IMAGE, &["sh", "-c", script]).await;
             let code = docker(&["wait", &name]).await.unwrap();
             let logs = docker(&["logs", &name]).await.unwrap();
             seen.push((code.trim().to_owned(), logs));
@@ -127,9 +124,10 @@ async fn a_command_finds_the_same_surroundings_and_gives_the_same_exit_code() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn files_and_restarts_reach_every_kind_of_container() {
-    let Some(engine) = Engine::new("reach").await else { return };
-    let other = engine.run(100, false, &[], "busybox", &["sleep", "600"]).await;
+    let engine = Engine::new("reach").await;
+    let other = engine.run(100, false, &[], IMAGE, &["sleep", "600"]).await;
     let (pid, net) = (format!("container:{other}"), format!("container:{other}"));
     let ways: &[(&[&str], bool)] = &[
         (&[], true),
@@ -148,7 +146,7 @@ async fn files_and_restarts_reach_every_kind_of_container() {
     ];
     let script = "[ -e /srv/new/file ] && cat /srv/new/file; exec sleep 600";
     for (number, (flags, writable)) in ways.iter().enumerate() {
-        let name = engine.run(number, true, flags, "busybox", &["sh", "-c", script]).await;
+        let name = engine.run(number, true, flags, IMAGE, &["sh", "-c", script]).await;
         let (client, _exec) = engine.client(&name, &[]).await;
         let meta = Meta { mode: 0o644, uid: 0, gid: 0, mtime: None };
         let write = Op::Write { path: b"file".to_vec(), meta, data: b"synced\n".to_vec(), last: true };
@@ -174,11 +172,12 @@ async fn files_and_restarts_reach_every_kind_of_container() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn an_image_with_nothing_in_it_can_have_the_agent() {
-    let Some(engine) = Engine::new("scratch").await else { return };
+    let engine = Engine::new("scratch").await;
     let folder = tempfile::tempdir().unwrap();
     let binary = folder.path().join("busybox");
-    let source = engine.run(100, false, &[], "busybox", &["sleep", "600"]).await;
+    let source = engine.run(100, false, &[], IMAGE, &["sleep", "600"]).await;
     docker(&["cp", &format!("{source}:/bin/busybox"), &binary.display().to_string()]).await.unwrap();
     let archive = folder.path().join("image.tar");
     let mut tar = tar::Builder::new(std::fs::File::create(&archive).unwrap());
@@ -196,9 +195,10 @@ async fn an_image_with_nothing_in_it_can_have_the_agent() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn without_capabilities_owners_take_a_privileged_exec() {
-    let Some(engine) = Engine::new("caps").await else { return };
-    let name = engine.run(0, true, &["-u", "1000", "--cap-drop", "ALL"], "busybox", &["sleep", "600"]).await;
+    let engine = Engine::new("caps").await;
+    let name = engine.run(0, true, &["-u", "1000", "--cap-drop", "ALL"], IMAGE, &["sleep", "600"]).await;
     let meta = Meta { mode: 0o600, uid: 1000, gid: 1000, mtime: None };
     let write = Op::Write { path: b"file".to_vec(), meta, data: b"x".to_vec(), last: true };
     let ops = vec![Op::Target(b"/srv/new".to_vec()), write];
@@ -217,9 +217,10 @@ async fn without_capabilities_owners_take_a_privileged_exec() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn an_exec_that_is_killed_takes_its_process_with_it_and_nothing_else() {
-    let Some(engine) = Engine::new("killed").await else { return };
-    let name = engine.run(0, true, &[], "busybox", &["sleep", "600"]).await;
+    let engine = Engine::new("killed").await;
+    let name = engine.run(0, true, &[], IMAGE, &["sleep", "600"]).await;
     let (client, mut exec) = engine.client(&name, &[]).await;
     let before = client.status().await.unwrap().pid;
     exec.start_kill().unwrap();
@@ -230,9 +231,10 @@ async fn an_exec_that_is_killed_takes_its_process_with_it_and_nothing_else() {
 
 /// fuse-overlayfs shows the image's own file again where one that took its place is removed.
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_file_of_the_image_that_was_replaced_and_then_deleted_is_gone() {
-    let Some(engine) = Engine::new("gone").await else { return };
-    let name = engine.run(0, true, &[], "busybox", &["sleep", "600"]).await;
+    let engine = Engine::new("gone").await;
+    let name = engine.run(0, true, &[], IMAGE, &["sleep", "600"]).await;
     let (client, _exec) = engine.client(&name, &[]).await;
     let meta = Meta { mode: 0o644, uid: 0, gid: 0, mtime: None };
     let write = Op::Write { path: b"passwd".to_vec(), meta, data: b"x".to_vec(), last: true };

@@ -5,15 +5,13 @@ use hob::agent::{AgentClient, AgentError, BUILD_ID, Command, Meta, OutputStream,
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Child;
 
-use crate::harness::{Supervised, can_isolate, is_alive, is_root};
+use crate::harness::{Supervised, is_alive, is_root, need_isolation};
 
-async fn supervised() -> Option<Supervised> {
-    if !can_isolate() {
-        return None;
-    }
+async fn supervised() -> Supervised {
+    need_isolation();
     let mut supervised = Supervised::shell("echo ready; exec sleep 600");
     assert_eq!(supervised.line().await, "ready");
-    Some(supervised)
+    supervised
 }
 
 fn frame(request: &Request, id: u32) -> Vec<u8> {
@@ -46,7 +44,7 @@ async fn talk(mut serve: Child, bytes: &[u8]) -> (Vec<(u32, Answer)>, i32) {
 
 #[tokio::test]
 async fn an_agent_of_another_version_or_build_is_refused_with_a_clear_answer() {
-    let Some(supervised) = supervised().await else { return };
+    let supervised = supervised().await;
     for (version, build) in [(VERSION + 1, BUILD_ID), (VERSION, "another")] {
         let mut bytes = frame(&Request::Hello { version, build: build.as_bytes().to_vec() }, 9);
         bytes.extend(frame(&Request::Restart { signal: 15, grace_ms: 0, after: 0 }, 10));
@@ -65,9 +63,7 @@ async fn an_agent_of_another_version_or_build_is_refused_with_a_clear_answer() {
 
 #[tokio::test]
 async fn without_a_supervisor_the_hello_is_refused() {
-    if !can_isolate() {
-        return;
-    }
+    need_isolation();
     // A command of its own in a namespace of its own that no supervisor is in.
     let mut other = Supervised::start(&[], |start| {
         let flags = if is_root() { "-m" } else { "-rm" };
@@ -87,7 +83,7 @@ async fn nobody_but_root_can_speak_with_the_supervisor() {
     if !is_root() {
         return;
     }
-    let Some(supervised) = supervised().await else { return };
+    let supervised = supervised().await;
     let mut serve = supervised.serve(|enter| {
         let agent = crate::harness::agent();
         let pid = supervised.pid.to_string();
@@ -103,7 +99,7 @@ async fn nobody_but_root_can_speak_with_the_supervisor() {
 
 #[tokio::test]
 async fn hostile_frames_end_the_stream_and_nothing_else() {
-    let Some(supervised) = supervised().await else { return };
+    let supervised = supervised().await;
     let (client, _serve) = supervised.client().await;
     let before = client.status().await.unwrap().pid;
     let with_hello = |tail: &[u8]| [hello(), tail.to_vec()].concat();
@@ -134,7 +130,7 @@ async fn hostile_frames_end_the_stream_and_nothing_else() {
 
 #[tokio::test]
 async fn a_command_runs_in_the_containers_surroundings_and_its_output_comes_as_it_is() {
-    let Some(supervised) = supervised().await else { return };
+    let supervised = supervised().await;
     let (client, _serve) = supervised.client().await;
     let folder = tempfile::tempdir().unwrap();
     let command = Command {
@@ -173,7 +169,7 @@ async fn a_command_runs_in_the_containers_surroundings_and_its_output_comes_as_i
 
 #[tokio::test]
 async fn a_slow_command_delays_nothing() {
-    let Some(supervised) = supervised().await else { return };
+    let supervised = supervised().await;
     let (client, _serve) = supervised.client().await;
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().display().to_string();
@@ -201,7 +197,7 @@ async fn a_slow_command_delays_nothing() {
 
 #[tokio::test]
 async fn the_end_of_a_stream_leaves_the_command_alone() {
-    let Some(mut supervised) = supervised().await else { return };
+    let mut supervised = supervised().await;
     let (client, mut serve) = supervised.client().await;
     let pid = client.status().await.unwrap().pid;
     drop(client);
@@ -220,7 +216,7 @@ async fn the_end_of_a_stream_leaves_the_command_alone() {
 
 #[tokio::test]
 async fn a_batch_whose_stream_ends_leaves_nothing_behind() {
-    let Some(supervised) = supervised().await else { return };
+    let supervised = supervised().await;
     let folder = tempfile::tempdir().unwrap();
     let meta = Meta { mode: 0o644, uid: 0, gid: 0, mtime: None };
     let ops = vec![

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::harness::{Supervised, agent, can_isolate, exists, is_alive, is_root};
+use crate::harness::{Supervised, agent, exists, is_alive, is_root, need_isolation};
 
 const TERM: u8 = 15;
 const USR1: u8 = 10;
@@ -79,9 +79,7 @@ async fn every_signal_is_forwarded() {
 
 #[tokio::test]
 async fn a_restart_gives_a_new_process_with_the_same_surroundings() {
-    if !can_isolate() {
-        return;
-    }
+    need_isolation();
     let folder = tempfile::tempdir().unwrap();
     let mut supervised = Supervised::start(&["sh", "-c", "echo $$ $MARK $PWD; exec sleep 600"], |start| {
         start.env("MARK", "here").current_dir(&folder);
@@ -107,9 +105,7 @@ async fn a_restart_gives_a_new_process_with_the_same_surroundings() {
 
 #[tokio::test]
 async fn a_restart_leaves_nothing_of_the_old_command_behind() {
-    if !can_isolate() {
-        return;
-    }
+    need_isolation();
     // A child in the command's session, one with a session of its own, and one whose parent is gone.
     let script = "sleep 600 & echo $!; setsid sh -c 'echo $$; exec sleep 600' & \
                   sh -c 'sleep 600 & echo $!'; echo end; exec sleep 600";
@@ -132,9 +128,7 @@ async fn a_restart_leaves_nothing_of_the_old_command_behind() {
 
 #[tokio::test]
 async fn what_does_not_stop_is_killed_when_the_grace_is_over() {
-    if !can_isolate() {
-        return;
-    }
+    need_isolation();
     let mut supervised = Supervised::shell("trap '' TERM; echo ready; while :; do sleep 600; done");
     assert_eq!(supervised.line().await, "ready");
     let (client, _serve) = supervised.client().await;
@@ -145,9 +139,7 @@ async fn what_does_not_stop_is_killed_when_the_grace_is_over() {
 
 #[tokio::test]
 async fn a_stop_from_outside_wins_over_a_restart() {
-    if !can_isolate() {
-        return;
-    }
+    need_isolation();
     // It says when it was asked to restart, and stays until it is told to end.
     let script = "trap 'echo asked' USR1; trap 'exit 3' TERM; echo ready; while :; do sleep 0.1 & wait $!; done";
     let mut supervised = Supervised::shell(script);
@@ -165,9 +157,7 @@ async fn a_stop_from_outside_wins_over_a_restart() {
 
 #[tokio::test]
 async fn requests_for_a_restart_that_is_under_way_join_it() {
-    if !can_isolate() {
-        return;
-    }
+    need_isolation();
     let mut supervised = Supervised::shell("trap 'echo asked' USR1; echo ready; while :; do sleep 0.1 & wait $!; done");
     assert_eq!(supervised.line().await, "ready");
     let (client, _serve) = supervised.client().await;
@@ -190,9 +180,7 @@ async fn requests_for_a_restart_that_is_under_way_join_it() {
 
 #[tokio::test]
 async fn a_command_that_cannot_be_started_again_ends_the_supervisor() {
-    if !can_isolate() {
-        return;
-    }
+    need_isolation();
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
     std::os::unix::fs::symlink("/bin/sh", &program).unwrap();
@@ -208,15 +196,16 @@ async fn a_command_that_cannot_be_started_again_ends_the_supervisor() {
 
 #[tokio::test]
 async fn as_the_first_process_it_waits_for_orphans_and_ends_with_the_command() {
-    if !is_root() || !can_isolate() {
-        return;
-    }
+    need_isolation();
     // In the pid namespace of its own the agent is process 1. The orphan ends by itself, and is gone when the
     // command, whose own child it is not, looks for it: the pipe says that it has ended, the loop that it was reaped.
     let script = "sh -c 'sh -c \"echo \\$\\$; exec 1>&-; read line\" & ' ; read line; echo $PPID";
     let mut supervised = Supervised::start(&["sh", "-c", script], |start| {
         *start = Command::new("unshare");
-        start.args(["-mpf", "--mount-proc", "--kill-child", "--"]).arg(agent()).args(["run", "--", "sh", "-c", script]);
+        start
+            .args([if is_root() { "-mpf" } else { "-rmpf" }, "--mount-proc", "--kill-child", "--"])
+            .arg(agent())
+            .args(["run", "--", "sh", "-c", script]);
         start.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     });
     assert!(supervised.number().await > 1);

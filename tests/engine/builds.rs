@@ -71,6 +71,7 @@ fn transferred(news: &[BuildProgress]) -> u64 {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn an_image_is_built_and_only_what_changed_is_sent() {
     with_engine!(lab, {
         let dockerfile = format!(
@@ -145,6 +146,7 @@ async fn an_image_is_built_and_only_what_changed_is_sent() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_context_of_many_files_is_sent_whole() {
     with_engine!(lab, {
         let mut paths = Vec::new();
@@ -162,6 +164,7 @@ async fn a_context_of_many_files_is_sent_whole() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_failing_step_is_shown_whole() {
     with_engine!(lab, {
         let context = Context::new(&[]);
@@ -194,6 +197,7 @@ async fn a_failing_step_is_shown_whole() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn secrets_reach_the_step_and_not_the_image() {
     with_engine!(lab, {
         let context = Context::new(&[]);
@@ -211,6 +215,7 @@ async fn secrets_reach_the_step_and_not_the_image() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn an_ssh_agent_reaches_the_step() {
     with_engine!(lab, {
         let context = Context::new(&[]);
@@ -244,6 +249,7 @@ async fn an_ssh_agent_reaches_the_step() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn named_contexts_where_the_engine_knows_them() {
     with_engine!(lab, {
         let context = Context::new(&[("lib/f", "from lib\n")]);
@@ -262,6 +268,7 @@ async fn named_contexts_where_the_engine_knows_them() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn what_is_sent_is_compared_with_what_was_measured() {
     with_engine!(lab, {
         let context = Context::new(&[("f", "one\n"), ("Dockerfile", &format!("FROM {IMAGE}\nCOPY f /f\n"))]);
@@ -305,6 +312,7 @@ async fn what_is_sent_is_compared_with_what_was_measured() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn an_image_of_the_engine_is_a_base() {
     with_engine!(lab, {
         let context = Context::new(&[]);
@@ -329,6 +337,7 @@ async fn an_image_of_the_engine_is_a_base() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_dropped_build_is_cancelled_on_the_engine() {
     with_engine!(lab, {
         let context = Context::new(&[]);

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::support::{IMAGE, text_of, with_engine};
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_container_lives_and_dies() {
     with_engine!(lab, {
         let id = lab.run("web", &["sh", "-c", "echo out; echo err >&2; exec sleep 1000"]).await;
@@ -45,6 +46,7 @@ async fn a_container_lives_and_dies() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_running_container_is_killed_and_restarted() {
     with_engine!(lab, {
         let id = lab.run("web", &["sh", "-c", "trap 'exit 7' USR1; while :; do sleep 0.02; done"]).await;
@@ -70,6 +72,7 @@ async fn a_running_container_is_killed_and_restarted() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn commands_run_in_a_container() {
     with_engine!(lab, {
         let id = lab.run("web", &["sleep", "1000"]).await;
@@ -105,6 +108,7 @@ async fn commands_run_in_a_container() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_container_is_attached_to_before_its_start() {
     with_engine!(lab, {
         let mut spec = lab.container("web", &["sh", "-c", "read a; echo got $a"]);
@@ -119,6 +123,7 @@ async fn a_container_is_attached_to_before_its_start() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn files_are_put_into_a_container() {
     with_engine!(lab, {
         let mut spec = lab.container("web", &["sh", "-c", "stat -c '%a %u:%g' /run/secrets/s; cat /run/secrets/s"]);
@@ -144,6 +149,7 @@ async fn files_are_put_into_a_container() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn logs_follow_and_are_cut() {
     with_engine!(lab, {
         let mut spec = lab.container("web", &["sh", "-c", "echo a; echo b; echo c"]);
@@ -160,6 +166,7 @@ async fn logs_follow_and_are_cut() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn health_is_observed() {
     with_engine!(lab, {
         let mut spec = lab.container("web", &["sleep", "1000"]);
@@ -189,6 +196,7 @@ async fn health_is_observed() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn networks_and_volumes() {
     with_engine!(lab, {
         let labels = lab.labels(None);
@@ -239,6 +247,7 @@ async fn networks_and_volumes() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_taken_port_is_named_with_its_holder() {
     with_engine!(lab, {
         let port = |published: &str| Port {
@@ -275,6 +284,7 @@ async fn a_taken_port_is_named_with_its_holder() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn a_taken_name_and_a_missing_image() {
     with_engine!(lab, {
         lab.run("web", &["true"]).await;
@@ -293,6 +303,7 @@ async fn a_taken_name_and_a_missing_image() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn an_image_that_cannot_be_pulled() {
     with_engine!(lab, {
         // A port of this machine where nothing listens stands for a registry out of reach.
@@ -312,6 +323,7 @@ async fn nothing_answers_at_the_endpoint() {
 }
 
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn events_of_other_projects_are_not_told() {
     with_engine!(lab, {
         let mut events = lab.engine.events(&format!("{}-other", lab.project)).await.unwrap();

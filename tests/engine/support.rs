@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt as _;
 use hob::engine::docker::{Docker, Surroundings};
-use hob::engine::{BoxStream, Channel, Chunk, Engine as _, ErrorKind, ExecSpec, LogQuery, Query, Result};
+use hob::engine::{BoxStream, Channel, Chunk, Engine as _, ExecSpec, LogQuery, Query, Result};
 use hob::model::{ContainerId, ContainerSpec, Observed, Service};
 use indexmap::IndexMap;
 
@@ -17,7 +17,7 @@ pub const LIMIT: Duration = Duration::from_mins(2);
 /// Runs a test's body with a lab, and cleans up whatever becomes of it.
 macro_rules! with_engine {
     ($lab:ident, $body:block) => {{
-        let Some($lab) = $crate::support::Lab::open().await else { return };
+        let $lab = $crate::support::Lab::open().await;
         let cleaner = $lab.clone();
         let outcome = tokio::time::timeout($crate::support::LIMIT, tokio::spawn(async move { $body })).await;
         cleaner.clean().await;
@@ -31,7 +31,7 @@ macro_rules! with_engine {
 pub(crate) use with_engine;
 
 /// The image that tests run.
-pub const IMAGE: &str = "busybox:latest";
+pub const IMAGE: &str = "hob-test/busybox:1";
 
 /// A project of its own on the engine.
 #[derive(Clone)]
@@ -41,27 +41,15 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// `None`, with a line that says why, where the tests cannot run.
-    pub async fn open() -> Option<Self> {
+    /// On the engine, which has to answer and to have the tests' image.
+    pub async fn open() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let engine = match Docker::connect(&Surroundings::from_process()).await {
-            Ok(engine) => engine,
-            Err(error) if matches!(error.kind, ErrorKind::Unreachable { .. } | ErrorKind::Forbidden) => {
-                println!("skipped: {error}");
-                return None;
-            }
-            Err(error) => panic!("{error}"),
-        };
-        if engine.image(IMAGE).await.unwrap().is_none()
-            && let Err(error) = engine.pull(IMAGE, None, &|_| {}).await
-        {
-            println!("skipped: {error}");
-            return None;
-        }
+        let engine = Docker::connect(&Surroundings::from_process()).await.expect("this test needs an engine");
+        assert!(engine.image(IMAGE).await.unwrap().is_some(), "no {IMAGE}: run `scripts/base-images test`");
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let project = format!("hobtest{:x}-{}-{count}", time & 0xffff_ffff, std::process::id());
-        Some(Self { engine: Arc::new(engine), project })
+        Self { engine: Arc::new(engine), project }
     }
 
     pub fn labels(&self, service: Option<&str>) -> IndexMap<String, String> {

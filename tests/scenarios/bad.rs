@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::lab::{Lab, Proxy, Rule, free_port, idle, lab};
+use crate::lab::{Lab, Proxy, Rule, free_port, idle};
 
 /// Manifests that are wrong: what they are, the exit code, and what the message has to contain.
 #[test]
@@ -105,8 +105,9 @@ fn without_a_manifest_it_says_how_to_get_one() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_missing_dockerfile_or_context_is_told_with_the_place_that_names_it() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write("there/file", "x\n");
     lab.manifest("services:\n  api:\n    build: ./there\n");
     lab.ends(&["up", "-d"], 14).says(&["devenv.yaml:3:", "Dockerfile", "there", "api"]);
@@ -123,8 +124,9 @@ fn a_missing_dockerfile_or_context_is_told_with_the_place_that_names_it() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_file_that_a_copy_names_and_is_not_there() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("Dockerfile", "COPY nothing-like-it /x\n");
     lab.manifest("services:\n  api:\n    build: .\n");
     let done = lab.ends(&["up", "-d"], 17);
@@ -133,8 +135,9 @@ fn a_file_that_a_copy_names_and_is_not_there() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_a_build_cannot_have_is_told_with_its_place_and_what_to_write_instead() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write("id_ed25519", "a key\n");
     lab.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");
     for (keys, parts) in [
@@ -150,8 +153,9 @@ fn what_a_build_cannot_have_is_told_with_its_place_and_what_to_write_instead() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn an_unknown_service_is_told_with_the_one_that_was_meant() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", idle("backend")));
     for command in [&["up", "-d", "backand"][..], &["logs", "backand"], &["exec", "backand", "ls"], &["run", "backand"]]
     {
@@ -160,15 +164,16 @@ fn an_unknown_service_is_told_with_the_one_that_was_meant() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_port_that_is_taken_names_who_has_it() {
-    let lab = lab!();
+    let lab = Lab::new();
     let with_port = |name: &str, port: u16| {
         idle(name).replace("network_mode: none\n", &format!("ports: [\"127.0.0.1:{port}:80\"]\n"))
     };
     let port = free_port();
     lab.manifest(&format!("services:\n{}", with_port("first", port)));
     lab.ok(&["up", "-d"]);
-    let other = lab!();
+    let other = Lab::new();
     other.manifest(&format!("services:\n{}", with_port("second", port)));
     let holder = lab.container("first").name;
     let done = other.ends(&["up", "-d"], 22);
@@ -187,8 +192,9 @@ fn a_port_that_is_taken_names_who_has_it() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn an_image_that_cannot_be_pulled() {
-    let lab = lab!();
+    let lab = Lab::new();
     // Nothing listens there, so that the answer is quick wherever the test runs.
     let image = "127.0.0.1:9/no/such:image";
     lab.manifest(&format!("services:\n  api:\n    image: {image}\n    depends_on: [db]\n{}", idle("db")));
@@ -218,9 +224,10 @@ fn an_engine_that_does_not_run() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_disk_that_is_full() {
-    let mut lab = lab!();
-    let Some(proxy) = Proxy::start(lab.outside("proxy.sock")) else { return };
+    let mut lab = Lab::new();
+    let proxy = Proxy::start(lab.outside("proxy.sock"));
     lab.manifest(&format!("services:\n{}", idle("a")));
     lab.env.insert("DOCKER_HOST".into(), proxy.host());
     proxy
@@ -228,7 +235,7 @@ fn a_disk_that_is_full() {
     let done = lab.ends(&["up", "-d"], 1);
     done.says(&["no space left on device", "docker system df", "docker system prune"]);
     drop(proxy);
-    let proxy = Proxy::start(lab.outside("proxy.sock")).unwrap();
+    let proxy = Proxy::start(lab.outside("proxy.sock"));
     lab.ok(&["up", "-d"]);
     drop(proxy);
 }

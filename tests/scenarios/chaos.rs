@@ -123,10 +123,11 @@ impl Chaos {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_breaks_in_the_middle_of_a_burst_is_right_again() {
     'cases: for seed in seeds(2) {
-        let Some(mut world) = World::new(seed) else { return };
-        let Some(proxy) = Proxy::start(world.lab.outside("proxy.sock")) else { return };
+        let mut world = World::new(seed);
+        let proxy = Proxy::start(world.lab.outside("proxy.sock"));
         world.lab.env.insert("DOCKER_HOST".into(), proxy.host());
         println!("seed {seed}: {:?}", world.services());
         let mut session = world.start();

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, engine, idle, lab, until};
+use crate::lab::{Lab, engine, idle, until};
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn ps_lists_containers() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
-        "services:\n{}  job:\n    image: busybox:latest\n    command: 'true'\n    network_mode: none\n{}",
+        "services:\n{}  job:\n    image: hob-test/busybox:1\n    command: 'true'\n    network_mode: none\n{}",
         idle("a"),
         idle("b")
     ));
@@ -20,7 +21,7 @@ fn ps_lists_containers() {
     for head in ["NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"] {
         assert!(lines[0].contains(head), "{table}");
     }
-    assert!(lines[1].contains(&format!("{}-a-1", lab.project)) && lines[1].contains("busybox:latest"), "{table}");
+    assert!(lines[1].contains(&format!("{}-a-1", lab.project)) && lines[1].contains("hob-test/busybox:1"), "{table}");
     assert!(lines[1].contains("Up ") && lines[1].contains("\"sleep 3600\""), "{table}");
 
     assert_eq!(lab.ok(&["ps", "-a"]).out.lines().count(), 3);
@@ -40,17 +41,18 @@ fn ps_lists_containers() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn logs_shows_what_was_written_and_what_comes() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(
         "services:
   a:
-    image: busybox:latest
+    image: hob-test/busybox:1
     network_mode: none
     stop_signal: SIGKILL
     command: sh -c 'for i in 1 2 3 4 5; do echo a $$i; done; while [ ! -e /go ]; do sleep 0.05; done; echo a went; exec sleep 3600'
   b:
-    image: busybox:latest
+    image: hob-test/busybox:1
     network_mode: none
     stop_signal: SIGKILL
     command: sh -c 'echo b 1; exec sleep 3600'
@@ -88,8 +90,9 @@ fn logs_shows_what_was_written_and_what_comes() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn exec_hands_on_streams_and_exit_codes() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}    environment: {{KEPT: kept}}\n    working_dir: /tmp\n", idle("a")));
     lab.ends(&["exec", "a", "true"], 1).says(&["service a is not running", "hob up -d a"]);
     lab.ok(&["up", "-d"]);
@@ -127,8 +130,9 @@ fn exec_hands_on_streams_and_exit_codes() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn run_starts_a_one_off_container_and_leaves_nothing() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("tool/Dockerfile", "COPY text /\nENTRYPOINT [\"echo\", \"entry\"]\nCMD [\"command\"]\n");
     lab.write("tool/text", "built\n");
     lab.manifest(&format!(
@@ -164,8 +168,9 @@ fn run_starts_a_one_off_container_and_leaves_nothing() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_service_is_stopped_started_restarted_killed_and_removed() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}    depends_on: [a]\n{}", idle("a"), idle("b"), idle("c")));
     lab.ok(&["up", "-d"]);
     let ids: Vec<String> = lab.containers().into_iter().map(|c| c.id).collect();
@@ -196,8 +201,9 @@ fn a_service_is_stopped_started_restarted_killed_and_removed() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn build_builds_what_is_not_there_and_shows_a_failure_whole() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("a/Dockerfile", "ARG VERSION=one\nRUN echo version $VERSION >/version\n");
     lab.manifest("services:\n  a:\n    build: a\n    network_mode: none\n    command: sleep 3600\n");
     lab.ok(&["build"]).says(&["build a"]);
@@ -218,8 +224,9 @@ fn build_builds_what_is_not_there_and_shows_a_failure_whole() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_file_that_is_copied_last_is_one_layer_on_the_last_whole_image() {
-    let lab = lab!();
+    let lab = Lab::new();
     let label = |name: &str| {
         let mut command = std::process::Command::new("docker");
         let format = format!("{{{{index .Config.Labels \"{name}\"}}}}");
@@ -282,8 +289,9 @@ fn config_checks_and_prints() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn why_and_explain_name_who_reads_a_file() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("Dockerfile", "COPY lib /lib\nRUN cat /lib/* >/all\nCOPY app /app\nCMD [\"sleep\", \"3600\"]\n");
     lab.write("lib/a", "a\n");
     lab.write("app/b", "b\n");
@@ -307,13 +315,14 @@ fn why_and_explain_name_who_reads_a_file() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn doctor_looks_at_everything() {
-    let lab = lab!();
-    lab.manifest("services:\n  api:\n    image: busybox:latest\n");
+    let lab = Lab::new();
+    lab.manifest("services:\n  api:\n    image: hob-test/busybox:1\n");
     lab.ok(&["doctor"]).says(&["ok  engine", "API 1.", "ok  agent", "ok  watching", "ok  manifest", "devenv.yaml"]);
     let json: Value = serde_json::from_str(&lab.ok(&["doctor", "--format", "json"]).out).unwrap();
     assert!(json.as_array().unwrap().iter().all(|check| check["ok"] == true), "{json}");
-    lab.manifest("services:\n  api:\n    imagee: busybox:latest\n");
+    lab.manifest("services:\n  api:\n    imagee: hob-test/busybox:1\n");
     lab.ends(&["doctor"], 1).says(&["BAD manifest", "devenv.yaml:3:5", "imagee"]);
 }
 
@@ -337,8 +346,9 @@ fn init_writes_a_manifest_that_is_right() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn old_images_of_a_service_go_when_newer_ones_are_built() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest("services:\n  api:\n    build: .\n    network_mode: none\n");
     lab.dockerfile("Dockerfile", "COPY f /f\nCMD [\"sleep\", \"3600\"]\n");
     lab.write("f", "0");

@@ -1,14 +1,15 @@
 //! `depends_on`: what is waited for, and what a failure says.
 
-use crate::lab::{idle, lab, until};
+use crate::lab::{Lab, idle, until};
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn each_condition_is_waited_for() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:
   job:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: sh -c 'sleep 0.3; echo migrated'
     network_mode: none
 {}    command: sh -c 'sleep 0.3; touch /ready; exec sleep 3600'
@@ -42,12 +43,13 @@ fn each_condition_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_failing_job_stops_its_dependents_with_the_cause() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:
   job:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: sh -c 'echo first line; echo table is missing >&2; exit 3'
     network_mode: none
 {}    depends_on:
@@ -74,8 +76,9 @@ fn a_failing_job_stops_its_dependents_with_the_cause() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_failing_health_check_stops_its_dependents_with_its_output() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:
 {}    command: sh -c 'echo listening on nothing; exec sleep 3600'
@@ -94,8 +97,9 @@ fn a_failing_health_check_stops_its_dependents_with_its_output() {
 
 /// Nothing is to be made, and not all is as it should be.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn an_unhealthy_dependency_of_what_runs_fails_up_too() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:\n{}    healthcheck: {{test: [CMD, test, -e, /ready], interval: 100ms, retries: 2}}\n{}    depends_on:\n      \
          db: {{condition: service_healthy}}\n",
@@ -120,12 +124,13 @@ fn an_unhealthy_dependency_of_what_runs_fails_up_too() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_service_that_ends_is_told_apart_from_one_that_is_unhealthy() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:
   db:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: sh -c 'echo no disk; exit 7'
     network_mode: none
     healthcheck: {{test: [CMD, \"true\"], interval: 10s}}
@@ -138,16 +143,17 @@ fn a_service_that_ends_is_told_apart_from_one_that_is_unhealthy() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn with_keep_going_others_go_on() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:
   job:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: sh -c 'exit 3'
     network_mode: none
   slow:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: sh -c 'sleep 0.5'
     network_mode: none
 {}    depends_on:
@@ -164,8 +170,9 @@ fn with_keep_going_others_go_on() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn wait_waits_until_all_are_ready_and_no_longer_than_it_may() {
-    let lab = lab!();
+    let lab = Lab::new();
     let manifest = |test: &str| {
         format!(
             "services:\n{}    healthcheck: {{test: {test}, interval: 100ms, start_period: 1h, retries: 3}}\n",

@@ -3,16 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use crate::lab::{lab, until};
+use crate::lab::{Lab, until};
 use crate::world::{World, seeds};
 
 /// Bursts of one case.
 const BURSTS: usize = 2;
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_hot_container_has_the_files_of_a_rebuild() {
     for seed in seeds(2) {
-        let Some(mut world) = World::new(seed) else { return };
+        let mut world = World::new(seed);
         println!("seed {seed}: {:?}", world.services());
         let session = world.start();
         for _ in 0..BURSTS {
@@ -38,8 +39,9 @@ fn switch(context: &Path, files: usize, branch: usize) {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_switch_of_branches_ends_with_the_files_of_the_last() {
-    let lab = lab!();
+    let lab = Lab::new();
     let files = std::env::var("HOB_FILES").ok().and_then(|text| text.parse().ok()).unwrap_or(1000);
     let service = |name: &str, reload: &str| {
         format!(

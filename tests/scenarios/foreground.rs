@@ -4,27 +4,28 @@ use std::collections::BTreeMap;
 
 use nix::sys::signal::Signal;
 
-use crate::lab::{Lab, idle, lab, until};
+use crate::lab::{Lab, idle, until};
 
 /// Says `ready`, and `bye` when it is asked to stop.
 fn polite(name: &str) -> String {
     format!(
-        "  {name}:\n    image: busybox:latest\n    network_mode: none\n    \
+        "  {name}:\n    image: hob-test/busybox:1\n    network_mode: none\n    \
          command: sh -c \"trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done\"\n"
     )
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn logs_are_prefixed_and_plain_and_it_ends_when_all_have() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(
         "services:
   a:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: sh -c 'echo one; echo two >&2'
     network_mode: none
   longer:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: echo three
     network_mode: none
 ",
@@ -40,10 +41,11 @@ fn logs_are_prefixed_and_plain_and_it_ends_when_all_have() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn logs_of_what_fails_at_once_are_shown() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
-        "services:\n  a:\n    image: busybox:latest\n    command: sh -c 'echo no config >&2; exit 4'\n    network_mode: none\n{}",
+        "services:\n  a:\n    image: hob-test/busybox:1\n    command: sh -c 'echo no config >&2; exit 4'\n    network_mode: none\n{}",
         idle("b")
     ));
     let mut session = lab.start(&["up", "--no-watch"]);
@@ -54,8 +56,9 @@ fn logs_of_what_fails_at_once_are_shown() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn logs_survive_restarts_and_recreations_with_no_line_lost_or_doubled() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("app/Dockerfile", "COPY run text /\nCMD [\"sh\", \"/run\"]\n");
     lab.write("app/text", "one");
     // Each start has a number of its own, and so has each line.
@@ -99,8 +102,9 @@ fn logs_survive_restarts_and_recreations_with_no_line_lost_or_doubled() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn ctrl_c_stops_gracefully_in_reverse_order() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}    depends_on: [db]\n", polite("db"), polite("api")));
     let mut session = lab.start(&["up"]);
     session.says(0, "db-1   | ready");
@@ -120,14 +124,15 @@ fn ctrl_c_stops_gracefully_in_reverse_order() {
 
 fn stubborn(lab: &Lab) {
     lab.manifest(
-        "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    stop_grace_period: 10m\n    \
+        "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: none\n    stop_grace_period: 10m\n    \
          command: sh -c \"trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done\"\n",
     );
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_second_ctrl_c_kills() {
-    let lab = lab!();
+    let lab = Lab::new();
     stubborn(&lab);
     let mut session = lab.start(&["up"]);
     session.says(0, "a-1  | ready");
@@ -145,9 +150,10 @@ fn a_second_ctrl_c_kills() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn sigterm_and_sighup_stop_gracefully_too() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP] {
-        let lab = lab!();
+        let lab = Lab::new();
         lab.manifest(&format!("services:\n{}", polite("a")));
         let mut session = lab.start(&["up"]);
         session.says(0, "a-1  | ready");
@@ -160,8 +166,9 @@ fn sigterm_and_sighup_stop_gracefully_too() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn ctrl_c_in_the_middle_of_a_start_ends_it() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:\n{}    healthcheck: {{test: [CMD, \"false\"], interval: 1s, start_period: 1h}}\n{}    depends_on:\n      \
          db: {{condition: service_healthy}}\n",
@@ -179,11 +186,12 @@ fn ctrl_c_in_the_middle_of_a_start_ends_it() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn it_ends_with_a_container_where_that_is_asked_for() {
-    let lab = lab!();
+    let lab = Lab::new();
     let manifest = |code: i32| {
         format!(
-            "services:\n{}  test:\n    image: busybox:latest\n    network_mode: none\n    command: sh -c 'sleep 0.2; exit {code}'\n",
+            "services:\n{}  test:\n    image: hob-test/busybox:1\n    network_mode: none\n    command: sh -c 'sleep 0.2; exit {code}'\n",
             idle("db")
         )
     };
@@ -201,7 +209,7 @@ fn it_ends_with_a_container_where_that_is_asked_for() {
     lab.ends(&["up", "--abort-on-container-exit"], 0);
     // A job that others wait for is to end, and ends nothing.
     lab.manifest(&format!(
-        "{}  api:\n    image: busybox:latest\n    network_mode: none\n    command: sh -c 'exit 6'\n    depends_on:\n      \
+        "{}  api:\n    image: hob-test/busybox:1\n    network_mode: none\n    command: sh -c 'exit 6'\n    depends_on:\n      \
          test: {{condition: service_completed_successfully}}\n",
         manifest(0)
     ));
@@ -209,10 +217,11 @@ fn it_ends_with_a_container_where_that_is_asked_for() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn attach_and_no_attach_choose_whose_logs_are_shown() {
-    let lab = lab!();
+    let lab = Lab::new();
     let echo = |name: &str| {
-        format!("  {name}:\n    image: busybox:latest\n    network_mode: none\n    command: echo from {name}\n")
+        format!("  {name}:\n    image: hob-test/busybox:1\n    network_mode: none\n    command: echo from {name}\n")
     };
     lab.manifest(&format!("services:\n{}{}    attach: false\n{}", echo("a"), echo("b"), echo("c")));
     let shown = |args: &[&str]| {
@@ -227,8 +236,9 @@ fn attach_and_no_attach_choose_whose_logs_are_shown() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn progress_json_is_one_event_per_line() {
-    let lab = lab!();
+    let lab = Lab::new();
     // With a name of its own: what the builder has in its cache has no output.
     let run = format!("RUN echo building for {}; echo warn >&2\nCMD [\"echo\", \"it runs\"]\n", lab.project);
     lab.dockerfile("Dockerfile", &run);

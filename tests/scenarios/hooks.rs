@@ -2,11 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::lab::{idle, lab};
+use crate::lab::{Lab, idle};
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn commands_run_after_a_start_and_before_a_stop() {
-    let lab = lab!();
+    let lab = Lab::new();
     let hooks = |after: &str| {
         format!(
             "    user: '1000'\n    volumes: [./shared:/shared]\n    post_start:\n      - command: [sh, -c, 'id -u >>/shared/log; \
@@ -31,8 +32,9 @@ fn commands_run_after_a_start_and_before_a_stop() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn commands_run_before_a_start_in_containers_of_their_own() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:\n{}    volumes: [data:/data]\n    pre_start:\n      - command: [sh, -c, 'echo one >>/data/log']\n      \
          - {{command: [sh, -c, 'echo two >>/data/log; exit ${{CODE:-0}}']}}\nvolumes: {{data: {{}}}}\n",
@@ -49,8 +51,9 @@ fn commands_run_before_a_start_in_containers_of_their_own() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_program_provides_a_service() {
-    let lab = lab!();
+    let lab = Lab::new();
     let bin = lab.outside("bin");
     std::fs::create_dir(&bin).unwrap();
     let program = bin.join("cloud");

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, Session, engine, lab, until};
+use crate::lab::{Lab, Session, engine, until};
 
 /// A service whose files of `app` are only copied; `text` is printed when it starts.
 fn service(lab: &Lab) -> String {
@@ -40,8 +40,9 @@ fn recreate(lab: &Lab, service: &str, image: &Value) -> String {
 
 /// The agent is there and starts; what it is to run is not.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_command_that_is_not_in_the_image_fails_the_start() {
-    let lab = lab!();
+    let lab = Lab::new();
     let api = service(&lab);
     lab.manifest(&format!("services:\n{api}    command: [slep, '3600']\n"));
     for args in [&["up", "-d"][..], &["up", "-d"], &["up", "--wait"], &["up"]] {
@@ -54,8 +55,9 @@ fn a_command_that_is_not_in_the_image_fails_the_start() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_program_that_reloads_itself_is_left_to_do_it() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("api/Dockerfile", "COPY bin /bin\nCOPY app /app\nENV DEV=1\nCMD exec air -c /app/.air.toml\n");
     lab.write("api/bin/air", "#!/bin/sh\necho started\nwhile :; do cat /app/text; sleep 0.1; done\n");
     fs::set_permissions(lab.dir.join("api/bin/air"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -92,8 +94,9 @@ fn a_program_that_reloads_itself_is_left_to_do_it() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_was_synced_is_not_lost_with_the_container() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", service(&lab)));
     let session = watched(&lab, &["up", "--no-catch-up"]);
     session.log(0, "api", "text one");
@@ -131,8 +134,9 @@ fn what_was_synced_is_not_lost_with_the_container() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_quiet_service_gets_the_image_that_its_next_start_needs() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", service(&lab)));
     let session = watched(&lab, &["up"]);
     session.log(0, "api", "text one");
@@ -160,14 +164,15 @@ fn a_quiet_service_gets_the_image_that_its_next_start_needs() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn initial_sync_brings_in_what_no_image_has() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write("src/text", "text one\n");
     lab.write("src/.gitignore", "x\n");
     lab.write("src/skip.log", "x\n");
     let rule = |action: &str| {
         format!(
-            "services:\n  api:\n    image: busybox:latest\n    network_mode: none\n    stop_signal: SIGKILL\n    command: [sh, -c, \
+            "services:\n  api:\n    image: hob-test/busybox:1\n    network_mode: none\n    stop_signal: SIGKILL\n    command: [sh, -c, \
              'cat /src/text; exec sleep 3600']\n    develop:\n      watch:\n        - {{path: ./src, target: /src, action: {action}, \
              ignore: ['*.log'], initial_sync: true}}\n"
         )
@@ -183,7 +188,7 @@ fn initial_sync_brings_in_what_no_image_has() {
     assert_eq!(session.reloaded(from, "api")["files"], json!(["src/text"]));
     // A new container has none of it.
     let from = session.mark();
-    recreate(&lab, "api", &json!("busybox:latest"));
+    recreate(&lab, "api", &json!("hob-test/busybox:1"));
     session.reloaded(from, "api");
     until(|| match lab.exec("api", "cat /src/text; ls -A /src") {
         found if found == "text two\n.gitignore\ntext" => Ok(()),
@@ -207,9 +212,10 @@ fn initial_sync_brings_in_what_no_image_has() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_crashes_after_a_save_is_started_by_its_policy_or_by_the_next_save() {
     for policy in ["no", "on-failure"] {
-        let lab = lab!();
+        let lab = Lab::new();
         lab.manifest(&format!("services:\n{}    restart: \"{policy}\"\n", service(&lab)));
         let session = watched(&lab, &["up", "--no-catch-up"]);
         session.log(0, "api", "text one");
@@ -238,8 +244,9 @@ fn what_crashes_after_a_save_is_started_by_its_policy_or_by_the_next_save() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_an_ignore_file_leaves_out_is_in_no_container() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("Dockerfile", "COPY . /app/\nCMD [\"sleep\", \"3600\"]\n");
     lab.write(".dockerignore", "Dockerfile*\n");
     lab.write("old.log", "1");

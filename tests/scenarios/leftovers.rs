@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::lab::{Lab, engine, idle, lab, until};
+use crate::lab::{Lab, engine, idle, until};
 
 fn volume_at(lab: &Lab, service: &str, target: &str) -> String {
     let mounts = lab.inspect(service)["Mounts"].as_array().cloned().unwrap_or_default();
@@ -16,8 +16,9 @@ fn has_volume(name: &str) -> bool {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn of_two_networks_with_one_name_one_stays() {
-    let lab = lab!();
+    let lab = Lab::new();
     let service = |name: &str| idle(name).replace("    network_mode: none\n", "");
     lab.manifest(&format!("services:\n{}{}", service("a"), service("b")));
     lab.ok(&["up", "-d"]);
@@ -45,10 +46,11 @@ fn of_two_networks_with_one_name_one_stays() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_stop_that_goes_on_after_a_kill_is_waited_for() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(
-        "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    \
+        "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: none\n    \
          command: [sh, -c, \"trap 'sleep 1.5; exit 0' TERM; sleep 1000 & wait\"]\n",
     );
     for command in [&["stop"][..], &["down"], &["restart"]] {
@@ -70,11 +72,12 @@ fn a_stop_that_goes_on_after_a_kill_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn anonymous_volumes_are_kept_and_go_in_the_end() {
-    let lab = lab!();
+    let lab = Lab::new();
     let manifest = |mode: &str, network: &str| {
         lab.manifest(&format!(
-            "services:\n  a:\n    image: busybox:latest\n    command: sleep 3600\n    stop_signal: SIGKILL\n    \
+            "services:\n  a:\n    image: hob-test/busybox:1\n    command: sleep 3600\n    stop_signal: SIGKILL\n    \
              environment: {{MODE: {mode}}}\n    volumes: [/data]\nnetworks:\n  default: {{labels: {{n: {network}}}}}\n"
         ));
     };
@@ -105,8 +108,9 @@ fn anonymous_volumes_are_kept_and_go_in_the_end() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_service_of_another_folder_is_not_stopped() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("name: {}\nservices:\n{}", lab.project, idle("mine")));
     lab.ok(&["up", "-d"]);
     let other = lab.outside("other");
@@ -131,8 +135,9 @@ fn one_offs(lab: &Lab) -> usize {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_a_killed_run_leaves_goes() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", idle("a")));
     lab.ok(&["up", "-d"]);
     let mut session = lab.start(&["run", "--rm", "-T", "a", "sleep", "1000"]);

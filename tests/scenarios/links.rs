@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use crate::lab::lab;
+use crate::lab::Lab;
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_save_goes_through_no_link_that_the_program_made() {
-    let lab = lab!();
+    let lab = Lab::new();
     let start = "rm -rf /app/src/uploads; ln -s /data /app/src/uploads; \
         [ -e /data/made ] || { echo theirs > /data/avatar.png; touch /data/made; }; echo up; exec sleep 3600";
     lab.dockerfile("api/Dockerfile", &format!("COPY . /app\nCMD [\"sh\", \"-c\", \"{start}\"]\n"));

@@ -1,6 +1,6 @@
 //! hob as a person uses it: the real program, in a folder, on a real engine.
 //!
-//! Where no engine answers they are skipped with one line; `HOB_TEST_ENGINE=1` makes that a failure. `DOCKER_HOST` says
+//! What needs an engine is ignored unless `--include-ignored` is given, and fails where none answers. `DOCKER_HOST` says
 //! which engine.
 #![allow(
     clippy::unwrap_used,

@@ -2,12 +2,13 @@
 
 use nix::sys::signal::Signal;
 
-use crate::lab::{idle, lab, until};
+use crate::lab::{Lab, idle, until};
 
 /// `run` waits for what the service needs as `depends_on` says, and not for more.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn run_asks_of_dependencies_what_the_manifest_asks() {
-    let lab = lab!();
+    let lab = Lab::new();
     let sick = "    healthcheck: {test: exit 1, interval: 100ms, retries: 1}\n";
     let once = idle("once").replace("sleep 3600", "\"true\"");
     lab.manifest(&format!(
@@ -40,8 +41,9 @@ fn run_asks_of_dependencies_what_the_manifest_asks() {
 
 /// A dependency that is not required may fail: `up` says so and goes on.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_is_not_required_may_fail() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:\n{}{}    healthcheck: {{test: exit 1, interval: 100ms, retries: 1}}\n\
          {}    depends_on:\n      job: {{condition: service_completed_successfully, required: false}}\n      \
@@ -56,8 +58,9 @@ fn what_is_not_required_may_fail() {
 
 /// A container that the engine starts again has not ended, and the session goes on.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_container_that_is_started_again_ends_no_session() {
-    let lab = lab!();
+    let lab = Lab::new();
     let loops = idle("loops").replace("sleep 3600", "sh -c 'echo again; exit 1'");
     lab.manifest(&format!("services:\n{loops}    restart: on-failure:3\n"));
     let mut session = lab.start(&["up", "--no-watch"]);
@@ -68,8 +71,9 @@ fn a_container_that_is_started_again_ends_no_session() {
 
 /// A session that was asked for one service ends with it, and stops no other.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_session_stops_only_what_it_was_asked_for() {
-    let lab = lab!();
+    let lab = Lab::new();
     let once = idle("once").replace("sleep 3600", "\"true\"");
     lab.manifest(&format!(
         "services:\n{}{}    depends_on: [db]\n{once}    depends_on: [db]\n",

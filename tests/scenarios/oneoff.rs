@@ -1,11 +1,14 @@
 //! `run`: what its options say is read as the manifest is, and variables come from where the manifest's do.
 
-use crate::lab::{engine, lab};
+use crate::lab::{Lab, engine};
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn options_of_run_are_read_as_the_manifest_is() {
-    let lab = lab!();
-    lab.manifest("services:\n  a:\n    image: busybox:latest\n    network_mode: bridge\n    environment: {OWN: own}\n");
+    let lab = Lab::new();
+    lab.manifest(
+        "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: bridge\n    environment: {OWN: own}\n",
+    );
     lab.write("first.env", "# comment\nexport Q=\"two words\" # and a comment\nOWN=first\nR=\"'$X' $GIVEN\"\n");
     lab.write("second.env", "OWN=second\n");
     let entrypoint = ["run", "--rm", "-T", "--entrypoint", "sh -c 'echo \"$0 and $1\"'", "a", "a b", "c"];
@@ -29,8 +32,9 @@ fn options_of_run_are_read_as_the_manifest_is() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn variables_come_from_env_files_too() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("Dockerfile", "ENV OF_IMAGE=image\n");
     lab.manifest(
         "services:

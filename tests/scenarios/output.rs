@@ -3,12 +3,12 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
-use crate::lab::{Lab, idle, lab, until};
+use crate::lab::{Lab, idle, until};
 
 /// A service that never stops writing.
 fn loud(name: &str) -> String {
     format!(
-        "  {name}:\n    image: busybox:latest\n    network_mode: none\n    stop_grace_period: 0s\n    \
+        "  {name}:\n    image: hob-test/busybox:1\n    network_mode: none\n    stop_grace_period: 0s\n    \
          command: sh -c 'i=0; while :; do i=$$((i+1)); echo line $$i; sleep 0.01; done'\n"
     )
 }
@@ -31,8 +31,9 @@ fn first_line(lab: &Lab, args: &[&str]) -> (String, i32) {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn it_ends_when_the_reader_has_gone() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", loud("a")));
     let (line, code) = first_line(&lab, &["up"]);
     assert_eq!((line.starts_with("a-1  | line"), code), (true, 141), "{line}");
@@ -47,8 +48,9 @@ fn it_ends_when_the_reader_has_gone() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn without_a_terminal_it_ends_when_everything_has() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("Dockerfile", "COPY text /\nCMD [\"cat\", \"/text\"]\n");
     lab.write("text", "one");
     lab.manifest("services:\n  a:\n    build: .\n    network_mode: none\n");
@@ -63,10 +65,11 @@ fn without_a_terminal_it_ends_when_everything_has() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn no_line_is_lost_where_logs_are_rotated() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(
-        "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    \
+        "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: none\n    \
          logging: {driver: json-file, options: {max-size: 20k, max-file: \"2\"}}\n    \
          command: sh -c 'seq 1 8000; seq 8001 9000 >&2'\n",
     );
@@ -77,10 +80,11 @@ fn no_line_is_lost_where_logs_are_rotated() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn no_line_is_lost_in_a_crash_loop() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(
-        "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    restart: on-failure:4\n    \
+        "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: none\n    restart: on-failure:4\n    \
          volumes: [\"state:/state\"]\n    command: sh -c 'n=$$(($$(cat /state/n 2>/dev/null || echo 0) + 1)); echo $$n >/state/n; \
          echo up; seq 1 40 | while read i; do echo $$n $$i; done; exit 1'\nvolumes:\n  state:\n",
     );
@@ -94,10 +98,11 @@ fn no_line_is_lost_in_a_crash_loop() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_line_without_an_end_is_shown_in_pieces() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(
-        "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    stop_grace_period: 0s\n    \
+        "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: none\n    stop_grace_period: 0s\n    \
          command: sh -c 'head -c 300000 /dev/zero | tr \"\\0\" x; sleep 1000'\n",
     );
     let (mut hob, mut out) = reader(&lab, &["up", "--no-log-prefix"]);
@@ -109,8 +114,9 @@ fn a_line_without_an_end_is_shown_in_pieces() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn the_output_of_a_command_that_follows_a_save_is_shown() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write("text", "one");
     lab.manifest(&format!(
         "services:\n{}    develop:\n      watch:\n        - path: text\n          target: /text\n          \
@@ -131,10 +137,11 @@ fn the_output_of_a_command_that_follows_a_save_is_shown() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn logs_leave_out_what_is_not_to_be_attached_to() {
-    let lab = lab!();
+    let lab = Lab::new();
     let echo = |name: &str| {
-        format!("  {name}:\n    image: busybox:latest\n    network_mode: none\n    command: echo from {name}\n")
+        format!("  {name}:\n    image: hob-test/busybox:1\n    network_mode: none\n    command: echo from {name}\n")
     };
     lab.manifest(&format!("services:\n{}{}    attach: false\n", echo("a"), echo("b")));
     assert_eq!(lab.ok(&["up"]).out, "a-1  | from a\n");
@@ -143,8 +150,9 @@ fn logs_leave_out_what_is_not_to_be_attached_to() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_fails_is_said_once_and_last() {
-    let lab = lab!();
+    let lab = Lab::new();
     let done = lab.ends(&["-f", "nope.yaml", "up"], 14);
     assert_eq!(done.err.matches("nope.yaml").count(), 1, "{done}");
     lab.dockerfile("Dockerfile", "RUNN x\n");

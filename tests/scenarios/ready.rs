@@ -1,11 +1,12 @@
 //! What "ready" means: it lives, and it answers.
 
-use crate::lab::{free_port, idle, lab};
+use crate::lab::{Lab, free_port, idle};
 
 /// A one-shot and a program that fails soon are judged the same every time, whenever they are looked at.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn wait_is_decided_by_how_long_a_program_lived() {
-    let lab = lab!();
+    let lab = Lab::new();
     for (command, code, says) in [
         ("'true'", 22, "once exited with 0 after"),
         ("sh -c 'sleep 0.3; exit 3'", 22, "once exited with 3 after"),
@@ -18,12 +19,13 @@ fn wait_is_decided_by_how_long_a_program_lived() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_nobody_answers_on_is_no_url() {
-    let lab = lab!();
+    let lab = Lab::new();
     let (good, bad) = (free_port(), free_port());
     let serves = |name: &str, at: &str, port: u16| {
         format!(
-            "  {name}:\n    image: busybox:latest\n    stop_signal: SIGKILL\n    ports: ['127.0.0.1:{port}:8000']\n    \
+            "  {name}:\n    image: hob-test/busybox:1\n    stop_signal: SIGKILL\n    ports: ['127.0.0.1:{port}:8000']\n    \
              command: [sh, -c, 'while :; do nc -l -p {at} -e sleep 1; done']\n"
         )
     };

@@ -6,7 +6,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::lab::{Lab, Session, free_port, idle, lab, until};
+use crate::lab::{Lab, Session, free_port, idle, until};
 
 const SERVER: &str = "CMD [\"sh\", \"-c\", \"cat /text; exec sleep 3600\"]\n";
 
@@ -24,8 +24,9 @@ fn saved(lab: &Lab, session: &Session, text: &str) {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_was_synced_is_left_by_the_next_up_and_never_taken_for_something_else() {
-    let mut lab = lab!();
+    let mut lab = Lab::new();
     hot(&lab);
     lab.ok(&["up", "-d"]);
     let built = lab.id("a");
@@ -68,8 +69,9 @@ fn what_was_synced_is_left_by_the_next_up_and_never_taken_for_something_else() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_a_killed_session_was_doing_is_not_believed() {
-    let lab = lab!();
+    let lab = Lab::new();
     hot(&lab);
     let mut session = lab.start(&["--progress", "json", "up"]);
     session.event(0, "watching", |_| true);
@@ -95,12 +97,13 @@ fn what_a_killed_session_was_doing_is_not_believed() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn why_tells_what_was_done_and_a_new_address_is_said() {
-    let lab = lab!();
+    let lab = Lab::new();
     let (first, second) = (free_port(), free_port());
     let manifest = |port: u16| {
         lab.manifest(&format!(
-            "services:\n  a:\n    image: busybox:latest\n    command: httpd -f -p 80\n    stop_signal: SIGKILL\n    \
+            "services:\n  a:\n    image: hob-test/busybox:1\n    command: httpd -f -p 80\n    stop_signal: SIGKILL\n    \
              environment: {{MODE: \"${{MODE}}\", OTHER: same}}\n    ports: [\"127.0.0.1:{port}:80\"]\n"
         ));
     };
@@ -127,8 +130,9 @@ fn why_tells_what_was_done_and_a_new_address_is_said() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_dockerfile_that_ends_hot_sync_says_so() {
-    let lab = lab!();
+    let lab = Lab::new();
     hot(&lab);
     let session = lab.start(&["--progress", "json", "up"]);
     session.event(0, "watching", |_| true);
@@ -147,8 +151,9 @@ fn a_dockerfile_that_ends_hot_sync_says_so() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_project_is_known_by_its_name_where_no_manifest_is() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:\n{}    volumes: [\"data:/data\"]\n{}    depends_on: [db]\nvolumes:\n  data:\n",
         idle("db"),

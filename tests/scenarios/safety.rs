@@ -2,11 +2,12 @@
 
 use std::process::Command;
 
-use crate::lab::{engine, idle, lab, run};
+use crate::lab::{Lab, engine, idle, run};
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_secret_gets_into_the_container_and_nowhere_else() {
-    let mut lab = lab!();
+    let mut lab = Lab::new();
     let secret = format!("s3cret-{}", lab.project);
     lab.env.insert("API_KEY".into(), secret.clone());
     lab.write("token", &format!("file-{secret}\n"));
@@ -51,8 +52,9 @@ fn files(folder: &std::path::Path) -> String {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_build_secret_is_not_in_the_image_nor_in_what_is_said() {
-    let mut lab = lab!();
+    let mut lab = Lab::new();
     let secret = format!("s3cret-{}", lab.project);
     lab.env.insert("API_KEY".into(), secret.clone());
     // Secrets do not count in the builder's cache, so the step has a name of its own.
@@ -73,12 +75,10 @@ fn a_build_secret_is_not_in_the_image_nor_in_what_is_said() {
 
 /// `HOB_COMPOSE` names a Docker Compose program.
 #[test]
+#[ignore = "needs an engine and HOB_COMPOSE"]
 fn docker_compose_lists_what_hob_starts() {
-    let Some(compose) = std::env::var_os("HOB_COMPOSE") else {
-        println!("skipped: HOB_COMPOSE names no Docker Compose");
-        return;
-    };
-    let lab = lab!();
+    let compose = std::env::var_os("HOB_COMPOSE").expect("this test needs Docker Compose: HOB_COMPOSE names it");
+    let lab = Lab::new();
     lab.write("compose.yaml", &format!("services:\n{}{}    depends_on: [a]\n", idle("a"), idle("b")));
     lab.ok(&["up", "-d"]);
     let compose = |args: &[&str]| {

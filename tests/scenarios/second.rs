@@ -2,15 +2,16 @@
 
 use nix::sys::signal::Signal;
 
-use crate::lab::{Lab, Session, engine, idle, lab, until};
+use crate::lab::{Lab, Session, engine, idle, until};
 
 fn json(lab: &Lab, args: &[&str]) -> Session {
     lab.start(&[&["--progress", "json"], args].concat())
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn every_command_works_beside_a_session() {
-    let lab = lab!();
+    let lab = Lab::new();
     let manifest = |mode: &str, more: &str| {
         format!("services:\n{}    environment: {{MODE: {mode}}}\n{}{more}", idle("api"), idle("db"))
     };
@@ -46,8 +47,9 @@ fn every_command_works_beside_a_session() {
 /// What somebody stopped is not started by an edit that has nothing to do with it, and what another hob does to a service
 /// is told as what it is.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_stopped_service_stays_so_and_others_are_told_right() {
-    let lab = lab!();
+    let lab = Lab::new();
     let manifest = |mode: &str| {
         lab.manifest(&format!("services:\n{}    environment: {{MODE: {mode}}}\n{}", idle("api"), idle("worker")));
     };
@@ -73,10 +75,11 @@ fn a_stopped_service_stays_so_and_others_are_told_right() {
 
 /// `timeout` sends its signal twice.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_signal_that_comes_twice_at_once_stops_gracefully() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(
-        "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    command: sh -c \"trap 'sleep 0.5; exit 7' \
+        "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: none\n    command: sh -c \"trap 'sleep 0.5; exit 7' \
          TERM; while :; do sleep 0.05; done\"\n",
     );
     let mut session = json(&lab, &["up"]);
@@ -89,12 +92,13 @@ fn a_signal_that_comes_twice_at_once_stops_gracefully() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_second_up_waits_for_the_plan_of_the_first_and_says_so() {
-    let lab = lab!();
+    let lab = Lab::new();
     // It does not stop by itself, so the recreation hangs there for as long as we like.
     let manifest = |mode: &str| {
         format!(
-            "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    stop_grace_period: 10m\n    \
+            "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: none\n    stop_grace_period: 10m\n    \
              command: sh -c \"trap 'touch /asked' TERM; while :; do sleep 0.05; done\"\n    environment: {{MODE: {mode}}}\n"
         )
     };
@@ -123,8 +127,9 @@ fn a_second_up_waits_for_the_plan_of_the_first_and_says_so() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_plan_that_waits_for_health_keeps_nobody_out() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:\n{}    healthcheck: {{test: [CMD, test, -e, /ready], interval: 100ms, retries: 1000}}\n{}    depends_on:\n      \
          db: {{condition: service_healthy}}\n{}",
@@ -144,8 +149,9 @@ fn a_plan_that_waits_for_health_keeps_nobody_out() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn two_sessions_share_the_services_and_one_puts_saves_in() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("Dockerfile", "COPY text /\nCMD [\"sh\", \"-c\", \"cat /text; exec sleep 3600\"]\n");
     lab.write("text", "one\n");
     lab.manifest(&format!(

@@ -1,10 +1,11 @@
 //! hob on a terminal, and what may not get to one.
 
-use crate::lab::{POLL, idle, lab, until};
+use crate::lab::{Lab, POLL, idle, until};
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn exec_gives_the_command_a_terminal() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", idle("a")));
     lab.ok(&["up", "-d"]);
     let mut terminal = lab.terminal(&["exec", "a", "sh"]);
@@ -32,8 +33,9 @@ fn exec_gives_the_command_a_terminal() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn run_gives_the_command_a_terminal() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", idle("a")));
     let mut terminal = lab.terminal(&["run", "--rm", "a", "sh"]);
     terminal.types("tty; echo $((40 + 2)); exit 7\n");
@@ -44,8 +46,9 @@ fn run_gives_the_command_a_terminal() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn up_on_a_terminal_waits_for_a_mend_and_restores_the_terminal() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile(
         "Dockerfile",
         "COPY check /\nRUN sh /check\nCMD [\"sh\", \"-c\", \"echo it runs; exec sleep 3600\"]\n",
@@ -69,11 +72,12 @@ fn up_on_a_terminal_waits_for_a_mend_and_restores_the_terminal() {
 const NASTY: &str = r"printf '\033]0;owned\007\033[2J\033[31mred\033[0m\033[1A\302\2335mend\n\rover\033]52;c;aGk=\033\\\n'; exec sleep 3600";
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_container_cannot_drive_the_terminal_through_its_log() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write("nasty", NASTY);
     lab.manifest(
-        "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    stop_signal: SIGKILL\n    \
+        "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: none\n    stop_signal: SIGKILL\n    \
          command: sh /nasty\n    volumes: [\"./nasty:/nasty:ro\"]\n",
     );
     let session = lab.start(&["up", "--no-watch"]);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::lab::{Lab, engine, idle, lab};
+use crate::lab::{Lab, engine, idle};
 
 /// A service that is built from its own folder and prints its `text` whenever it starts.
 fn printer(lab: &Lab, name: &str) -> String {
@@ -15,8 +15,9 @@ fn printer(lab: &Lab, name: &str) -> String {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_second_up_does_nothing_and_says_so() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}", idle("a"), idle("b")));
     lab.ok(&["up", "-d"]).says(&["a  started (it has no container)", "up: 2 services"]);
     let before = lab.containers();
@@ -26,8 +27,9 @@ fn a_second_up_does_nothing_and_says_so() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn one_changed_key_recreates_one_service() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}", idle("a"), idle("b")));
     lab.ok(&["up", "-d"]);
     let (a, b) = (lab.id("a"), lab.container("b"));
@@ -41,8 +43,9 @@ fn one_changed_key_recreates_one_service() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn dependents_restart_only_where_depends_on_says_so() {
-    let lab = lab!();
+    let lab = Lab::new();
     let manifest = |mode: &str| {
         format!(
             "services:\n{}    environment: {{MODE: {mode}}}\n{}    depends_on:\n      db: {{condition: service_started, \
@@ -63,8 +66,9 @@ fn dependents_restart_only_where_depends_on_says_so() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_changed_file_rebuilds_only_who_reads_it_and_a_file_put_back_builds_nothing() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}", printer(&lab, "a"), printer(&lab, "b")));
     lab.ok(&["up", "-d"]).says(&["build a", "build b", "it was not built yet"]);
     let (a, b) = (lab.container("a"), lab.container("b"));
@@ -86,10 +90,11 @@ fn a_changed_file_rebuilds_only_who_reads_it_and_a_file_put_back_builds_nothing(
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_dry_run_prints_the_plan_and_changes_nothing() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
-        "services:\n{}  net:\n    image: busybox:latest\n    command: sleep 3600\n",
+        "services:\n{}  net:\n    image: hob-test/busybox:1\n    command: sleep 3600\n",
         printer(&lab, "a")
     ));
     let plan = lab.ok(&["up", "--dry-run"]);
@@ -110,8 +115,9 @@ fn a_dry_run_prints_the_plan_and_changes_nothing() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn force_recreate_and_no_recreate() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", idle("a")));
     lab.ok(&["up", "-d"]);
     let first = lab.id("a");
@@ -124,8 +130,9 @@ fn force_recreate_and_no_recreate() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_named_service_comes_with_what_it_needs_and_without_on_request() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}    depends_on: [db]\n{}", idle("db"), idle("web"), idle("other")));
     lab.ok(&["up", "-d", "--no-deps", "web"]);
     assert_eq!(lab.states(), ["web running"]);
@@ -136,8 +143,9 @@ fn a_named_service_comes_with_what_it_needs_and_without_on_request() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn scale_adds_and_removes_containers() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", idle("a")));
     lab.ok(&["up", "-d", "--scale", "a=3"]);
     let names: Vec<String> = lab.containers().into_iter().map(|c| c.name).collect();
@@ -148,8 +156,9 @@ fn scale_adds_and_removes_containers() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn profiles_choose_services() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
         "services:\n{}{}    profiles: [debug]\n{}    profiles: [tools]\n",
         idle("a"),
@@ -168,8 +177,9 @@ fn profiles_choose_services() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn services_that_share_a_build_have_it_built_once() {
-    let lab = lab!();
+    let lab = Lab::new();
     let a = printer(&lab, "shared");
     lab.manifest(&format!("services:\n{}{}", a.replacen("shared:", "a:", 1), a.replacen("shared:", "b:", 1)));
     let done = lab.ok(&["--progress", "json", "up", "-d"]);
@@ -181,8 +191,9 @@ fn services_that_share_a_build_have_it_built_once() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn anonymous_volumes_are_kept_until_they_are_to_be_renewed() {
-    let lab = lab!();
+    let lab = Lab::new();
     let manifest =
         |mode: &str| format!("services:\n{}    volumes: [/data]\n    environment: {{MODE: {mode}}}\n", idle("a"));
     lab.manifest(&manifest("one"));
@@ -199,8 +210,9 @@ fn anonymous_volumes_are_kept_until_they_are_to_be_renewed() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_named_volume_survives_down_and_goes_with_v() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}    volumes: [\"data:/data\"]\nvolumes:\n  data:\n", idle("a")));
     lab.ok(&["up", "-d"]);
     lab.exec("a", "echo kept > /data/file");
@@ -213,10 +225,11 @@ fn a_named_volume_survives_down_and_goes_with_v() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn down_leaves_nothing() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!(
-        "services:\n{}  web:\n    image: busybox:latest\n    command: sleep 3600\n    stop_signal: SIGKILL\n    networks: [front]\n    \
+        "services:\n{}  web:\n    image: hob-test/busybox:1\n    command: sleep 3600\n    stop_signal: SIGKILL\n    networks: [front]\n    \
          volumes: [/anonymous, \"data:/data\"]\nnetworks:\n  front:\nvolumes:\n  data:\n",
         printer(&lab, "a")
     ));
@@ -238,8 +251,9 @@ fn down_leaves_nothing() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn orphans_are_told_of_and_removed_on_request() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}", idle("a"), idle("b")));
     lab.ok(&["up", "-d"]);
     let b = lab.container("b");
@@ -251,8 +265,9 @@ fn orphans_are_told_of_and_removed_on_request() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_container_that_somebody_runs_of_a_services_image_is_nobodys() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("Dockerfile", "CMD [\"sleep\", \"3600\"]\n");
     lab.manifest("services:\n  a:\n    build: .\n    network_mode: none\n    stop_grace_period: 0s\n");
     lab.ok(&["up", "-d"]);
@@ -275,8 +290,9 @@ fn a_container_that_somebody_runs_of_a_services_image_is_nobodys() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_neighbour_in_the_same_folder_is_left_alone() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write("one.yaml", &format!("services:\n{}", idle("a")));
     lab.write("two.yaml", &format!("services:\n{}", idle("b")));
     lab.ok(&["-f", "one.yaml", "up", "-d"]);
@@ -288,8 +304,9 @@ fn a_neighbour_in_the_same_folder_is_left_alone() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn the_working_tree_stays_as_it_was() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", printer(&lab, "a")));
     lab.ok(&["up", "-d"]);
     lab.ok(&["down"]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{Lab, Session, idle, lab, until};
+use crate::lab::{Lab, Session, idle, until};
 
 /// A service with a step that is run from `steps`, and files of `app` that are only copied.
 const DOCKERFILE: &str = "COPY steps /steps
@@ -37,8 +37,9 @@ fn identity(lab: &Lab, service: &str) -> (Value, Value) {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn an_edit_of_a_copied_file_is_synced_and_restarts_only_that_service_in_place() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}", hot(&lab, "api"), hot(&lab, "web")));
     let session = watched(&lab);
     session.log(0, "api", "api text one");
@@ -94,8 +95,9 @@ fn an_edit_of_a_copied_file_is_synced_and_restarts_only_that_service_in_place() 
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn an_edit_before_a_run_rebuilds_only_that_service_and_a_failed_build_waits_for_the_next_save() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}", hot(&lab, "api"), hot(&lab, "web")));
     let session = watched(&lab);
     session.log(0, "api", "api text one");
@@ -132,8 +134,9 @@ fn an_edit_before_a_run_rebuilds_only_that_service_and_a_failed_build_waits_for_
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn an_edit_of_the_manifest_plans_again() {
-    let lab = lab!();
+    let lab = Lab::new();
     let hot = hot(&lab, "b");
     let manifest = |mode: &str| format!("services:\n{}    environment: {{MODE: {mode}}}\n{hot}", idle("a"));
     lab.manifest(&manifest("one"));
@@ -170,8 +173,9 @@ fn an_edit_of_the_manifest_plans_again() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn develop_watch_rules_win() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("Dockerfile", "COPY . /src\nCMD [\"sh\", \"/src/run\"]\n");
     lab.write("run", "echo boot; exec sleep 3600\n");
     for name in ["sync", "both", "exec", "restart", "build"] {
@@ -226,8 +230,9 @@ fn develop_watch_rules_win() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn reload_says_what_follows_a_sync() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("Dockerfile", "COPY run text /\nCMD [\"sh\", \"/run\"]\n");
     lab.write("text", "one\n");
     lab.write("run", "trap 'echo signalled; cat /text' HUP\necho boot; cat /text; while :; do sleep 0.05; done\n");
@@ -271,8 +276,9 @@ fn reload_says_what_follows_a_sync() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_job_that_has_completed_is_not_run_again_by_a_save() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.dockerfile("job/Dockerfile", "COPY text /\nCMD [\"cat\", \"/text\"]\n");
     lab.write("job/text", "migrated\n");
     lab.manifest(&format!(
@@ -298,12 +304,13 @@ fn a_job_that_has_completed_is_not_run_again_by_a_save() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_bind_mount_with_a_reload_restarts_on_a_change() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write("conf/text", "one\n");
     for key in ["reload", "x-reload"] {
         lab.manifest(&format!(
-            "services:\n  a:\n    image: busybox:latest\n    network_mode: none\n    stop_signal: SIGKILL\n    \
+            "services:\n  a:\n    image: hob-test/busybox:1\n    network_mode: none\n    stop_signal: SIGKILL\n    \
              command: sh -c 'cat /conf/text; exec sleep 3600'\n    volumes: [\"./conf:/conf:ro\"]\n    {key}: restart\n"
         ));
         lab.write("conf/text", "one\n");
@@ -327,8 +334,9 @@ fn a_bind_mount_with_a_reload_restarts_on_a_change() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn hob_watch_leaves_the_services_running() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", hot(&lab, "a")));
     let session = lab.start(&["--progress", "json", "watch"]);
     session.event(0, "watching", |_| true);
@@ -355,8 +363,9 @@ fn hob_watch_leaves_the_services_running() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn many_saves_at_once_end_with_the_last_of_each() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.manifest(&format!("services:\n{}", hot(&lab, "a")));
     let session = watched(&lab);
     session.log(0, "a", "a text one");
@@ -377,8 +386,9 @@ fn many_saves_at_once_end_with_the_last_of_each() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn a_file_that_mends_a_failed_build_is_seen_when_it_comes() {
-    let lab = lab!();
+    let lab = Lab::new();
     let dockerfile = |text: &str| lab.dockerfile("Dockerfile", &format!("{text}CMD [\"sleep\", \"3600\"]\n"));
     lab.write("a.txt", "a");
     dockerfile("COPY a.txt /d/\n");
@@ -408,8 +418,9 @@ fn a_file_that_mends_a_failed_build_is_seen_when_it_comes() {
 
 /// Version control and many editors delete or empty a file before they write it.
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn what_is_gone_for_a_moment_is_not_believed() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write("text", "one");
     lab.dockerfile("Dockerfile", "COPY text /\nCMD [\"sleep\", \"3600\"]\n");
     lab.write(".env", "MODE=one\n");
@@ -449,8 +460,9 @@ fn what_is_gone_for_a_moment_is_not_believed() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn another_name_of_the_project_makes_no_second_stack() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write(".env", "");
     let manifest = format!("services:\n{}", idle("a"));
     lab.manifest(&manifest);
@@ -471,8 +483,9 @@ fn another_name_of_the_project_makes_no_second_stack() {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn files_of_the_manifest_are_seen_when_they_come() {
-    let lab = lab!();
+    let lab = Lab::new();
     lab.write("compose.yaml", &format!("services:\n{}    environment: {{A: \"${{A:-0}}\"}}\n", idle("a")));
     let session = lab.start(&["--progress", "json", "up", "--watch"]);
     session.event(0, "ready", |_| true);

@@ -1,7 +1,7 @@
 //! Deltas on a real engine: an image that is made of an earlier one holds, file by file, what a whole build without
 //! cache gives.
 //!
-//! Runs where `HOB_TEST_ENGINE=1` or an engine answers; `HOB_DELTAS` sets how many images are compared, `HOB_SEED` the
+//! Needs an engine, and `docker` to import a base image. `HOB_DELTAS` sets how many images are compared, `HOB_SEED` the
 //! first seed.
 #![allow(clippy::pedantic, reason = "tests are plain")]
 #![allow(clippy::disallowed_methods, reason = "this test is about a real engine")]
@@ -25,16 +25,11 @@ use crate::plan::{Layered, layer, layer_key, layer_paths};
 /// Kind, mode, owner and content of what is at each path.
 type Listing = BTreeMap<String, (char, u32, u64, u64, String)>;
 
-async fn engine() -> Option<Docker> {
-    let wanted = std::env::var("HOB_TEST_ENGINE").is_ok_and(|value| value == "1");
-    match Docker::connect(&Surroundings::from_process()).await {
-        Ok(engine) => Some(engine),
-        Err(error) => {
-            assert!(!wanted, "HOB_TEST_ENGINE=1, and {error}");
-            println!("skipped: {error}");
-            None
-        }
-    }
+/// An image with a shell.
+const BUSYBOX: &str = "hob-test/busybox:1";
+
+async fn engine() -> Docker {
+    Docker::connect(&Surroundings::from_process()).await.expect("this test needs an engine")
 }
 
 /// A folder with a Dockerfile beside the context `w`.
@@ -190,8 +185,9 @@ impl Bench {
 
 /// Random Dockerfiles, trees and edits. What the model lets pass is tried; the rest costs nothing.
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn random_deltas_equal_whole_builds() {
-    let Some(engine) = engine().await else { return };
+    let engine = engine().await;
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let wanted = number("HOB_DELTAS").unwrap_or(20);
     let (mut compared, mut removing, mut refused) = (0, 0, 0);
@@ -207,9 +203,8 @@ async fn random_deltas_equal_whole_builds() {
         for stage in &mut spec.stages {
             stage.steps.retain(|step| !matches!(step, Step::User));
         }
-        if !std::mem::replace(&mut imported, true) && !import_base(&spec) {
-            println!("skipped: the base image cannot be imported");
-            return;
+        if !std::mem::replace(&mut imported, true) {
+            import_base(&spec);
         }
         let dockerfile = spec.dockerfile().replace("base", BASE);
         let bench = Bench::new(&engine, BASE, "random", &dockerfile, &spec.ignore_text());
@@ -251,18 +246,16 @@ async fn random_deltas_equal_whole_builds() {
 
 /// What the base image and a `RUN` have where files are copied to.
 #[tokio::test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 async fn what_is_below_the_copies_is_seen() {
-    let Some(engine) = engine().await else { return };
-    if engine.image("busybox:latest").await.unwrap().is_none() {
-        println!("skipped: no busybox");
-        return;
-    }
-    let dockerfile = "FROM busybox AS b\nRUN mkdir -p /app/gen /app/own /opt && echo low > /app/covered && echo low > /app/gen/low \
+    let engine = engine().await;
+    assert!(engine.image(BUSYBOX).await.unwrap().is_some(), "no {BUSYBOX}: run `scripts/base-images test`");
+    let dockerfile = "FROM hob-test/busybox:1 AS b\nRUN mkdir -p /app/gen /app/own /opt && echo low > /app/covered && echo low > /app/gen/low \
         && chmod 711 /app/gen && echo 'u:x:77:88::/:' >> /etc/passwd && echo 'g:x:99:' >> /etc/group && ln -s /opt /app/away\n\
         ENV A=b\nFROM b\nCOPY --chown=u:g x /app/x/\nCOPY . /app/\nCOPY --chown=u own /app/own\nCMD [\"a b\"]\nEXPOSE 80\nVOLUME /v\nSTOPSIGNAL 9\n";
     let files = ["a", "covered", "gen/mine", "gen/other", "x/1", "x/2", "own/p", "own/q", "d/e/f", "d/e/two", "+run"];
     let first = MemTree::of(&files);
-    let bench = Bench::new(&engine, "busybox", "below", dockerfile, "");
+    let bench = Bench::new(&engine, BUSYBOX, "below", dockerfile, "");
     bench.fill(&first);
     let before = bench.read().unwrap();
     let base = bench.whole(&before, "base", false).await.unwrap();

@@ -132,7 +132,7 @@ fn moment(milliseconds: usize) {
 /// One project, killed some times. Gives how often there was something to kill.
 fn case(seed: u64, kills: usize) -> usize {
     let mut random = Random::new(seed);
-    let Some(mut town) = Town::new() else { return 0 };
+    let mut town = Town::new();
     let judge = Judge::start(&town.lab);
     let mut killed = 0;
     for round in 0..kills {
@@ -172,10 +172,8 @@ fn case(seed: u64, kills: usize) -> usize {
 }
 
 #[test]
+#[ignore = "needs an engine: run it with --include-ignored"]
 fn the_next_up_puts_right_what_a_kill_left() {
-    if crate::lab::Lab::new().is_none() {
-        return;
-    }
     let kills = std::env::var("HOB_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
     let (mut count, mut failed) = (0, Vec::new());
     for seed in seeds(1) {

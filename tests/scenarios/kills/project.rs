@@ -5,12 +5,12 @@ use crate::world::Random;
 
 const MANIFEST: &str = r#"services:
   db:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: [sh, -c, "trap 'sleep 0.4; exit 0' TERM; sleep 1000 & wait"]
     environment: {MODE: "DBMODE"}
     volumes: [data:/data, /scratch]
   job:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: sh -c "sleep 0.1"
     environment: {MODE: "WEBMODE"}
     network_mode: none
@@ -24,7 +24,7 @@ const MANIFEST: &str = r#"services:
     networks: [default, back]
     reload: restart
   web:
-    image: busybox:latest
+    image: hob-test/busybox:1
     command: sleep 1000
     stop_signal: SIGKILL
     environment: {MODE: "WEBMODE"}
@@ -52,8 +52,8 @@ pub struct Town {
 }
 
 impl Town {
-    pub fn new() -> Option<Self> {
-        let mut lab = Lab::new()?;
+    pub fn new() -> Self {
+        let mut lab = Lab::new();
         let temporary = lab.outside("tmp");
         std::fs::create_dir(&temporary).unwrap();
         lab.env.insert("TMPDIR".into(), temporary.display().to_string());
@@ -68,7 +68,7 @@ impl Town {
         lab.write(".dockerignore", "devenv.yaml\n");
         let town = Self { lab, db_mode: 0, web_mode: 0, network: 0, source: 0, key, data: 0 };
         town.write_manifest();
-        Some(town)
+        town
     }
 
     fn write_manifest(&self) {

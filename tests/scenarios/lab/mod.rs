@@ -31,17 +31,6 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at something that is waited for.
 pub const POLL: Duration = Duration::from_millis(20);
 
-/// The lab of a test, or the end of the test where there is no engine.
-macro_rules! lab {
-    () => {
-        match $crate::lab::Lab::new() {
-            Some(lab) => lab,
-            None => return,
-        }
-    };
-}
-pub(crate) use lab;
-
 /// A project of one test.
 pub struct Lab {
     pub dir: PathBuf,
@@ -115,35 +104,27 @@ pub fn free_port() -> u16 {
 /// A service that does nothing, starts at once and stops at once.
 pub fn idle(name: &str) -> String {
     format!(
-        "  {name}:\n    image: busybox:latest\n    command: sleep 3600\n    stop_signal: SIGKILL\n    network_mode: none\n"
+        "  {name}:\n    image: hob-test/busybox:1\n    command: sleep 3600\n    stop_signal: SIGKILL\n    network_mode: none\n"
     )
 }
 
-/// Why there is no engine to test with, found out once.
-fn no_engine() -> Option<&'static str> {
-    static FOUND: OnceLock<Option<String>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        let look = || {
-            engine::request("GET", "/_ping", "")
-                .map_err(|error| format!("no engine at {}: {error}", engine::host()))?;
-            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/base-images");
-            let made = Command::new(script).arg("busybox").output().map_err(|error| error.to_string())?;
-            if made.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&made.stderr).into_owned()) }
-        };
-        let why = look().err();
-        if let Some(why) = &why {
-            assert!(std::env::var("HOB_TEST_ENGINE").is_err(), "HOB_TEST_ENGINE is set, and: {why}");
-            println!("scenarios are skipped: {why}");
-        }
-        why
+/// Makes sure, once, that an engine answers and has the tests' image.
+fn need_engine() {
+    static LOOKED: OnceLock<Result<(), String>> = OnceLock::new();
+    let looked = LOOKED.get_or_init(|| {
+        engine::request("GET", "/_ping", "").map_err(|error| format!("no engine at {}: {error}", engine::host()))?;
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/base-images");
+        let made = Command::new(script).arg("test").output().map_err(|error| error.to_string())?;
+        if made.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&made.stderr).into_owned()) }
     });
-    found.as_deref()
+    assert_eq!(*looked, Ok(()), "this test needs an engine");
 }
 
 impl Lab {
-    /// `None` where there is no engine.
-    pub fn new() -> Option<Self> {
-        if no_engine().is_some() { None } else { Some(Self::without_engine()) }
+    /// On the engine, which has to answer.
+    pub fn new() -> Self {
+        need_engine();
+        Self::without_engine()
     }
 
     /// For what needs no engine.
@@ -180,7 +161,7 @@ impl Lab {
 
     /// A Dockerfile whose image no other test has.
     pub fn dockerfile(&self, path: &str, text: &str) {
-        self.write(path, &format!("FROM busybox:latest\nLABEL test={}\n{text}", self.project));
+        self.write(path, &format!("FROM hob-test/busybox:1\nLABEL test={}\n{text}", self.project));
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
@@ -336,7 +317,7 @@ fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
 impl Drop for Lab {
     /// Removes all that is the project's, whatever became of the test.
     fn drop(&mut self) {
-        if no_engine().is_some() || engine::request("GET", "/_ping", "").is_err() {
+        if engine::request("GET", "/_ping", "").is_err() {
             return;
         }
         let containers = self.containers();
