@@ -395,7 +395,9 @@ mod tests {
         for (number, service) in ["api", "worker"].into_iter().enumerate() {
             let steps: Vec<_> = kinds.into_iter().map(|kind| (service, kind)).collect();
             let Event::Plan { mut steps, .. } = plan(&steps) else { panic!() };
-            steps.iter_mut().for_each(|step| step.step += number * kinds.len());
+            for step in &mut steps {
+                step.step += number * kinds.len();
+            }
             groups.event(&Event::Plan { steps, unchanged: vec![], dry_run: false, reload_of: None }, Duration::ZERO);
         }
         let said = [0, 5, 1, 6, 2, 7, 3, 8, 4, 9].map(|step| {
