@@ -4,7 +4,6 @@ use super::args::{BuildArgs, KeyValue, PullArgs, PullPolicyArg};
 use super::context::Context;
 use super::exit::Exit;
 use super::sources::BuildOptions;
-use super::up::scope;
 use crate::event::{Event, Message};
 use crate::execute::{RunOptions, plan_failures, settle};
 use crate::model::ServiceName;
@@ -18,7 +17,7 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
     let options = BuildOptions { args: pairs(&args.build_args), pull: args.pull, no_cache: args.no_cache, anew: true };
     let stack = context.stack_with(&args.services, Vec::new(), options).await?;
     let named = super::context::named(&stack.project, &args.services)?;
-    let chosen: Vec<ServiceName> = scope(&stack.project, &named, !args.with_dependencies)
+    let chosen: Vec<ServiceName> = plan::scope(&stack.project, &named, !args.with_dependencies)
         .into_iter()
         .filter(|name| stack.project.services.get(name).is_some_and(|service| service.build.is_some()))
         .collect();
@@ -42,7 +41,7 @@ fn pairs(args: &[KeyValue]) -> Vec<(String, Option<String>)> {
 fn print(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
     let mut project = context.project(&args.services)?;
     let named = super::context::named(&project, &args.services)?;
-    let chosen = scope(&project, &named, !args.with_dependencies);
+    let chosen = plan::scope(&project, &named, !args.with_dependencies);
     let given = BuildOptions { args: pairs(&args.build_args), ..BuildOptions::default() };
     let given = given.with_values(&project.environment);
     for build in project.services.values_mut().filter_map(|service| service.build.as_mut()) {
@@ -60,7 +59,7 @@ fn print(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
 pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let named = super::context::named(&stack.project, &args.services)?;
-    let chosen = scope(&stack.project, &named, !args.include_deps);
+    let chosen = plan::scope(&stack.project, &named, !args.include_deps);
     let policy = if args.policy == Some(PullPolicyArg::Missing) { "missing" } else { "always" };
     let mut query = crate::engine::Query { project: stack.project.name.to_string(), ..Default::default() };
     let images: Vec<(ServiceName, String, Option<String>)> = chosen

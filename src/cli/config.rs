@@ -10,8 +10,8 @@ use super::sources::{exit_of, message};
 use crate::event::Event;
 use crate::host::terminal::stdout_is_terminal;
 use crate::manifest::{self, Explanation, LoadOptions, Purpose, Severity};
-use crate::model::{Graph, Location, Project, ServiceName};
-use crate::plan::{Labels, Wanted, container_spec};
+use crate::model::{Location, Project, ServiceName};
+use crate::plan::{self, Labels, Wanted, container_spec};
 
 /// Checks and prints.
 pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
@@ -70,10 +70,8 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
         return Ok(exit_of(&loaded.diagnostics));
     };
     let named = super::context::named(&project, &args.services_named)?;
-    if !named.is_empty() {
-        let keep = Graph::of(&project).closure(named);
-        project.services.retain(|name, _| keep.contains(name));
-    }
+    let scope = plan::scope(&project, &named, false);
+    project.services.retain(|name, _| scope.contains(name));
     if args.quiet {
         return Ok(Exit::Ok);
     }

@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::up::scope;
 use crate::event::Message;
 use crate::execute::{Cause, Failure};
 use crate::model::{FileTree, Mount, MountType, Project, Service, ServiceName};
+use crate::plan;
 
 /// Endings of names that files have and folders do not.
 const ENDINGS: [&str; 42] = [
@@ -58,7 +58,7 @@ const ENDINGS: [&str; 42] = [
 /// has files of its own.
 pub fn check(tree: &dyn FileTree, project: &Project, targets: &[String]) -> Result<(), Vec<Failure>> {
     let targets: Vec<ServiceName> = targets.iter().map(ServiceName::new).collect();
-    let services = scope(project, &targets, false);
+    let services = plan::scope(project, &targets, false);
     let services = services.iter().filter_map(|name| project.services.get(name));
     let missing: Vec<Failure> = services.flat_map(|service| missing(tree, project, service)).collect();
     if missing.is_empty() { Ok(()) } else { Err(missing) }

@@ -14,7 +14,7 @@ use crate::execute::{RunOptions, provide, settle};
 use crate::host::signals::Signals;
 use crate::host::terminal::{self, Ended};
 use crate::manifest::command_line;
-use crate::model::{ContainerId, Graph, Owned, Project, Service, ServiceName};
+use crate::model::{ContainerId, Owned, Project, Service, ServiceName};
 use crate::plan::{self, Op, UpOptions, labels};
 
 /// Runs a command in a new container.
@@ -22,7 +22,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     let mut stack = context.stack(&[args.service().to_owned()]).await?;
     let name = ServiceName::new(args.service());
     if !args.no_deps {
-        let needed = Graph::of(&stack.project).closure([name.clone()]);
+        let needed = plan::scope(&stack.project, std::slice::from_ref(&name), false);
         let provided = provide(&*context.sink, &stack.project, &needed).await;
         stack.project = provided.map_err(|failures| context.failures(failures))?;
     }

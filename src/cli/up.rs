@@ -15,7 +15,7 @@ use crate::event::{Event, Request};
 use crate::execute::session::{Attach, End, EndOn, Session, SessionOptions};
 use crate::execute::{LogOptions, RunOptions, observe_for_plan, plan_failures, settle_for_plan};
 use crate::host::signals::{Signal, Signals};
-use crate::model::{Graph, Project, ServiceName};
+use crate::model::ServiceName;
 use crate::plan::{self, Recreate, UpOptions};
 
 /// `hob up`.
@@ -87,7 +87,7 @@ pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> 
 /// A watch that has nothing to watch, because another session does, is of no use.
 fn watched_by_nobody(stack: &Stack, services: &[ServiceName]) -> Result<(), Failure> {
     let mut held = None;
-    for service in scope(&stack.project, services, false) {
+    for service in plan::scope(&stack.project, services, false) {
         match stack.executor.turns.watch(&service) {
             Ok(_) => return Ok(()),
             Err(by) => held = Some(by),
@@ -148,24 +148,13 @@ fn attach(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<Attach, Fa
 }
 
 async fn dry_run(context: &Context, stack: &Stack, options: &UpOptions) -> anyhow::Result<Exit> {
-    let scope = scope(&stack.project, &options.services, options.no_deps);
+    let scope = plan::scope(&stack.project, &options.services, options.no_deps);
     let view = observe_for_plan(&*stack.engine, &stack.sources, &stack.project, &scope, options).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let plan = plan::up(view.input(&std::collections::HashMap::new()), options)
         .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
     stack.executor.show(&plan);
     Ok(Exit::Ok)
-}
-
-/// Services and what they need; all where none is named.
-pub fn scope(project: &Project, services: &[ServiceName], no_deps: bool) -> Vec<ServiceName> {
-    if services.is_empty() {
-        return project.services.keys().cloned().collect();
-    }
-    if no_deps {
-        return services.to_vec();
-    }
-    Graph::of(project).closure(services.iter().cloned())
 }
 
 /// Makes and carries out the plan of `up`, without a session.
@@ -186,7 +175,7 @@ async fn bring_up_once(
     options: &UpOptions,
     run: &RunOptions,
 ) -> anyhow::Result<bool> {
-    let scope = scope(&stack.project, &options.services, options.no_deps);
+    let scope = plan::scope(&stack.project, &options.services, options.no_deps);
     let view = settle_for_plan(&stack.executor, &stack.project, &scope, options, run).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let plan = plan::up(view.input(&std::collections::HashMap::new()), options)

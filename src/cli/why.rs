@@ -8,7 +8,6 @@ use super::args::{ExplainArgs, TableFormat, TextFormat, WhyArgs};
 use super::context::{Context, Stack};
 use super::exit::Exit;
 use super::journal::Entry;
-use super::up::scope;
 use super::why_file;
 use crate::event::Event;
 use crate::execute::{View, observe, observe_for_plan, plan_failures};
@@ -25,7 +24,7 @@ pub async fn why(context: &Context, args: &WhyArgs) -> anyhow::Result<Exit> {
     let named: Vec<String> = args.service.iter().cloned().collect();
     let stack = context.stack(&named).await?;
     let services = super::context::named(&stack.project, &named)?;
-    let all = scope(&stack.project, &services, true);
+    let all = plan::scope(&stack.project, &services, true);
     let options = UpOptions { services: all.clone(), no_deps: true, ..UpOptions::default() };
     // What is said about files needs all images.
     let view = match &args.file {
@@ -106,7 +105,7 @@ fn of_services(
 pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let all = scope(&stack.project, &services, true);
+    let all = plan::scope(&stack.project, &services, true);
     let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
     let view = view.map_err(|failures| context.failures(failures))?;
     let read = why_file::Read::of(&view);

@@ -15,6 +15,7 @@ mod operation;
 mod prune;
 mod reason;
 mod reconcile;
+mod scope;
 mod spec;
 mod start;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use operation::Operation;
 pub use prune::{KEPT_IMAGES, PRUNED_ABOVE, superseded};
 pub use reason::{Part, Reason};
 pub use reconcile::{Input, PlanError, Recreate, UpOptions, bases, images, up};
+pub use scope::scope;
 pub use spec::{before_start_specs, container_spec};
 pub use start::start;
 pub use wanted::{BY_DIGEST, Base, Wanted, WantedImage, by_digest};

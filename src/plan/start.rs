@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::op::StepId;
+use super::scope::scope;
 use super::{Op, Plan, Reason, Until};
 use crate::model::{ContainerState, Graph, Observed, ObservedContainer, Project, ServiceName};
 
@@ -12,10 +13,9 @@ use crate::model::{ContainerState, Graph, Observed, ObservedContainer, Project, 
 /// # Errors
 /// A service of these that has no container.
 pub fn start(project: &Project, observed: &Observed, services: &[ServiceName]) -> Result<Plan, ServiceName> {
-    let graph = Graph::of(project);
-    let order = graph.order().unwrap_or_else(|_| project.services.keys().cloned().collect());
+    let order = Graph::of(project).order().unwrap_or_else(|_| project.services.keys().cloned().collect());
     let all = services.is_empty();
-    let scope = if all { order.clone() } else { graph.closure(services.iter().cloned()) };
+    let scope = scope(project, services, false);
     let mut plan = Plan::default();
     let mut started: HashMap<&ServiceName, Vec<StepId>> = HashMap::new();
     for service in order.iter().filter(|name| scope.contains(name)).filter_map(|name| project.services.get(name)) {

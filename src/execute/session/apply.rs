@@ -12,7 +12,7 @@ use crate::engine::Query;
 use crate::event::{Event, Message};
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan, stand_for};
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
-use crate::model::{ContainerId, Digest, Effect, Graph, Measured, Observed, Project, ServiceName, Watch};
+use crate::model::{ContainerId, Digest, Effect, Measured, Observed, Project, ServiceName, Watch};
 use crate::plan::labels::made_from;
 use crate::plan::{self, Op, Plan, UpOptions};
 
@@ -62,14 +62,7 @@ impl Applied {
 impl Session {
     /// The services that this session is about: those asked for and what they need.
     pub(super) fn scope(&self) -> Vec<ServiceName> {
-        let asked = &self.options.up.services;
-        if asked.is_empty() {
-            return self.project.services.keys().cloned().collect();
-        }
-        if self.options.up.no_deps {
-            return asked.clone();
-        }
-        Graph::of(&self.project).closure(asked.iter().cloned())
+        plan::scope(&self.project, &self.options.up.services, self.options.up.no_deps)
     }
 
     /// The services that the session was asked for by name, all where none was. Their end is its end, and it stops no

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::networks::{MissingExternal, Resources, resources};
 use super::op::{StepId, Until};
+use super::scope::scope;
 use super::{Base, Plan, Wanted};
 use crate::model::{ContainerId, ContainerState, Digest, Graph, Health, Observed, Project, Service, ServiceName};
 
@@ -106,8 +107,7 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
             hint: "remove one of these dependencies".to_owned(),
         }]
     })?;
-    let asked: Vec<ServiceName> = if options.services.is_empty() { order.clone() } else { options.services.clone() };
-    let scope = if options.no_deps { asked.clone() } else { graph.closure(asked.iter().cloned()) };
+    let scope = scope(input.project, &options.services, options.no_deps);
     let services: Vec<&Service> =
         order.iter().filter(|name| scope.contains(name)).filter_map(|name| input.project.services.get(name)).collect();
     // What a program provides has no container.
@@ -135,7 +135,7 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
         }
     }
     if options.wait && !options.no_start {
-        for service in services.iter().filter(|s| asked.contains(&s.name)) {
+        for service in services.iter().filter(|s| options.services.is_empty() || options.services.contains(&s.name)) {
             up.ready(service);
         }
     }
