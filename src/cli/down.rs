@@ -85,7 +85,7 @@ pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
     let services = super::context::named(&stack.project, &args.services)?;
     let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
-    let plan = plan::stop(&stack.project, &observed, &services, seconds(args.timeout), "stop");
+    let plan = plan::stop(&stack.project, &observed, &services, seconds(args.timeout), &Reason::Asked("stop"));
     carry_out(context, &stack, &plan).await
 }
 

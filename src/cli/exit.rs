@@ -96,7 +96,9 @@ impl Exit {
             Self::Manifest => (15, "The manifest is wrong, or names a service that does not exist."),
             Self::Build => (17, "A build failed, or what it reads cannot be built from."),
             Self::Pull => (18, "An image is not there and cannot be pulled."),
-            Self::Engine => (20, "The engine does not answer, refuses this user, went away, or is too old."),
+            Self::Engine => {
+                (20, "The engine does not answer, refuses this user, closed the connection, or is too old.")
+            }
             Self::Locked => (21, "Another session watches the same services."),
             Self::Unhealthy => (22, "A service did not start, ended when it should run, or did not become healthy."),
             Self::Refused => (125, "`run`, `exec`: the engine refused the container or the command."),

@@ -19,7 +19,7 @@ pub fn parse(text: &str, now: i64) -> Result<i64, String> {
         return Ok(moment);
     }
     let interval: Interval = text.parse().map_err(|_| {
-        format!("`{text}` is no time: expected one such as 2026-01-02T13:23:37Z, or a duration such as 42m")
+        format!("invalid time `{text}`: expected one such as 2026-01-02T13:23:37Z, or a duration such as 42m")
     })?;
     Ok(now - i64::try_from(interval.0.as_secs()).unwrap_or(i64::MAX).min(now))
 }

@@ -61,7 +61,7 @@ fn of_one(view: &View, services: &[ServiceName], path: &Path) -> (String, Value)
     let (mut text, mut json) = (String::new(), Vec::new());
     let read = Read::of(view);
     if is_of_manifest(view, path) {
-        text.push_str("the manifest reads it: a change plans everything again\n");
+        text.push_str("the manifest reads it: after a change hob reads the manifest again\n");
         json.push(json!({"service": null, "effect": "plan"}));
     }
     for service in services {

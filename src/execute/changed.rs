@@ -76,7 +76,7 @@ mod tests {
         };
         assert_eq!(
             told(&[0, 1, 2, 3, 4]),
-            ["api recreated: environment.MODE changed", "db restarted: restart was asked for"]
+            ["api recreated: environment.MODE changed", "db restarted: requested by `restart`"]
         );
         assert_eq!(told(&[0]), ["api created: environment.MODE changed"]);
         assert_eq!(told(&[]), [] as [&str; 0]);

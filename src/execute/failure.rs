@@ -56,7 +56,7 @@ impl Failure {
             }
             ErrorKind::Lost => {
                 message.hints.push(
-                    "the engine went away in the middle of it; when it is back, `hob up` puts things right".to_owned(),
+                    "the connection to the engine was lost in the middle of it; when it is back, `hob up` puts things right".to_owned(),
                 );
                 Cause::Unreachable
             }

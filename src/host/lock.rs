@@ -218,7 +218,7 @@ impl fmt::Display for Held {
                  in its terminal"
             );
         };
-        write!(out, "project {project} is in the hands of `{command}` (process {pid}")?;
+        write!(out, "project {project} is being changed by `{command}` (process {pid}")?;
         if let Some(time) = self.time {
             write!(out, ", {}", ago(time))?;
         }

@@ -51,11 +51,11 @@ pub fn stop(
     observed: &Observed,
     services: &[ServiceName],
     grace: Option<Duration>,
-    asked: &'static str,
+    reason: &Reason,
 ) -> Plan {
     let mut plan = Plan::default();
     let chosen = |c: &&ObservedContainer| is_chosen(project, c, services);
-    stops(&mut plan, project, observed.containers.iter().filter(chosen), grace, asked);
+    stops(&mut plan, project, observed.containers.iter().filter(chosen), grace, reason);
     plan
 }
 
@@ -65,7 +65,7 @@ fn stops<'a>(
     project: &Project,
     containers: impl Iterator<Item = &'a ObservedContainer>,
     grace: Option<Duration>,
-    asked: &'static str,
+    reason: &Reason,
 ) -> HashMap<String, Vec<StepId>> {
     let graph = Graph::of(project);
     let containers: Vec<&ObservedContainer> = containers.collect();
@@ -83,7 +83,7 @@ fn stops<'a>(
             .collect();
         let done = if container.state.is_running() {
             let op = Op::Stop { container: container.name.clone(), grace };
-            vec![plan.push(op, Some(&container.service), Reason::Asked(asked), after)]
+            vec![plan.push(op, Some(&container.service), reason.clone(), after)]
         } else {
             after
         };
@@ -105,7 +105,7 @@ pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Pl
         .filter(|c| all || options.services.contains(&c.service))
         .chain(orphans.iter().copied().filter(|c| all && options.remove_orphans && !is_neighbour(project, c)))
         .collect();
-    let stopped = stops(&mut plan, project, chosen.iter().copied(), options.grace, "down");
+    let stopped = stops(&mut plan, project, chosen.iter().copied(), options.grace, &Reason::Asked("down"));
     let mut removed = Vec::new();
     for container in &chosen {
         let after = stopped.get(&container.name).cloned().unwrap_or_default();

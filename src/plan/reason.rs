@@ -65,6 +65,8 @@ pub enum Reason {
     Agent,
     /// Saves can be put into it from now on, or not any more.
     HotSync(bool),
+    /// The session that showed it ends.
+    SessionEnds,
     /// A command asked for it.
     Asked(&'static str),
 }
@@ -105,7 +107,8 @@ impl fmt::Display for Reason {
             Self::Foreign => f.write_str("it was made by another tool"),
             Self::Agent => f.write_str("the agent in it is of another version"),
             Self::HotSync(on) => write!(f, "hot sync is {} from now on", if *on { "on" } else { "off" }),
-            Self::Asked(command) => write!(f, "{command} was asked for"),
+            Self::SessionEnds => f.write_str("the session ends"),
+            Self::Asked(command) => write!(f, "requested by `{command}`"),
         }
     }
 }

@@ -410,7 +410,7 @@ fn only_the_services_of_this_manifest_are_stopped() {
     let mut theirs = world.observed.containers[0].clone();
     (theirs.name, theirs.service, theirs.id) = ("s-z-1".into(), "z".into(), ContainerId::new("z"));
     world.observed.containers.push(theirs);
-    assert_eq!(stop(&world.project, &world.observed, &[], None, "stop").steps.len(), 1);
+    assert_eq!(stop(&world.project, &world.observed, &[], None, &crate::plan::Reason::Asked("stop")).steps.len(), 1);
 }
 
 #[test]
@@ -605,14 +605,14 @@ fn down_stops_in_reverse_and_keeps_data_unless_asked() {
     world.settle();
     let plan = down(&world.project, &world.observed, &DownOptions::default());
     assert_snapshot!(plan, @r#"
-    1. stop container shop-web-1, because down was asked for
-    2. stop container shop-api-1, because down was asked for [after 1]
-    3. stop container shop-db-1, because down was asked for [after 2]
-    4. remove container shop-db-1, because down was asked for [after 3]
-    5. remove container shop-migrate-1, because down was asked for [after 2]
-    6. remove container shop-api-1, because down was asked for [after 2]
-    7. remove container shop-web-1, because down was asked for [after 1]
-    8. remove network shop_default, because down was asked for [after 4, 5, 6, 7]
+    1. stop container shop-web-1, because requested by `down`
+    2. stop container shop-api-1, because requested by `down` [after 1]
+    3. stop container shop-db-1, because requested by `down` [after 2]
+    4. remove container shop-db-1, because requested by `down` [after 3]
+    5. remove container shop-migrate-1, because requested by `down` [after 2]
+    6. remove container shop-api-1, because requested by `down` [after 2]
+    7. remove container shop-web-1, because requested by `down` [after 1]
+    8. remove network shop_default, because requested by `down` [after 4, 5, 6, 7]
     "#);
     let all = DownOptions { volumes: true, images: Images::Local, ..DownOptions::default() };
     let plan = down(&world.project, &world.observed, &all);
@@ -638,19 +638,19 @@ fn down_leaves_the_neighbour_alone() {
 fn stop_start_and_restart_keep_the_order() {
     let mut world = shop();
     world.settle();
-    assert_snapshot!(stop(&world.project, &world.observed, &[], None, "stop"), @r#"
-    1. stop container shop-web-1, because stop was asked for
-    2. stop container shop-api-1, because stop was asked for [after 1]
-    3. stop container shop-db-1, because stop was asked for [after 2]
+    assert_snapshot!(stop(&world.project, &world.observed, &[], None, &crate::plan::Reason::Asked("stop")), @r#"
+    1. stop container shop-web-1, because requested by `stop`
+    2. stop container shop-api-1, because requested by `stop` [after 1]
+    3. stop container shop-db-1, because requested by `stop` [after 2]
     "#);
-    assert_snapshot!(restart(&world.project, &world.observed, &["api".into()], None), @"1. restart container shop-api-1, because restart was asked for");
-    let stopped = stop(&world.project, &world.observed, &["web".into()], None, "stop");
+    assert_snapshot!(restart(&world.project, &world.observed, &["api".into()], None), @"1. restart container shop-api-1, because requested by `restart`");
+    let stopped = stop(&world.project, &world.observed, &["web".into()], None, &crate::plan::Reason::Asked("stop"));
     world.apply(&stopped);
-    assert_snapshot!(start(&world.project, &world.observed, &["web".into()]).unwrap(), @"1. start container shop-web-1, because start was asked for");
-    world.apply(&stop(&world.project, &world.observed, &[], None, "stop"));
+    assert_snapshot!(start(&world.project, &world.observed, &["web".into()]).unwrap(), @"1. start container shop-web-1, because requested by `start`");
+    world.apply(&stop(&world.project, &world.observed, &[], None, &crate::plan::Reason::Asked("stop")));
     assert_snapshot!(start(&world.project, &world.observed, &["api".into()]).unwrap(), @r"
-    1. start container shop-db-1, because start was asked for
-    2. start container shop-api-1, because start was asked for
+    1. start container shop-db-1, because requested by `start`
+    2. start container shop-api-1, because requested by `start`
     ");
     world.observed.containers.retain(|c| c.service != "db".into());
     let without = start(&world.project, &world.observed, &["api".into()]);

@@ -126,7 +126,7 @@ impl Common {
                 let text = match (forced, cause) {
                     (true, EndCause::Interrupt) => "killing what is left (Ctrl-C again)".to_owned(),
                     (true, cause) => format!("killing what is left ({cause})"),
-                    (false, EndCause::Interrupt) => "stopping (Ctrl-C); once more kills".to_owned(),
+                    (false, EndCause::Interrupt) => "stopping (Ctrl-C); press it again to kill".to_owned(),
                     (false, cause) => format!("stopping ({})", clean(&cause.to_string(), false)),
                 };
                 self.streams.status(&text);

@@ -52,7 +52,7 @@ fn an_interrupted_recreation_is_mended() {
         let own = lab.env.insert("DOCKER_HOST".into(), proxy.host());
         let done = lab.ends(&["up", "-d"], 20);
         done.says(&["hob up"]);
-        assert!(done.err.contains("went away") || done.err.contains("engine"), "{words:?}: {done}");
+        assert!(done.err.contains("connection") || done.err.contains("engine"), "{words:?}: {done}");
         assert!(own.is_none());
         lab.env.remove("DOCKER_HOST");
         drop(proxy);
@@ -110,7 +110,9 @@ fn a_watching_session_survives_the_engine_and_comes_back() {
     let id = lab.id("a");
     let from = session.mark();
     proxy.cut();
-    session.event(from, "error", |e| e["text"].as_str().is_some_and(|text| text.contains("engine went away")));
+    session.event(from, "error", |e| {
+        e["text"].as_str().is_some_and(|text| text.contains("lost the connection to the engine"))
+    });
     assert!(!session.is_over());
     let from = session.mark();
     // Saved meanwhile: the container still runs, and is synced as ever.

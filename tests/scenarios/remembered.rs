@@ -125,7 +125,7 @@ fn why_tells_what_was_done_and_a_new_address_is_said() {
         "created, because it has no container [hob up]",
         "recreated, because environment.MODE changed [hob up]",
         "recreated, because ports changed [hob up]",
-        "restarted, because restart was asked for [hob restart a]",
+        "restarted, because requested by `restart` [hob restart a]",
     ]);
 }
 

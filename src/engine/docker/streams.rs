@@ -165,7 +165,11 @@ impl Docker {
             Some(Err(error)) => Err(self.error(error)),
             None => Err(EngineError::new(
                 ErrorKind::Lost,
-                format!("the engine at {} went away while container {} was waited for", self.info.endpoint, id.short()),
+                format!(
+                    "lost the connection to the engine at {} while waiting for container {}",
+                    self.info.endpoint,
+                    id.short()
+                ),
             )),
         }
     }

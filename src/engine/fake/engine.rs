@@ -279,7 +279,7 @@ impl Engine for FakeEngine {
             {
                 let state = self.state();
                 if state.away {
-                    return Err(EngineError::new(ErrorKind::Lost, "the engine went away".to_owned()));
+                    return Err(EngineError::new(ErrorKind::Lost, "lost the connection to the engine".to_owned()));
                 }
                 match state.containers.get(&id).map(|container| container.seen.state) {
                     Some(ContainerState::Exited(code)) => return Ok(code),

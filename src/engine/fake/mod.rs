@@ -225,7 +225,7 @@ impl FakeEngine {
             let _ = held.reached.send(());
             let _ = held.released.await;
             if self.state().away {
-                return Err(EngineError::new(ErrorKind::Lost, "the engine went away".to_owned()));
+                return Err(EngineError::new(ErrorKind::Lost, "lost the connection to the engine".to_owned()));
             }
         }
         match self.state().failures.get_mut(name).and_then(VecDeque::pop_front) {

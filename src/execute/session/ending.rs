@@ -237,7 +237,7 @@ impl Session {
                 let names = stay.into_iter().collect::<Vec<_>>().join(", ");
                 executor.sink.emit(Event::Notice { text: format!("not asked for by name, runs on: {names}") });
             }
-            let plan = plan::stop(&project, &observed, &asked, grace, "stop");
+            let plan = plan::stop(&project, &observed, &asked, grace, &plan::Reason::SessionEnds);
             let run = RunOptions { keep_going: true, ..RunOptions::default() };
             let failures = executor.run(&project, &plan, &run).await.failures;
             drop(turn);

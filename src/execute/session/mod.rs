@@ -393,7 +393,8 @@ impl Session {
 
     /// The engine went away: says so once, and comes back when it does.
     fn engine_lost(&mut self) {
-        let message = Message::new("the engine went away").hint("hob waits for it; Ctrl-C ends the session");
+        let message =
+            Message::new("lost the connection to the engine").hint("hob waits for it; Ctrl-C ends the session");
         self.sink.emit(Event::Error(message));
         if !self.lost {
             self.ran = self.containers.all_running_since(LEAVING);

@@ -126,7 +126,7 @@ fn active_profiles(manifest: &Map, environment: &Environment, loader: &mut Loade
             }
             continue;
         }
-        let message = format!("there is no service {target}");
+        let message = format!("no such service: {target}");
         let help = match closest(target, services.keys().map(String::as_str)) {
             Some(known) => format!("did you mean `{known}`?"),
             None => format!("the services are {}", services.keys().cloned().collect::<Vec<_>>().join(", ")),

@@ -41,7 +41,7 @@ networks:
     for (message, place) in [
         ("services.api.user must be a string, found an integer (1000)", ":4:11"),
         ("services.api.read_only must be `true` or `false`, found \"maybe\"", ":5:16"),
-        ("the port \"a:b\" has a container port that is no number", ":6:13"),
+        ("the port \"a:b\" has an invalid container port", ":6:13"),
         ("services.api depends on dbb, which is not defined", ":7:18"),
         ("services.api uses the network backend, which is not defined", ":8:16"),
         ("services.api.healthcheck.interval must be a duration in a string", ":9:29"),
@@ -405,5 +405,5 @@ fn a_file_that_cannot_be_read_has_no_errors_of_others_as_its_consequence() {
     let files = [("compose.yaml", "services: {db: {imag: x}}"), ("compose.override.yaml", over)];
     let loaded = run(&files, |options| options.targets = vec!["dv".to_owned()]);
     let text: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
-    assert!(text.contains("there is no service dv"), "{text}");
+    assert!(text.contains("no such service: dv"), "{text}");
 }

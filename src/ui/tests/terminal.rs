@@ -58,7 +58,7 @@ fn a_terminal_shows_what_is_going_on() {
     insta::assert_snapshot!(shots.join("\n"));
     tty.release(ms(10_000));
     let text = screen.text();
-    assert!(!text.contains('⠋') && text.ends_with("stopping (Ctrl-C); once more kills"), "{text}");
+    assert!(!text.contains('⠋') && text.ends_with("stopping (Ctrl-C); press it again to kill"), "{text}");
 }
 
 #[test]

@@ -168,7 +168,7 @@ async fn what_an_engine_ended_when_it_was_stopped_is_started_again() {
     let at = running.wait(at, "the end", ended).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     running.rig.engine.go_away();
-    let away = |e: &Event| matches!(e, Event::Error(m) if m.text == "the engine went away");
+    let away = |e: &Event| matches!(e, Event::Error(m) if m.text == "lost the connection to the engine");
     let at = running.wait(at, "the loss", away).await;
     running.rig.engine.come_back();
     let planned = |e: &Event| matches!(e, Event::StepDone { op, .. } if op.to_string() == "start container p-web-1");
@@ -181,7 +181,7 @@ async fn the_engine_goes_away_and_comes_back() {
     let running = start(rig(json!({"web": {"build": {"context": "/src/web"}}})), options());
     let at = running.up().await;
     running.rig.engine.go_away();
-    let away = |e: &Event| matches!(e, Event::Error(m) if m.text == "the engine went away");
+    let away = |e: &Event| matches!(e, Event::Error(m) if m.text == "lost the connection to the engine");
     let at = running.wait(at, "the loss", away).await;
     // Saved meanwhile: nothing is tried, and nothing forgotten.
     running.save("/src/web/main", "2").await;

@@ -48,13 +48,13 @@ pub fn parse(spec: &str) -> Result<Vec<ShortPort>, String> {
         return Err(bad("has an address of the host that is no IP address"));
     }
     let (first, last) =
-        range(container).ok_or_else(|| bad("has a container port that is no number from 1 to 65535"))?;
+        range(container).ok_or_else(|| bad("has an invalid container port: expected a number from 1 to 65535"))?;
     if first == 0 {
         return Err(bad("has 0 as the port in the container"));
     }
     let (mut low, mut high) = (0, 0);
     if !host.is_empty() {
-        (low, high) = range(host).ok_or_else(|| bad("has a host port that is no number from 0 to 65535"))?;
+        (low, high) = range(host).ok_or_else(|| bad("has an invalid host port: expected a number from 0 to 65535"))?;
     }
     let single = first == last;
     if !host.is_empty() && last - first != high - low && !single {
