@@ -27,7 +27,7 @@ pub fn run(context: &Context) -> anyhow::Result<Exit> {
         let folder = project.working_dir.join(build.context.as_deref().unwrap_or_default());
         if context.tree.entry(&folder).is_ok_and(|entry| entry.kind == EntryKind::Dir) {
             let file = ignore_file(&*context.tree, build, &folder);
-            let lines = not_left_out(&*context.tree, &folder, &file)?;
+            let lines = not_left_out(&*context.tree, &folder, &file, &project.files)?;
             missing.entry(file).or_default().extend(lines);
         }
     }
@@ -39,7 +39,7 @@ pub fn run(context: &Context) -> anyhow::Result<Exit> {
         text += &format!("{shown} leaves out from now on: {}\n", lines.iter().cloned().collect::<Vec<_>>().join(", "));
     }
     if text.is_empty() {
-        "nothing to write: no build reads version control or editors' folders\n".clone_into(&mut text);
+        "nothing to write: no build reads version control, editors' folders or the manifest\n".clone_into(&mut text);
     }
     context.sink.emit(Event::Output { text: text.trim_end().to_owned() });
     Ok(Exit::Ok)
@@ -53,11 +53,16 @@ fn ignore_file(tree: &dyn FileTree, build: &Build, folder: &Path) -> PathBuf {
 }
 
 /// What an ignore file would name of what is in the context and is not left out.
-fn not_left_out(tree: &dyn FileTree, root: &Path, file: &Path) -> anyhow::Result<BTreeSet<String>> {
+fn not_left_out(
+    tree: &dyn FileTree,
+    root: &Path,
+    file: &Path,
+    manifests: &[PathBuf],
+) -> anyhow::Result<BTreeSet<String>> {
     let text = tree.read(file).unwrap_or_default();
     let ignore = Ignore::parse(&String::from_utf8_lossy(&text))
         .map_err(|error| Failure::new(Exit::Manifest, format!("{}: {error}", file.display())))?;
-    let housekeeping = Housekeeping::new([root.to_path_buf()], []);
+    let housekeeping = Housekeeping::new([root.to_path_buf()], manifests.iter().cloned());
     let (mut lines, mut looked) = (BTreeSet::new(), 0);
     let mut open = VecDeque::from([root.to_path_buf()]);
     while let Some(folder) = open.pop_front().filter(|_| looked < FOLDERS) {

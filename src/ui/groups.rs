@@ -18,6 +18,8 @@ pub(super) struct Groups {
     quiet: BTreeSet<usize>,
     /// Those of them that say nothing when they end either.
     waits: BTreeSet<usize>,
+    /// What is being stopped is killed.
+    forced: bool,
     /// Changes of state that are a step's own, and how many containers make them: of starts and of ends.
     expected: HashMap<(ServiceName, bool), usize>,
 }
@@ -107,6 +109,7 @@ impl Groups {
             Event::StepFailed { step, .. } => return self.failed(*step),
             // The failure itself is told, and at the end who is left as it was.
             Event::StepSkipped { .. } => return Said::Nothing,
+            Event::Stopping { forced: true, .. } => self.forced = true,
             Event::State { elsewhere: true, .. } => return Said::Nothing,
             Event::State { service, state, .. } => return self.state(service, *state),
             _ => {}
@@ -171,7 +174,10 @@ impl Groups {
             return Said::Nothing;
         }
         let took = group.began.map(|began| now.saturating_sub(began));
-        let (what, reason) = (group.what(), std::mem::take(&mut group.reason));
+        let (mut what, reason) = (group.what(), std::mem::take(&mut group.reason));
+        if self.forced && what.starts_with("stopped") {
+            what = what.replacen("stopped", "killed", 1);
+        }
         Said::Line(Line { end: End::Done, what, reason, took, then: group.ended.take() })
     }
 
@@ -262,7 +268,13 @@ impl Group {
         } else {
             ("renamed", count(Kind::Rename))
         };
-        if number > 1 { format!("{what} ({number} containers)") } else { what.to_owned() }
+        let mut text = if number > 1 { format!("{what} ({number} containers)") } else { what.to_owned() };
+        // Those that a smaller scale does not need any more.
+        let surplus = count(Kind::Remove).saturating_sub(number);
+        if has(Kind::Create) && surplus > 0 {
+            text.push_str(&format!(", {surplus} removed"));
+        }
+        text
     }
 }
 

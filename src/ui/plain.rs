@@ -16,7 +16,7 @@ use super::message::aside;
 use super::options::Settings;
 use super::palette::{ERROR, paint};
 use super::streams::Streams;
-use super::summary::{cause, names};
+use super::summary::{cause, names, state_of};
 
 /// After so long without a word, what is still going on is said again.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -77,7 +77,7 @@ impl Plain {
             Event::Syncing { service, total, .. } if !self.live.syncs.contains_key(service) => {
                 self.say(Some(service), &format!("syncing {}", bytes(*total)));
             }
-            Event::State { service, state, .. } => self.say(Some(service), &state.to_string()),
+            Event::State { service, container, state, .. } => self.say(Some(service), &state_of(container, *state)),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use indexmap::IndexMap;
 
-use crate::event::{Did, Elsewhere, Message, PlannedStep, ReloadAction, Reloaded};
+use crate::event::{Did, Elsewhere, Message, PlannedStep, ReloadAction, Reloaded, State};
 use crate::model::ServiceName;
 
 use super::clean::clean;
@@ -50,6 +50,15 @@ pub(super) fn incomplete(failed: &[ServiceName], left: &[ServiceName], color: bo
         _ => format!("{} {}", paint("failed:", ERROR, color), names(failed)),
     };
     format!("{failed}; left as {}: {}", if left.len() == 1 { "it is" } else { "they are" }, names(left))
+}
+
+/// A state, with the container where it is not the first of its service.
+pub(super) fn state_of(container: &str, state: State) -> String {
+    let number = container.rsplit('-').next().and_then(|number| number.parse::<u32>().ok());
+    match number {
+        Some(2..) => format!("{state} ({container})"),
+        _ => state.to_string(),
+    }
 }
 
 /// The failure for which a step was skipped.

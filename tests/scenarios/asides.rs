@@ -131,11 +131,15 @@ fn ignore_files_are_written_on_request() {
     lab.manifest("services:\n  a:\n    build: .\n  b:\n    build: .\n  c:\n    build: web\n");
     let said = lab.ok(&["init", "--ignore"]);
     said.says(&[
-        ".dockerignore leaves out from now on: **/.git, **/.vscode, **/Dockerfile.dockerignore, .dockerignore, .git",
+        ".dockerignore leaves out from now on: **/.git, **/.vscode, **/Dockerfile.dockerignore, .dockerignore, .git, \
+         devenv.yaml",
         "web/Dockerfile.dockerignore leaves out from now on: .vscode, Dockerfile.dockerignore",
     ]);
     let read = |path: &str| fs::read_to_string(lab.dir.join(path)).unwrap();
-    assert_eq!(read(".dockerignore"), ".idea\n**/.git\n**/.vscode\n**/Dockerfile.dockerignore\n.dockerignore\n.git\n");
+    assert_eq!(
+        read(".dockerignore"),
+        ".idea\n**/.git\n**/.vscode\n**/Dockerfile.dockerignore\n.dockerignore\n.git\ndevenv.yaml\n"
+    );
     assert_eq!(read("web/Dockerfile.dockerignore"), "*.md\n.vscode\nDockerfile.dockerignore\n");
     lab.ok(&["init", "--ignore"]).says(&["nothing to write"]);
 }

@@ -221,6 +221,7 @@ impl Session {
     fn begin_stop(&mut self) {
         let (engine, executor, project) = (Arc::clone(&self.engine), self.executor.clone(), Arc::clone(&self.project));
         let (asked, scope, grace) = (self.asked(), self.scope(), self.options.up.grace);
+        let newest = self.newest_at_start.unwrap_or(i64::MAX);
         self.jobs.spawn(async move {
             // Another hob's plan may be under way. It is waited for, but not for long: somebody wants this one to end.
             let turn = tokio::time::timeout(TURN, executor.turn(&CancellationToken::new())).await;
@@ -236,6 +237,19 @@ impl Session {
             if !stay.is_empty() {
                 let names = stay.into_iter().collect::<Vec<_>>().join(", ");
                 executor.sink.emit(Event::Notice { text: format!("not asked for by name, runs on: {names}") });
+            }
+            let is_known =
+                |name: &ServiceName| project.services.contains_key(name) || project.disabled.contains_key(name);
+            let dropped = |c: &&ObservedContainer| {
+                !c.oneoff && c.state.is_running() && c.created > newest && !is_known(&c.service)
+            };
+            let dropped: BTreeSet<&str> =
+                observed.containers.iter().filter(dropped).map(|c| c.service.as_str()).collect();
+            if !dropped.is_empty() {
+                let names = dropped.into_iter().collect::<Vec<_>>().join(", ");
+                let text =
+                    format!("not in the manifest any more, runs on: {names}; `hob up --remove-orphans` removes it");
+                executor.sink.emit(Event::Notice { text });
             }
             let plan = plan::stop(&project, &observed, &asked, grace, &plan::Reason::SessionEnds);
             let run = RunOptions { keep_going: true, ..RunOptions::default() };

@@ -647,7 +647,8 @@ impl Job {
     /// The plan of just this service, and of those that are to be restarted with it. Where a person asked for it,
     /// nothing says that it is needed, and only this service is made anew.
     fn rebuild_options(&self) -> UpOptions {
-        let mut options = UpOptions { no_deps: true, grace: self.grace, ..UpOptions::default() };
+        // Orphans were warned of by the first plan.
+        let mut options = UpOptions { no_deps: true, grace: self.grace, ignore_orphans: true, ..UpOptions::default() };
         options.services.push(self.service.name.clone());
         if self.task.asked == Some(Then::Rebuild) {
             (options.rebuild, options.recreate) = (true, Recreate::Always);

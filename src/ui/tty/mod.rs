@@ -23,7 +23,7 @@ use super::message::aside;
 use super::options::Settings;
 use super::palette::{DIM, DONE, ERROR, paint};
 use super::streams::Streams;
-use super::summary::{cause, counted};
+use super::summary::{cause, counted, state_of};
 
 pub(super) use bars::Bars;
 
@@ -103,8 +103,9 @@ impl Tty {
                 let line = clean(line, self.common.settings.status_color).into_owned();
                 self.common.say(services.first(), &format!("# {line}"));
             }
-            Event::State { service, state, .. } if self.is_news(service, *state) => {
-                self.common.say(Some(service), &state.to_string());
+            Event::State { service, container, state, .. } if self.is_news(service, *state) => {
+                let text = clean(&state_of(container, *state), false).into_owned();
+                self.common.say(Some(service), &text);
             }
             Event::Ready { .. } => self.was_ready = true,
             _ => {}
