@@ -31,6 +31,9 @@ const ROUNDS_OF_ANY: u32 = 300;
 /// it are not acted upon any more.
 const TRIALS: [Duration; 3] = [Duration::from_secs(3), Duration::from_secs(6), Duration::from_secs(12)];
 
+/// The same for a folder, once it has failed them all: a person may save a file in it that was never saved before.
+const FOLDER: Duration = Duration::from_mins(1);
+
 /// So many paths are remembered at most.
 const MOST_PATHS: usize = 10_000;
 
@@ -47,7 +50,7 @@ pub struct Round {
     pub shared: bool,
 }
 
-/// What becomes of the changes of a path, or of all in a folder.
+/// What becomes of the changes of a path, or of new files in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Braked {
     /// They are acted upon when it has been quiet.
@@ -87,25 +90,33 @@ impl Brake {
             self.paths.retain(|_, streak| streak.trials.is_some());
         }
         let folder = path.parent().filter(|_| round.shared);
-        let tried = [Some(path), folder].into_iter().flatten().find_map(|path| {
-            let before = self.paths.get(path)?.trials?;
-            Some((path, before))
-        });
+        let failed = |brake: &Self| brake.paths.get(path).and_then(|streak| streak.trials);
+        let before = failed(self);
         let own = self.count(path, round);
         let together = folder.map_or(0, |folder| self.count(folder, round));
-        if let Some((path, before)) = tried {
-            let failed = self.paths.get(path).and_then(|streak| streak.trials).unwrap_or_default() > before;
-            let ignored = failed && self.paths.get(path).is_some_and(Streak::is_ignored);
+        if before.is_some() {
+            let ignored = failed(self) == Some(TRIALS.len()) && before != failed(self);
             return ignored.then(|| Braked::Ignored(path.to_owned()));
         }
         let limit = if round.shared || self.paths[path].grown >= ROUNDS { ROUNDS } else { ROUNDS_OF_ANY };
         let path = match folder {
             _ if own >= limit => path,
-            Some(folder) if together >= limit && own < limit / 4 => folder,
+            // Another file each time; not one of them, beside files that somebody saves.
+            Some(folder) if together >= limit && self.most_in(folder) < limit / 4 => folder,
             _ => return None,
         };
-        self.paths.get_mut(path)?.trials = Some(0);
+        let streak = self.paths.get_mut(path)?;
+        if streak.trials.is_some() {
+            return None;
+        }
+        streak.trials = Some(0);
         Some(Braked::OnTrial(path.to_owned()))
+    }
+
+    /// The most rounds that a file of the folder has.
+    fn most_in(&self, folder: &Path) -> u32 {
+        let below = self.paths.range(folder.to_path_buf()..).take_while(|(path, _)| path.starts_with(folder));
+        below.filter(|(path, _)| path.parent() == Some(folder)).map(|(_, streak)| streak.rounds).max().unwrap_or(0)
     }
 
     /// The rounds that have followed each other with this one.
@@ -135,17 +146,19 @@ impl Brake {
 
     /// Whether the path is not acted upon any more.
     pub fn holds(&self, path: &Path) -> bool {
-        self.of(path).any(Streak::is_ignored)
+        self.paths.get(path).is_some_and(Streak::is_ignored)
     }
 
-    /// For how long the path must be quiet before a change of it is acted upon, where it is on trial.
+    /// For how long the path must be quiet before a change of it is acted upon, where it is on trial. That of a folder is
+    /// about files that were never acted upon.
     pub fn trial(&self, path: &Path) -> Option<Duration> {
-        self.of(path).filter_map(|streak| TRIALS.get(streak.trials?).copied()).max()
-    }
-
-    fn of(&self, path: &Path) -> impl Iterator<Item = &Streak> {
-        let paths = if self.paths.is_empty() { [None, None] } else { [Some(path), path.parent()] };
-        paths.into_iter().flatten().filter_map(|path| self.paths.get(path))
+        match self.paths.get(path) {
+            Some(own) => TRIALS.get(own.trials?).copied(),
+            None => {
+                let failed = self.paths.get(path.parent()?)?.trials?;
+                Some(TRIALS.get(failed).copied().unwrap_or(FOLDER))
+            }
+        }
     }
 
     /// Begins anew: what is to be followed may have changed.
@@ -205,15 +218,43 @@ mod tests {
         #[allow(clippy::disallowed_methods, reason = "an Instant cannot be made in any other way")]
         let mut now = Instant::now();
         let mut brake = Brake::default();
+        let path = |n: u64| PathBuf::from(format!("/data/{n}.log"));
         let braked: Vec<Braked> = (0..30)
             .filter_map(|n| {
-                let path = PathBuf::from(format!("/data/{n}.log"));
                 let noticed = now + Duration::from_millis(10);
-                now = noticed + brake.trial(&path).unwrap_or_default() + Duration::from_millis(20);
-                brake.answered(&path, Round { noticed, ended: now, size: Some(1), shared: true })
+                now = noticed + brake.trial(&path(n)).unwrap_or_default() + Duration::from_millis(20);
+                brake.answered(&path(n), Round { noticed, ended: now, size: Some(1), shared: true })
             })
             .collect();
-        assert_eq!(braked, [Braked::OnTrial("/data".into()), Braked::Ignored("/data".into())]);
-        assert!(brake.holds(Path::new("/data/new.log")) && !brake.holds(Path::new("/src/a")));
+        assert_eq!(braked, [Braked::OnTrial("/data".into())]);
+        // Nothing is ignored: somebody may save a file there. One that was saved before is answered at once.
+        let new = Path::new("/data/new.log");
+        assert_eq!((brake.trial(new), brake.trial(&path(3)), brake.holds(new)), (Some(FOLDER), None, false));
+    }
+
+    #[test]
+    fn a_log_beside_files_that_somebody_saves_is_told_apart() {
+        #[allow(clippy::disallowed_methods, reason = "an Instant cannot be made in any other way")]
+        let mut now = Instant::now();
+        let mut brake = Brake::default();
+        let (log, main) = (Path::new("/app/log"), Path::new("/app/main"));
+        let mut braked = Vec::new();
+        // Each save restarts the program, which writes its log at once; that is brought in with the next save at the latest.
+        for n in 0..40 {
+            let noticed = now + Duration::from_millis(if n == 0 { 0 } else { 5 });
+            let held = brake.trial(log).is_some();
+            now = noticed + Duration::from_millis(if held { 1500 } else { 20 });
+            let round = Round { noticed, ended: now, size: Some(n), shared: true };
+            braked.extend(brake.answered(log, round));
+            if held {
+                let saved = now - Duration::from_millis(20);
+                braked.extend(brake.answered(main, Round { noticed: saved, ..round }));
+            }
+            assert_eq!((brake.trial(main), brake.holds(main)), (None, false), "round {n}");
+            if brake.holds(log) {
+                break;
+            }
+        }
+        assert_eq!(braked, [Braked::OnTrial(log.into()), Braked::Ignored(log.into())]);
     }
 }

@@ -182,7 +182,10 @@ impl Session {
         if !reload.superseded && reload.report.as_ref().is_some_and(acted) {
             let shared = |path: &Path| project.services.values().any(|service| writes(service, path));
             for (path, size) in &reload.acted {
-                let round = Round { noticed: reload.noticed, ended: now(), size: *size, shared: shared(path) };
+                // What waited for its trial was noticed before the save that brought it in.
+                let tried = reload.task.trial.filter(|_| watched.brake.trial(path).is_some());
+                let noticed = tried.unwrap_or(reload.noticed);
+                let round = Round { noticed, ended: now(), size: *size, shared: shared(path) };
                 braked.extend(watched.brake.answered(path, round));
             }
         }

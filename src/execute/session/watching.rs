@@ -112,6 +112,8 @@ pub struct Task {
     pub noticed: Option<Instant>,
     /// When the burst had ended.
     pub quiet: Option<Instant>,
+    /// When what is suspected to follow a start was first noticed.
+    pub trial: Option<Instant>,
 }
 
 impl Task {
@@ -213,8 +215,8 @@ impl Watched {
             return Task { initial: true, ..Task::default() };
         }
         let aside = self.aside.take().is_some();
-        self.trial = None;
-        Task { aside, ..std::mem::take(&mut self.todo) }
+        let trial = self.trial.take().map(|(first, _)| first).or(self.todo.trial);
+        Task { aside, trial, ..std::mem::take(&mut self.todo) }
     }
 }
 
@@ -577,6 +579,7 @@ impl Session {
         let now = now();
         for watched in self.watching.services.values_mut() {
             if let Some((first, _)) = watched.trial.take_if(|(_, due)| *due <= now) {
+                watched.todo.trial = Some(first);
                 watched.todo.set_due(first);
             }
         }
