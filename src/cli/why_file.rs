@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use crate::execute::View;
-use crate::model::{Effect, Service, ServiceName, clean_path};
+use crate::model::{Effect, Fallback, RebuildReason, Service, ServiceName, clean_path};
 use crate::plan::{self, WantedImage};
 
 /// What is done for a change that a build reads and no running program waits for.
@@ -117,12 +117,12 @@ pub fn of(view: &View, read: &Read, service: &ServiceName, path: &Path) -> Optio
         Effect::Nothing if is_read => (nothing.to_owned(), "the build reads it, and nothing follows it".to_owned()),
         Effect::Nothing => return None,
         Effect::Aside(why) => (nothing.to_owned(), why.to_string()),
-        Effect::Unknown { image } => {
+        Effect::Rebuild { why: RebuildReason::WholeContext { fallback: Fallback::UnknownBaseImage { image } } } => {
             ("unknown until the base image is pulled".to_owned(), format!("{image} is not on the engine"))
         }
         Effect::Sync { targets, then } => {
             let target = targets.first();
-            let mut why = target.map(|t| t.instruction.clone()).unwrap_or_default();
+            let mut why = target.map(|t| t.by.to_string()).unwrap_or_default();
             let left = view.project.services.get(service).and_then(|service| {
                 plan::follows(service, view.wanted.reloaders.get(&service.name), &targets, then.as_ref()).1
             });
@@ -134,7 +134,7 @@ pub fn of(view: &View, read: &Read, service: &ServiceName, path: &Path) -> Optio
         Effect::Reload { then, .. } => {
             (format!("{then:?}").to_lowercase(), "the container sees it already, and it is asked for".to_owned())
         }
-        Effect::Rebuild { why } => ("rebuild".to_owned(), why),
+        Effect::Rebuild { why } => ("rebuild".to_owned(), why.to_string()),
     })
 }
 

@@ -20,7 +20,7 @@ use super::{Cause, Failure};
 use crate::agent::{self, AgentClient, AgentError, Then};
 use crate::engine::EngineError;
 use crate::event::{Event, Followed, Message, ReloadAction};
-use crate::model::{ContainerId, ContainerState, Reload, Service, SyncAction, SyncTarget};
+use crate::model::{ContainerId, ContainerState, CopiedBy, Reload, Service, SyncAction, SyncTarget};
 use crate::supervise::linux_signal;
 
 /// A container that is to be synced.
@@ -165,12 +165,11 @@ impl Agents {
             source: source.clone(),
             path: path.clone(),
             base: path.clone(),
-            by_rule: true,
+            by: CopiedBy::Mount,
             action: SyncAction::Put,
             owner: None,
             mode: None,
             unpacks: false,
-            instruction: String::new(),
         };
         if !hot.agent {
             return None;
@@ -189,7 +188,7 @@ impl Agents {
     ) -> Result<Synced, SyncError> {
         let began = Instant::now();
         let mut owners = Owners::default();
-        if items.iter().any(|(target, _)| target.by_rule) {
+        if items.iter().any(|(target, _)| target.by.is_rule()) {
             let status = client.status().await.map_err(agent_failed)?;
             owners.user = (status.uid, status.gid);
         }

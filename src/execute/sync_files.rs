@@ -188,7 +188,7 @@ impl Owners {
     fn of(&self, target: &SyncTarget) -> (u32, u32) {
         match &target.owner {
             Some(owner) => self.named.get(owner).copied().unwrap_or_default(),
-            None if target.by_rule => self.user,
+            None if target.by.is_rule() => self.user,
             None => (0, 0),
         }
     }

@@ -13,8 +13,8 @@ use crate::engine::fake::FakeEngine;
 use crate::engine::{BuildSpec, Engine};
 use crate::event::{Event, Message, Sink};
 use crate::model::{
-    Aside, ContainerId, Content, Digest, Effect, Effects, Measured, ObservedImage, Project, Reload, Reloader,
-    ServiceName, SyncAction, SyncTarget, Watch,
+    Aside, ContainerId, Content, CopiedBy, Digest, Effect, Effects, Measured, ObservedImage, Place, Project,
+    RebuildReason, Reload, Reloader, ServiceName, SyncAction, SyncTarget, Watch,
 };
 use crate::plan::{self, Plan, UpOptions, Wanted, WantedImage};
 
@@ -157,11 +157,10 @@ impl ByFolder {
             path: format!("/app/{}", inside.display()),
             action: SyncAction::Put,
             base: "/".into(),
-            by_rule: false,
+            by: CopiedBy::Instruction { dockerfile: "Dockerfile".into(), place: Place { line: 3, column: 1 } },
             owner: None,
             mode: None,
             unpacks: false,
-            instruction: "COPY sync /app/sync (Dockerfile:3)".into(),
         }
     }
 }
@@ -177,7 +176,7 @@ impl Effects for ByFolder {
             return Effect::Aside(Aside::Mounted { at: format!("/app/{}", inside.display()), said: false });
         }
         if !inside.starts_with("sync") {
-            return Effect::Rebuild { why: "RUN make (Dockerfile:2) may depend on it".into() };
+            return Effect::Rebuild { why: RebuildReason::LaterRun { place: Place { line: 2, column: 1 } } };
         }
         let source = self.disk.join(path.strip_prefix("/").unwrap());
         #[allow(clippy::disallowed_methods, reason = "a test")]

@@ -3,22 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::model::Location;
-
-/// A place in a Dockerfile; both count from one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-pub struct Place {
-    /// Line, from one.
-    pub line: usize,
-    /// Column in characters, from one.
-    pub column: usize,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
+use crate::model::{Location, Place};
 
 /// A Dockerfile that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

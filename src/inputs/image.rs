@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::inputs::effect::RebuildReason;
-use crate::inputs::error;
 use crate::inputs::ignore::Ignore;
 use crate::inputs::paths::{base_name, below, join};
 use crate::inputs::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
 use crate::inputs::select::finder::{Finder, Reader};
 use crate::inputs::select::{Files, Selected};
-use crate::model::EntryKind;
+use crate::model::{EntryKind, Place, RebuildReason};
 
 /// The order of writes: position in the chain of stages, then number of the source.
 pub(crate) type Order = (usize, usize);
@@ -20,7 +18,7 @@ pub(crate) struct Writer {
     /// When.
     pub order: Order,
     /// The instruction's place.
-    pub place: error::Place,
+    pub place: Place,
     /// The destination as resolved: for a folder's content the folder, for a file the file.
     pub what: Writes,
 }
@@ -111,7 +109,7 @@ impl Image {
 
     fn copy(
         &mut self,
-        (step, place): (usize, error::Place),
+        (step, place): (usize, Place),
         position: usize,
         copy: &CopyStep,
         readers: &[Reader],
@@ -165,7 +163,7 @@ impl Image {
 
     fn reader(
         &mut self,
-        (order, place): (Order, error::Place),
+        (order, place): (Order, Place),
         reader: &Reader,
         files: &Files,
         dest: &Dest,

@@ -4,6 +4,7 @@
 mod archive;
 mod delta;
 mod digest;
+mod effect;
 mod graph;
 pub mod labels;
 mod measured;
@@ -14,6 +15,7 @@ mod part;
 mod parts;
 mod paths;
 mod project;
+mod rebuild;
 mod reference;
 mod scalar;
 mod service;
@@ -25,8 +27,9 @@ mod tree;
 pub use archive::is_archive;
 pub use delta::{Delta, Look, LookKind, Put, PutKind, PutOwner, Removed};
 pub use digest::Digest;
+pub use effect::{Aside, CopiedBy, Effect, Effects, SyncAction, SyncTarget};
 pub use graph::{Cycle, Graph};
-pub use measured::{Aside, Effect, Effects, Measured, Reloader, SyncAction, SyncTarget, Watch};
+pub use measured::{Measured, Reloader, Watch};
 pub use names::{ContainerId, ImageId, NetworkId, ProjectName, ServiceName};
 pub use observed::{
     ContainerState, Content, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage,
@@ -38,12 +41,13 @@ pub use paths::{clean_path, is_repository};
 pub use project::{
     ConfigFile, Extensions, External, Ipam, IpamPool, Location, Model, Network, Project, Secret, Volume,
 };
+pub use rebuild::{Fallback, Place, RebuildReason};
 pub use reference::{familiar_name, reference_problem, registry_of, split_reference, with_tag, without_latest};
 pub use scalar::{ByteSize, Interval, ParseScalarError};
 pub use service::{
     Attachment, BindOptions, Build, Condition, Dependency, Deploy, Develop, Device, DeviceRequest, FileReference,
     HealthCheck, Hook, HostProcess, ImageOptions, Logging, Mount, MountType, Port, Prepare, Probe, Reload, Resource,
-    Resources, Service, TmpfsOptions, Ulimit, VolumeOptions, WatchAction, WatchRule,
+    Resources, RuleName, Service, TmpfsOptions, Ulimit, VolumeOptions, WatchAction, WatchRule,
 };
 pub use spec::{ContainerSpec, InjectedFile, NetworkSpec, Owned, VolumeSpec};
 pub use suggest::closest;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Effect, Reload, Reloader, Service, SyncTarget};
+use crate::model::{Effect, Fallback, RebuildReason, Reload, Reloader, Service, SyncTarget};
 
 /// What is done about a batch of changes for one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,8 +112,10 @@ pub fn decide(
     for (path, effect) in changes {
         match effect {
             Effect::Nothing | Effect::Aside(_) => {}
-            Effect::Rebuild { why } => return Decision::Rebuild { why: why.clone() },
-            Effect::Unknown { image } => return Decision::Rebuild { why: format!("{image} is not there yet") },
+            Effect::Rebuild { why: RebuildReason::WholeContext { fallback: Fallback::UnknownBaseImage { image } } } => {
+                return Decision::Rebuild { why: format!("{image} is not there yet") };
+            }
+            Effect::Rebuild { why } => return Decision::Rebuild { why: why.to_string() },
             Effect::Reload { then, file } => {
                 why.get_or_insert_with(|| format!("{} changed", shown(path)));
                 reloads.push(then.clone());
@@ -121,7 +123,7 @@ pub fn decide(
             }
             Effect::Sync { targets, then } => {
                 if let Some(target) = targets.first() {
-                    why.get_or_insert_with(|| target.instruction.clone());
+                    why.get_or_insert_with(|| target.by.to_string());
                 }
                 let (reload, by) = follows(service, reloader, targets, then.as_ref());
                 left = left.or(by);
@@ -170,6 +172,7 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{CopiedBy, Place};
 
     fn sync(path: &str, then: Option<Reload>) -> (PathBuf, Effect) {
         let target = SyncTarget {
@@ -177,17 +180,16 @@ mod tests {
             path: format!("/app{path}"),
             action: crate::model::SyncAction::Put,
             base: "/".into(),
-            by_rule: false,
+            by: CopiedBy::Instruction { dockerfile: "Dockerfile".into(), place: Place { line: 3, column: 1 } },
             owner: None,
             mode: None,
             unpacks: false,
-            instruction: "COPY . /app (Dockerfile:3)".into(),
         };
         (path.into(), Effect::Sync { targets: vec![target], then })
     }
 
     fn rebuild(path: &str) -> (PathBuf, Effect) {
-        (path.into(), Effect::Rebuild { why: "RUN make (Dockerfile:4) may depend on it".into() })
+        (path.into(), Effect::Rebuild { why: RebuildReason::LaterRun { place: Place { line: 4, column: 1 } } })
     }
 
     const UP: Running = Running { running: true, completed: false, stopped: false, removed: false, writable: true };

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::host::DiskTree;
-use crate::inputs::{self, Fallback, Housekeeping, Ignore, InputsMap, Mounts, RebuildReason, Rules};
-use crate::model::{Aside, Effect, Effects, Entry, EntryKind, FileTree, Reload, SyncAction, SyncTarget};
+use crate::inputs::{Housekeeping, Ignore, InputsMap, Mounts, Rules};
+use crate::model::{Aside, Effect, Effects, Entry, EntryKind, FileTree, RebuildReason, Reload, SyncTarget};
 
 /// Folders of a bind mount that are watched where nothing follows a change but a hint.
 const HINTED: usize = 64;
@@ -28,8 +28,8 @@ pub(super) struct OfService {
 
 /// Who says what a change asks for.
 pub(super) enum From {
-    /// The Dockerfile, and its path in the context.
-    Dockerfile(Arc<InputsMap>, Option<String>),
+    /// The Dockerfile.
+    Dockerfile(Arc<InputsMap>),
     /// `develop.watch`.
     Rules(Rules),
     /// Nobody: it has neither.
@@ -43,7 +43,7 @@ impl Effects for OfService {
             return Effect::Aside(Aside::Output);
         }
         match &self.from {
-            From::Dockerfile(map, file) => self.by_dockerfile(map, file.as_deref(), path, now.as_ref()),
+            From::Dockerfile(map) => self.by_dockerfile(map, path, now.as_ref()),
             From::Rules(rules) => match rules.effect(path, now.as_ref()) {
                 Effect::Nothing => self.by_mount(path, now.as_ref()).unwrap_or(Effect::Nothing),
                 effect => effect,
@@ -57,7 +57,7 @@ impl Effects for OfService {
             return false;
         }
         let read = match &self.from {
-            From::Dockerfile(map, _) => map.watches(path),
+            From::Dockerfile(map) => map.watches(path),
             From::Rules(rules) => rules.wants_folder(path),
             From::Nobody => false,
         };
@@ -66,7 +66,7 @@ impl Effects for OfService {
 
     fn leaves_out(&self, path: &Path) -> bool {
         match &self.from {
-            From::Dockerfile(map, _) => map.leaves_out(path),
+            From::Dockerfile(map) => map.leaves_out(path),
             From::Rules(_) | From::Nobody => false,
         }
     }
@@ -74,26 +74,26 @@ impl Effects for OfService {
     fn at_start(&self) -> (Vec<SyncTarget>, Reload) {
         match &self.from {
             From::Rules(rules) => rules.initial(&*self.tree),
-            From::Dockerfile(..) | From::Nobody => (Vec::new(), Reload::None),
+            From::Dockerfile(_) | From::Nobody => (Vec::new(), Reload::None),
         }
     }
 }
 
 impl OfService {
     /// A mount is what the container sees, whatever the image has; but what the build is told by comes first.
-    fn by_dockerfile(&self, map: &InputsMap, file: Option<&str>, path: &Path, now: Option<&Entry>) -> Effect {
+    fn by_dockerfile(&self, map: &InputsMap, path: &Path, now: Option<&Entry>) -> Effect {
         let effect = map.effect(path, now);
-        if let inputs::Effect::Rebuild { why: RebuildReason::Dockerfile | RebuildReason::Secret { .. } } = &effect {
-            return by_map(effect, file);
+        if let Effect::Rebuild { why: RebuildReason::Dockerfile | RebuildReason::Secret { .. } } = &effect {
+            return effect;
         }
-        if let inputs::Effect::Rebuild { why: RebuildReason::IgnoreFile } = &effect {
+        if let Effect::Rebuild { why: RebuildReason::IgnoreFile } = &effect {
             if map.destinations(path, now).is_some_and(|copies| copies.is_empty()) {
                 return Effect::Aside(Aside::IgnoreFile);
             }
             let pattern = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             return self.put_aside(pattern);
         }
-        let is_read = !matches!(effect, inputs::Effect::Nothing { .. });
+        let is_read = effect != Effect::Nothing;
         if let Some(pattern) = self.housekeeping.pattern(path) {
             return if is_read { self.put_aside(pattern) } else { Effect::Nothing };
         }
@@ -110,7 +110,7 @@ impl OfService {
                 .clone()
                 .map_or(Effect::Aside(Aside::Hidden { at }), |then| Effect::Reload { then, file: None });
         }
-        match by_map(effect, file) {
+        match effect {
             Effect::Sync { mut targets, then } => {
                 targets.retain(|target| self.mounts.over(&target.path).is_none());
                 Effect::Sync { targets, then }
@@ -163,7 +163,7 @@ impl OfService {
     /// The folders in which a change can matter. `root` is the project's.
     pub(super) fn folders(&self, root: &Path) -> BTreeSet<PathBuf> {
         let mut folders: BTreeSet<PathBuf> = match &self.from {
-            From::Dockerfile(map, _) => map.watch_dirs().iter().cloned().collect(),
+            From::Dockerfile(map) => map.watch_dirs().iter().cloned().collect(),
             From::Rules(rules) => rules.folders(&*self.tree),
             From::Nobody => BTreeSet::new(),
         };
@@ -207,34 +207,4 @@ fn is_cache(path: &Path) -> bool {
     const FOLDERS: [&str; 5] = ["__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".sass-cache"];
     path.iter().any(|name| FOLDERS.iter().any(|known| name == *known))
         || path.extension().is_some_and(|ending| ending == "pyc")
-}
-
-fn by_map(effect: inputs::Effect, file: Option<&str>) -> Effect {
-    match effect {
-        inputs::Effect::Nothing { .. } => Effect::Nothing,
-        inputs::Effect::Rebuild {
-            why: RebuildReason::WholeContext { fallback: Fallback::UnknownBaseImage { image } },
-        } => Effect::Unknown { image },
-        inputs::Effect::Rebuild { why } => Effect::Rebuild { why: why.to_string() },
-        inputs::Effect::HotSync { targets } => {
-            let file = file.unwrap_or("Dockerfile");
-            let target = |target: inputs::SyncTarget| SyncTarget {
-                source: target.source,
-                path: target.path,
-                base: target.base,
-                by_rule: false,
-                action: match target.action {
-                    inputs::SyncAction::Put => SyncAction::Put,
-                    inputs::SyncAction::MakeFolder => SyncAction::MakeFolder,
-                    inputs::SyncAction::Remove => SyncAction::Remove,
-                    inputs::SyncAction::RemoveFolder => SyncAction::RemoveFolder,
-                },
-                owner: target.chown,
-                mode: target.chmod,
-                unpacks: target.unpacks,
-                instruction: format!("{file}:{} copies it and nothing after that reads it", target.place.line),
-            };
-            Effect::Sync { targets: targets.into_iter().map(target).collect(), then: None }
-        }
-    }
 }

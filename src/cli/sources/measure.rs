@@ -185,8 +185,7 @@ impl Measuring<'_> {
         } else if let Some(inputs) = inputs {
             let syncs = inputs.map.instructions().iter().any(|instruction| instruction.rebuild.is_none());
             hot |= syncs && !service.read_only && service.reload != Some(Reload::Rebuild);
-            let file = inputs.dockerfile.as_ref().and_then(|source| source.relative.clone());
-            From::Dockerfile(Arc::clone(&inputs.map), file)
+            From::Dockerfile(Arc::clone(&inputs.map))
         } else {
             From::Nobody
         };

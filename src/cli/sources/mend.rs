@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::host::DiskTree;
 use crate::inputs::Housekeeping;
-use crate::model::{Effect, Effects, EntryKind, FileTree as _, Project, Service, Watch};
+use crate::model::{Effect, Effects, EntryKind, FileTree as _, Project, RebuildReason, Service, Watch};
 
 /// So many folders are watched at most.
 const FOLDERS: usize = 4_000;
@@ -33,7 +33,7 @@ impl Effects for Mend {
     fn effect(&self, path: &Path) -> Effect {
         // A root that comes, or a folder above it.
         if self.covers(path) || self.roots.iter().any(|root| root.starts_with(path)) {
-            return Effect::Rebuild { why: "what its build reads could not be read".to_owned() };
+            return Effect::Rebuild { why: RebuildReason::Unreadable };
         }
         Effect::Nothing
     }

@@ -13,7 +13,7 @@ use crate::model::{SyncAction, SyncTarget};
 pub async fn make(client: &AgentClient, items: Vec<(SyncTarget, Item)>) -> Result<Vec<(SyncTarget, Item)>, SyncError> {
     let mut known = HashSet::new();
     let (mut folders, mut files) = (Vec::new(), Vec::new());
-    for (target, item) in items.iter().filter(|(target, _)| target.by_rule) {
+    for (target, item) in items.iter().filter(|(target, _)| target.by.is_rule()) {
         match item {
             Item::Gone { .. } => continue,
             Item::Folder { .. } => folders.push(target.clone()),

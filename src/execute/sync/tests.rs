@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::engine::ErrorKind;
 use crate::execute::testing::{Rig, project};
-use crate::model::{ObservedImage, SyncAction};
+use crate::model::{CopiedBy, ObservedImage, Place, SyncAction};
 use crate::plan::labels;
 
 async fn running() -> (Rig, ContainerId, tempfile::TempDir) {
@@ -25,11 +25,10 @@ fn target(folder: &tempfile::TempDir, name: &str) -> SyncTarget {
         path: format!("/app/{name}"),
         action: SyncAction::Put,
         base: "/".into(),
-        by_rule: false,
+        by: CopiedBy::Instruction { dockerfile: "Dockerfile".into(), place: Place { line: 2, column: 1 } },
         owner: None,
         mode: None,
         unpacks: false,
-        instruction: "COPY . /app (Dockerfile:2)".into(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use super::*;
 use crate::agent::{Entry, EntryKind};
-use crate::model::Digest;
+use crate::model::{CopiedBy, Digest, Place, RuleName, WatchAction};
 
 fn target(source: &std::path::Path, path: &str, action: SyncAction) -> SyncTarget {
     SyncTarget {
@@ -12,11 +12,10 @@ fn target(source: &std::path::Path, path: &str, action: SyncAction) -> SyncTarge
         path: path.to_owned(),
         action,
         base: "/".into(),
-        by_rule: false,
+        by: CopiedBy::Instruction { dockerfile: "Dockerfile".into(), place: Place { line: 2, column: 1 } },
         owner: None,
         mode: None,
         unpacks: false,
-        instruction: "COPY . /app (Dockerfile:2)".into(),
     }
 }
 
@@ -100,7 +99,13 @@ fn a_batch_keeps_its_order_and_names_each_folder_once() {
     ];
     let owners = Owners { named: HashMap::from([("app:app".to_owned(), (10, 20))]), user: (7, 8) };
     let (target, by_rule) = item("/top", None, Item::Link { to: "app".into() });
-    let by_rule = steps(vec![(SyncTarget { by_rule: true, ..target }, by_rule)], &owners);
+    let by_rule = steps(
+        vec![(
+            SyncTarget { by: CopiedBy::Rule(RuleName { action: WatchAction::Sync, path: "/src".into() }), ..target },
+            by_rule,
+        )],
+        &owners,
+    );
     assert!(matches!(&by_rule[1], Step::Op(Op::Link { uid: 7, gid: 8, .. })), "{by_rule:?}");
     let meta = |mode, uid, gid| Meta { mode, uid, gid, mtime: None };
     let write = |path: &str, meta, data: &str| Op::Write { path: path.into(), meta, data: data.into(), last: true };

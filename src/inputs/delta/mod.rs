@@ -15,14 +15,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::inputs::effect::map::InputsMap;
-use crate::inputs::effect::{Effect, RebuildReason, SyncAction, SyncTarget};
 use crate::inputs::reading::files::{ContextFile, ContextFiles};
 use crate::inputs::reading::inputs::BuildInputs;
-use crate::inputs::recipe::{Fallback, What};
+use crate::inputs::recipe::What;
 use crate::inputs::select::context::View;
 use crate::inputs::select::finder::Reader;
 use crate::inputs::select::{Files, Selected};
-use crate::model::{Delta, Digest, Entry, EntryKind, Parts, Put, PutKind, PutOwner, Removed};
+use crate::model::{
+    CopiedBy, Delta, Digest, Effect, Entry, EntryKind, Fallback, Parts, Put, PutKind, PutOwner, RebuildReason, Removed,
+    SyncAction, SyncTarget,
+};
 
 /// With more changes than this, a whole build is no slower by much, and its image is the better one to build on.
 const MOST: usize = 2_000;
@@ -270,8 +272,8 @@ impl Writing<'_> {
         });
         let targets = match self.was.effect(&host, now.as_ref()) {
             Effect::Rebuild { why } => return Err(NoDelta::Rebuild { path, why }),
-            Effect::Nothing { .. } => return Ok(()),
-            Effect::HotSync { targets } => targets,
+            Effect::Sync { targets, .. } => targets,
+            Effect::Nothing | Effect::Aside(_) | Effect::Reload { .. } => return Ok(()),
         };
         for target in targets {
             match (target.action, change.now) {
@@ -284,7 +286,7 @@ impl Writing<'_> {
                     }
                 }
                 (SyncAction::Remove | SyncAction::RemoveFolder, None) => {
-                    let Some(position) = self.was.position(target.place) else {
+                    let Some(position) = self.position(&target) else {
                         return Err(unclear("its instruction is not one of the last"));
                     };
                     self.first = self.first.min(position);
@@ -312,7 +314,7 @@ impl Writing<'_> {
             (EntryKind::File { .. }, Some(digest)) => PutKind::File(digest.clone()),
             _ => return Err("it is no file"),
         };
-        let mode = match target.chmod.as_deref() {
+        let mode = match target.mode.as_deref() {
             _ if matches!(kind, PutKind::Link(_)) => 0o777,
             None => file.mode & 0o7777,
             // Builders differ in what becomes of the bits for set-user-id and the like.
@@ -322,7 +324,7 @@ impl Writing<'_> {
                 .filter(|mode| *mode <= 0o777)
                 .ok_or("--chmod is more than permissions")?,
         };
-        let owner = match target.chown.as_deref() {
+        let owner = match target.owner.as_deref() {
             None => PutOwner::Ids(0, 0),
             Some(text) => match ids(text) {
                 Some((uid, gid)) => PutOwner::Ids(uid, gid),
@@ -333,6 +335,14 @@ impl Writing<'_> {
         Ok(Put { path: target.path, source: target.source, kind, mode, owner })
     }
 
+    /// Where the instruction is in the chain of stages that a target is of.
+    fn position(&self, target: &SyncTarget) -> Option<usize> {
+        match target.by {
+            CopiedBy::Instruction { place, .. } => self.was.position(place),
+            CopiedBy::Rule(_) | CopiedBy::Mount => None,
+        }
+    }
+
     /// A path that the same instruction made.
     fn owner_reference(&self, context: &ContextFiles, target: &SyncTarget) -> Option<String> {
         let index = self.was.contexts.iter().position(|c| c.root == context.root)?;
@@ -340,10 +350,10 @@ impl Writing<'_> {
         let made = |(path, file): (&Arc<str>, &Selected)| {
             // Judged as if it had another mode, because a folder that stays as it is asks for nothing.
             let entry = Entry { name: (**path).into(), kind: file.kind.clone(), mode: file.mode ^ 1 };
-            let Effect::HotSync { targets } = self.was.effect(&context.root.join(&**path), Some(&entry)) else {
+            let Effect::Sync { targets, .. } = self.was.effect(&context.root.join(&**path), Some(&entry)) else {
                 return None;
             };
-            targets.into_iter().find(|other| other.place == target.place).map(|other| other.path)
+            targets.into_iter().find(|other| other.by == target.by).map(|other| other.path)
         };
         files.take(MOST).find_map(made)
     }

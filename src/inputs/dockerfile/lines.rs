@@ -1,7 +1,8 @@
 //! A Dockerfile's text to its instructions as written: directives, comments, continuation lines and heredocs.
 
 use super::expand::{Quotes, split_words};
-use crate::inputs::error::{DockerfileError, Place};
+use crate::inputs::error::DockerfileError;
+use crate::model::Place;
 
 /// The comments at the top that steer the parser.
 #[derive(Clone, Debug, PartialEq, Eq)]

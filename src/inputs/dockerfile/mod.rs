@@ -14,11 +14,11 @@ pub(crate) mod step;
 mod tests;
 pub mod words;
 
+use crate::model::Place;
+
 pub use expand::{Value, Variables};
 pub use lines::{Directives, Heredoc};
 pub use parse::{parse, parse_trigger};
-
-use crate::inputs::error::Place;
 
 /// A parsed Dockerfile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

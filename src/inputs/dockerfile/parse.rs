@@ -3,7 +3,8 @@
 use super::lines::{self, Line};
 use super::words::{self, Flag};
 use super::{Copy, Dockerfile, Instruction, Kind, Stage};
-use crate::inputs::error::{DockerfileError, Place, similar};
+use crate::inputs::error::{DockerfileError, similar};
+use crate::model::Place;
 
 const KEYWORDS: [&str; 18] = [
     "ADD",

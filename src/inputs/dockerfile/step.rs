@@ -1,7 +1,7 @@
 //! Where in a Dockerfile a step of a build is, by the step's name (`[2/4] RUN make`).
 
 use crate::inputs::dockerfile::parse;
-use crate::inputs::error::Place;
+use crate::model::Place;
 
 /// The instruction that a builder's step is; `None` where that is not certain.
 pub fn place_of(dockerfile: &str, step: &str) -> Option<Place> {

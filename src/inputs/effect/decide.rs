@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use crate::inputs::effect::has_archive_name;
 use crate::inputs::effect::map::{InputsMap, ReadingStep, at_or_below};
-use crate::inputs::effect::{Effect, RebuildReason, SkipReason, SyncAction, SyncTarget, has_archive_name};
 use crate::inputs::image::Made;
 use crate::inputs::paths::{base_name, below, below_host};
 use crate::inputs::select::finder::{Finder, Placement, Reader};
-use crate::model::{Entry, EntryKind};
+use crate::model::{CopiedBy, Effect, Entry, EntryKind, RebuildReason, SyncAction, SyncTarget};
 
 /// One way in which a path is read.
 pub(crate) struct Hit<'m> {
@@ -25,7 +25,7 @@ impl InputsMap {
             // The Dockerfile or an ignore file may be copied too, but then it is rebuilt anyway.
             return Effect::Rebuild { why: why.clone() };
         }
-        let mut effect = Effect::Nothing { why: SkipReason::Outside };
+        let mut effect = Effect::Nothing;
         for (index, context) in self.contexts.iter().enumerate() {
             if context.root.as_os_str().is_empty() {
                 continue;
@@ -34,7 +34,7 @@ impl InputsMap {
                 return Effect::Rebuild { why: RebuildReason::ContextGone };
             }
             if let Some(rel) = below_host(&context.root, path).filter(|rel| !rel.is_empty()) {
-                effect = effect.and(self.effect_in(index, rel, now));
+                effect = both(effect, self.effect_in(index, rel, now));
             }
         }
         effect
@@ -48,12 +48,9 @@ impl InputsMap {
             Some(entry) => entry.kind == EntryKind::Dir,
             None => known.is_some_and(|k| k.kind == EntryKind::Dir),
         };
-        if matched.ignored && known.is_none() && (!is_folder || context.ignore.prunes(rel, &matched)) {
-            return Effect::Nothing { why: SkipReason::Ignored };
-        }
+        // A new folder that is left out is made only for what is kept in it.
         if matched.ignored && known.is_none() {
-            // A new folder that is left out is made only for what is kept in it.
-            return Effect::Nothing { why: SkipReason::Ignored };
+            return Effect::Nothing;
         }
         // Something else than a folder on the way to sources: they are gone, or found through a link.
         let on_the_way = |r: &&Reader| r.context == index && r.finder.passes(rel);
@@ -66,18 +63,18 @@ impl InputsMap {
         if let (Some(entry), Some(known)) = (now, known) {
             if std::mem::discriminant(&entry.kind) != std::mem::discriminant(&known.kind) {
                 return if self.hits(index, rel).is_empty() && context.whole.is_none() && known.parent_only {
-                    Effect::Nothing { why: SkipReason::NotRead }
+                    Effect::Nothing
                 } else {
                     Effect::Rebuild { why: RebuildReason::KindChanged }
                 };
             }
             if is_folder && (known.parent_only || entry.mode & 0o7777 == known.mode & 0o7777) {
-                return Effect::Nothing { why: SkipReason::Unchanged };
+                return Effect::Nothing;
             }
         }
         if let Some(fallback) = &context.whole {
             if matches!(now, Some(entry) if entry.kind == EntryKind::Other) {
-                return Effect::Nothing { why: SkipReason::NotRead };
+                return Effect::Nothing;
             }
             return Effect::Rebuild { why: RebuildReason::WholeContext { fallback: fallback.clone() } };
         }
@@ -91,9 +88,8 @@ impl InputsMap {
                 let files = &self.files[index];
                 let below: Vec<&str> = at_or_below(files, rel).map(|(path, _)| &**path).collect();
                 // What is deepest goes first, so that folders are empty when their turn comes.
-                return below.into_iter().rev().fold(Effect::Nothing { why: SkipReason::NotRead }, |effect, path| {
-                    effect.and(self.change(index, path, None))
-                });
+                let below = below.into_iter().rev();
+                return below.fold(Effect::Nothing, |effect, path| both(effect, self.change(index, path, None)));
             }
         }
         self.change(index, rel, now)
@@ -144,7 +140,7 @@ impl InputsMap {
     fn change(&self, context: usize, rel: &str, now: Option<&Entry>) -> Effect {
         let hits = self.hits(context, rel);
         if hits.is_empty() || matches!(now, Some(entry) if entry.kind == EntryKind::Other) {
-            return Effect::Nothing { why: SkipReason::NotRead };
+            return Effect::Nothing;
         }
         if let Some(why) = hits.iter().find_map(|hit| hit.step.instruction.rebuild.clone()) {
             return Effect::Rebuild { why };
@@ -158,7 +154,7 @@ impl InputsMap {
         }
         let Some(kind) = now.map(|e| &e.kind).or(known.map(|k| &k.kind)) else {
             // It was not there when the build was read, and it is not there now.
-            return Effect::Nothing { why: SkipReason::NotRead };
+            return Effect::Nothing;
         };
         let source = self.contexts[context].root.join(rel);
         let mut targets = Vec::new();
@@ -175,15 +171,18 @@ impl InputsMap {
                         base: base_of(&path, dest).to_owned(),
                         path,
                         action,
-                        chown: copy.chown.clone().ok().flatten(),
-                        chmod: copy.chmod.clone().ok().flatten(),
+                        by: CopiedBy::Instruction {
+                            dockerfile: self.dockerfile.clone(),
+                            place: hit.step.instruction.place,
+                        },
+                        owner: copy.chown.clone().ok().flatten(),
+                        mode: copy.chmod.clone().ok().flatten(),
                         unpacks: copy.unpack && direct && action == SyncAction::Put,
-                        place: hit.step.instruction.place,
                     });
                 }
             }
         }
-        if targets.is_empty() { Effect::Nothing { why: SkipReason::Overwritten } } else { Effect::HotSync { targets } }
+        if targets.is_empty() { Effect::Nothing } else { Effect::Sync { targets, then: None } }
     }
 
     /// Whether a folder above a path is left out, and so comes and goes with what is kept in it.
@@ -316,6 +315,19 @@ impl InputsMap {
             Some(Hit { reader, step, placement, rel: rel.to_owned() })
         })
         .collect()
+    }
+}
+
+/// The effect of two changes, or of one path that is read in two ways.
+fn both(one: Effect, other: Effect) -> Effect {
+    match (one, other) {
+        (rebuild @ Effect::Rebuild { .. }, _) | (_, rebuild @ Effect::Rebuild { .. }) => rebuild,
+        (Effect::Sync { mut targets, then }, Effect::Sync { targets: more, .. }) => {
+            targets.extend(more);
+            Effect::Sync { targets, then }
+        }
+        (Effect::Nothing, other) => other,
+        (one, _) => one,
     }
 }
 

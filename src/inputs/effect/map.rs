@@ -8,23 +8,22 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::inputs::effect::RebuildReason;
-use crate::inputs::error;
 use crate::inputs::ignore::Ignore;
 use crate::inputs::image::{self, Image};
 use crate::inputs::paths::{below_host, join};
+use crate::inputs::reading::files::DockerfileSource;
 use crate::inputs::reading::parts::SecretInput;
-use crate::inputs::recipe::{CopyStep, Fallback, Origin, Recipe, Source, What};
+use crate::inputs::recipe::{CopyStep, Origin, Recipe, Source, What};
 use crate::inputs::select::context::View;
 use crate::inputs::select::finder::{Placement, Reader};
 use crate::inputs::select::{Files, Selected, Selection};
-use crate::model::{Entry, EntryKind};
+use crate::model::{Entry, EntryKind, Fallback, Place, RebuildReason};
 
 /// An instruction that reads files.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadingInstruction {
     /// Where it is in the Dockerfile.
-    pub place: error::Place,
+    pub place: Place,
     /// Its text.
     pub text: String,
     /// The stage that it is in: a name, or a number.
@@ -42,6 +41,8 @@ pub struct ReadingInstruction {
 /// Answers what a change of a path asks for.
 #[derive(Clone, Debug)]
 pub struct InputsMap {
+    /// The Dockerfile as it is named: its path in the context, where it is in there.
+    pub(crate) dockerfile: String,
     pub(crate) contexts: Vec<MapContext>,
     pub(crate) controls: HashMap<PathBuf, RebuildReason>,
     pub(crate) readers: Vec<Reader>,
@@ -74,7 +75,7 @@ impl InputsMap {
         mut recipe: Recipe,
         views: &[View<'_>],
         selection: Selection,
-        dockerfile: Option<&Path>,
+        dockerfile: Option<&DockerfileSource>,
         candidates: &[PathBuf],
         secrets: &[SecretInput],
     ) -> Self {
@@ -88,7 +89,7 @@ impl InputsMap {
                 controls.insert(file.clone(), RebuildReason::Secret { id: secret.id.clone() });
             }
         }
-        if let Some(path) = dockerfile {
+        if let Some(path) = dockerfile.and_then(|source| source.path.as_ref()) {
             controls.insert(path.to_owned(), RebuildReason::Dockerfile);
         }
         let steps = selection.readers.iter().map(|r| r.step).collect::<std::collections::BTreeSet<_>>();
@@ -104,6 +105,9 @@ impl InputsMap {
         watched.sort();
         watched.dedup();
         let mut map = Self {
+            dockerfile: dockerfile
+                .and_then(|source| source.relative.clone())
+                .unwrap_or_else(|| "Dockerfile".to_owned()),
             contexts: contexts.collect(),
             controls,
             readers: selection.readers,
@@ -217,6 +221,7 @@ impl InputsMap {
     /// The same map with other files: what it was before they changed.
     pub(crate) fn with_files(&self, files: Vec<Files>) -> Self {
         let mut map = Self {
+            dockerfile: self.dockerfile.clone(),
             contexts: self.contexts.clone(),
             controls: self.controls.clone(),
             readers: self.readers.clone(),
@@ -232,7 +237,7 @@ impl InputsMap {
     }
 
     /// Where an instruction is in the chain of stages.
-    pub(crate) fn position(&self, place: error::Place) -> Option<usize> {
+    pub(crate) fn position(&self, place: Place) -> Option<usize> {
         let index = self.recipe.steps.iter().position(|step| step.place == place)?;
         self.image.positions[index]
     }

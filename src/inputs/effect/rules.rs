@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 
 use crate::inputs::effect::housekeeping;
 use crate::inputs::ignore::Ignore;
-use crate::model::{Effect, Entry, EntryKind, FileTree, Reload, SyncAction, SyncTarget, WatchAction, WatchRule};
+use crate::model::{
+    CopiedBy, Effect, Entry, EntryKind, FileTree, RebuildReason, Reload, RuleName, SyncAction, SyncTarget, WatchAction,
+    WatchRule,
+};
 
 /// The rules of one service.
 #[derive(Clone, Debug)]
@@ -83,7 +86,7 @@ impl Rules {
                 continue;
             }
             match rule.rule.action {
-                WatchAction::Rebuild => return Effect::Rebuild { why: rule.describe() },
+                WatchAction::Rebuild => return Effect::Rebuild { why: RebuildReason::Rule(rule.name()) },
                 WatchAction::Restart => reload = Some(Reload::Restart),
                 WatchAction::Sync | WatchAction::SyncRestart | WatchAction::SyncExec => {
                     targets.extend(rule.target(path, &rel, now));
@@ -215,12 +218,11 @@ impl Rule {
             source: path.to_path_buf(),
             path: target,
             base: self.rule.target.clone().unwrap_or_default(),
-            by_rule: true,
+            by: CopiedBy::Rule(self.name()),
             action,
             owner: None,
             mode: None,
             unpacks: false,
-            instruction: self.describe(),
         })
     }
 
@@ -235,14 +237,7 @@ impl Rule {
         }
     }
 
-    fn describe(&self) -> String {
-        let action = match self.rule.action {
-            WatchAction::Rebuild => "rebuild",
-            WatchAction::Restart => "restart",
-            WatchAction::Sync => "sync",
-            WatchAction::SyncRestart => "sync+restart",
-            WatchAction::SyncExec => "sync+exec",
-        };
-        format!("the `{action}` rule of develop.watch for {}", self.path.display())
+    fn name(&self) -> RuleName {
+        RuleName { action: self.rule.action, path: self.path.clone() }
     }
 }

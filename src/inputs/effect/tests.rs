@@ -1,24 +1,26 @@
 //! What a change of a path asks for.
 #![allow(clippy::pedantic, reason = "tests are plain")]
 
+use crate::inputs::BaseImage;
 use crate::inputs::tests::Case;
 use crate::inputs::tests::tree::Node;
-use crate::inputs::{BaseImage, Effect, SyncAction};
+use crate::model::{Effect, SyncAction, SyncTarget};
 
 /// An effect in one line.
 fn show(effect: &Effect) -> String {
     match effect {
-        Effect::Nothing { why } => format!("nothing: {why:?}"),
+        Effect::Nothing => "nothing".to_owned(),
+        Effect::Aside(_) | Effect::Reload { .. } => format!("{effect:?}"),
         Effect::Rebuild { why } => format!("rebuild: {why}"),
-        Effect::HotSync { targets } => {
-            let one = |t: &crate::inputs::SyncTarget| {
+        Effect::Sync { targets, .. } => {
+            let one = |t: &SyncTarget| {
                 let mut text = match t.action {
                     SyncAction::Put => format!("put {}", t.path),
                     SyncAction::MakeFolder => format!("make {}", t.path),
                     SyncAction::Remove => format!("remove {}", t.path),
                     SyncAction::RemoveFolder => format!("remove folder {}", t.path),
                 };
-                for (name, value) in [("chown", &t.chown), ("chmod", &t.chmod)] {
+                for (name, value) in [("chown", &t.owner), ("chmod", &t.mode)] {
                     if let Some(value) = value {
                         text += &format!(" {name} {value}");
                     }
@@ -92,11 +94,11 @@ fn files_of_the_final_stages_copies_are_synced() {
                 "-src/deep",
                 "remove /app/src/deep/b.py chown app:app chmod 755, remove folder /app/src/deep chown app:app chmod 755",
             ),
-            ("src/deep/", "nothing: Unchanged"),
+            ("src/deep/", "nothing"),
             ("conf/x.toml", "put /etc/app/x.toml"),
             ("conf/new.toml", "put /etc/app/new.toml"),
-            ("conf/new.txt", "nothing: NotRead"),
-            ("other", "nothing: NotRead"),
+            ("conf/new.txt", "nothing"),
+            ("other", "nothing"),
             ("Dockerfile", "rebuild: it is the Dockerfile"),
             (".dockerignore", "rebuild: it decides which files count"),
             ("Dockerfile.dockerignore", "rebuild: it decides which files count"),
@@ -167,10 +169,10 @@ fn destinations_are_resolved_as_the_builder_does() {
         &["one/a", "two/a", "two/b"],
         &[
             ("two/a", "put /x/a"),
-            ("one/a", "nothing: Overwritten"),
+            ("one/a", "nothing"),
             ("-two/a", "rebuild: without it, another file may take its place at /x/a"),
             ("two/b", "put /x/b"),
-            ("one/b", "nothing: Overwritten"),
+            ("one/b", "nothing"),
             ("one/c", "put /x/c"),
         ],
     );
@@ -192,12 +194,12 @@ fn destinations_are_resolved_as_the_builder_does() {
     check(
         "FROM base\nCOPY --parents lib/deep/a.py lib/b.py /x/\n",
         &["lib/deep/a.py", "lib/b.py", "lib/c.py"],
-        &[("lib/deep/a.py", "put /x/lib/deep/a.py"), ("lib/b.py", "put /x/lib/b.py"), ("lib/c.py", "nothing: NotRead")],
+        &[("lib/deep/a.py", "put /x/lib/deep/a.py"), ("lib/b.py", "put /x/lib/b.py"), ("lib/c.py", "nothing")],
     );
     check(
         "FROM base\nCOPY --parents lib/./**/*.py /x/\n",
         &["lib/deep/a.py", "b.py"],
-        &[("lib/deep/a.py", "put /x/deep/a.py"), ("lib/new/a.py", "put /x/new/a.py"), ("b.py", "nothing: NotRead")],
+        &[("lib/deep/a.py", "put /x/deep/a.py"), ("lib/new/a.py", "put /x/new/a.py"), ("b.py", "nothing")],
     );
 }
 
@@ -207,7 +209,7 @@ fn later_copies_win() {
         "FROM base\nCOPY . /app/\nCOPY prod.conf /app/app.conf\nCOPY --from=base /gen /app/gen\nCOPY <<EOF /app/note.txt\nx\nEOF\n",
         &["app.conf", "prod.conf", "gen/a", "main", "note.txt"],
         &[
-            ("app.conf", "nothing: Overwritten"),
+            ("app.conf", "nothing"),
             ("prod.conf", "put /app/prod.conf, put /app/app.conf"),
             ("gen/a", "rebuild: line 4 may overwrite what it becomes"),
             ("main", "put /app/main"),
@@ -247,10 +249,10 @@ fn archives_links_and_excludes() {
         "FROM base\nCOPY --exclude=*.log --exclude=tmp . /y/\n",
         &["a.log", "b", "tmp/c", "d/e.log"],
         &[
-            ("a.log", "nothing: NotRead"),
+            ("a.log", "nothing"),
             ("b", "put /y/b"),
-            ("tmp/c", "nothing: NotRead"),
-            ("tmp/new", "nothing: NotRead"),
+            ("tmp/c", "nothing"),
+            ("tmp/new", "nothing"),
             ("d/e.log", "put /y/d/e.log"),
         ],
     );
@@ -261,17 +263,14 @@ fn ignored_paths_ask_for_nothing() {
     let case =
         Case::new("FROM base\nCOPY . /app/\n", &["a", "tmp/b", "keep/x", "keep/y"]).ignore("tmp\nkeep\n!keep/x\n*.log");
     let inputs = case.read();
-    for (path, expected) in [
-        ("tmp/b", "nothing: Ignored"),
-        ("tmp/c/d", "nothing: Ignored"),
-        ("keep/x", "put /app/keep/x"),
-        ("keep/y", "nothing: Ignored"),
-    ] {
+    for (path, expected) in
+        [("tmp/b", "nothing"), ("tmp/c/d", "nothing"), ("keep/x", "put /app/keep/x"), ("keep/y", "nothing")]
+    {
         assert_eq!(show(&case.effect(&inputs, path)), expected, "{path}");
     }
     let dirs: Vec<_> = inputs.map.watch_dirs().iter().map(|p| p.to_str().unwrap()).collect();
     assert_eq!(dirs, ["/w", "/w/keep"]);
-    assert_eq!(show(&inputs.map.effect(std::path::Path::new("/other/x"), None)), "nothing: Outside");
+    assert_eq!(show(&inputs.map.effect(std::path::Path::new("/other/x"), None)), "nothing");
 }
 
 #[test]
@@ -290,7 +289,7 @@ fn a_fallback_rebuilds_for_any_file() {
     let case = Case::new("FROM unknown\nCOPY a /x/\n", &["a", "b", "tmp/c"]).ignore("tmp");
     let inputs = case.read();
     assert!(show(&case.effect(&inputs, "b")).starts_with("rebuild: any file may be read: the base image unknown"));
-    assert_eq!(show(&case.effect(&inputs, "tmp/c")), "nothing: Ignored");
+    assert_eq!(show(&case.effect(&inputs, "tmp/c")), "nothing");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::inputs::effect::map::InputsMap;
 use crate::inputs::reading::files::{ContextFiles, DockerfileSource};
-use crate::inputs::recipe::{Fallback, ImageUse};
-use crate::model::{Digest, Parts};
+use crate::inputs::recipe::ImageUse;
+use crate::model::{Digest, Fallback, Parts};
 
 /// What a build reads.
 #[derive(Clone, Debug)]

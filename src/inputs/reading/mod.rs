@@ -19,10 +19,10 @@ use crate::inputs::reading::load::{check_folder, load, missing, read_ignore};
 use crate::inputs::reading::request::BuildRequest;
 use crate::inputs::recipe::resolve::resolve;
 use crate::inputs::recipe::resolver;
-use crate::inputs::recipe::{AdditionalOrigin, Fallback, ImageUse, Recipe};
+use crate::inputs::recipe::{AdditionalOrigin, ImageUse, Recipe};
 use crate::inputs::select::context::View;
 use crate::inputs::select::{Files, Selected, select};
-use crate::model::{EntryKind, FileTree};
+use crate::model::{EntryKind, Fallback, FileTree};
 
 /// The images that a build uses, without reading its files. The caller looks up those with `base`, adds them to the
 /// request and asks again until nothing new appears: an image's `ONBUILD` may name further ones.
@@ -84,7 +84,7 @@ pub fn read(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<BuildInpu
     let parts = parts::parts(request, &recipe, loaded.source.as_ref(), &contexts, &secrets);
     let digest = parts::digest(&parts);
     let shape = delta::shape(&parts, &views, &selection.readers);
-    let map = InputsMap::new(recipe.clone(), &views, selection, path.as_deref(), &candidates, &secrets);
+    let map = InputsMap::new(recipe.clone(), &views, selection, loaded.source.as_ref(), &candidates, &secrets);
     let unpinned = parts::unpinned(request, &recipe);
     let mut contexts = contexts.into_iter();
     let context = contexts.next().filter(|_| !remote);

@@ -9,8 +9,8 @@ use crate::inputs::reading::files::{ContextFile, ContextFiles, DockerfileSource}
 use crate::inputs::reading::request::{BaseImage, BuildRequest};
 use crate::inputs::recipe::resolver;
 use crate::inputs::recipe::scope::is_predefined;
-use crate::inputs::recipe::{AdditionalOrigin, Fallback, Recipe};
-use crate::model::{Digest, EntryKind, FileParts, FileTree, Parts};
+use crate::inputs::recipe::{AdditionalOrigin, Recipe};
+use crate::model::{Digest, EntryKind, Fallback, FileParts, FileTree, Parts};
 
 /// Changes when what a digest means changes, so that older images are not taken for newer ones.
 const VERSION: &str = "hob inputs 2";

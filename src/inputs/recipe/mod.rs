@@ -9,71 +9,7 @@ pub(crate) mod steps;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::inputs::error::Place;
-use crate::model::ServiceName;
-
-/// Why the selection of files could not be narrowed down, so that the whole filtered context counts as read.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Fallback {
-    /// The Dockerfile asks for a frontend that is not Docker's.
-    UnknownSyntax {
-        /// The frontend image.
-        frontend: String,
-    },
-    /// A source depends on a variable whose value cannot be told.
-    UnresolvedVariable {
-        /// Where.
-        place: Place,
-        /// The variable.
-        name: String,
-    },
-    /// An instruction has a flag that is not known.
-    UnknownFlag {
-        /// Where.
-        place: Place,
-        /// The flag, without dashes.
-        flag: String,
-    },
-    /// A source's pattern reads differently in different builders.
-    UnclearPattern {
-        /// Where.
-        place: Place,
-        /// The source.
-        source: String,
-    },
-    /// The base image has not been looked at, so it may have `ONBUILD` instructions and an environment of its own.
-    UnknownBaseImage {
-        /// Its name.
-        image: String,
-    },
-    /// The context is fetched by the builder.
-    RemoteContext {
-        /// Its URL.
-        url: String,
-    },
-}
-
-impl std::fmt::Display for Fallback {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::UnknownSyntax { frontend } => {
-                write!(f, "the Dockerfile is read by {frontend}, which may read any file")
-            }
-            Self::UnresolvedVariable { place, name } => {
-                write!(f, "line {}: the value of ${name} cannot be told before the build", place.line)
-            }
-            Self::UnknownFlag { place, flag } => write!(f, "line {}: the flag --{flag} is not known", place.line),
-            Self::UnclearPattern { place, source } => {
-                write!(f, "line {}: builders read the pattern {source:?} in different ways", place.line)
-            }
-            Self::UnknownBaseImage { image } => {
-                write!(f, "the base image {image} has not been looked at yet; it may have ONBUILD instructions")
-            }
-            Self::RemoteContext { url } => write!(f, "the context {url} is fetched by the builder"),
-        }
-    }
-}
+use crate::model::{Fallback, Place, ServiceName};
 
 /// Where an instruction takes files from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use crate::inputs::paths::is_remote;
 use crate::inputs::reading::request::BuildRequest;
 use crate::inputs::recipe::mount;
 use crate::inputs::recipe::scope::{self, Scope};
-use crate::inputs::recipe::{Additional, AdditionalOrigin, Fallback, ImageUse, Origin, Recipe, StageNode};
-use crate::model::familiar_name;
+use crate::inputs::recipe::{Additional, AdditionalOrigin, ImageUse, Origin, Recipe, StageNode};
+use crate::model::{Fallback, familiar_name};
 
 /// What every part of the resolution needs.
 pub(crate) struct Resolver<'a> {

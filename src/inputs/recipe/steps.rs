@@ -2,13 +2,13 @@
 
 use crate::inputs::dockerfile::expand::{Expanded, expand};
 use crate::inputs::dockerfile::{Copy, Instruction, Kind, Value};
-use crate::inputs::error::{DockerfileError, Place};
+use crate::inputs::error::DockerfileError;
 use crate::inputs::paths::is_remote;
 use crate::inputs::recipe::mount::{field, fields};
 use crate::inputs::recipe::resolver::Resolver;
 use crate::inputs::recipe::scope::Scope;
-use crate::inputs::recipe::{CopyStep, Dest, Fallback, Known, MountStep, Origin, Source, Step, Unclear, What};
-use crate::model::clean_path;
+use crate::inputs::recipe::{CopyStep, Dest, Known, MountStep, Origin, Source, Step, Unclear, What};
+use crate::model::{Fallback, Place, clean_path};
 
 /// What a stage starts with and, after it, ends with.
 #[derive(Clone, Default)]

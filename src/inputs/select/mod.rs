@@ -13,10 +13,10 @@ use crate::inputs::error::{InputsError, MissingSource, similar};
 use crate::inputs::ignore::glob::{Glob, has_wildcard};
 use crate::inputs::ignore::{Ignore, Matched};
 use crate::inputs::paths::{join, relative};
-use crate::inputs::recipe::{CopyStep, Fallback, MountStep, Origin, Recipe, Source, Step, What};
+use crate::inputs::recipe::{CopyStep, MountStep, Origin, Recipe, Source, Step, What};
 use crate::inputs::select::context::{Child, View};
 use crate::inputs::select::finder::{Finder, Reader};
-use crate::model::EntryKind;
+use crate::model::{EntryKind, Fallback};
 
 /// An entry that a build reads.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ pub mod tree;
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{BaseImage, BuildInputs, BuildRequest, Effect, ImageUse, Images, InputsError, base_images, read};
-use crate::model::{Build, FileTree as _, Project, Secret, ServiceName};
+use super::{BaseImage, BuildInputs, BuildRequest, ImageUse, Images, InputsError, base_images, read};
+use crate::model::{Build, Effect, FileTree as _, Project, Secret, ServiceName};
 use tree::MemTree;
 
 /// A build in `/w` whose base images are known.

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::super::{BuildRecord, Effect, SyncAction, SyncTarget};
+use super::super::BuildRecord;
 use super::Case;
 use super::builder::{self, Base, From, Fs, Item, Spec, StageSpec, Step};
 use super::tree::{MemTree, Node};
 use crate::model::FileTree as _;
+use crate::model::{Effect, SyncAction, SyncTarget};
 
 /// A small generator of numbers (splitmix64): a seed is a case.
 pub struct Random(pub u64);
@@ -367,8 +368,8 @@ fn a_hot_sync_equals_a_rebuild() {
             for (path, now) in &changed {
                 match inputs.map.effect(path, now.as_ref()) {
                     Effect::Rebuild { .. } => return told,
-                    Effect::Nothing { .. } => {}
-                    Effect::HotSync { targets: more } => targets.extend(more),
+                    Effect::Nothing | Effect::Aside(_) | Effect::Reload { .. } => {}
+                    Effect::Sync { targets: more, .. } => targets.extend(more),
                 }
             }
             let Some(synced) = apply(image.fs.clone(), &edited, targets) else { return told };
@@ -402,11 +403,11 @@ fn apply(mut fs: Fs, tree: &MemTree, targets: Vec<SyncTarget>) -> Option<Fs> {
         }
     }
     for target in there {
-        let owner = target.chown.as_deref().unwrap_or("0");
+        let owner = target.owner.as_deref().unwrap_or("0");
         let above = target.path.rsplit_once('/').unwrap().0.to_owned();
         builder::mkdirs(&mut fs, &above, owner).ok()?;
         let path = real(&fs, &target.path);
-        let mode = |mode: u32| target.chmod.as_deref().map_or(mode, |m| u32::from_str_radix(m, 8).unwrap());
+        let mode = |mode: u32| target.mode.as_deref().map_or(mode, |m| u32::from_str_radix(m, 8).unwrap());
         // A link that leads to the source is followed, as the builder does.
         let node = match tree.0[&target.source].clone() {
             Node::File(content, m) => Node::File(content, mode(m)),

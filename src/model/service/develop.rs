@@ -1,5 +1,9 @@
 //! What a changed file asks for.
 
+use std::fmt;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Hook, is_false};
@@ -45,8 +49,23 @@ pub struct WatchRule {
     pub extensions: Extensions,
 }
 
+/// What a rule of `develop.watch` is named by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RuleName {
+    /// What it does.
+    pub action: WatchAction,
+    /// The absolute path that it watches.
+    pub path: PathBuf,
+}
+
+impl fmt::Display for RuleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the `{}` rule of develop.watch for {}", self.action.key(), self.path.display())
+    }
+}
+
 /// Actions of `develop.watch`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum WatchAction {
     /// Rebuild the image and recreate the container.
     #[default]
@@ -64,6 +83,19 @@ pub enum WatchAction {
     /// Copy, then run a command in the container.
     #[serde(rename = "sync+exec")]
     SyncExec,
+}
+
+impl WatchAction {
+    /// As it is written in a manifest.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Rebuild => "rebuild",
+            Self::Sync => "sync",
+            Self::Restart => "restart",
+            Self::SyncRestart => "sync+restart",
+            Self::SyncExec => "sync+exec",
+        }
+    }
 }
 
 /// hob: what follows a hot sync.

@@ -16,7 +16,7 @@ pub use build::{Build, Prepare};
 pub use command::{Hook, HostProcess};
 pub use dependency::{Condition, Dependency};
 pub use deploy::{Deploy, Resource, Resources};
-pub use develop::{Develop, Reload, WatchAction, WatchRule};
+pub use develop::{Develop, Reload, RuleName, WatchAction, WatchRule};
 pub use device::{Device, DeviceRequest, Ulimit};
 pub use files::FileReference;
 pub use health::{HealthCheck, Probe};

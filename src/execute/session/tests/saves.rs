@@ -55,7 +55,7 @@ async fn a_program_that_reloads_itself_is_only_synced() {
     running.saved("/src/web/sync/main.js", "1").await;
     assert_eq!(running.rig.events.reloads(), ["web: synced"]);
     assert_eq!(running.rig.engine.take_journal(), ["upload web /"]);
-    let why = "COPY sync /app/sync (Dockerfile:3); vite reloads itself";
+    let why = "Dockerfile:3 copies it and nothing after that reads it; vite reloads itself";
     assert_eq!(running.rig.events.count(|e| matches!(e, Event::Reloaded(r) if r.reason == why)), 1);
 }
 
@@ -77,7 +77,7 @@ async fn what_cannot_be_synced_is_rebuilt_and_says_why() {
         .into_iter()
         .filter_map(|e| if let Event::Reloaded(r) = e { Some(r.reason) } else { None })
         .collect();
-    assert_eq!(reasons[0], "RUN make (Dockerfile:2) may depend on it");
+    assert_eq!(reasons[0], "the RUN in line 2 comes after it");
     assert!(reasons[1].starts_with("it cannot be synced: only the agent can delete"), "{reasons:?}");
 }
 
