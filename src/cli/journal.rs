@@ -112,7 +112,10 @@ impl Recorder {
             Event::Reloaded(reloaded) => {
                 let mut one = match &reloaded.error {
                     Some(error) => entry(&reloaded.service, "failed", &error.text),
-                    None => entry(&reloaded.service, &reloaded.action.to_string(), &reloaded.reason),
+                    None => {
+                        let reason = reloaded.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+                        entry(&reloaded.service, &reloaded.action.to_string(), &reason)
+                    }
                 };
                 one.files = reloaded.files.iter().take(FILES).cloned().collect();
                 vec![one]
@@ -152,7 +155,7 @@ mod tests {
     use super::*;
     use crate::event::{Did, Elsewhere, Reloaded, Timings};
     use crate::event::{Followed, ReloadAction};
-    use crate::plan::Reason;
+    use crate::plan::{Reason, ReloadReason};
 
     struct Nowhere;
 
@@ -177,7 +180,7 @@ mod tests {
             service: api.clone(),
             files: vec!["src/app.py".into()],
             action: ReloadAction::Synced { then: Some(Followed::Restarted) },
-            reason: "Dockerfile:3 copies it".into(),
+            reason: Some(ReloadReason::Asked),
             timings: Timings::default(),
             error: None,
         }));
@@ -201,7 +204,7 @@ mod tests {
             told,
             [
                 "recreated environment.MODE changed [] Some(\"hob up\")",
-                "synced + restarted Dockerfile:3 copies it [\"src/app.py\"] Some(\"hob up\")",
+                "synced + restarted it was asked for [\"src/app.py\"] Some(\"hob up\")",
                 "paused another program did it [] None",
             ]
         );

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use crate::execute::View;
 use crate::model::{Effect, Fallback, RebuildReason, Service, ServiceName, clean_path};
-use crate::plan::{self, WantedImage};
+use crate::plan::{self, ReloadReason, WantedImage};
 
 /// What is done for a change that a build reads and no running program waits for.
 const LATER: &str = "in a session nothing; the next `hob up` builds the image again";
@@ -121,15 +121,12 @@ pub fn of(view: &View, read: &Read, service: &ServiceName, path: &Path) -> Optio
             ("unknown until the base image is pulled".to_owned(), format!("{image} is not on the engine"))
         }
         Effect::Sync { targets, then } => {
-            let target = targets.first();
-            let mut why = target.map(|t| t.by.to_string()).unwrap_or_default();
             let left = view.project.services.get(service).and_then(|service| {
                 plan::follows(service, view.wanted.reloaders.get(&service.name), &targets, then.as_ref()).1
             });
-            if let Some(reloader) = left {
-                why = format!("{why}; {reloader}");
-            }
-            (format!("sync to {}", target.map(|t| t.path.clone()).unwrap_or_default()), why)
+            let target = targets.into_iter().next()?;
+            let why = ReloadReason::Copied { by: target.by, reloader: left.map(|reloader| reloader.name.clone()) };
+            (format!("sync to {}", target.path), why.to_string())
         }
         Effect::Reload { then, .. } => {
             (format!("{then:?}").to_lowercase(), "the container sees it already, and it is asked for".to_owned())

@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::{Location, ServiceName};
 
-pub use crate::plan::{Operation, Reason, Until};
+pub use crate::plan::{Operation, Reason, ReloadReason, Until};
 pub use reload::{Followed, ReloadAction, Reloaded, Timings};
 pub use request::Request;
 pub use state::{EndCause, Hold, Pending, State};
@@ -324,6 +324,18 @@ struct Told<T> {
 
 fn with_text<T: Serialize + fmt::Display, S: Serializer>(fact: &T, serializer: S) -> Result<S::Ok, S::Error> {
     Told { fact, text: fact.to_string() }.serialize(serializer)
+}
+
+/// For a fact that is left out where there is none.
+#[allow(clippy::ref_option, reason = "serde hands over what the field holds")]
+fn with_text_if_any<T: Serialize + fmt::Display, S: Serializer>(
+    fact: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match fact {
+        Some(fact) => with_text(fact, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// The JSON Schema of the JSON form, published in `schema/events.schema.json`.

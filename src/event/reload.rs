@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Message, Told, with_text};
+use super::{Message, ReloadReason, Told, with_text, with_text_if_any};
 use crate::model::{Reload, ServiceName};
 
 /// What a save did to one service, and where the time went.
@@ -21,8 +21,10 @@ pub struct Reloaded {
     #[serde(serialize_with = "with_text")]
     #[schemars(with = "Told<ReloadAction>")]
     pub action: ReloadAction,
-    /// Why that and not something else.
-    pub reason: String,
+    /// Why that and not something else; left out where it failed before that was known.
+    #[serde(serialize_with = "with_text_if_any", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Told<ReloadReason>")]
+    pub reason: Option<ReloadReason>,
     /// The split, microseconds.
     pub timings: Timings,
     /// Why it failed; the old state goes on.

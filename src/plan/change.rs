@@ -1,9 +1,9 @@
 //! What a batch of changed files asks for, service by service.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Effect, Fallback, RebuildReason, Reload, Reloader, Service, SyncTarget};
+use super::{HoldReason, ReloadReason};
+use crate::model::{Effect, Reload, Reloader, Service, SyncTarget};
 
 /// What is done about a batch of changes for one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub enum Decision {
         targets: Vec<SyncTarget>,
         /// What follows.
         reload: Reload,
-        /// The instruction that copies the first one.
-        why: String,
+        /// What copies the first one, and what is left to reload itself.
+        why: ReloadReason,
     },
     /// Nothing is copied, the reload alone.
     Reload {
@@ -28,34 +28,13 @@ pub enum Decision {
         /// Files that are mounted one by one, with their paths in the container: it may still see what they were.
         files: Vec<(PathBuf, String)>,
         /// Why.
-        why: String,
+        why: ReloadReason,
     },
     /// The image is built again, and the container recreated.
     Rebuild {
         /// Why it is not synced.
-        why: String,
+        why: ReloadReason,
     },
-}
-
-/// Why a change is not acted upon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HoldReason {
-    /// It is a job that has completed: a save does not run it again.
-    Completed,
-    /// Somebody stopped it: a save does not start it again.
-    Stopped,
-    /// Somebody removed it: a save does not make it again.
-    Removed,
-}
-
-impl fmt::Display for HoldReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Completed => f.write_str("it has completed; the next `hob up` runs it again"),
-            Self::Stopped => f.write_str("it was stopped; `hob start` or `hob up -d` starts it with what was saved"),
-            Self::Removed => f.write_str("it was removed; `hob up -d` makes it again with what was saved"),
-        }
-    }
 }
 
 /// How a service is, as far as a change is concerned.
@@ -104,27 +83,22 @@ pub fn decide(
     if state.stopped && !state.running && changes.iter().any(|(_, effect)| *effect != Effect::Nothing) {
         return Decision::Hold(if state.removed { HoldReason::Removed } else { HoldReason::Stopped });
     }
-    let mut synced = Vec::new();
+    let mut synced: Vec<SyncTarget> = Vec::new();
     let mut files = Vec::new();
     let mut reloads = Vec::new();
-    let mut why = None;
+    let mut changed = None;
     let mut left = None;
     for (path, effect) in changes {
         match effect {
             Effect::Nothing | Effect::Aside(_) => {}
-            Effect::Rebuild { why: RebuildReason::WholeContext { fallback: Fallback::UnknownBaseImage { image } } } => {
-                return Decision::Rebuild { why: format!("{image} is not there yet") };
-            }
-            Effect::Rebuild { why } => return Decision::Rebuild { why: why.to_string() },
+            Effect::Rebuild { why } => return Decision::Rebuild { why: why.into() },
             Effect::Reload { then, file } => {
-                why.get_or_insert_with(|| format!("{} changed", shown(path)));
+                changed.get_or_insert_with(|| shown(path));
                 reloads.push(then.clone());
                 files.extend(file.iter().map(|file| (path.clone(), file.clone())));
             }
             Effect::Sync { targets, then } => {
-                if let Some(target) = targets.first() {
-                    why.get_or_insert_with(|| target.by.to_string());
-                }
+                changed.get_or_insert_with(|| shown(path));
                 let (reload, by) = follows(service, reloader, targets, then.as_ref());
                 left = left.or(by);
                 reloads.push(reload);
@@ -132,23 +106,21 @@ pub fn decide(
             }
         }
     }
-    let Some(reload) = strongest(reloads) else { return Decision::Nothing };
-    let mut why = why.unwrap_or_default();
+    let (Some(reload), Some(file)) = (strongest(reloads), changed) else { return Decision::Nothing };
     if reload == Reload::Rebuild {
-        return Decision::Rebuild { why: "its `reload` is `rebuild`".to_owned() };
+        return Decision::Rebuild { why: ReloadReason::ReloadIsRebuild };
     }
     if !state.running {
-        return Decision::Rebuild { why: "it does not run".to_owned() };
+        return Decision::Rebuild { why: ReloadReason::NotRunning };
     }
-    if synced.is_empty() {
-        return Decision::Reload { reload, files, why };
-    }
+    let Some(first) = synced.first() else {
+        return Decision::Reload { reload, files, why: ReloadReason::Changed { file, replaced: None } };
+    };
     if !state.writable {
-        return Decision::Rebuild { why: "its container's root file system is read-only".to_owned() };
+        return Decision::Rebuild { why: ReloadReason::ReadOnly };
     }
-    if let Some(reloader) = left.filter(|_| reload == Reload::None) {
-        why = format!("{why}; {reloader}");
-    }
+    let reloader = left.filter(|_| reload == Reload::None).map(|reloader| reloader.name.clone());
+    let why = ReloadReason::Copied { by: first.by.clone(), reloader };
     Decision::Sync { targets: synced, reload, why }
 }
 
@@ -172,7 +144,7 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CopiedBy, Place};
+    use crate::model::{CopiedBy, Place, RebuildReason};
 
     fn sync(path: &str, then: Option<Reload>) -> (PathBuf, Effect) {
         let target = SyncTarget {
@@ -237,7 +209,7 @@ mod tests {
                 panic!("{name}: not a sync")
             };
             assert_eq!(reload, expected, "{name}");
-            assert_eq!(why.ends_with("; rails server reloads itself"), named, "{name}: {why}");
+            assert_eq!(why.to_string().ends_with("; rails server reloads itself"), named, "{name}: {why}");
         }
     }
 

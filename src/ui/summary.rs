@@ -136,8 +136,8 @@ pub(super) fn reloaded(reloaded: &Reloaded, timings: bool, color: bool) -> Strin
     }
     // That a save was synced is what one expects; anything else comes with its reason.
     let expected = matches!(reloaded.action, ReloadAction::Synced { .. } | ReloadAction::Deleted { .. });
-    if timings || !expected {
-        line.push_str(&aside(&reloaded.reason, color));
+    if let Some(reason) = reloaded.reason.as_ref().filter(|_| timings || !expected) {
+        line.push_str(&aside(&reason.to_string(), color));
     }
     line
 }

@@ -74,7 +74,7 @@ fn a_program_that_reloads_itself_is_left_to_do_it() {
     lab.write("api/app/text", "text two\n");
     let event = session.reloaded(from, "api");
     assert_eq!(event["action"]["text"], "synced", "{event}");
-    assert!(event["reason"].as_str().unwrap().ends_with("; air reloads itself"), "{event}");
+    assert!(event["reason"]["text"].as_str().unwrap().ends_with("; air reloads itself"), "{event}");
     session.log(from, "api", "text two");
     let starts = session.events().iter().filter(|e| e["type"] == "log" && e["line"] == "started").count();
     assert_eq!((starts, (lab.id("api"), lab.started("api"))), (1, before));

@@ -141,7 +141,7 @@ fn a_dockerfile_that_ends_hot_sync_says_so() {
     session.event(from, "notice", |e| e["text"].as_str().is_some_and(|text| text.starts_with("a: hot sync is off")));
     let event = session.reloaded(from, "a");
     assert_eq!(
-        (&event["action"]["text"], &event["reason"]),
+        (&event["action"]["text"], &event["reason"]["text"]),
         (&json!("rebuilt + recreated"), &json!("Dockerfile changed"))
     );
     let from = session.mark();

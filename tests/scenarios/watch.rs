@@ -109,7 +109,7 @@ fn an_edit_before_a_run_rebuilds_only_that_service_and_a_failed_build_waits_for_
     session.log(from, "api", "api built two");
     let event = session.reloaded(from, "api");
     assert_eq!(event["action"]["text"], "rebuilt + recreated", "{event}");
-    assert!(event["reason"].as_str().unwrap().contains("RUN"), "{event}");
+    assert!(event["reason"]["text"].as_str().unwrap().contains("RUN"), "{event}");
     assert!(!session.events().iter().any(|e| e["type"] == "changed" && e["did"] == "recreated"), "told twice");
     let second = identity(&lab, "api");
     assert_ne!(second.0, api.0);
@@ -292,7 +292,7 @@ fn a_job_that_has_completed_is_not_run_again_by_a_save() {
     let from = session.mark();
     lab.write("job/text", "migrated again\n");
     let event = session.reloaded(from, "job");
-    assert!(event["reason"].as_str().unwrap().contains("completed"), "{event}");
+    assert!(event["reason"]["text"].as_str().unwrap().contains("completed"), "{event}");
     let from = session.mark();
     lab.write("api/app/text", "api text two\n");
     session.log(from, "api", "api text two");

@@ -21,7 +21,9 @@ use crate::model::{
     Aside, ContainerId, Content, Digest, Effect, Measured, MountType, Project, Reload as Then, Reloader, Service,
     ServiceName, SyncTarget, Watch,
 };
-use crate::plan::{self, Brake, Decision, Op, Recreate, Round, Running, UpOptions, Wanted, WantedImage, decide};
+use crate::plan::{
+    self, Brake, Decision, Op, Recreate, ReloadReason, Round, Running, UpOptions, Wanted, WantedImage, decide,
+};
 
 /// How a service's job ended.
 pub struct Reload {
@@ -300,12 +302,13 @@ impl Job {
         path.strip_prefix(&self.project.working_dir).unwrap_or(path).to_path_buf()
     }
 
-    /// Measures, decides and does. The text is the reason; the result what was done, `None` for nothing.
+    /// Measures, decides and does. The result is what was done, `None` for nothing; the reason for that is there once it
+    /// was decided.
     async fn act(
         &mut self,
         reload: &mut Reload,
         timings: &mut Timings,
-    ) -> (String, Result<Option<ReloadAction>, Failure>) {
+    ) -> (Option<ReloadReason>, Result<Option<ReloadAction>, Failure>) {
         if self.task.initial {
             return self.initial_sync(reload, timings).await;
         }
@@ -320,7 +323,7 @@ impl Job {
             Err(failure) => {
                 reload.acted = self.task.dirty.iter().map(|path| (path.clone(), sync_files::size(path))).collect();
                 reload.mend = self.watch_for_mend().await;
-                return (String::new(), Err(failure));
+                return (None, Err(failure));
             }
         };
         // Where it cannot be built, something that only the new Dockerfile reads may mend it.
@@ -334,7 +337,7 @@ impl Job {
         if same && self.task.asked.is_none() && !by_rule {
             // Written and the same as before.
             reload.measured = Some(measured);
-            return (String::new(), Ok(None));
+            return (None, Ok(None));
         }
         reload.acted = self.shown_files(&effects, &measured);
         let state = Running {
@@ -347,24 +350,24 @@ impl Job {
         let asides = effects.iter().all(|(_, effect)| matches!(effect, Effect::Aside(_)));
         if asides && !effects.is_empty() && besides.is_none() && self.task.asked.is_none() && !self.halfway {
             self.put_aside(reload, measured, &effects);
-            return (String::new(), Ok(None));
+            return (None, Ok(None));
         }
         let by_files = match besides {
             Some(why) => Decision::Rebuild { why },
             None => decide(&self.service, state, measured.reloader.as_ref(), &effects),
         };
-        let why = "it was asked for".to_owned();
+        let why = ReloadReason::Asked;
         let decision = match (self.task.asked.clone(), by_files) {
             (Some(Then::Rebuild), _) => Decision::Rebuild { why },
             // There is nothing to restart: the plan of a rebuild starts it.
-            (Some(_), _) if !state.running => Decision::Rebuild { why: "it was asked for and does not run".to_owned() },
+            (Some(_), _) if !state.running => Decision::Rebuild { why: ReloadReason::AskedNotRunning },
             // What was saved meanwhile goes with it.
             (Some(then), Decision::Sync { targets, .. }) => Decision::Sync { targets, reload: then, why },
             (Some(_), rebuild @ Decision::Rebuild { .. }) => rebuild,
             (Some(then), _) => Decision::Reload { reload: then, files: Vec::new(), why },
             // Another container waits to take this one's place.
             (None, Decision::Sync { .. } | Decision::Reload { .. } | Decision::Nothing) if self.halfway => {
-                Decision::Rebuild { why: "the last rebuild was not finished".to_owned() }
+                Decision::Rebuild { why: ReloadReason::Unfinished }
             }
             (None, by_files) => by_files,
         };
@@ -372,27 +375,27 @@ impl Job {
         match decision {
             Decision::Nothing => {
                 reload.measured = Some(measured);
-                (String::new(), Ok(None))
+                (None, Ok(None))
             }
             Decision::Hold(hold) => {
                 reload.measured = Some(measured);
-                (hold.to_string(), Ok(Some(ReloadAction::Held)))
+                (Some(ReloadReason::Held { hold }), Ok(Some(ReloadAction::Held)))
             }
             Decision::Rebuild { why } => match self.rebuild(reload, measured, timings).await {
                 // A build failed or was given up, and then what it was about was taken back.
                 Ok(None) if self.task.unsure && !reload.acted.is_empty() => {
-                    ("it is again as what runs was built from".to_owned(), Ok(Some(ReloadAction::NothingToDo)))
+                    (Some(ReloadReason::AsBuilt), Ok(Some(ReloadAction::NothingToDo)))
                 }
-                result => (why, result),
+                result => (Some(why), result),
             },
             Decision::Reload { reload: then, files, mut why } => {
                 let then = self.past_mounts(then, &files, &mut why).await;
                 let result = self.sync(reload, measured, Vec::new(), &then, timings, &mut why).await;
-                (why, result)
+                (Some(why), result)
             }
             Decision::Sync { targets, reload: then, mut why } => {
                 let result = self.sync(reload, measured, targets, &then, timings, &mut why).await;
-                (why, result)
+                (Some(why), result)
             }
         }
     }
@@ -458,7 +461,7 @@ impl Job {
 
     /// A mount of a file shows the file that was there when the container was started. Where another one has taken its
     /// name since, only a start of the container shows that.
-    async fn past_mounts(&self, then: Then, files: &[(PathBuf, String)], why: &mut String) -> Then {
+    async fn past_mounts(&self, then: Then, files: &[(PathBuf, String)], why: &mut ReloadReason) -> Then {
         if files.is_empty() || !matches!(then, Then::Restart | Then::Signal(_) | Then::Exec(_)) {
             return then;
         }
@@ -466,7 +469,9 @@ impl Job {
             let image = self.project.image_name(&self.service);
             let hot = Hot { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
             if let Some(stale) = self.executor.agents.stale_mount(&hot, files).await {
-                *why = format!("{why}; {stale} was replaced, and the container has the file that was there before");
+                if let ReloadReason::Changed { replaced, .. } = why {
+                    *replaced = Some(stale);
+                }
                 return Then::Container;
             }
         }
@@ -490,9 +495,9 @@ impl Job {
     }
 
     /// The measure may have seen changes whose events are still under way. They are part of it, and when their events
-    /// come nothing will differ any more: so they are acted upon now. The text is the reason for a build, where
+    /// come nothing will differ any more: so they are acted upon now. The answer is the reason for a build, where
     /// something differs that is not a file.
-    fn take_in(&mut self, measured: &Measure) -> Option<String> {
+    fn take_in(&mut self, measured: &Measure) -> Option<ReloadReason> {
         // Rules of the manifest say alone what a change does, and act on every event.
         if self.service.has_watch_rules() {
             return None;
@@ -508,7 +513,7 @@ impl Job {
         };
         let (gone, files): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(is_left_out);
         let seen = gone.iter().find(|path| self.watch.effects.effect(path).acts());
-        let besides = besides.or_else(|| Some(left_out(&self.shown(seen?))));
+        let besides = besides.or_else(|| Some(ReloadReason::LeftOut { file: self.shown(seen?) }));
         self.task.dirty.extend(files);
         besides
     }
@@ -529,7 +534,7 @@ impl Job {
         targets: Vec<SyncTarget>,
         then: &Then,
         timings: &mut Timings,
-        why: &mut String,
+        why: &mut ReloadReason,
     ) -> Result<Option<ReloadAction>, Failure> {
         let mut action = None;
         for container in &self.containers {
@@ -540,7 +545,8 @@ impl Job {
             if measured.inputs.is_some() && !targets.is_empty() {
                 let noted = self.executor.sources.note_content(container, &Content::Syncing);
                 if let Err(error) = noted {
-                    *why = format!("it cannot be synced: what the container holds cannot be written down: {error}");
+                    let error = format!("what the container holds cannot be written down: {error}");
+                    *why = ReloadReason::CannotSync { error };
                     return self.rebuild(reload, measured, timings).await;
                 }
             }
@@ -567,7 +573,7 @@ impl Job {
                 }
                 // What cannot be synced is built: the result is the same, it only takes longer.
                 Err(SyncError::Rebuild(reason)) => {
-                    *why = format!("it cannot be synced: {reason}");
+                    *why = ReloadReason::CannotSync { error: reason.clone() };
                     let built = self.rebuild(reload, measured, timings).await;
                     if matches!(built, Ok(None)) {
                         self.executor.agents.say_refused(&self.service, &reason);
@@ -609,7 +615,7 @@ impl Job {
         &mut self,
         reload: &mut Reload,
         timings: &mut Timings,
-    ) -> (String, Result<Option<ReloadAction>, Failure>) {
+    ) -> (Option<ReloadReason>, Result<Option<ReloadAction>, Failure>) {
         let effects = Arc::clone(&self.watch.effects);
         let (targets, follows) = blocking(move || effects.at_start()).await;
         // Who cannot tell what is missing has all of it to do each time, and restarts nothing for it.
@@ -628,7 +634,7 @@ impl Job {
                 }
                 Err(error) => Err(error),
             };
-            let why = "`initial_sync` of develop.watch".to_owned();
+            let why = Some(ReloadReason::InitialSync);
             match done {
                 Ok(done) => {
                     timings.synced_us = timings.synced_us.max(done.synced_us);
@@ -644,7 +650,7 @@ impl Job {
             }
         }
         reload.measured = Some(Measure { inputs: self.inputs.clone(), watch: None, reloader: None });
-        ("`initial_sync` of develop.watch".to_owned(), Ok(action))
+        (Some(ReloadReason::InitialSync), Ok(action))
     }
 
     /// The plan of just this service, and of those that are to be restarted with it. Where a person asked for it,
@@ -721,11 +727,6 @@ impl Job {
 fn writes(service: &Service, path: &Path) -> bool {
     let mut binds = service.volumes.iter().filter(|mount| mount.r#type == MountType::Bind && !mount.read_only);
     binds.any(|mount| mount.source.as_ref().is_some_and(|source| path.starts_with(source)))
-}
-
-/// Why a container must be made anew that has a file which an ignore file leaves out since.
-pub(super) fn left_out(path: &Path) -> String {
-    format!("{} is left out of the build now", path.display())
 }
 
 /// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.

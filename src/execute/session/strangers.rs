@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reload::left_out;
 use super::{Finished, Session, now};
 use crate::engine::Query;
 use crate::execute::observe::{blocking, say_what_they_hold};
 use crate::model::{ContainerId, Digest, Observed, ObservedContainer, Service, ServiceName};
-use crate::plan::Recreate;
 use crate::plan::labels::made_from;
+use crate::plan::{Recreate, ReloadReason};
 
 /// What the engine says about the project's containers, and what is known about what they were built from.
 pub struct Looked {
@@ -21,9 +20,6 @@ pub struct Looked {
     observed: Observed,
     history: HashMap<Digest, Vec<(String, Digest)>>,
 }
-
-/// Why a container must be built whose content nobody knows.
-const UNKNOWN: &str = "what its container was built from is not known";
 
 impl Session {
     /// Containers of services that could be worked on, whose content was not compared with what is wanted yet.
@@ -106,12 +102,12 @@ impl Session {
                     let (files, besides) = differing(wanted.differing(before), |part| project.file_of(part, service));
                     // What an ignore file leaves out since cannot be synced.
                     let is_left_out = |path: &&PathBuf| watched.watch.effects.leaves_out(path);
-                    let gone = files.iter().find(is_left_out).map(|path| left_out(path));
+                    let gone = files.iter().find(is_left_out).cloned().map(|file| ReloadReason::LeftOut { file });
                     watched.todo.dirty.extend(files);
                     // Rules of the manifest say alone what a change does.
                     watched.todo.lacks = besides.or(gone).filter(|_| !rules);
                 }
-                None if !rules => watched.todo.lacks = Some(UNKNOWN.to_owned()),
+                None if !rules => watched.todo.lacks = Some(ReloadReason::UnknownContent),
                 None => {}
             },
             None => {}
@@ -140,12 +136,12 @@ impl Session {
 }
 
 /// Of the parts that are not the same in a measure: files, and the first thing that is none.
-pub(super) fn differing<P>(parts: Vec<String>, file: impl Fn(&str) -> Option<P>) -> (Vec<P>, Option<String>) {
+pub(super) fn differing<P>(parts: Vec<String>, file: impl Fn(&str) -> Option<P>) -> (Vec<P>, Option<ReloadReason>) {
     let (mut files, mut besides) = (Vec::new(), None);
     for part in parts {
         match file(&part) {
             Some(path) => files.push(path),
-            None => besides = besides.or_else(|| Some(format!("{part} changed"))),
+            None => besides = besides.or(Some(ReloadReason::Input { part })),
         }
     }
     (files, besides)

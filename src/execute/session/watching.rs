@@ -14,7 +14,7 @@ use crate::event::{Event, Message, Sink};
 use crate::execute::{Cause, Failure};
 use crate::host::watch::{Batch, ChangeKind, Changes, Coverage, Watcher};
 use crate::model::{Aside, Effect, Effects, Measured, Reload, ServiceName, Watch};
-use crate::plan::{Brake, Debouncer, Wanted, WantedImage};
+use crate::plan::{Brake, Debouncer, ReloadReason, Wanted, WantedImage};
 
 /// What is told which folders matter; the saves in them come over a channel.
 pub trait Folders: Send {
@@ -103,7 +103,7 @@ pub struct Task {
     /// Changed since it was measured.
     pub dirty: BTreeSet<PathBuf>,
     /// Its containers lack what no file of `dirty` tells of: why it must be built.
-    pub lacks: Option<String>,
+    pub lacks: Option<ReloadReason>,
     /// Asked for by a person, not by a save.
     pub asked: Option<Reload>,
     /// A job ended halfway: what the containers hold is not known, and an equal measure says nothing.

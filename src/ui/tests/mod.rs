@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::options::Settings;
 use super::*;
 use crate::event::{
-    Did, Elsewhere, EndCause, Followed, Hold, LogStream, Message, Pending, PlannedStep, ReloadAction, Reloaded, State,
-    Timings,
+    Did, Elsewhere, EndCause, Followed, Hold, LogStream, Message, Pending, PlannedStep, ReloadAction, ReloadReason,
+    Reloaded, State, Timings,
 };
-use crate::model::ServiceName;
+use crate::model::{Place, RebuildReason, ServiceName};
 use crate::plan::{Operation, Reason, Until};
 
 const SETTINGS: Settings = Settings {
@@ -118,7 +118,7 @@ fn reloaded(action: ReloadAction, timings: Timings, error: Option<Message>) -> E
         service: service("api"),
         files: vec!["src/app.py".into(), "src/b.py".into()],
         action,
-        reason: "a RUN reads src/app.py".into(),
+        reason: Some(ReloadReason::Rebuild { why: RebuildReason::Mounted { place: Place { line: 2, column: 1 } } }),
         timings,
         error,
     })
@@ -300,7 +300,7 @@ fn an_error_that_goes_on_from_save_to_save_is_said_once() {
             service: service("api"),
             files: vec!["src/a".into()],
             action: if error.is_some() { ReloadAction::Failed } else { ReloadAction::Synced { then: None } },
-            reason: String::new(),
+            reason: None,
             timings: Timings::default(),
             error: error.map(Message::new),
         })
@@ -474,11 +474,11 @@ fn a_reload_is_one_line() {
         ),
         (
             reloaded(ReloadAction::Rebuilt { recreated: false }, Timings { synced_us: 4_200_000, ..zero }, None),
-            "api  src/app.py and 1 more  rebuilt in 4.2 s (a RUN reads src/app.py)\n",
+            "api  src/app.py and 1 more  rebuilt in 4.2 s (the RUN in line 2 reads it)\n",
         ),
         (
             reloaded(ReloadAction::NothingToDo, zero, None),
-            "api  src/app.py and 1 more  nothing to do (a RUN reads src/app.py)\n",
+            "api  src/app.py and 1 more  nothing to do (the RUN in line 2 reads it)\n",
         ),
         (
             reloaded(ReloadAction::Failed, zero, Some(error)),
@@ -495,7 +495,7 @@ fn a_reload_is_one_line() {
     )
     .1;
     let want = "api  src/app.py and 1 more  synced in 14 ms \
-                (noticed 3.0 ms, decided 1.2 ms, synced 2.0 ms, restarted 7.8 ms) (a RUN reads src/app.py)\n";
+                (noticed 3.0 ms, decided 1.2 ms, synced 2.0 ms, restarted 7.8 ms) (the RUN in line 2 reads it)\n";
     assert_eq!(split, want);
 }
 
