@@ -243,11 +243,11 @@ mod tests {
         for n in 0..40 {
             let noticed = now + Duration::from_millis(if n == 0 { 0 } else { 5 });
             let held = brake.trial(log).is_some();
-            now = noticed + Duration::from_millis(if held { 1500 } else { 20 });
+            let saved = noticed + Duration::from_millis(if held { 1480 } else { 0 });
+            now = saved + Duration::from_millis(20);
             let round = Round { noticed, ended: now, size: Some(n), shared: true };
             braked.extend(brake.answered(log, round));
             if held {
-                let saved = now - Duration::from_millis(20);
                 braked.extend(brake.answered(main, Round { noticed: saved, ..round }));
             }
             assert_eq!((brake.trial(main), brake.holds(main)), (None, false), "round {n}");

@@ -187,7 +187,7 @@ impl Session {
         }
         let (images, names) = (if names.len() == 1 { "image" } else { "images" }, listed(&names));
         let text = format!(
-            "`{pattern}` goes into the {images} of {names}, and nothing is done for its changes; a line `{pattern}` in {} \
+            "`{pattern}` goes into the {images} of {names}, and its changes alone start no build; a line `{pattern}` in {} \
              leaves it out of builds; `hob init --ignore` writes it",
             listed(&files)
         );
@@ -221,7 +221,10 @@ impl Session {
 
     /// Says that changes of a path are not acted upon as ever.
     pub(super) fn say_braked(&self, service: &ServiceName, braked: &Braked) {
-        let shown = |path: &Path| path.strip_prefix(&self.project.working_dir).unwrap_or(path).display().to_string();
+        let shown = |path: &Path| match path.strip_prefix(&self.project.working_dir) {
+            Ok(inside) if inside.as_os_str().is_empty() => "the project's folder".to_owned(),
+            inside => inside.unwrap_or(path).display().to_string(),
+        };
         let by_rules = self.project.services.get(service).is_some_and(crate::model::Service::has_watch_rules);
         let leave_out = if by_rules { "`ignore` of the rule, or by .dockerignore" } else { ".dockerignore" };
         let (text, hint) = match braked {

@@ -87,7 +87,7 @@ impl Seen {
     /// with one container, `known` whether another hob did it.
     fn is_told(self, action: &Action, single: bool, known: bool) -> bool {
         match action {
-            Action::Die(_) => self.signalled && single,
+            Action::Die(_) => self.signalled && (single || known),
             Action::Start => known || self.created || self.signalled && self.died,
             _ => false,
         }
