@@ -3,11 +3,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::host::atomic;
 use crate::inputs::{BuildInputs, BuildRecord};
 use crate::model::{Digest, Look};
 
@@ -39,7 +38,7 @@ impl History {
             }
             any = true;
             if let Ok(text) = serde_json::to_vec(&inputs.record()) {
-                let _ = fs::create_dir_all(folder).and_then(|()| write_atomically(&file, &text));
+                let _ = fs::create_dir_all(folder).and_then(|()| atomic::write(&file, &text, atomic::PRIVATE));
             }
         }
         if any {
@@ -69,7 +68,7 @@ impl History {
     /// Keeps what is known of the files of an image.
     pub fn keep_looks(&self, image: &str, looks: &HashMap<String, Option<Look>>) {
         if let (Some(file), Ok(text)) = (self.looks_file(image), serde_json::to_vec(looks)) {
-            let _ = write_atomically(&file, &text);
+            let _ = atomic::write(&file, &text, atomic::PRIVATE);
         }
     }
 
@@ -90,7 +89,7 @@ impl History {
     /// The copy is whole.
     pub fn keep_copy(&self, context: &str, name: &str) {
         if let (Some(folder), Some(file)) = (&self.folder, self.copy_file(context)) {
-            let _ = fs::create_dir_all(folder).and_then(|()| write_atomically(&file, name.as_bytes()));
+            let _ = fs::create_dir_all(folder).and_then(|()| atomic::write(&file, name.as_bytes(), atomic::PRIVATE));
         }
     }
 
@@ -107,7 +106,7 @@ impl History {
         }
         let Some(salt) = random() else { return String::new() };
         // One that is not kept would make another digest of the same secret each time.
-        let kept = fs::create_dir_all(folder).and_then(|()| write_atomically(&file, salt.as_bytes()));
+        let kept = fs::create_dir_all(folder).and_then(|()| atomic::write(&file, salt.as_bytes(), atomic::PRIVATE));
         kept.map(|()| salt).unwrap_or_default()
     }
 }
@@ -136,17 +135,4 @@ fn prune(folder: &Path) {
             let _ = fs::remove_file(file);
         }
     }
-}
-
-fn write_atomically(file: &Path, text: &[u8]) -> std::io::Result<()> {
-    let beside = file.with_extension(format!("{}.tmp", std::process::id()));
-    let mut open = fs::OpenOptions::new();
-    open.write(true).create(true).truncate(true).mode(0o600);
-    let written = open.open(&beside).and_then(|mut beside| beside.write_all(text));
-    let placed = written.and_then(|()| fs::rename(&beside, file));
-    if placed.is_err() {
-        // A full disk must not keep half of it as well.
-        let _ = fs::remove_file(&beside);
-    }
-    placed
 }

@@ -5,12 +5,12 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
 use crate::event::{Event, Sink};
+use crate::host::atomic;
 use crate::model::FileTree;
 use crate::scaffold::{self, NewFile, Proposal};
 
@@ -97,44 +97,15 @@ fn refuse_to_overwrite(folder: &Path, files: &[NewFile]) -> Result<(), Failure> 
     .map_err(|failure| failure.hint("`hob init --force` overwrites"))
 }
 
-/// Writes a file beside its place and then renames it, so that it is there whole or not at all, and a symbolic link
-/// in its place is replaced and not followed.
-fn write(folder: &Path, file: &NewFile, force: bool) -> anyhow::Result<()> {
+/// Writes a file so that it is there whole or not at all, and a symbolic link in its place is replaced and not followed.
+/// Without `force` it is not written where something has taken the name in the meantime.
+fn write(folder: &Path, file: &NewFile, force: bool) -> std::io::Result<()> {
     let path = folder.join(&file.path);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    let beside = beside(&path);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(if file.executable { 0o777 } else { 0o666 });
-    }
-    let written = options.open(&beside).and_then(|mut new| new.write_all(&file.content));
-    let placed = written.and_then(|()| if force { fs::rename(&beside, &path) } else { place(&beside, &path) });
-    if placed.is_err() {
-        // Whatever was left half done; that it cannot be removed says nothing new.
-        let _ = fs::remove_file(&beside);
-    }
-    Ok(placed?)
-}
-
-/// Gives a file its name unless something has taken it in the meantime.
-fn place(from: &Path, to: &Path) -> std::io::Result<()> {
-    match fs::hard_link(from, to) {
-        Ok(()) => fs::remove_file(from),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-        // A file system without hard links.
-        Err(_) => fs::rename(from, to),
-    }
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.hob-tmp", std::process::id()));
-    path.with_file_name(name)
+    let mode = if file.executable { 0o777 } else { atomic::SHARED };
+    if force { atomic::write(&path, &file.content, mode) } else { atomic::create(&path, &file.content, mode) }
 }
 
 #[cfg(test)]
@@ -198,7 +169,8 @@ mod tests {
                 assert_eq!(executable(&new), executable(&old), "{}", file.path.display());
             }
         }
-        let left: Vec<_> = walk(folder.path()).into_iter().filter(|name| name.ends_with("hob-tmp")).collect();
+        let suffix = format!(".{}.tmp", std::process::id());
+        let left: Vec<_> = walk(folder.path()).into_iter().filter(|name| name.ends_with(&suffix)).collect();
         assert!(left.is_empty(), "{left:?}");
     }
 

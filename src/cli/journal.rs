@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Sink};
+use crate::host::atomic;
 use crate::model::{Digest, ServiceName};
 
 /// Bytes at which the older half goes.
@@ -83,10 +84,7 @@ fn halve(file: &mut File, path: &std::path::Path) -> std::io::Result<()> {
     let mut rest = Vec::new();
     file.read_to_end(&mut rest)?;
     let whole = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut open = File::options();
-    open.write(true).create(true).truncate(true).mode(0o600).open(&beside)?.write_all(&rest[whole..])?;
-    fs::rename(beside, path)
+    atomic::write(path, &rest[whole..], atomic::PRIVATE)
 }
 
 /// Writes down what goes by.

@@ -8,11 +8,11 @@
 //! and not the other.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::atomic;
 use super::process::{is_gone, mark};
 use crate::model::{ContainerId, Content, Digest};
 
@@ -60,16 +60,18 @@ impl Contents {
     /// It cannot be written: then it must not be changed.
     pub fn note(&self, container: &ContainerId, content: &Content) -> io::Result<()> {
         let Some(file) = self.file(container) else { return Err(io::ErrorKind::NotFound.into()) };
+        // In one piece: a note that is half written would be none.
+        let write = |text: &str| atomic::write(&file, text.as_bytes(), atomic::PRIVATE);
         match content {
             Content::AsMade => {
                 let folder = file.parent().unwrap_or(Path::new("/"));
                 fs::create_dir_all(folder)?;
-                write(&file, "made")?;
+                write("made")?;
                 prune(folder);
                 Ok(())
             }
-            Content::Synced(digest) => write(&file, &format!("{digest} {}", this_boot())),
-            Content::Syncing => write(&file, &format!("{SYNCING} {}", mark())),
+            Content::Synced(digest) => write(&format!("{digest} {}", this_boot())),
+            Content::Syncing => write(&format!("{SYNCING} {}", mark())),
             Content::Unknown => match fs::remove_file(&file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
@@ -82,15 +84,6 @@ impl Contents {
 fn this_boot() -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     format!("boot-{}", boot.trim())
-}
-
-/// In one piece: a note that is half written would be none.
-fn write(file: &Path, text: &str) -> io::Result<()> {
-    let beside = file.with_extension(format!("{}.tmp", std::process::id()));
-    let mut open = fs::OpenOptions::new();
-    open.write(true).create(true).truncate(true).mode(0o600);
-    open.open(&beside)?.write_all(text.as_bytes())?;
-    fs::rename(&beside, file)
 }
 
 /// Takes away the oldest notes when there are too many. A container whose note is gone is made anew, no more.

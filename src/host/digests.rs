@@ -9,11 +9,12 @@
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::atomic;
 use crate::model::Digest;
 
 const MAGIC: &[u8; 16] = b"hob digests v2\n\0";
@@ -147,21 +148,12 @@ impl DigestCache {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
-        let beside = path.with_file_name(name);
         let bytes = self.encode();
-        let written = fs::File::create(&beside)
-            .and_then(|mut file| file.write_all(&bytes))
-            .and_then(|()| fs::rename(&beside, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&beside);
-        } else {
-            self.file = bytes;
-            self.news.clear();
-            tidy(path);
-        }
-        written
+        atomic::write(path, &bytes, atomic::SHARED)?;
+        self.file = bytes;
+        self.news.clear();
+        tidy(path);
+        Ok(())
     }
 
     fn encode(&self) -> Vec<u8> {

@@ -98,7 +98,7 @@ impl Paths {
         self.in_runtime("sockets")
     }
 
-    /// Removes the files that a hob wrote beside others (`NAME.PID.tmp`) and was killed before it put them in their places.
+    /// Removes the files that a hob wrote beside others (see `atomic`; `NAME….PID.tmp`) and was killed before it put them in their places.
     pub fn clear_left(&self) {
         for folder in ["digests", "projects", "engines"] {
             for entry in std::fs::read_dir(self.cache.join(folder)).into_iter().flatten().flatten() {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::raw::Answer;
+use crate::host::atomic;
 
 /// Engines that are remembered.
 const KEPT: usize = 16;
@@ -65,12 +66,8 @@ impl InfoCache {
         all.retain(|known| known.endpoint != endpoint);
         all.insert(0, Known { endpoint: endpoint.to_owned(), fingerprint: fingerprint.clone(), info: info.clone() });
         all.truncate(KEPT);
-        let beside = file.with_extension(format!("{}.tmp", std::process::id()));
         if let Ok(text) = serde_json::to_vec(&all) {
-            let placed = fs::write(&beside, text).and_then(|()| fs::rename(&beside, file));
-            if placed.is_err() {
-                let _ = fs::remove_file(&beside);
-            }
+            let _ = atomic::write(file, &text, atomic::SHARED);
         }
     }
 

@@ -19,6 +19,7 @@ use tonic::{Request, Status};
 
 use super::content_messages::{Info, ReadRequest, ReadResponse, WriteAction, WriteRequest, WriteResponse};
 use crate::engine::{BoxStream, EngineError, Result};
+use crate::host::atomic;
 use crate::model::Digest;
 
 /// The header that names the folder of a call; BuildKit puts `local:` before what the build calls it.
@@ -77,8 +78,12 @@ impl Caches {
         let descriptor: Value = serde_json::from_str(descriptor)?;
         for (folder, tag) in self.writable.values() {
             let index = indexed(fs::read(folder.join("index.json")).await.ok(), descriptor.clone(), tag);
-            replace(&folder.join("index.json"), &index).await?;
-            replace(&folder.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#).await?;
+            let folder = folder.clone();
+            let write = move || {
+                atomic::write(&folder.join("index.json"), &index, atomic::SHARED)?;
+                atomic::write(&folder.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#, atomic::SHARED)
+            };
+            tokio::task::spawn_blocking(write).await??;
         }
         Ok(())
     }
@@ -252,18 +257,6 @@ fn clear_left(blobs: &Path) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
-}
-
-async fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
-    let beside = file.with_extension(super::ids::new_id());
-    let placed = match fs::write(&beside, content).await {
-        Ok(()) => fs::rename(&beside, file).await,
-        Err(error) => Err(error),
-    };
-    if placed.is_err() {
-        let _ = fs::remove_file(&beside).await;
-    }
-    placed
 }
 
 /// Where a blob is. What BuildKit calls it is part of a path here.
