@@ -137,8 +137,8 @@ fn what_breaks_in_the_middle_of_a_burst_is_right_again() {
                 None => ALL[(usize::try_from(seed).unwrap() * 2 + round) % ALL.len()],
             };
             let random = world.edits.random();
-            let (before, pause, wait) = (random.below(400), 50 + random.below(900), random.below(300));
-            let (steps, more) = (3 + random.below(15), random.chance(70));
+            let (before, pause, wait) = (random.usize(..400), 50 + random.usize(..900), random.usize(..300));
+            let (steps, more) = (3 + random.usize(..15), random.u8(..100) < 70);
             let service = *world.services().first().unwrap();
             world.edits.log.push(format!("{chaos:?} of {service} {before} ms after the burst began, for {pause} ms"));
             let (lab, edits) = (&world.lab, &mut world.edits);

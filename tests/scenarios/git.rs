@@ -22,8 +22,8 @@ fn commit(world: &mut World) {
 const BRANCHES: [&str; 3] = ["one", "two", "three"];
 
 fn operate(world: &mut World) {
-    let branch = *world.edits.random().pick(&BRANCHES);
-    let what = world.edits.random().below(6);
+    let branch = world.edits.random().choice(BRANCHES).unwrap();
+    let what = world.edits.random().usize(..6);
     let said = match what {
         0 | 1 => format!("checkout {branch}: {}", git(world, &["checkout", "-q", "-f", branch])),
         2 => {

@@ -16,7 +16,7 @@ use crate::execute::delta::archive;
 use crate::host::DiskTree;
 use crate::inputs::tests::builder::Step;
 use crate::inputs::tests::engine::{BASE, import_base, plain, write};
-use crate::inputs::tests::random::{Random, edit_tree, spec, tree};
+use crate::inputs::tests::random::{edit_tree, spec, tree};
 use crate::inputs::tests::tree::MemTree;
 use crate::inputs::{BaseImage, BuildInputs, BuildRequest, Images, read};
 use crate::model::{Build, Digest, Project};
@@ -195,7 +195,7 @@ async fn random_deltas_equal_whole_builds() {
     let mut imported = false;
     while compared < wanted {
         seed += 1;
-        let mut r = Random(seed);
+        let mut r = fastrand::Rng::with_seed(seed);
         let mut first = tree(&mut r);
         first.0.retain(|path, _| !path.to_string_lossy().contains(".tar"));
         let mut spec = spec(&mut r, &first);

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::builder::{BELOW_A_FILE, Fs, Item, Spec, Step};
-use super::random::{Random, case, edit, spec, tree};
+use super::random::{case, edit, spec, tree};
 use super::tree::{MemTree, Node};
 
 pub const BASE: &str = "hob-test-inputs-base";
@@ -172,7 +172,7 @@ fn an_unchanged_digest_means_an_unchanged_image_of_the_engine() {
     let buildx = std::env::var("HOB_BUILDX").expect("this test needs `docker buildx`: HOB_BUILDX names it");
     let (mut same, mut imported) = (0, false);
     for seed in seeds(60) {
-        let mut r = Random(seed);
+        let mut r = fastrand::Rng::with_seed(seed);
         let without_archives = |mut tree: MemTree| {
             tree.0.retain(|path, _| !path.to_string_lossy().contains(".tar"));
             tree
@@ -210,7 +210,7 @@ fn the_model_is_a_model_of_the_builder() {
     let (mut built, mut refused) = (0, 0);
     let mut imported = false;
     for seed in seeds(60) {
-        let mut r = Random(seed);
+        let mut r = fastrand::Rng::with_seed(seed);
         let mut tree = tree(&mut r);
         // Archives would have to be real ones.
         tree.0.retain(|path, _| !path.to_string_lossy().contains(".tar"));

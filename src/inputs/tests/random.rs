@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use fastrand::Rng;
+
 use super::super::BuildRecord;
 use super::Case;
 use super::builder::{self, Base, From, Fs, Item, Spec, StageSpec, Step};
@@ -12,74 +14,51 @@ use super::tree::{MemTree, Node};
 use crate::model::FileTree as _;
 use crate::model::{Effect, SyncAction, SyncTarget};
 
-/// A small generator of numbers (splitmix64): a seed is a case.
-pub struct Random(pub u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n as u64).unwrap()
-    }
-
-    pub fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
-}
-
 const NAMES: [&str; 8] = ["a", "b", "c", "a.txt", "b.txt", "c.log", "d.tar", "a.log"];
 const DESTS: [&str; 12] =
     ["/app/", "/app", "/app/a", "/app/b/", ".", "./a/", "/etc/", "/etc/a.txt", "/x/y/", "/lnk/", "/app/a.txt", "b"];
 
-fn path(r: &mut Random) -> String {
-    let depth = 1 + r.below(3);
-    (0..depth).map(|_| r.pick(&NAMES)).collect::<Vec<_>>().join("/")
+fn path(r: &mut Rng) -> String {
+    let depth = 1 + r.usize(..3);
+    (0..depth).map(|_| r.choice(NAMES).unwrap()).collect::<Vec<_>>().join("/")
 }
 
 /// A source: mostly one that is there.
-fn source(r: &mut Random, tree: &MemTree) -> String {
-    if r.chance(55) {
+fn source(r: &mut Rng, tree: &MemTree) -> String {
+    if r.u8(..100) < 55 {
         let paths: Vec<&PathBuf> = tree.0.keys().filter(|p| p.starts_with("/w") && p.as_os_str() != "/w").collect();
         if !paths.is_empty() {
-            return paths[r.below(paths.len())].strip_prefix("/w").unwrap().to_str().unwrap().to_owned();
+            return paths[r.usize(..paths.len())].strip_prefix("/w").unwrap().to_str().unwrap().to_owned();
         }
     }
-    match r.below(10) {
+    match r.usize(..10) {
         0 => ".".to_owned(),
-        1 => r.pick(&["*", "*.txt", "a*", "*/a", "a/*", "*/*.txt", "b/*.log"]).to_owned(),
+        1 => r.choice(["*", "*.txt", "a*", "*/a", "a/*", "*/*.txt", "b/*.log"]).unwrap().to_owned(),
         2 => "${D}".to_owned(),
-        3 => format!("${{E}}/{}", r.pick(&NAMES)),
-        4..7 => r.pick(&NAMES).to_owned(),
+        3 => format!("${{E}}/{}", r.choice(NAMES).unwrap()),
+        4..7 => r.choice(NAMES).unwrap().to_owned(),
         _ => path(r),
     }
 }
 
-fn step(r: &mut Random, stage: usize, tree: &MemTree) -> Step {
-    match r.below(20) {
-        0 | 1 => Step::Run { mount: r.chance(40).then(|| if r.chance(20) { ".".to_owned() } else { path(r) }) },
-        2 | 3 => Step::Workdir(r.pick(&["/app", "a", "/x/y", "..", "/etc", "/lnk/b"]).to_owned()),
+fn step(r: &mut Rng, stage: usize, tree: &MemTree) -> Step {
+    match r.usize(..20) {
+        0 | 1 => {
+            Step::Run { mount: (r.u8(..100) < 40).then(|| if r.u8(..100) < 20 { ".".to_owned() } else { path(r) }) }
+        }
+        2 | 3 => Step::Workdir(r.choice(["/app", "a", "/x/y", "..", "/etc", "/lnk/b"]).unwrap().to_owned()),
         4 => Step::User,
-        5 => Step::Heredoc { dest: r.pick(&DESTS).to_owned(), content: format!("{}\n", r.below(3)) },
-        6 => Step::Env { name: "E".to_owned(), value: r.pick(&NAMES).to_owned() },
+        5 => Step::Heredoc { dest: r.choice(DESTS).unwrap().to_owned(), content: format!("{}\n", r.usize(..3)) },
+        6 => Step::Env { name: "E".to_owned(), value: r.choice(NAMES).unwrap().to_owned() },
         _ => {
-            let from = match r.below(10) {
-                0 if stage > 0 => From::Stage(r.below(stage)),
+            let from = match r.usize(..10) {
+                0 if stage > 0 => From::Stage(r.usize(..stage)),
                 1 => From::Base,
                 _ => From::Context,
             };
-            let parents = from == From::Context && r.chance(8);
-            let add = from == From::Context && !parents && r.chance(20);
-            let mut sources: Vec<String> = (0..=usize::from(r.chance(20))).map(|_| source(r, tree)).collect();
+            let parents = from == From::Context && r.u8(..100) < 8;
+            let add = from == From::Context && !parents && r.u8(..100) < 20;
+            let mut sources: Vec<String> = (0..=usize::from(r.u8(..100) < 20)).map(|_| source(r, tree)).collect();
             if parents {
                 sources = vec![source(r, tree)];
                 sources.retain(|s| s != "." && !s.contains(['*', '$']));
@@ -88,30 +67,30 @@ fn step(r: &mut Random, stage: usize, tree: &MemTree) -> Step {
                 }
             }
             if from != From::Context {
-                sources = vec![r.pick(&["/etc", "/app", "/etc/b", "/usr"]).to_owned()];
+                sources = vec![r.choice(["/etc", "/app", "/etc/b", "/usr"]).unwrap().to_owned()];
             }
             Step::Copy {
                 add,
                 parents,
                 sources,
-                dest: r.pick(&DESTS).to_owned(),
-                chown: r.chance(20).then(|| "7:7".to_owned()),
-                chmod: r.chance(15).then_some(0o750),
-                exclude: (from == From::Context && !parents && r.chance(12))
-                    .then(|| r.pick(&["a", "**/b", "*.txt", "**/*.log", "b/**"]).to_owned()),
+                dest: r.choice(DESTS).unwrap().to_owned(),
+                chown: (r.u8(..100) < 20).then(|| "7:7".to_owned()),
+                chmod: (r.u8(..100) < 15).then_some(0o750),
+                exclude: (from == From::Context && !parents && r.u8(..100) < 12)
+                    .then(|| r.choice(["a", "**/b", "*.txt", "**/*.log", "b/**"]).unwrap().to_owned()),
                 from,
             }
         }
     }
 }
 
-pub fn spec(r: &mut Random, tree: &MemTree) -> Spec {
-    let count = 1 + r.below(3);
+pub fn spec(r: &mut Rng, tree: &MemTree) -> Spec {
+    let count = 1 + r.usize(..3);
     let stages = (0..count)
         .map(|index| {
-            let base = match r.below(4) {
+            let base = match r.usize(..4) {
                 0 => Base::Scratch,
-                1 if index > 0 => Base::Stage(r.below(index)),
+                1 if index > 0 => Base::Stage(r.usize(..index)),
                 _ => Base::Image,
             };
             // The variables are declared first, so that sources can use them.
@@ -123,7 +102,7 @@ pub fn spec(r: &mut Random, tree: &MemTree) -> Spec {
                     Step::Env { name: "E".to_owned(), value: "b".to_owned() },
                 ],
             };
-            steps.extend((0..1 + r.below(5)).map(|_| step(r, index, tree)));
+            steps.extend((0..1 + r.usize(..5)).map(|_| step(r, index, tree)));
             StageSpec { base, steps }
         })
         .collect();
@@ -132,37 +111,37 @@ pub fn spec(r: &mut Random, tree: &MemTree) -> Spec {
     spec
 }
 
-fn ignore(r: &mut Random) -> Vec<String> {
-    if r.chance(40) {
+fn ignore(r: &mut Rng) -> Vec<String> {
+    if r.u8(..100) < 40 {
         return Vec::new();
     }
-    (0..1 + r.below(4))
+    (0..1 + r.usize(..4))
         .map(|_| {
-            let pattern = match r.below(6) {
+            let pattern = match r.usize(..6) {
                 0 => "*".to_owned(),
-                1 => r.pick(&["*.txt", "*.log"]).to_owned(),
-                2 => format!("**/{}", r.pick(&["a", "b.txt", "*.log", "c"])),
-                3 => format!("{}/**", r.pick(&NAMES)),
+                1 => r.choice(["*.txt", "*.log"]).unwrap().to_owned(),
+                2 => format!("**/{}", r.choice(["a", "b.txt", "*.log", "c"]).unwrap()),
+                3 => format!("{}/**", r.choice(NAMES).unwrap()),
                 _ => path(r),
             };
-            if r.chance(40) { format!("!{pattern}") } else { pattern }
+            if r.u8(..100) < 40 { format!("!{pattern}") } else { pattern }
         })
         .collect()
 }
 
-fn content(r: &mut Random, path: &str) -> String {
-    let kind = if path.ends_with(".tar") && r.chance(50) { "TAR" } else { "" };
-    format!("{kind}{}", r.below(4))
+fn content(r: &mut Rng, path: &str) -> String {
+    let kind = if path.ends_with(".tar") && r.u8(..100) < 50 { "TAR" } else { "" };
+    format!("{kind}{}", r.usize(..4))
 }
 
-pub fn tree(r: &mut Random) -> MemTree {
+pub fn tree(r: &mut Rng) -> MemTree {
     let mut tree = MemTree::of(&[]);
     for name in ["a", "b", "c", "a.txt"] {
-        if r.chance(80) {
+        if r.u8(..100) < 80 {
             edit_path(r, &mut tree, name);
         }
     }
-    for _ in 0..4 + r.below(14) {
+    for _ in 0..4 + r.usize(..14) {
         let path = path(r);
         edit_path(r, &mut tree, &path);
     }
@@ -170,32 +149,32 @@ pub fn tree(r: &mut Random) -> MemTree {
 }
 
 /// Writes something at a path, if nothing but folders is above it and no folder is replaced.
-fn edit_path(r: &mut Random, tree: &mut MemTree, rel: &str) {
+fn edit_path(r: &mut Rng, tree: &mut MemTree, rel: &str) {
     let path = PathBuf::from(format!("/w/{rel}"));
     let blocked = path.ancestors().skip(1).any(|a| matches!(tree.0.get(a), Some(Node::File(..) | Node::Link(_))));
     if blocked {
         return;
     }
     if matches!(tree.0.get(&path), Some(Node::Dir(_))) {
-        if r.chance(60) {
+        if r.u8(..100) < 60 {
             return;
         }
         tree.remove(&path);
     }
-    let node = match r.below(24) {
-        0..3 => Node::Dir(if r.chance(20) { 0o700 } else { 0o755 }),
-        3 => Node::Link(r.pick(&["a", "../b", "/a.txt", "/a", "none", "../../x", "."]).into()),
-        _ => Node::File(content(r, rel), if r.chance(20) { 0o755 } else { 0o644 }),
+    let node = match r.usize(..24) {
+        0..3 => Node::Dir(if r.u8(..100) < 20 { 0o700 } else { 0o755 }),
+        3 => Node::Link(r.choice(["a", "../b", "/a.txt", "/a", "none", "../../x", "."]).unwrap().into()),
+        _ => Node::File(content(r, rel), if r.u8(..100) < 20 { 0o755 } else { 0o644 }),
     };
     tree.put(&path, node);
 }
 
-pub fn edit_tree(r: &mut Random, tree: &mut MemTree) {
-    for _ in 0..1 + r.below(3) {
+pub fn edit_tree(r: &mut Rng, tree: &mut MemTree) {
+    for _ in 0..1 + r.usize(..3) {
         let paths: Vec<PathBuf> =
             tree.0.keys().filter(|p| p.starts_with("/w") && p.as_os_str() != "/w").cloned().collect();
-        let some = (!paths.is_empty()).then(|| paths[r.below(paths.len().max(1))].clone());
-        match (r.below(8), some) {
+        let some = (!paths.is_empty()).then(|| paths[r.usize(..paths.len().max(1))].clone());
+        match (r.usize(..8), some) {
             (0, Some(path)) => tree.remove(&path),
             (1, Some(path)) => {
                 if let Some(Node::File(_, mode) | Node::Dir(mode)) = tree.0.get_mut(&path) {
@@ -253,16 +232,16 @@ pub fn case(spec: &Spec, tree: &MemTree) -> Case {
 }
 
 /// An edit of the tree, or of what else a build reads.
-pub fn edit(r: &mut Random, spec: &Spec, tree: &MemTree) -> (Spec, MemTree) {
+pub fn edit(r: &mut Rng, spec: &Spec, tree: &MemTree) -> (Spec, MemTree) {
     let (mut edited, mut edited_tree) = (spec.clone(), tree.clone());
-    match r.below(10) {
+    match r.usize(..10) {
         0 => edited.ignore = ignore(r),
         1 => {
-            edited.args.insert("D".to_owned(), r.pick(&NAMES).to_owned());
+            edited.args.insert("D".to_owned(), r.choice(NAMES).unwrap().to_owned());
         }
         2 => edited.base_id = "2".to_owned(),
         3 => {
-            let stage = r.below(edited.stages.len());
+            let stage = r.usize(..edited.stages.len());
             let new = step(r, stage, tree);
             edited.stages[stage].steps.push(new);
         }
@@ -271,15 +250,15 @@ pub fn edit(r: &mut Random, spec: &Spec, tree: &MemTree) -> (Spec, MemTree) {
     (edited, edited_tree)
 }
 
-fn cases(law: &str, count: u64, run: impl Fn(&mut Random) -> bool) {
+fn cases(law: &str, count: u64, run: impl Fn(&mut Rng) -> bool) {
     if let Some(seed) = std::env::var("HOB_SEED").ok().and_then(|s| s.parse().ok()) {
-        run(&mut Random(seed));
+        run(&mut Rng::with_seed(seed));
         return;
     }
     let count = std::env::var("HOB_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(count);
     let mut told = 0;
     for seed in 0..count {
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&mut Random(seed))));
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&mut Rng::with_seed(seed))));
         match result {
             Ok(said) => told += u64::from(said),
             Err(_) => panic!("{law}: seed {seed} fails; run it alone with HOB_SEED={seed}"),
@@ -349,7 +328,7 @@ fn a_hot_sync_equals_a_rebuild() {
     cases("equal to a rebuild", 3_000, |r| {
         let tree = tree(r);
         let mut spec = spec(r, &tree);
-        if r.chance(70) {
+        if r.u8(..100) < 70 {
             // Runs in the last stage leave nothing to sync.
             spec.stages.last_mut().unwrap().steps.retain(|s| !matches!(s, Step::Run { .. }));
         }
@@ -439,7 +418,7 @@ fn a_delta_equals_a_build() {
     cases("a delta equals a build", 3_000, |r| {
         let tree = tree(r);
         let mut spec = spec(r, &tree);
-        if r.chance(70) {
+        if r.u8(..100) < 70 {
             // Runs in the last stage leave nothing for a delta.
             spec.stages.last_mut().unwrap().steps.retain(|s| !matches!(s, Step::Run { .. }));
         }

@@ -11,10 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use nix::sys::signal::Signal;
 
 use crate::lab::{Session, engine};
-use crate::world::{Random, seeds};
+use crate::world::seeds;
 use judge::Judge;
 use project::Town;
 
@@ -92,7 +93,7 @@ impl Work {
 }
 
 /// Begins the work and kills it. True where there was something to kill.
-fn kill(town: &mut Town, work: Work, after: usize, random: &mut Random) -> bool {
+fn kill(town: &mut Town, work: Work, after: usize, random: &mut Rng) -> bool {
     match work {
         Work::First => drop(town.lab.ok(&["down", "-v"])),
         Work::Edited => town.edit_manifest(random),
@@ -131,18 +132,18 @@ fn moment(milliseconds: usize) {
 
 /// One project, killed some times. Gives how often there was something to kill.
 fn case(seed: u64, kills: usize) -> usize {
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     let mut town = Town::new();
     let judge = Judge::start(&town.lab);
     let mut killed = 0;
     for round in 0..kills {
         // The first rounds of all seeds go through all works, so that some seeds in a row have each at least once.
         let (work, longest) = ALL[(usize::try_from(seed).unwrap() * kills + round) % ALL.len()];
-        let mut after = random.below(longest);
-        if random.chance(40) {
+        let mut after = random.usize(..longest);
+        if random.u8(..100) < 40 {
             after /= 4;
         }
-        let pause = if random.chance(50) { 0 } else { random.below(800) };
+        let pause = if random.u8(..100) < 50 { 0 } else { random.usize(..800) };
         let story = format!("seed {seed}, kill {round}: {work:?} after {after} ms, next up {pause} ms later");
         if round == 0 && work != Work::First {
             town.lab.ok(&["up", "-d"]);

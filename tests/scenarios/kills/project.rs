@@ -1,7 +1,8 @@
 //! The project that is killed: what a kill can leave half done is all in it.
 
+use fastrand::Rng;
+
 use crate::lab::{Lab, engine};
-use crate::world::Random;
 
 const MANIFEST: &str = r#"services:
   db:
@@ -81,8 +82,8 @@ impl Town {
         self.lab.manifest(&text);
     }
 
-    pub fn edit_manifest(&mut self, random: &mut Random) {
-        let which = 1 + random.below(3);
+    pub fn edit_manifest(&mut self, random: &mut Rng) {
+        let which = 1 + random.usize(..3);
         self.db_mode += which & 1;
         self.web_mode += which >> 1;
         self.write_manifest();
@@ -93,10 +94,10 @@ impl Town {
         self.write_manifest();
     }
 
-    pub fn edit_sources(&mut self, random: &mut Random) {
+    pub fn edit_sources(&mut self, random: &mut Rng) {
         self.source += 1;
         self.lab.write("src/file", &self.source.to_string());
-        if random.chance(30) {
+        if random.u8(..100) < 30 {
             // More than a moment's work.
             self.lab.write("src/large", &self.source.to_string().repeat(3_000_000));
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::random::Random;
+use fastrand::Rng;
 
 const NAMES: [&str; 16] = [
     "a",
@@ -43,17 +43,17 @@ const MANY: usize = 1500;
 /// Edits one folder, and remembers what it did.
 pub struct Edits {
     root: PathBuf,
-    random: Random,
+    random: Rng,
     count: usize,
     pub log: Vec<String>,
 }
 
 impl Edits {
-    pub fn new(root: PathBuf, random: Random) -> Self {
+    pub fn new(root: PathBuf, random: Rng) -> Self {
         Self { root, random, count: 0, log: Vec::new() }
     }
 
-    pub fn random(&mut self) -> &mut Random {
+    pub fn random(&mut self) -> &mut Rng {
         &mut self.random
     }
 
@@ -75,11 +75,11 @@ impl Edits {
     pub fn steps(&mut self, number: usize) {
         for _ in 0..number {
             self.step();
-            let pause = match self.random.below(20) {
+            let pause = match self.random.usize(..20) {
                 0..=11 => 0,
-                12..=15 => self.random.below(6),
-                16..=18 => 10 + self.random.below(60),
-                _ => 200 + self.random.below(400),
+                12..=15 => self.random.usize(..6),
+                16..=18 => 10 + self.random.usize(..60),
+                _ => 200 + self.random.usize(..400),
             };
             if pause > 0 {
                 std::thread::sleep(Duration::from_millis(pause as u64));
@@ -119,7 +119,7 @@ impl Edits {
     fn content(&mut self) -> Vec<u8> {
         self.count += 1;
         let mut content = format!("{}\n", self.count).into_bytes();
-        match self.random.below(40) {
+        match self.random.usize(..40) {
             0 => content.resize(300_000, b'x'),
             1 => content.clear(),
             // The same as another file's.
@@ -150,25 +150,25 @@ impl Edits {
 
     fn file(&mut self) -> PathBuf {
         let (files, _) = self.entries();
-        if files.is_empty() { self.place() } else { self.random.pick(&files).clone() }
+        if files.is_empty() { self.place() } else { self.random.choice(&files).unwrap().clone() }
     }
 
     fn folder(&mut self) -> PathBuf {
         let (_, folders) = self.entries();
-        if folders.is_empty() || self.random.chance(10) {
+        if folders.is_empty() || self.random.u8(..100) < 10 {
             self.root.clone()
         } else {
-            self.random.pick(&folders).clone()
+            self.random.choice(&folders).unwrap().clone()
         }
     }
 
     fn folder_below(&mut self) -> PathBuf {
         let (_, folders) = self.entries();
-        if folders.is_empty() { self.root.join("src") } else { self.random.pick(&folders).clone() }
+        if folders.is_empty() { self.root.join("src") } else { self.random.choice(&folders).unwrap().clone() }
     }
 
     fn any(&mut self) -> PathBuf {
-        if self.random.chance(65) { self.file() } else { self.folder_below() }
+        if self.random.u8(..100) < 65 { self.file() } else { self.folder_below() }
     }
 
     /// A name in a folder; what it is now is anything.
@@ -176,7 +176,7 @@ impl Edits {
         let folder = self.folder();
         let deep = folder.strip_prefix(&self.root).unwrap().components().count();
         let folder = if deep > 4 { self.root.join("src") } else { folder };
-        folder.join(self.random.pick(&NAMES))
+        folder.join(self.random.choice(NAMES).unwrap())
     }
 
     fn shown(&self, path: &Path) -> String {
@@ -200,7 +200,7 @@ impl Edits {
             let folder = self.folder_below();
             return (format!("rm -r {} (there are too many)", self.shown(&folder)), fs::remove_dir_all(folder));
         }
-        match self.random.below(110) {
+        match self.random.usize(..110) {
             0..=11 => {
                 let (path, content) = (self.file(), self.content());
                 (format!("write {}", self.shown(&path)), fs::write(path, content))
@@ -220,7 +220,7 @@ impl Edits {
             }
             25..=33 => {
                 let (path, content) = (self.file(), self.content());
-                let beside = path.with_file_name(*self.random.pick(&[".swp", "4913", "file~", ".#lock"]));
+                let beside = path.with_file_name(self.random.choice([".swp", "4913", "file~", ".#lock"]).unwrap());
                 let result = fs::write(&beside, content).and_then(|()| fs::rename(&beside, &path));
                 (format!("save {} by a rename", self.shown(&path)), result)
             }
@@ -230,11 +230,14 @@ impl Edits {
             }
             40..=46 => {
                 let folder = self.place();
-                let deeper =
-                    if self.random.chance(50) { folder.join(self.random.pick(&NAMES)) } else { folder.clone() };
+                let deeper = if self.random.u8(..100) < 50 {
+                    folder.join(self.random.choice(NAMES).unwrap())
+                } else {
+                    folder.clone()
+                };
                 let mut result = fs::create_dir_all(&deeper);
-                for number in 0..self.random.below(4) {
-                    let (name, content) = (*self.random.pick(&NAMES), self.content());
+                for number in 0..self.random.usize(..4) {
+                    let (name, content) = (self.random.choice(NAMES).unwrap(), self.content());
                     let into = if number % 2 == 0 { &deeper } else { &folder };
                     result = result.and_then(|()| fs::write(into.join(name), content));
                 }
@@ -254,7 +257,8 @@ impl Edits {
             }
             63..=68 => {
                 let path = self.any();
-                let mode = *self.random.pick(&[0o644, 0o755, 0o600, 0o700, 0o777, 0o4755, 0o1777, 0o2750, 0o444]);
+                let mode =
+                    self.random.choice([0o644, 0o755, 0o600, 0o700, 0o777, 0o4755, 0o1777, 0o2750, 0o444]).unwrap();
                 let is_link = path.is_symlink();
                 // fuse-overlayfs forgets the set-group-id of a folder of the image when something is written in it; a
                 // folder that its owner cannot enter would be the end of most steps.
@@ -266,8 +270,10 @@ impl Edits {
             69..=74 => {
                 let path = self.place();
                 // A write through a link must not end up on the machine.
-                let to =
-                    *self.random.pick(&["a", "../b", "sub", "../src", "/no/such", ".", "gone", "x.txt", "../../lib"]);
+                let to = self
+                    .random
+                    .choice(["a", "../b", "sub", "../src", "/no/such", ".", "gone", "x.txt", "../../lib"])
+                    .unwrap();
                 let _ = if path.is_symlink() || path.is_file() { fs::remove_file(&path) } else { Ok(()) };
                 (format!("ln -s {to} {}", self.shown(&path)), symlink(to, path))
             }
@@ -280,14 +286,14 @@ impl Edits {
                     (format!("{} becomes a file", self.shown(&path)), result)
                 } else {
                     let result = fs::remove_file(&path).and_then(|()| fs::create_dir(&path));
-                    let inside = path.join(self.random.pick(&NAMES));
+                    let inside = path.join(self.random.choice(NAMES).unwrap());
                     let result = result.and_then(|()| fs::write(inside, content));
                     (format!("{} becomes a folder", self.shown(&path)), result)
                 }
             }
             79..=80 => {
                 let folder = self.place();
-                let number = 50 + self.random.below(300);
+                let number = 50 + self.random.usize(..300);
                 let mut result = fs::create_dir_all(&folder);
                 for file in 0..number {
                     let content = self.content();
@@ -296,7 +302,7 @@ impl Edits {
                 (format!("{number} files in {}", self.shown(&folder)), result)
             }
             81..=82 => {
-                let text = *self.random.pick(&IGNORES);
+                let text = self.random.choice(IGNORES).unwrap();
                 (format!("write {text:?} to .dockerignore"), fs::write(self.root.join(".dockerignore"), text))
             }
             83..=87 => {
@@ -316,8 +322,8 @@ impl Edits {
                 let path = self.any();
                 let away = self.root.with_extension("away");
                 let result = fs::rename(&path, &away);
-                if self.random.chance(50) {
-                    std::thread::sleep(Duration::from_millis(self.random.below(40) as u64));
+                if self.random.u8(..100) < 50 {
+                    std::thread::sleep(Duration::from_millis(self.random.usize(..40) as u64));
                 }
                 let result = result.and_then(|()| fs::rename(&away, &path));
                 (format!("mv {} away and back", self.shown(&path)), result)

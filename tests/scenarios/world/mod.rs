@@ -8,13 +8,13 @@
 mod edits;
 mod files;
 mod judge;
-mod random;
 
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
+
 pub use edits::Edits;
 use files::Files;
-pub use random::Random;
 
 use crate::lab::{Lab, PATIENCE, Session, engine};
 
@@ -106,14 +106,14 @@ impl World {
     /// A project with two services.
     pub fn new(seed: u64) -> Self {
         let lab = Lab::new();
-        let mut random = Random::new(seed);
-        let first = random.below(SHAPES.len());
-        let second = (first + 1 + random.below(SHAPES.len() - 1)) % SHAPES.len();
+        let mut random = Rng::with_seed(seed);
+        let first = random.usize(..SHAPES.len());
+        let second = (first + 1 + random.usize(..SHAPES.len() - 1)) % SHAPES.len();
         let shapes = vec![&SHAPES[first], &SHAPES[second]];
         let mut manifest = "services:\n".to_owned();
         for shape in &shapes {
             lab.dockerfile(&format!("{}.Dockerfile", shape.name), &shape.dockerfile.replace("PROJECT", &lab.project));
-            let reload = *random.pick(&["none", "none", "restart", "container", "{signal: SIGHUP}"]);
+            let reload = random.choice(["none", "none", "restart", "container", "{signal: SIGHUP}"]).unwrap();
             manifest.push_str(&format!(
                 "  {}:\n    build: {{context: context, dockerfile: ../{}.Dockerfile}}\n    command: [sh, -c, \"trap : HUP; while :; \
                  do sleep 1000 & wait; done\"]\n    stop_signal: SIGKILL\n    network_mode: none\n    reload: {reload}\n",
@@ -134,7 +134,7 @@ impl World {
 
     /// `up` or `watch`, watching.
     pub fn start(&mut self) -> Session {
-        let command = if self.edits.random().chance(50) { "up" } else { "watch" };
+        let command = if self.edits.random().u8(..100) < 50 { "up" } else { "watch" };
         self.edits.log.push(format!("hob {command}"));
         let mut args = vec!["--progress", "json", command];
         // Everything may have been killed for a moment.
@@ -159,7 +159,7 @@ impl World {
 
     /// A burst, and what the builds need after it.
     pub fn burst(&mut self) {
-        let number = *self.edits.random().pick(&[1, 2, 3, 5, 8, 13, 21]);
+        let number = self.edits.random().choice([1, 2, 3, 5, 8, 13, 21]).unwrap();
         self.edits.steps(number);
         self.mend();
     }
