@@ -1,4 +1,4 @@
-//! The pure rooms that are fuzzed, taken in by path so that nothing else of hob has to be built.
+//! The pure layers that are fuzzed, taken in by path so that nothing else of hob has to be built.
 //!
 //! `fuzz/run load 600` builds a target with a stable compiler and runs it for ten minutes (`cargo fuzz run load` does
 //! with a nightly one). What is found becomes a test beside the code that it was found in.

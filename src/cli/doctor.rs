@@ -53,7 +53,7 @@ fn bad(name: &'static str, message: Message) -> Check {
 async fn engine(context: &Context) -> Check {
     match context.engine().await {
         Ok(engine) => {
-            if let Err(error) = engine.confirm().await {
+            if let Err(error) = engine.verify_info().await {
                 return bad("engine", Failure::of_engine(None, error).message);
             }
             let info = engine.info();

@@ -63,7 +63,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     spec.auto_remove = args.rm;
     // Without its hob nobody starts it, and nobody has its output.
     spec.owned = Some(if args.rm && !args.detach { Owned::Process } else { Owned::Start });
-    stack.engine.confirm().await?;
+    stack.engine.verify_info().await?;
     let id = stack.executor.create_container(&spec).await.map_err(refused)?;
     // What it needs is there, and is not taken away from under it any more.
     drop(turn);

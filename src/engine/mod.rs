@@ -42,7 +42,7 @@ pub trait Engine: Send + Sync {
     /// What the engine said about itself when the connection was made.
     fn info(&self) -> &EngineInfo;
     /// Makes sure that this is so: it may be what an earlier run was told. To be asked before anything is changed.
-    async fn confirm(&self) -> Result<()>;
+    async fn verify_info(&self) -> Result<()>;
 
     /// The engine's state, as far as a project is concerned.
     async fn observe(&self, query: &Query) -> Result<Observed>;
@@ -66,7 +66,7 @@ pub trait Engine: Send + Sync {
     }
     /// What an image has at absolute paths, in their order; without what its last `without` `COPY` and `ADD`
     /// instructions made.
-    async fn look(&self, _image: &str, _without: usize, _paths: &[String]) -> Result<Vec<Option<Look>>> {
+    async fn stat_in_image(&self, _image: &str, _without: usize, _paths: &[String]) -> Result<Vec<Option<Look>>> {
         Err(EngineError::new(ErrorKind::Refused, "this engine shows no images' files".to_owned()))
     }
     /// Gives an image one more name, taking the name from any other image.

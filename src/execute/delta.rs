@@ -134,7 +134,7 @@ impl Executor {
                 continue;
             }
             news = true;
-            let look = tokio::time::timeout_at(until, self.engine.look(&base.name, without, &unknown)).await;
+            let look = tokio::time::timeout_at(until, self.engine.stat_in_image(&base.name, without, &unknown)).await;
             let found = look.map_err(|_| "the engine takes too long to say what it has".to_owned())?;
             let found = found.map_err(|error| error.message)?;
             looks.extend(unknown.iter().map(|path| layer_key(path, without)).zip(found));

@@ -187,7 +187,7 @@ impl Executor {
         let mut states = vec![State::Waiting; plan.steps.len()];
         let mut outcome = Outcome::default();
         if !plan.steps.is_empty()
-            && let Err(error) = self.engine.confirm().await
+            && let Err(error) = self.engine.verify_info().await
         {
             outcome.failures.push(Failure::of_engine(None, error));
             outcome.incomplete = plan.steps.iter().filter_map(|step| step.service.clone()).collect();

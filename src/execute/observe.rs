@@ -298,7 +298,7 @@ pub async fn settle_for_plan(
     let built = names(project, services, |service| service.build.is_some());
     // Something is to be done, and whoever carries it out has the engine confirmed first: beside the images that takes
     // no time. A refusal is told there.
-    let (images, _) = tokio::join!(images_of(engine, built), engine.confirm());
+    let (images, _) = tokio::join!(images_of(engine, built), engine.verify_info());
     view.observed.images.extend(images?);
     if view.observed.images.values().any(|image| image.labels.contains_key(plan::labels::ARGS)) {
         // They say themselves what their builds are given.

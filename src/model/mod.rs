@@ -1,5 +1,5 @@
 //! What the rest of hob talks about: the project as it should be, the engine's state as it is, and the names of
-//! things. No I/O and no imports from other rooms.
+//! things. No I/O and no imports from other layers.
 
 mod archive;
 mod delta;

@@ -1,4 +1,4 @@
-//! How the pure rooms see files: through a trait that `host` implements on the disk and tests in memory.
+//! How the pure layers see files: through a trait that `host` implements on the disk and tests in memory.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub struct Listed {
     pub digest: Option<super::Digest>,
 }
 
-/// Reads files for rooms that do no I/O of their own. Paths are absolute.
+/// Reads files for layers that do no I/O of their own. Paths are absolute.
 pub trait FileTree: Sync {
     /// The whole content of a file that describes something (a manifest, an env file, a Dockerfile), following symbolic
     /// links. What is no file, or is larger than such a file can be, is an error.

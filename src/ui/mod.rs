@@ -54,7 +54,7 @@ pub fn sink(options: &Options) -> Arc<dyn Sink> {
 }
 
 /// The time as logs have it.
-#[allow(clippy::disallowed_methods, reason = "the clock of this room; renderers are handed it")]
+#[allow(clippy::disallowed_methods, reason = "the clock of this layer; renderers are handed it")]
 fn now() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     crate::model::time::rfc3339(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))

@@ -113,7 +113,7 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// Those of this process.
-    #[allow(clippy::disallowed_methods, reason = "the door of this room; `settle` is handed what it found")]
+    #[allow(clippy::disallowed_methods, reason = "the door of this layer; `settle` is handed what it found")]
     pub fn detect() -> Self {
         let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(var).unwrap_or_default().to_lowercase();

@@ -148,7 +148,7 @@ impl Drop for Running {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the clock of this room; renderers are handed the time")]
+#[allow(clippy::disallowed_methods, reason = "the clock of this layer; renderers are handed the time")]
 fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>, mut room: Room) {
     let start = Instant::now();
     loop {

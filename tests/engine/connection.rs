@@ -197,7 +197,7 @@ async fn an_engine_that_is_known_is_only_greeted_and_confirmed_before_a_change()
     let surroundings = surroundings.remembering(Some(file.clone()));
     let questions = || std::mem::take(&mut *asked.lock().unwrap());
     let engine = Docker::connect(&surroundings).await.unwrap();
-    engine.confirm().await.unwrap();
+    engine.verify_info().await.unwrap();
     let first = questions();
     assert!(first.contains(&"/version".to_owned()) && first.contains(&"/info".to_owned()), "{first:?}");
     assert_eq!(first.len(), 3, "what was just said needs no confirmation: {first:?}");
@@ -205,8 +205,8 @@ async fn an_engine_that_is_known_is_only_greeted_and_confirmed_before_a_change()
     let again = Docker::connect(&surroundings).await.unwrap();
     assert_eq!(again.info(), engine.info());
     assert_eq!(questions(), ["/_ping"]);
-    again.confirm().await.unwrap();
-    again.confirm().await.unwrap();
+    again.verify_info().await.unwrap();
+    again.verify_info().await.unwrap();
     assert_eq!(questions().len(), 2, "once is enough");
 
     // Another engine at the same place that greets the same.
@@ -214,11 +214,11 @@ async fn an_engine_that_is_known_is_only_greeted_and_confirmed_before_a_change()
     std::fs::write(&file, text.replace("arm64", "amd64")).unwrap();
     let other = Docker::connect(&surroundings).await.unwrap();
     assert_eq!(other.info().platform, "linux/amd64");
-    let error = other.confirm().await.unwrap_err();
+    let error = other.verify_info().await.unwrap_err();
     assert!(error.message.contains("is not the one that it was"), "{}", error.message);
     let right = Docker::connect(&surroundings).await.unwrap();
     assert_eq!(right.info().platform, "linux/arm64", "the next run knows it");
-    right.confirm().await.unwrap();
+    right.verify_info().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

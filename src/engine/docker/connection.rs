@@ -114,7 +114,7 @@ impl Docker {
         Ok(Self { api, endpoint, info: Arc::new(info), known, credentials, ssh_agent: None, requests, owner })
     }
 
-    pub(super) async fn confirm(&self) -> Result<()> {
+    pub(super) async fn verify_info(&self) -> Result<()> {
         let place = &self.info.endpoint;
         let confirm = async || {
             if self.known.is_still(place, &server_info(&self.api, place).await?) {

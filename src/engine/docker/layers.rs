@@ -46,7 +46,12 @@ impl Docker {
     }
 
     /// What an image has at paths, in their order; without what its last `without` `COPY`s and `ADD`s made.
-    pub(super) async fn look(&self, image: &str, without: usize, paths: &[String]) -> Result<Vec<Option<Look>>> {
+    pub(super) async fn stat_in_image(
+        &self,
+        image: &str,
+        without: usize,
+        paths: &[String],
+    ) -> Result<Vec<Option<Look>>> {
         if without > 0 && self.info.containerd_images {
             return Err(refused("with containerd's image store nobody can look below an image's last instructions"));
         }

@@ -57,8 +57,8 @@ impl Engine for Docker {
     fn info(&self) -> &EngineInfo {
         &self.info
     }
-    async fn confirm(&self) -> Result<()> {
-        self.confirm().await
+    async fn verify_info(&self) -> Result<()> {
+        self.verify_info().await
     }
     async fn observe(&self, query: &Query) -> Result<Observed> {
         self.asked("the project's containers", self.observe(query)).await
@@ -75,8 +75,9 @@ impl Engine for Docker {
     async fn layer(&self, spec: &LayerSpec, progress: &BuildSink) -> Result<ImageId> {
         self.while_there("a layer", self.layer(spec, progress)).await
     }
-    async fn look(&self, image: &str, without: usize, paths: &[String]) -> Result<Vec<Option<Look>>> {
-        self.changed(&format!("a look into image {image}"), Duration::ZERO, self.look(image, without, paths)).await
+    async fn stat_in_image(&self, image: &str, without: usize, paths: &[String]) -> Result<Vec<Option<Look>>> {
+        self.changed(&format!("a look into image {image}"), Duration::ZERO, self.stat_in_image(image, without, paths))
+            .await
     }
     async fn tag(&self, image: &str, name: &str) -> Result<()> {
         self.asked(&format!("the name {name}"), self.tag(image, name)).await

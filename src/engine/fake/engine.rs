@@ -23,7 +23,7 @@ use crate::model::{
 
 #[async_trait]
 impl Engine for FakeEngine {
-    async fn confirm(&self) -> Result<()> {
+    async fn verify_info(&self) -> Result<()> {
         Ok(())
     }
 

@@ -79,10 +79,10 @@ impl State {
                 Some((known, _)) => known.clone(),
                 None => above.into(),
             };
-            let held = if self.nodes.get(&above).is_some_and(|node| node.token.is_some()) {
+            let held = if self.nodes.get(&above).is_some_and(|node| node.watch.is_some()) {
                 Ok(())
             } else {
-                self.register.add(&above).map(|token| self.attach(&above, token))
+                self.register.add(&above).map(|watch| self.attach(&above, watch))
             };
             match held {
                 Ok(()) => {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::change::{ChangeKind, Gathered};
-use super::droppings::is_dropping;
+use super::editor_files::is_editor_temporary;
 use super::source::{Raw, What};
 use super::state::{Held, State};
 
@@ -17,13 +17,13 @@ impl State {
         for event in events {
             match event {
                 Raw::Overflow => lost = true,
-                Raw::Gone(token) => {
-                    for path in self.by_token.get(&token).cloned().unwrap_or_default() {
+                Raw::Gone(watch) => {
+                    for path in self.by_watch.get(&watch).cloned().unwrap_or_default() {
                         self.vanished(&path, out);
                     }
                 }
-                Raw::Entry { token, name, what, is_dir } => {
-                    for folder in self.by_token.get(&token).cloned().unwrap_or_default() {
+                Raw::Entry { watch, name, what, is_dir } => {
+                    for folder in self.by_watch.get(&watch).cloned().unwrap_or_default() {
                         self.entry(&folder, name.as_deref(), what, is_dir, out);
                     }
                 }
@@ -51,7 +51,7 @@ impl State {
         if !reports && !self.leads_to_requested(&path) {
             return;
         }
-        if !is_dir && !requested && is_dropping(name) {
+        if !is_dir && !requested && is_editor_temporary(name) {
             return;
         }
         let told = reports || requested;
@@ -64,7 +64,7 @@ impl State {
             }
             What::Vanished => {
                 if is_dir || known.is_some() {
-                    self.uproot(&path);
+                    self.detach_subtree(&path);
                 }
                 // Told even if nobody asked for this very folder: it stands for what was asked for below it.
                 out.push(&path, ChangeKind::Removed);
@@ -97,11 +97,11 @@ impl State {
     /// Watches a folder that may or may not be the one that was watched under this path.
     fn again(&mut self, path: &Arc<Path>) {
         let Some(node) = self.nodes.get(path).copied() else { return };
-        if let Some(before) = node.token {
-            if matches!(self.register.add(path), Ok(token) if token == before) {
+        if let Some(before) = node.watch {
+            if matches!(self.register.add(path), Ok(watch) if watch == before) {
                 return;
             }
-            self.uproot(path);
+            self.detach_subtree(path);
         }
         if node.requested {
             self.settle_one(path);
@@ -113,7 +113,7 @@ impl State {
         self.nodes.entry(path.clone()).or_default().found = true;
         if self.hold(path) != Held::Yes {
             // Gone again already, or not to be read: its parent tells the rest.
-            self.uproot(path);
+            self.detach_subtree(path);
         }
     }
 
@@ -126,7 +126,7 @@ impl State {
             for entry in entries.flatten() {
                 let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
                 let child = entry.path();
-                if !is_dir && is_dropping(&entry.file_name()) {
+                if !is_dir && is_editor_temporary(&entry.file_name()) {
                     continue;
                 }
                 out.push(&child, ChangeKind::Created);
@@ -150,7 +150,7 @@ impl State {
         if node.reports() {
             out.push(path, ChangeKind::Removed);
         }
-        self.uproot(path);
+        self.detach_subtree(path);
         // The news may be older than the watch: a folder that was moved here from a place where it was watched too
         // says that it was moved after its new parent has said that it is here, and then says no more.
         let parent = path.parent().and_then(|parent| self.nodes.get(parent));

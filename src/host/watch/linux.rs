@@ -13,7 +13,7 @@ use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::source::{Raw, Reader, Reading, Refused, Register, Token, What};
+use super::source::{Raw, Reader, Reading, Refused, Register, WatchId, What};
 
 /// Only what tells of a change. Opening and reading are not asked for, so they cannot cause one, and cost nothing.
 fn mask() -> WatchMask {
@@ -41,7 +41,7 @@ const READS: usize = 16;
 /// The registering side.
 struct Registrar {
     watches: Watches,
-    descriptors: std::collections::HashMap<Token, WatchDescriptor>,
+    descriptors: std::collections::HashMap<WatchId, WatchDescriptor>,
 }
 
 /// The reading side.
@@ -62,12 +62,12 @@ pub(super) fn start() -> io::Result<(Box<dyn Register>, Reading)> {
 }
 
 impl Register for Registrar {
-    fn add(&mut self, folder: &Path) -> Result<Token, Refused> {
+    fn add(&mut self, folder: &Path) -> Result<WatchId, Refused> {
         match self.watches.add(folder, mask()) {
             Ok(descriptor) => {
-                let token = descriptor.get_watch_descriptor_id();
-                self.descriptors.insert(token, descriptor);
-                Ok(token)
+                let watch = descriptor.get_watch_descriptor_id();
+                self.descriptors.insert(watch, descriptor);
+                Ok(watch)
             }
             Err(error) => Err(match error.raw_os_error().map(Errno::from_raw) {
                 Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Refused::Missing,
@@ -77,8 +77,8 @@ impl Register for Registrar {
         }
     }
 
-    fn remove(&mut self, token: Token) {
-        if let Some(descriptor) = self.descriptors.remove(&token) {
+    fn remove(&mut self, watch: WatchId) {
+        if let Some(descriptor) = self.descriptors.remove(&watch) {
             // Fails if the folder is gone, and then there is nothing to take away.
             let _ = self.watches.remove(descriptor);
         }
@@ -126,9 +126,9 @@ fn translate(event: &inotify::Event<&std::ffi::OsStr>) -> Option<Raw> {
     if mask.contains(EventMask::Q_OVERFLOW) {
         return Some(Raw::Overflow);
     }
-    let token = event.wd.get_watch_descriptor_id();
+    let watch = event.wd.get_watch_descriptor_id();
     if mask.intersects(EventMask::DELETE_SELF | EventMask::MOVE_SELF | EventMask::UNMOUNT | EventMask::IGNORED) {
-        return Some(Raw::Gone(token));
+        return Some(Raw::Gone(watch));
     }
     let what = if mask.intersects(EventMask::CREATE | EventMask::MOVED_TO) {
         What::Appeared
@@ -143,5 +143,5 @@ fn translate(event: &inotify::Event<&std::ffi::OsStr>) -> Option<Raw> {
     } else {
         return None;
     };
-    Some(Raw::Entry { token, name: event.name.map(ToOwned::to_owned), what, is_dir: mask.contains(EventMask::ISDIR) })
+    Some(Raw::Entry { watch, name: event.name.map(ToOwned::to_owned), what, is_dir: mask.contains(EventMask::ISDIR) })
 }

@@ -13,16 +13,16 @@
 //!   folder. A symbolic link to a folder is watched for being pointed elsewhere, if it is the last part of the path.
 //! - Where the system loses events, `Rescan` of `/` says so. Where it refuses to watch, the folder is polled and a
 //!   [`Notice`] says why.
-//! - Opening and reading files never causes a change. Editors' droppings are not told.
+//! - Opening and reading files never causes a change. Editors' temporary files are not told.
 
 mod anchor;
 mod change;
-mod droppings;
+mod channel;
+mod editor_files;
 mod events;
 mod filesystem;
 #[cfg(target_os = "linux")]
 mod linux;
-mod mailbox;
 mod notice;
 mod poll;
 #[cfg(any(test, not(target_os = "linux")))]
@@ -42,11 +42,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 pub use change::{Batch, Change, ChangeKind};
-pub use mailbox::Changes;
+pub use channel::Changes;
 pub use notice::Notice;
 pub use state::{Coverage, Wanted};
 
-use mailbox::mailbox;
+use channel::channel;
 use shared::Shared;
 use source::{Reading, Register};
 use state::State;
@@ -71,7 +71,7 @@ impl Watcher {
 
     /// For tests: another source of events, and another rhythm.
     fn with(wanted: Wanted, every: Duration, open: impl FnOnce() -> Opened) -> io::Result<(Self, Changes)> {
-        let (teller, changes) = mailbox();
+        let (sender, changes) = channel();
         let opened = open();
         let mut state = State::new(opened.register, wanted, every);
         if let Some(error) = &opened.error {
@@ -80,7 +80,7 @@ impl Watcher {
         let shared = Arc::new(Shared { state: Mutex::new(state), woken: Condvar::new() });
         let mut alive = None;
         if let Some(reading) = opened.reading {
-            let (shared, teller, mut reader) = (shared.clone(), teller.clone(), reading.reader);
+            let (shared, sender, mut reader) = (shared.clone(), sender.clone(), reading.reader);
             std::thread::Builder::new().name("hob-watch".into()).spawn(move || {
                 while let Some((at, events)) = reader.next() {
                     let mut out = change::Gathered::default();
@@ -93,14 +93,14 @@ impl Watcher {
                     if polls {
                         shared.woken.notify_all();
                     }
-                    teller.tell(at, out, notices);
+                    sender.send(at, out, notices);
                 }
             })?;
             alive = Some(reading.alive);
         }
 
         let poller = shared.clone();
-        std::thread::Builder::new().name("hob-poll".into()).spawn(move || poll::run(&poller, &teller))?;
+        std::thread::Builder::new().name("hob-poll".into()).spawn(move || poll::run(&poller, &sender))?;
         Ok((Self { shared, _alive: alive }, changes))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::change::{ChangeKind, Gathered};
-use super::mailbox::Teller;
+use super::channel::Sender;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::state::{Held, State};
@@ -37,7 +37,7 @@ impl State {
                 if reports {
                     out.push(&path, ChangeKind::Removed);
                 }
-                self.uproot(&path);
+                self.detach_subtree(&path);
                 self.unsee(&path);
             } else if is && !was && reports {
                 out.push(&path, ChangeKind::Created);
@@ -61,7 +61,7 @@ impl State {
 }
 
 /// The poller's thread: sleeps while nothing is polled, ends when the watcher is dropped.
-pub(super) fn run(shared: &Shared, teller: &Teller) {
+pub(super) fn run(shared: &Shared, sender: &Sender) {
     let mut pause = Duration::ZERO;
     loop {
         let Some(before) = next_round(shared, pause) else { return };
@@ -76,7 +76,7 @@ pub(super) fn run(shared: &Shared, teller: &Teller) {
             state.looked(before, now, &mut out);
             state.take_notices()
         };
-        teller.tell(at, out, notices);
+        sender.send(at, out, notices);
     }
 }
 

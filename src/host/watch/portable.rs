@@ -3,7 +3,7 @@
 //! The kinds of these events say too little to be relied upon (`FSEvents` tells neither which of two names of a rename
 //! is the new one, nor in which order a file was made and deleted), so each path that is named is looked at, and that
 //! decides. Paths are watched and looked up as the system spells them, without symbolic links, so that two paths that
-//! lead to the same folder share a token.
+//! lead to the same folder share a watch.
 //!
 //! Where the system watches whole trees anyway, as these two do, the topmost folders are watched with everything below
 //! them ([`RecursiveMode::Recursive`]): most folders then cost nothing, and a new one needs no watch of its own.
@@ -24,7 +24,7 @@ use std::time::Instant;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::source::{Raw, Reader, Reading, Refused, Register, Token, What};
+use super::source::{Raw, Reader, Reading, Refused, Register, WatchId, What};
 
 /// Events that may wait. What comes beyond that is lost, and said to be.
 const WAITING: usize = 16 * 1024;
@@ -74,16 +74,16 @@ impl Shared {
     }
 }
 
-/// The folders that have a token, by the path that the system has for them.
+/// The folders that have a watch, by the path that the system has for them.
 #[derive(Default)]
 struct Folders {
     by_path: BTreeMap<PathBuf, Folder>,
-    by_token: HashMap<Token, PathBuf>,
-    last: Token,
+    by_watch: HashMap<WatchId, PathBuf>,
+    last: WatchId,
 }
 
 struct Folder {
-    token: Token,
+    watch: WatchId,
     /// Device and inode; `None` once it was told that this folder is no longer here.
     identity: Option<(u64, u64)>,
 }
@@ -145,17 +145,17 @@ impl Registrar {
 }
 
 impl Register for Registrar {
-    fn add(&mut self, folder: &Path) -> Result<Token, Refused> {
+    fn add(&mut self, folder: &Path) -> Result<WatchId, Refused> {
         let real = folder.canonicalize().map_err(refused)?;
         let seen = real.metadata().map_err(refused)?;
         if !seen.is_dir() {
             return Err(Refused::Missing);
         }
-        let before = self.post.shared.folders().by_path.get(&real).map(|folder| (folder.token, folder.identity));
+        let before = self.post.shared.folders().by_path.get(&real).map(|folder| (folder.watch, folder.identity));
         match before {
-            Some((token, Some(same))) if same == identity(&seen) => return Ok(token),
+            Some((watch, Some(same))) if same == identity(&seen) => return Ok(watch),
             // Another folder has taken its name.
-            Some((token, _)) => self.remove(token),
+            Some((watch, _)) => self.remove(watch),
             None => {}
         }
         if self.root_of(&real).is_none() {
@@ -170,15 +170,15 @@ impl Register for Registrar {
         }
         let mut folders = self.post.shared.folders();
         folders.last += 1;
-        let token = folders.last;
-        folders.by_token.insert(token, real.clone());
-        folders.by_path.insert(real, Folder { token, identity: Some(identity(&seen)) });
-        Ok(token)
+        let watch = folders.last;
+        folders.by_watch.insert(watch, real.clone());
+        folders.by_path.insert(real, Folder { watch, identity: Some(identity(&seen)) });
+        Ok(watch)
     }
 
-    fn remove(&mut self, token: Token) {
+    fn remove(&mut self, watch: WatchId) {
         let mut folders = self.post.shared.folders();
-        let Some(path) = folders.by_token.remove(&token) else { return };
+        let Some(path) = folders.by_watch.remove(&watch) else { return };
         folders.by_path.remove(&path);
         let Some(root) = self.root_of(&path) else { return };
         let below = (Bound::Included(root.as_path()), Bound::Unbounded);
@@ -219,7 +219,7 @@ impl Reader for Events {
 
 /// What an event says of one of its paths.
 fn translate(folders: &mut Folders, kind: EventKind, path: &Path, raw: &mut Vec<Raw>) {
-    let parent = path.parent().and_then(|parent| folders.by_path.get(parent)).map(|folder| folder.token);
+    let parent = path.parent().and_then(|parent| folders.by_path.get(parent)).map(|folder| folder.watch);
     let own = folders.by_path.get_mut(path);
     if parent.is_none() && own.is_none() {
         return;
@@ -232,8 +232,8 @@ fn translate(folders: &mut Folders, kind: EventKind, path: &Path, raw: &mut Vec<
         .is_some_and(|folder| matches!(kind, EventKind::Remove(_)) || seen.as_ref().map(identity) != folder.identity);
     let is_dir = seen.as_ref().map_or(own.is_some(), Metadata::is_dir);
     let mut entry = |what| {
-        if let (Some(token), Some(name)) = (parent, path.file_name()) {
-            raw.push(Raw::Entry { token, name: Some(name.to_owned()), what, is_dir });
+        if let (Some(watch), Some(name)) = (parent, path.file_name()) {
+            raw.push(Raw::Entry { watch, name: Some(name.to_owned()), what, is_dir });
         }
     };
     if told_gone || own_gone || seen.is_none() {
@@ -249,12 +249,12 @@ fn translate(folders: &mut Folders, kind: EventKind, path: &Path, raw: &mut Vec<
         }
     }
     if let Some(folder) = own {
-        let token = folder.token;
+        let watch = folder.watch;
         if own_gone {
             folder.identity = None;
-            raw.push(Raw::Gone(token));
+            raw.push(Raw::Gone(watch));
         } else if matches!(kind, EventKind::Modify(ModifyKind::Metadata(_))) {
-            raw.push(Raw::Entry { token, name: None, what: What::Attributes, is_dir });
+            raw.push(Raw::Entry { watch, name: None, what: What::Attributes, is_dir });
         }
     }
 }

@@ -9,14 +9,14 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Names a watch. Two paths that lead to the same folder share one.
-pub(super) type Token = i32;
+pub(super) type WatchId = i32;
 
 /// Sets and takes away watches.
 pub(super) trait Register: Send {
-    /// Watches one folder, without what is below it. Setting a watch again gives the same token.
-    fn add(&mut self, folder: &Path) -> Result<Token, Refused>;
+    /// Watches one folder, without what is below it. Setting a watch again gives the same id.
+    fn add(&mut self, folder: &Path) -> Result<WatchId, Refused>;
     /// Takes a watch away. One that the system has already dropped is no error.
-    fn remove(&mut self, token: Token);
+    fn remove(&mut self, watch: WatchId);
 }
 
 /// Waits for what the system says; lives on the watcher's thread.
@@ -49,9 +49,9 @@ pub(super) enum Refused {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Raw {
     /// Something in a watched folder, or, without a name, the folder itself.
-    Entry { token: Token, name: Option<OsString>, what: What, is_dir: bool },
+    Entry { watch: WatchId, name: Option<OsString>, what: What, is_dir: bool },
     /// The watched folder is deleted, moved away or unmounted.
-    Gone(Token),
+    Gone(WatchId),
     /// Events were lost.
     Overflow,
 }
@@ -75,9 +75,9 @@ pub(super) enum What {
 pub(super) struct Unsupported;
 
 impl Register for Unsupported {
-    fn add(&mut self, folder: &Path) -> Result<Token, Refused> {
+    fn add(&mut self, folder: &Path) -> Result<WatchId, Refused> {
         if folder.is_dir() { Err(Refused::Unsupported) } else { Err(Refused::Missing) }
     }
 
-    fn remove(&mut self, _token: Token) {}
+    fn remove(&mut self, _watch: WatchId) {}
 }

@@ -1,6 +1,6 @@
 //! Which folders are watched, how, and why.
 //!
-//! Invariants: every path in `by_token` is a node with that token and the other way round; a node has at least one
+//! Invariants: every path in `by_watch` is a node with that watch and the other way round; a node has at least one
 //! role; a requested folder is watched, polled, `missing`, or refused with a notice. A missing one has an *anchor*:
 //! a watch on its nearest ancestor that exists, of which only news about the way to the missing one is passed on.
 //! There is no entry for any file, except in the snapshots of folders that must be polled.
@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::filesystem::without_events;
 use super::notice::{Notice, limit};
 use super::snapshot::Snapshot;
-use super::source::{Refused, Register, Token};
+use super::source::{Refused, Register, WatchId};
 
 /// Says whether a folder that has just been made is to be watched. It is called with the watcher's state locked:
 /// it must be quick, and must not call the watcher.
@@ -37,7 +37,7 @@ pub struct Coverage {
 #[allow(clippy::struct_excessive_bools, reason = "roles that a folder has in any combination")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Node {
-    pub(super) token: Option<Token>,
+    pub(super) watch: Option<WatchId>,
     /// In the caller's set.
     pub(super) requested: bool,
     /// Made inside a watched folder, wanted, and not yet in the caller's set.
@@ -67,7 +67,7 @@ pub(super) struct State {
     pub(super) register: Box<dyn Register>,
     pub(super) wanted: Wanted,
     pub(super) nodes: BTreeMap<Arc<Path>, Node>,
-    pub(super) by_token: HashMap<Token, Vec<Arc<Path>>>,
+    pub(super) by_watch: HashMap<WatchId, Vec<Arc<Path>>>,
     pub(super) missing: BTreeSet<Arc<Path>>,
     /// Missing folders whose whereabouts changed: looked at again at the end of a batch.
     pub(super) unsettled: BTreeSet<Arc<Path>>,
@@ -89,7 +89,7 @@ impl State {
             register,
             wanted,
             nodes: BTreeMap::new(),
-            by_token: HashMap::new(),
+            by_watch: HashMap::new(),
             missing: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             snapshots: BTreeMap::new(),
@@ -113,7 +113,7 @@ impl State {
         for path in gone {
             self.drop_role(&path, |node| (node.requested, node.found) = (false, false));
         }
-        for path in self.paths(|node| node.token.is_none() && node.polled) {
+        for path in self.paths(|node| node.watch.is_none() && node.polled) {
             self.hold(&path);
         }
         for path in fresh {
@@ -121,7 +121,7 @@ impl State {
             let node = self.nodes.entry(path.clone()).or_default();
             node.requested = true;
             node.found = false;
-            if node.token.is_none() && self.hold(&path) == Held::Missing {
+            if node.watch.is_none() && self.hold(&path) == Held::Missing {
                 self.missing.insert(path);
             }
         }
@@ -162,8 +162,8 @@ impl State {
             self.register.add(path)
         };
         match added {
-            Ok(token) => {
-                self.attach(path, token);
+            Ok(watch) => {
+                self.attach(path, watch);
                 if let Some(name) = without_events(path) {
                     self.eventless.get_or_insert_with(|| (path.to_path_buf(), name));
                     self.poll(path);
@@ -188,29 +188,29 @@ impl State {
         }
     }
 
-    pub(super) fn attach(&mut self, path: &Arc<Path>, token: Token) {
+    pub(super) fn attach(&mut self, path: &Arc<Path>, watch: WatchId) {
         let node = self.nodes.entry(path.clone()).or_default();
-        if node.token == Some(token) {
+        if node.watch == Some(watch) {
             return;
         }
-        let old = node.token.replace(token);
-        self.by_token.entry(token).or_default().push(path.clone());
+        let old = node.watch.replace(watch);
+        self.by_watch.entry(watch).or_default().push(path.clone());
         self.release(path, old);
     }
 
     /// Takes the watch of one path away and leaves the node.
     fn detach(&mut self, path: &Path) {
-        let old = self.nodes.get_mut(path).and_then(|node| node.token.take());
+        let old = self.nodes.get_mut(path).and_then(|node| node.watch.take());
         self.release(path, old);
     }
 
-    fn release(&mut self, path: &Path, token: Option<Token>) {
-        let Some(token) = token else { return };
-        let Some(paths) = self.by_token.get_mut(&token) else { return };
+    fn release(&mut self, path: &Path, watch: Option<WatchId>) {
+        let Some(watch) = watch else { return };
+        let Some(paths) = self.by_watch.get_mut(&watch) else { return };
         paths.retain(|other| **other != *path);
         if paths.is_empty() {
-            self.by_token.remove(&token);
-            self.register.remove(token);
+            self.by_watch.remove(&watch);
+            self.register.remove(watch);
         }
     }
 
@@ -253,7 +253,7 @@ impl State {
 
     /// The folder at `path` is no longer the one that was watched, and so is everything below it. What was asked
     /// for becomes missing; the rest is forgotten.
-    pub(super) fn uproot(&mut self, path: &Path) {
+    pub(super) fn detach_subtree(&mut self, path: &Path) {
         for (below, node) in self.subtree(path) {
             if !node.requested {
                 self.forget(&below);
@@ -294,7 +294,7 @@ impl State {
     }
 
     fn coverage(&mut self) -> Coverage {
-        let watched = self.count(|node| node.token.is_some());
+        let watched = self.count(|node| node.watch.is_some());
         let polled = self.count(|node| node.polled);
         // If the limit is reached again after it was not, that is news again.
         self.told_limit &= self.limit_reached;
@@ -313,14 +313,14 @@ impl State {
     pub(super) fn take_notices(&mut self) -> Vec<Notice> {
         let every = self.every;
         if self.limit_reached && !std::mem::replace(&mut self.told_limit, true) {
-            let polled = self.count(|node| node.polled && node.token.is_none());
-            let watched = self.count(|node| node.token.is_some());
+            let polled = self.count(|node| node.polled && node.watch.is_none());
+            let watched = self.count(|node| node.watch.is_some());
             self.notices.push(Notice::WatchLimit { polled, watched, limit: limit("max_user_watches"), every });
         }
         if let Some((example, file_system)) = self.eventless.clone()
             && !std::mem::replace(&mut self.told_eventless, true)
         {
-            let folders = self.count(|node| node.polled && node.token.is_some()).max(1);
+            let folders = self.count(|node| node.polled && node.watch.is_some()).max(1);
             self.notices.push(Notice::NoEvents { example, folders, file_system, every });
         }
         std::mem::take(&mut self.notices)

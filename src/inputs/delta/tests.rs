@@ -109,7 +109,7 @@ impl Bench {
         let mut looks = HashMap::new();
         for (paths, without) in [(own, 0), (below, delta.copies)] {
             if !paths.is_empty() {
-                let found = self.engine.look(base, without, &paths).await.map_err(|error| error.message)?;
+                let found = self.engine.stat_in_image(base, without, &paths).await.map_err(|error| error.message)?;
                 looks.extend(paths.iter().map(|path| layer_key(path, without)).zip(found));
             }
         }

@@ -78,12 +78,12 @@ async fn every_way_of_saving_is_a_write_and_nothing_else() {
         let last = scene.told.iter().rfind(|change| change.path == app).unwrap();
         assert_ne!(last.kind, ChangeKind::Removed, "{who}: the last news of the file is that it is there");
         // sed's temporary file has a name that could be anybody's.
-        let droppings: Vec<_> = scene
+        let others: Vec<_> = scene
             .told
             .iter()
             .filter(|change| change.path != app && !change.path.to_string_lossy().contains("src/sed"))
             .collect();
-        assert!(droppings.is_empty(), "{who}: {droppings:?}");
+        assert!(others.is_empty(), "{who}: {others:?}");
     }
 }
 

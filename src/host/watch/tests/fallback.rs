@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::source::{Raw, Refused, Register, Token, Unsupported};
+use super::source::{Raw, Refused, Register, Unsupported, WatchId};
 use super::state::State;
 use super::*;
 
@@ -13,18 +13,18 @@ struct Limited {
 }
 
 impl Register for Limited {
-    fn add(&mut self, folder: &Path) -> Result<Token, Refused> {
+    fn add(&mut self, folder: &Path) -> Result<WatchId, Refused> {
         if self.left == 0 && folder.is_dir() {
             return Err(Refused::Limit);
         }
-        let token = self.inner.add(folder)?;
+        let watch = self.inner.add(folder)?;
         self.left = self.left.saturating_sub(1);
-        Ok(token)
+        Ok(watch)
     }
 
-    fn remove(&mut self, token: Token) {
+    fn remove(&mut self, watch: WatchId) {
         self.left += 1;
-        self.inner.remove(token);
+        self.inner.remove(watch);
     }
 }
 
@@ -117,8 +117,8 @@ fn lost_events_ask_for_a_rescan_and_lose_no_folder() {
     let mut state = State::new(opened.register, Arc::new(|path: &Path| !path.ends_with("node_modules")), OFTEN);
     let set = ["src", "src/swapped", "src/gone", "src/late"].map(|name| root.join(name)).into();
     assert_eq!(state.set(&set).missing, 1);
-    let token = |state: &State, name: &str| state.nodes.get(&*root.join(name)).and_then(|node| node.token);
-    let swapped = token(&state, "src/swapped");
+    let watch = |state: &State, name: &str| state.nodes.get(&*root.join(name)).and_then(|node| node.watch);
+    let swapped = watch(&state, "src/swapped");
 
     // None of this is told.
     fs::rename(root.join("src/swapped"), root.join("away")).unwrap();
@@ -131,14 +131,14 @@ fn lost_events_ask_for_a_rescan_and_lose_no_folder() {
 
     assert!(out.into_changes().iter().any(|c| c.path == Path::new("/") && c.kind == ChangeKind::Rescan));
     for folder in ["src", "src/swapped", "src/made", "src/made/deep", "src/late"] {
-        assert!(token(&state, folder).is_some(), "{folder} is watched");
+        assert!(watch(&state, folder).is_some(), "{folder} is watched");
     }
-    assert_ne!(token(&state, "src/swapped"), swapped, "as the folder that it is now");
-    assert_eq!(token(&state, "src/node_modules"), None);
+    assert_ne!(watch(&state, "src/swapped"), swapped, "as the folder that it is now");
+    assert_eq!(watch(&state, "src/node_modules"), None);
     assert_eq!(state.missing.iter().map(|path| &**path).collect::<Vec<_>>(), [root.join("src/gone")]);
-    for (token, paths) in &state.by_token {
+    for (watch, paths) in &state.by_watch {
         for path in paths {
-            assert_eq!(state.nodes[path].token, Some(*token));
+            assert_eq!(state.nodes[path].watch, Some(*watch));
         }
     }
 }

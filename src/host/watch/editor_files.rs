@@ -6,8 +6,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Whether a file of this name is an editor's dropping.
-pub(super) fn is_dropping(name: &OsStr) -> bool {
+/// Whether a file of this name is an editor's temporary file.
+pub(super) fn is_editor_temporary(name: &OsStr) -> bool {
     let name = name.as_bytes();
     let starts = |prefix: &str| name.starts_with(prefix.as_bytes());
     let ends = |suffix: &str| name.ends_with(suffix.as_bytes());
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn droppings_are_known_by_name() {
+    fn temporary_files_are_known_by_name() {
         for name in [
             "4913",
             "5036",
@@ -75,7 +75,7 @@ mod tests {
             ".nfs000000000001a2b300000001",
             ".fuse_hidden0000001a00000001",
         ] {
-            assert!(is_dropping(OsStr::new(name)), "{name} is a dropping");
+            assert!(is_editor_temporary(OsStr::new(name)), "{name} is an editor's temporary file");
         }
     }
 
@@ -99,7 +99,7 @@ mod tests {
             ".dockerignore",
             "lock#",
         ] {
-            assert!(!is_dropping(OsStr::new(name)), "{name} is a real file");
+            assert!(!is_editor_temporary(OsStr::new(name)), "{name} is a real file");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From the watcher's threads to whoever listens: what nobody has taken yet waits in one batch.
+//! A coalescing channel from the watcher's threads to whoever listens: what nobody has taken yet waits in one batch.
 //!
 //! A listener that is busy while ten thousand files change finds one batch with each path once, and not thousands of
 //! them; the threads never wait for it, so the system's queue is always emptied.
@@ -11,15 +11,15 @@ use tokio::sync::Notify;
 use super::change::{Batch, Gathered};
 use super::notice::Notice;
 
-/// The listening end. Dropping it makes the watcher throw away what it sees.
+/// The receiving end. Dropping it makes the watcher throw away what it sees.
 #[derive(Debug)]
 pub struct Changes {
     shared: Arc<Shared>,
 }
 
-/// The telling end; the channel is closed when the last one is dropped.
+/// The sending end; the channel is closed when the last one is dropped.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(super) struct Sender {
     shared: Arc<Shared>,
 }
 
@@ -35,14 +35,14 @@ struct Pending {
     since: Option<Instant>,
     changes: Gathered,
     notices: Vec<Notice>,
-    tellers: usize,
-    deaf: bool,
+    senders: usize,
+    receiver_gone: bool,
 }
 
-pub(super) fn mailbox() -> (Teller, Changes) {
-    let pending = Pending { tellers: 1, ..Pending::default() };
+pub(super) fn channel() -> (Sender, Changes) {
+    let pending = Pending { senders: 1, ..Pending::default() };
     let shared = Arc::new(Shared { pending: Mutex::new(pending), woken: Notify::new() });
-    (Teller { shared: shared.clone() }, Changes { shared })
+    (Sender { shared: shared.clone() }, Changes { shared })
 }
 
 impl Shared {
@@ -56,7 +56,7 @@ impl Changes {
     /// waiting without losing one.
     pub async fn recv(&mut self) -> Option<Batch> {
         loop {
-            let (batch, closed) = self.shared.with(|pending| (pending.take(), pending.tellers == 0));
+            let (batch, closed) = self.shared.with(|pending| (pending.take(), pending.senders == 0));
             if batch.is_some() || closed {
                 return batch;
             }
@@ -72,18 +72,19 @@ impl Changes {
 
 impl Drop for Changes {
     fn drop(&mut self) {
-        self.shared.with(|pending| *pending = Pending { deaf: true, tellers: pending.tellers, ..Pending::default() });
+        self.shared
+            .with(|pending| *pending = Pending { receiver_gone: true, senders: pending.senders, ..Pending::default() });
     }
 }
 
-impl Teller {
+impl Sender {
     /// Adds to what waits. `at` is when the system told of it.
-    pub(super) fn tell(&self, at: Instant, changes: Gathered, notices: Vec<Notice>) {
+    pub(super) fn send(&self, at: Instant, changes: Gathered, notices: Vec<Notice>) {
         if changes.is_empty() && notices.is_empty() {
             return;
         }
         self.shared.with(|pending| {
-            if !pending.deaf {
+            if !pending.receiver_gone {
                 pending.since = Some(pending.since.map_or(at, |since| since.min(at)));
                 pending.changes.append(changes);
                 pending.notices.extend(notices);
@@ -93,16 +94,16 @@ impl Teller {
     }
 }
 
-impl Clone for Teller {
+impl Clone for Sender {
     fn clone(&self) -> Self {
-        self.shared.with(|pending| pending.tellers += 1);
+        self.shared.with(|pending| pending.senders += 1);
         Self { shared: self.shared.clone() }
     }
 }
 
-impl Drop for Teller {
+impl Drop for Sender {
     fn drop(&mut self) {
-        self.shared.with(|pending| pending.tellers -= 1);
+        self.shared.with(|pending| pending.senders -= 1);
         self.shared.woken.notify_one();
     }
 }
@@ -131,11 +132,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_taken_grows_together() {
-        let (teller, mut changes) = mailbox();
+        let (sender, mut changes) = channel();
         let now = Instant::now();
-        teller.tell(now, one("/a", ChangeKind::Created), Vec::new());
-        teller.tell(now + Duration::from_secs(1), one("/a", ChangeKind::Modified), Vec::new());
-        teller.tell(now + Duration::from_secs(2), one("/b", ChangeKind::Removed), Vec::new());
+        sender.send(now, one("/a", ChangeKind::Created), Vec::new());
+        sender.send(now + Duration::from_secs(1), one("/a", ChangeKind::Modified), Vec::new());
+        sender.send(now + Duration::from_secs(2), one("/b", ChangeKind::Removed), Vec::new());
         let batch = changes.recv().await.unwrap();
         assert_eq!(batch.at, now);
         let told = batch.changes.into_iter().map(|Change { path, kind, .. }| (path.display().to_string(), kind));
@@ -148,10 +149,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_told_is_taken_before_the_end() {
-        let (teller, mut changes) = mailbox();
-        let other = teller.clone();
-        drop(teller);
-        other.tell(Instant::now(), one("/a", ChangeKind::Created), Vec::new());
+        let (sender, mut changes) = channel();
+        let other = sender.clone();
+        drop(sender);
+        other.send(Instant::now(), one("/a", ChangeKind::Created), Vec::new());
         drop(other);
         assert!(changes.recv().await.is_some());
         assert!(changes.recv().await.is_none());
@@ -159,18 +160,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiting_listener_is_woken() {
-        let (teller, mut changes) = mailbox();
+        let (sender, mut changes) = channel();
         let listener = tokio::spawn(async move { changes.recv().await.map(|batch| batch.changes.len()) });
         tokio::task::yield_now().await;
-        teller.tell(Instant::now(), one("/a", ChangeKind::Created), Vec::new());
+        sender.send(Instant::now(), one("/a", ChangeKind::Created), Vec::new());
         assert_eq!(listener.await.unwrap(), Some(1));
     }
 
     #[test]
     fn nothing_piles_up_for_a_listener_that_is_gone() {
-        let (teller, changes) = mailbox();
+        let (sender, changes) = channel();
         drop(changes);
-        teller.tell(Instant::now(), one("/a", ChangeKind::Created), Vec::new());
-        assert!(teller.shared.with(Pending::take).is_none());
+        sender.send(Instant::now(), one("/a", ChangeKind::Created), Vec::new());
+        assert!(sender.shared.with(Pending::take).is_none());
     }
 }
