@@ -5,6 +5,7 @@
 
 pub mod docker;
 mod error;
+#[cfg(test)]
 pub mod fake;
 mod reach;
 

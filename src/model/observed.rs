@@ -28,11 +28,6 @@ impl EngineInfo {
     pub fn is_local(&self) -> bool {
         self.endpoint.starts_with("unix:") || self.endpoint.starts_with("npipe:")
     }
-
-    /// Whether the engine's API is at least `major.minor`.
-    pub fn has_api(&self, major: u32, minor: u32) -> bool {
-        self.api >= (major, minor)
-    }
 }
 
 /// Everything on the engine that carries the project's label, and the images that its services name.

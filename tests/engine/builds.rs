@@ -258,7 +258,7 @@ async fn named_contexts_where_the_engine_knows_them() {
         let files = vec![ContextFile { source: context.0.path().join("lib/f"), path: "f".into(), was: None }];
         spec.contexts = IndexMap::from([("lib".to_owned(), BuildContext::Files(files))]);
         let answer = build(&lab, &spec).await.0;
-        if lab.engine.info().has_api(1, 42) {
+        if lab.engine.info().api >= (1, 42) {
             answer.unwrap();
             assert_eq!(lab.output_of(&spec.tags[0]).await, "from lib\n");
         } else {
@@ -325,7 +325,7 @@ async fn an_image_of_the_engine_is_a_base() {
         top.dockerfile_text = Some(format!("FROM {named}\nCMD [\"cat\", \"/base\"]\n"));
         build(&lab, &top).await.0.unwrap();
         assert_eq!(lab.output_of(&top.tags[0]).await, "base\n");
-        if lab.engine.info().has_api(1, 42) {
+        if lab.engine.info().api >= (1, 42) {
             // As a named context too, which is how a service's image is given to another's build.
             top.dockerfile_text = Some("FROM below\nCMD [\"cat\", \"/base\"]\n".to_owned());
             top.contexts =

@@ -167,16 +167,6 @@ impl InputsMap {
         found
     }
 
-    /// The files that were read at or below a path of the host: what a folder held that is gone.
-    pub fn known_below(&self, path: &Path) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        for (context, files) in self.contexts.iter().zip(&self.files) {
-            let Some(rel) = below_host(&context.root, path) else { continue };
-            found.extend(at_or_below(files, rel).map(|(path, _)| context.root.join(&**path)));
-        }
-        found
-    }
-
     /// Takes note of a change that has been acted upon, so that the next one is judged by it. A batch is judged as a
     /// whole first, and noted then.
     pub fn note(&mut self, path: &Path, now: Option<&Entry>) {
