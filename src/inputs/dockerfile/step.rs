@@ -57,9 +57,10 @@ mod tests {
             ("[3/4] COPY . /x", Some(3)),
             ("[2/4] RUN make", Some(2)),
             ("[one 2/4] RUN make", Some(2)),
-            ("[stage-1 2/2] RUN make", Some(6)),
+            ("[stage-1 2/2] RUN make", Some(7)),
             ("[one 4/4] RUN test --all 2", Some(4)),
-            ("[2/4] RUN other", None),
+            ("[2/5] RUN other", None),
+            ("[3/4] RUN other", None),
             ("exporting to image", None),
         ] {
             assert_eq!(place_of(text, step).map(|place| place.line), line, "{step}");
