@@ -159,7 +159,7 @@ fn an_unknown_service_is_told_with_the_one_that_was_meant() {
     lab.manifest(&format!("services:\n{}", idle("backend")));
     for command in [&["up", "-d", "backand"][..], &["logs", "backand"], &["exec", "backand", "ls"], &["run", "backand"]]
     {
-        lab.ends(command, 15).says(&["no service backand", "did you mean", "backend"]);
+        lab.ends(command, 15).says(&["no such service: backand", "did you mean", "backend"]);
     }
 }
 

@@ -37,7 +37,7 @@ fn ps_lists_containers() {
         (&rows[1]["Service"], &rows[1]["State"], &rows[1]["ExitCode"]),
         (&"job".into(), &"exited".into(), &0.into())
     );
-    lab.ends(&["ps", "nothing"], 15).says(&["no service nothing"]);
+    lab.ends(&["ps", "nothing"], 15).says(&["no such service: nothing"]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn exec_hands_on_streams_and_exit_codes() {
         let found = lab.exec("a", "cat /tmp/proof 2>&1 || true");
         if found == "detached" { Ok(()) } else { Err(found) }
     });
-    lab.ends(&["exec", "nothing", "true"], 15).says(&["no service nothing"]);
+    lab.ends(&["exec", "nothing", "true"], 15).says(&["no such service: nothing"]);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_service_is_stopped_started_restarted_killed_and_removed() {
     lab.ok(&["up", "-d"]).says(&["it exited with 137"]);
     assert_eq!(lab.states(), ["a running", "b running", "c running"]);
     assert_eq!(lab.id("a"), ids[0], "what was stopped is started, not made again");
-    lab.ends(&["stop", "nothing"], 15).says(&["no service nothing"]);
+    lab.ends(&["stop", "nothing"], 15).says(&["no such service: nothing"]);
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn why_and_explain_name_who_reads_a_file() {
     lab.ok(&["why", "--file", "app/b"]).says(&["api: sync to /app/b, because Dockerfile:5"]);
     lab.ok(&["why", "--file", "lib/a"]).says(&["api: rebuild, because the RUN in line 4"]);
     lab.ok(&["why", "--file", "unread"]).says(&["no service reads it"]);
-    lab.ok(&["why", "--file", "devenv.yaml"]).says(&["plans everything again"]);
+    lab.ok(&["why", "--file", "devenv.yaml"]).says(&["reads the manifest again"]);
     lab.ok(&["why", "api"]).says(&["it has no container", "`hob up` would do nothing"]);
     lab.write("lib/a", "other\n");
     lab.ok(&["why", "api"]).says(&["`hob up` would", "lib/a changed"]);
