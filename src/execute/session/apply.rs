@@ -155,7 +155,15 @@ impl Session {
             self.newest_at_start.get_or_insert(newest.unwrap_or(i64::MIN));
             self.follow_running(None);
         }
-        let known = if watched || !self.up { known } else { self.watching.measures() };
+        let known = if watched || !self.up {
+            known
+        } else {
+            // A plan that was given up for this one has measured, and done nothing.
+            let mut known = self.watching.measures();
+            known.extend(std::mem::take(&mut self.known));
+            self.known.clone_from(&known);
+            known
+        };
         if self.watch_services() && !watched {
             let mut looking = self.looking();
             looking.run.turn.clone_from(&turn);
@@ -201,6 +209,9 @@ impl Session {
                 self.sink.emit(Event::Error(failure.message.clone()));
             }
             return;
+        }
+        if outcome.is_success() {
+            self.known.clear();
         }
         if outcome.overtaken && outcome.failures.is_empty() {
             (self.again, self.overtaken) = (true, true);
