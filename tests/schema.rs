@@ -184,3 +184,19 @@ fn files_of(project: &Path, case: &Value) -> Vec<PathBuf> {
     }
     named.into_iter().map(|name| dir.join(name)).filter(|path| path.is_file()).collect()
 }
+
+#[test]
+fn the_example_of_the_event_stream_is_an_event() {
+    let mut compiler = Compiler::new();
+    compiler.add_resource("events.json", hob::event::json_schema()).unwrap();
+    let mut schemas = Schemas::new();
+    let index = compiler.compile("events.json", &mut schemas).unwrap();
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/events.md")).unwrap();
+    let examples: Vec<&str> = page.lines().filter(|line| line.starts_with("{\"type\":")).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let event: Value = serde_json::from_str(example).unwrap();
+        assert!(schemas.validate(&event, index).is_ok(), "{example}");
+        assert!(schemas.validate(&json!({"type": event["type"]}), index).is_err(), "the schema asks for nothing");
+    }
+}

@@ -89,7 +89,7 @@ fn of_services(
         let unhealthy = view.observed.of_service(service).any(|c| c.health == Some(Health::Unhealthy));
         if steps.is_empty() && unhealthy {
             text.push_str(
-                "  it is as the manifest says, and its health check fails: `hob up` waits for what others need\n",
+                "  it is as the manifest says, but its health check fails: `hob up` waits for it where another service needs it\n",
             );
         } else if steps.is_empty() {
             text.push_str("  `hob up` would do nothing: it is as the manifest says\n");

@@ -231,6 +231,8 @@ pub enum Event {
         service: ServiceName,
         /// Name of the container.
         container: String,
+        /// Number of the container within the service.
+        number: u32,
         /// The state.
         #[serde(serialize_with = "with_text")]
         #[schemars(with = "Told<State>")]

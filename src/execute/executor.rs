@@ -16,7 +16,7 @@ use super::prune::Prunes;
 use super::turn::{Turn, Turns};
 use super::{Failure, Sources};
 use crate::engine::Engine;
-use crate::event::{Event, PlannedStep, Sink};
+use crate::event::{Event, Message, PlannedStep, Sink};
 use crate::model::{Project, ServiceName};
 use crate::plan::{Op, Operation, Plan, StepId};
 
@@ -322,8 +322,10 @@ impl Executor {
     /// Everything that needed a failed step, directly or not, is not tried.
     fn skip_dependents(&self, plan: &Plan, base: usize, failed: StepId, failure: &Failure, states: &mut [State]) {
         let cause = &plan.steps[failed];
-        let mut because = failure.message.clone();
-        because.service = because.service.or_else(|| cause.service.clone());
+        // The failure itself is told once, with all that it printed.
+        let Message { service, location, text, .. } = failure.message.clone();
+        let service = service.or_else(|| cause.service.clone());
+        let because = Message { service, location, ..Message::new(text) };
         for (id, step) in plan.steps.iter().enumerate().skip(failed + 1) {
             let hit = step.after.iter().any(|before| matches!(states[*before], State::Failed | State::Skipped));
             if states[id] == State::Waiting && hit {

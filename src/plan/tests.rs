@@ -484,6 +484,24 @@ fn a_stopped_container_is_started_and_a_completed_job_is_not() {
 }
 
 #[test]
+fn what_somebody_stopped_is_left_and_nobody_waits_for_it() {
+    let mut world = shop();
+    world.settle();
+    world.container("shop-db-1").state = ContainerState::Exited(0);
+    world.container("shop-db-1").health = None;
+    world.service("db").environment.insert("A".into(), Some("b".into()));
+    world.service("web").environment.insert("A".into(), Some("b".into()));
+    let options = UpOptions { leave_stopped: ["db".into()].into(), ..UpOptions::default() };
+    let plan = world.plan(&options);
+    let of = |name: &str| plan.steps.iter().filter(|step| step.service.as_deref() == Some(name)).count();
+    assert!(of("db") == 0 && of("web") > 0 && !plan.unchanged.contains(&"db".into()), "{plan}");
+    // As long as one of its containers runs, it is not stopped.
+    world.container("shop-db-1").state = ContainerState::Running;
+    let plan = world.plan(&options);
+    assert!(plan.steps.iter().any(|step| step.service.as_deref() == Some("db")), "{plan}");
+}
+
+#[test]
 fn a_base_that_is_another_service_is_built_first() {
     let mut world = World::new(json!({
         "name": "s",

@@ -174,10 +174,7 @@ impl Groups {
             return Said::Nothing;
         }
         let took = group.began.map(|began| now.saturating_sub(began));
-        let (mut what, reason) = (group.what(), std::mem::take(&mut group.reason));
-        if self.forced && what.starts_with("stopped") {
-            what = what.replacen("stopped", "killed", 1);
-        }
+        let (what, reason) = (group.what(self.forced), std::mem::take(&mut group.reason));
         Said::Line(Line { end: End::Done, what, reason, took, then: group.ended.take() })
     }
 
@@ -243,12 +240,13 @@ impl Group {
         match (self.gone, self.starts(), made) {
             (true, 1, true) => "does not run: its new container could not be started".to_owned(),
             (true, 1, false) => "does not run: its container could not be started again".to_owned(),
-            (true, 2.., true) => format!("not {}: a new one could not be started", self.what()),
-            _ => format!("not {}", self.what()),
+            (true, 2.., true) => format!("not {}: a new one could not be started", self.what(false)),
+            _ => format!("not {}", self.what(false)),
         }
     }
 
-    fn what(&self) -> String {
+    /// `forced` where what is being stopped is killed.
+    fn what(&self, forced: bool) -> String {
         let has = |kind| self.kinds.contains(&kind);
         let count = |kind| self.count(kind);
         let (what, number) = if has(Kind::Create) && has(Kind::Remove) {
@@ -262,7 +260,7 @@ impl Group {
         } else if has(Kind::Remove) {
             ("removed", count(Kind::Remove))
         } else if has(Kind::Stop) {
-            ("stopped", count(Kind::Stop))
+            (if forced { "killed" } else { "stopped" }, count(Kind::Stop))
         } else if has(Kind::Kill) {
             ("killed", count(Kind::Kill))
         } else {
@@ -326,8 +324,13 @@ mod tests {
         let steps: Vec<_> = kinds.into_iter().map(|kind| ("api", kind)).collect();
         let mut groups = Groups::default();
         groups.event(&plan(&steps), Duration::ZERO);
-        let state =
-            |state: State| Event::State { service: "api".into(), container: "c".into(), state, elsewhere: false };
+        let state = |state: State| Event::State {
+            service: "api".into(),
+            container: "c".into(),
+            number: 1,
+            state,
+            elsewhere: false,
+        };
         for step in 0..5 {
             assert_eq!(groups.event(&started(step), Duration::from_secs(step as u64)), Said::Nothing);
             let said = groups.event(&done(step), Duration::from_secs(step as u64 + 1));
@@ -350,7 +353,8 @@ mod tests {
     fn an_end_is_told_after_the_start() {
         let mut groups = Groups::default();
         groups.event(&plan(&[("job", Kind::Create), ("job", Kind::Start)]), Duration::ZERO);
-        let state = |state| Event::State { service: "job".into(), container: "c".into(), state, elsewhere: false };
+        let state =
+            |state| Event::State { service: "job".into(), container: "c".into(), number: 1, state, elsewhere: false };
         for event in [started(0), done(0), started(1), state(State::Running), state(State::Exited { code: 3 })] {
             assert_eq!(groups.event(&event, Duration::ZERO), Said::Nothing, "{event:?}");
         }
@@ -388,8 +392,13 @@ mod tests {
         let mut groups = Groups::default();
         groups.event(&plan(&steps), Duration::ZERO);
         let mut said = |state: State, number: usize| {
-            let event =
-                Event::State { service: "api".into(), container: format!("c-{number}"), state, elsewhere: false };
+            let event = Event::State {
+                service: "api".into(),
+                container: format!("c-{number}"),
+                number: 1,
+                state,
+                elsewhere: false,
+            };
             groups.event(&event, Duration::ZERO)
         };
         for (state, times) in [(State::Exited { code: 143 }, 3), (State::Running, 2)] {

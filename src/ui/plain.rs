@@ -77,7 +77,9 @@ impl Plain {
             Event::Syncing { service, total, .. } if !self.live.syncs.contains_key(service) => {
                 self.say(Some(service), &format!("syncing {}", bytes(*total)));
             }
-            Event::State { service, container, state, .. } => self.say(Some(service), &state_of(container, *state)),
+            Event::State { service, container, number, state, .. } => {
+                self.say(Some(service), &state_of(container, *number, *state))
+            }
             _ => {}
         }
     }

@@ -53,12 +53,8 @@ pub(super) fn incomplete(failed: &[ServiceName], left: &[ServiceName], color: bo
 }
 
 /// A state, with the container where it is not the first of its service.
-pub(super) fn state_of(container: &str, state: State) -> String {
-    let number = container.rsplit('-').next().and_then(|number| number.parse::<u32>().ok());
-    match number {
-        Some(2..) => format!("{state} ({container})"),
-        _ => state.to_string(),
-    }
+pub(super) fn state_of(container: &str, number: u32, state: State) -> String {
+    if number > 1 { format!("{state} ({container})") } else { state.to_string() }
 }
 
 /// The failure for which a step was skipped.

@@ -99,8 +99,9 @@ fn a_program_that_writes_what_starts_it_is_started_no_more_for_it() {
         "services:\n  quiet:\n    build: .\n    {service}  loud:\n    build: .\n    reload: restart\n    {service}"
     ));
     let session = watched(&lab);
-    session
-        .event(0, "warning", |e| e["text"].as_str().is_some_and(|text| text.starts_with("data/log changes each time")));
+    session.event(0, "warning", |e| {
+        e["text"].as_str().is_some_and(|text| text.starts_with("data/log changes right after each time"))
+    });
     let from = session.mark();
     lab.write("data/text", "2\n");
     session.event(from, "reloaded", |e| {
@@ -159,8 +160,9 @@ fn a_program_that_writes_beside_a_broken_build_does_not_have_it_tried_for_ever()
     lab.manifest(&format!("services:\n  a:\n    build: .\n    {command}    {service}"));
     let session = watched(&lab);
     dockerfile("a.txt b.txt");
-    session
-        .event(0, "warning", |e| e["text"].as_str().is_some_and(|text| text.starts_with("data/log changes each time")));
+    session.event(0, "warning", |e| {
+        e["text"].as_str().is_some_and(|text| text.starts_with("data/log changes right after each time"))
+    });
     let tries = || session.events().iter().filter(|e| e["type"] == "reloaded").count();
     std::thread::sleep(std::time::Duration::from_millis(500));
     let before = tries();

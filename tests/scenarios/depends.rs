@@ -118,6 +118,7 @@ fn an_unhealthy_dependency_of_what_runs_fails_up_too() {
     becomes("unhealthy");
     let says = ["db is unhealthy", "its last health probe exited with 1 and printed nothing"];
     lab.ends(&["up", "-d"], 22).says(&says);
+    lab.ok(&["why", "db"]).says(&["its health check fails"]);
     lab.exec("db", "touch /ready");
     becomes("healthy");
     lab.ok(&["up", "-d"]).says(&["nothing to do"]);

@@ -12,7 +12,7 @@ use crate::engine::Query;
 use crate::event::{Event, Message};
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan, stand_for};
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
-use crate::model::{ContainerId, Digest, Effect, Measured, Observed, Project, ServiceName, Watch};
+use crate::model::{ContainerId, Digest, Effect, Observed, ObservedContainer, Project, ServiceName, Watch};
 use crate::plan::labels::made_from;
 use crate::plan::{self, Op, Plan, UpOptions};
 
@@ -25,8 +25,6 @@ pub struct Viewed {
     watched: bool,
     /// The turn in which what is planned from it is carried out.
     turn: Option<Arc<Turn>>,
-    /// What the containers were measured to hold before it.
-    known: HashMap<ServiceName, Measured>,
     /// What may mend the services that could not be measured.
     mends: HashMap<ServiceName, Watch>,
 }
@@ -94,7 +92,6 @@ impl Session {
                         taken: now(),
                         watched: false,
                         turn: None,
-                        known: HashMap::new(),
                         mends: HashMap::new(),
                     }));
                 }
@@ -103,7 +100,7 @@ impl Session {
             let taken = now();
             let view = looking.view().await;
             let mends = looking.mends(&view).await;
-            Finished::Viewed(Box::new(Viewed { view, taken, watched: false, turn, known: HashMap::new(), mends }))
+            Finished::Viewed(Box::new(Viewed { view, taken, watched: false, turn, mends }))
         });
     }
 
@@ -127,7 +124,7 @@ impl Session {
             scope: self.scope(),
             options,
             run,
-            known: HashMap::new(),
+            holds_asides: self.up,
             apply: self.options.apply || self.up,
             watch: self.options.watch,
         }
@@ -135,7 +132,7 @@ impl Session {
 
     /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
     pub(super) fn viewed(&mut self, viewed: Viewed) {
-        let Viewed { view, taken, watched, turn, known, mends } = viewed;
+        let Viewed { view, taken, watched, turn, mends } = viewed;
         self.watching.set_mends(mends);
         let view = match view {
             Ok(view) => view,
@@ -155,15 +152,6 @@ impl Session {
             self.newest_at_start.get_or_insert(newest.unwrap_or(i64::MIN));
             self.follow_running(None);
         }
-        let known = if watched || !self.up {
-            known
-        } else {
-            // A plan that was given up for this one has measured, and done nothing.
-            let mut known = self.watching.measures();
-            known.extend(std::mem::take(&mut self.known));
-            self.known.clone_from(&known);
-            known
-        };
         if self.watch_services() && !watched {
             let mut looking = self.looking();
             looking.run.turn.clone_from(&turn);
@@ -172,13 +160,13 @@ impl Session {
                 let again = looking.is_outdated(&view).await;
                 let view = if again { looking.view().await } else { Ok(view) };
                 let mends = looking.mends(&view).await;
-                Finished::Viewed(Box::new(Viewed { view, taken, watched: true, turn, known, mends }))
+                Finished::Viewed(Box::new(Viewed { view, taken, watched: true, turn, mends }))
             });
             return;
         }
         self.beside.begin(taken);
         let (mut looking, synced) = (self.looking(), self.synced.clone());
-        (looking.run.turn, looking.known) = (turn, known);
+        looking.run.turn = turn;
         self.jobs.spawn(async move { Finished::Applied(Box::new(looking.carry_out(view, taken, &synced).await)) });
     }
 
@@ -209,9 +197,6 @@ impl Session {
                 self.sink.emit(Event::Error(failure.message.clone()));
             }
             return;
-        }
-        if outcome.is_success() {
-            self.known.clear();
         }
         if outcome.overtaken && outcome.failures.is_empty() {
             (self.again, self.overtaken) = (true, true);
@@ -275,8 +260,8 @@ struct Looking {
     scope: Vec<ServiceName>,
     options: UpOptions,
     run: RunOptions,
-    /// What the containers were last measured to hold, in a session that is up.
-    known: HashMap<ServiceName, Measured>,
+    /// Containers are left that lack nothing but what their programs do not see. A command gives clean ones.
+    holds_asides: bool,
     apply: bool,
     watch: bool,
 }
@@ -349,7 +334,7 @@ impl Looking {
             let after = Some((view.observed.clone(), taken));
             return Applied { held: Vec::new(), after, outcome: Outcome::default() };
         }
-        let held = self.held(&view, synced);
+        let held = self.held(&view, synced).await;
         let mut synced = synced.clone();
         synced.extend(held.iter().map(|held| (held.container.clone(), held.digest.clone())));
         let outcome = match self.plan(&view, &synced, &held) {
@@ -406,22 +391,34 @@ impl Looking {
 
     /// Containers whose builds read something else now, in nothing that their programs would see: the manifest itself,
     /// what is mounted over.
-    fn held(&self, view: &View, synced: &HashMap<ContainerId, Digest>) -> Vec<Held> {
+    async fn held(&self, view: &View, synced: &HashMap<ContainerId, Digest>) -> Vec<Held> {
+        if !self.holds_asides {
+            return Vec::new();
+        }
+        let of = |container: &ObservedContainer| {
+            let now = measured(&view.wanted, &container.service)?;
+            Some((now, synced.get(&container.id).cloned().or_else(|| made_from(container))?))
+        };
+        let containers: Vec<_> = view.observed.containers.iter().filter(|c| !c.oneoff).collect();
+        let outdated = containers.iter().filter_map(|container| of(container));
+        let outdated: Vec<Digest> =
+            outdated.filter(|(now, holds)| now.digest != *holds).map(|(_, holds)| holds).collect();
+        let history = if outdated.is_empty() {
+            HashMap::new()
+        } else {
+            let sources = Arc::clone(&self.executor.sources);
+            blocking(move || sources.history(&outdated)).await
+        };
         let mut held = Vec::new();
-        for container in view.observed.containers.iter().filter(|c| !c.oneoff) {
+        for container in containers {
             let name = &container.service;
-            let (Some(known), Some(service)) = (self.known.get(name), self.project.services.get(name)) else {
+            let (Some((now, holds)), Some(service)) = (of(container), self.project.services.get(name)) else {
                 continue;
             };
-            let Some(now) = measured(&view.wanted, name) else { continue };
-            let holds = synced.get(&container.id).cloned().or_else(|| made_from(container));
             let mut behind = false;
-            if holds.as_ref() != Some(&now.digest) {
-                let Some(watch) = view.wanted.watch.get(name).filter(|_| holds.as_ref() == Some(&known.digest)) else {
-                    continue;
-                };
-                let (files, besides) =
-                    differing(now.parts.differing(&known.parts), |part| self.project.file_of(part, service));
+            if holds != now.digest {
+                let (Some(watch), Some(before)) = (view.wanted.watch.get(name), history.get(&holds)) else { continue };
+                let (files, besides) = differing(now.differing(before), |part| self.project.file_of(part, service));
                 let mut aside = |path: &PathBuf| match watch.effects.effect(path) {
                     Effect::Aside(aside) => {
                         behind |= aside.is_in_image();
@@ -433,8 +430,7 @@ impl Looking {
                     continue;
                 }
             }
-            let (service, container) = (name.clone(), container.id.clone());
-            held.push(Held { service, container, digest: now.digest, behind });
+            held.push(Held { service: name.clone(), container: container.id.clone(), digest: now.digest, behind });
         }
         held
     }

@@ -231,15 +231,14 @@ impl Session {
             Braked::OnTrial(path) => {
                 let shown = shown(path);
                 let text = format!(
-                    "{shown} changes each time {service} has been brought up to date: from now on that is done when \
-                     it has not changed for some seconds"
+                    "{shown} changes right after each time {service} is restarted or rebuilt for it: from now on hob \
+                     waits until it has been quiet for some seconds"
                 );
                 (text, format!("where {service} writes it, leave it out by {leave_out}"))
             }
             Braked::Ignored(path) => {
                 let text = format!(
-                    "{} changes because {service} is brought up to date, and only then: its changes are not acted \
-                     upon any more",
+                    "{} changes only when {service} is restarted or rebuilt: hob ignores its changes from now on",
                     shown(path)
                 );
                 (text, format!("leave it out by {leave_out}; a change of the manifest or `hob up -d` begins anew"))

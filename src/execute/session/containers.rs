@@ -287,8 +287,8 @@ impl Session {
             Action::Health(health) => State::from(*health),
             Action::OutOfMemory => State::OutOfMemory,
         };
-        let (container, died) = (tracked.name.clone(), tracked.died);
-        self.sink.emit(Event::State { service: event.service.clone(), container, state, elsewhere });
+        let (container, number, died) = (tracked.name.clone(), tracked.number, tracked.died);
+        self.sink.emit(Event::State { service: event.service.clone(), container, number, state, elsewhere });
         match event.action {
             Action::Start => {
                 self.follow_start(event, died);
@@ -322,8 +322,9 @@ impl Session {
         let Some(tracked) = self.containers.all.get_mut(id).filter(|c| !c.running) else { return };
         tracked.returns = returns;
         if returns {
-            let (service, container) = (tracked.service.clone(), tracked.name.clone());
-            self.sink.emit(Event::State { service, container, state: State::Restarting, elsewhere: false });
+            let (service, container, number) = (tracked.service.clone(), tracked.name.clone(), tracked.number);
+            let (state, elsewhere) = (State::Restarting, false);
+            self.sink.emit(Event::State { service, container, number, state, elsewhere });
         }
     }
 

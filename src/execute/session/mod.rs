@@ -169,8 +169,6 @@ pub struct Session {
     ran: Vec<ContainerId>,
     /// The first apply was overtaken by another hob and is made again.
     overtaken: bool,
-    /// What containers were measured to hold before plans that were given up.
-    known: HashMap<ServiceName, crate::model::Measured>,
     /// The first apply has ended.
     up: bool,
     stopping: Option<ending::Stopping>,
@@ -228,7 +226,6 @@ impl Session {
             lost: false,
             ran: Vec::new(),
             overtaken: false,
-            known: HashMap::new(),
             up: false,
             stopping: None,
             left: false,

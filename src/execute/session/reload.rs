@@ -166,9 +166,6 @@ impl Session {
     pub(super) fn reloaded(&mut self, reload: Reload) {
         self.others.worked(&reload.service);
         self.synced.extend(reload.synced);
-        if reload.measured.is_some() {
-            self.known.remove(&reload.service);
-        }
         let project = Arc::clone(&self.project);
         let by_rules = project.services.get(&reload.service).is_some_and(Service::has_watch_rules);
         if reload.measured.is_some() {

@@ -366,12 +366,6 @@ impl Watching {
         self.incomplete && news
     }
 
-    /// What the services' builds read, as last measured.
-    pub fn measures(&self) -> std::collections::HashMap<ServiceName, Measured> {
-        let measure = |(service, watched): (&ServiceName, &Watched)| Some((service.clone(), watched.inputs.clone()?));
-        self.services.iter().filter_map(measure).collect()
-    }
-
     /// What is to be followed may be something else now.
     pub fn release_brakes(&mut self) {
         for watched in self.services.values_mut() {

@@ -114,6 +114,7 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
     let services: Vec<&Service> = services.into_iter().filter(|service| service.provider.is_none()).collect();
 
     let mut up = Up::new(input, options);
+    let services: Vec<&Service> = services.into_iter().filter(|service| !up.is_left_stopped(&service.name)).collect();
     up.errors.extend(services.iter().filter_map(|service| not_yet(service)));
     up.images(&services);
     match resources(&mut up.plan, input.project, &services, input.observed) {

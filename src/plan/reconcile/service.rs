@@ -27,11 +27,6 @@ fn chosen(there: &BTreeMap<u32, Vec<&ObservedContainer>>, replicas: u32) -> Vec<
 impl Up<'_> {
     pub(super) fn service(&mut self, service: &Service) {
         let mut done = Done::default();
-        if self.is_left_stopped(&service.name) {
-            self.plan.unchanged.push(service.name.clone());
-            self.done.insert(service.name.clone(), done);
-            return;
-        }
         let replicas = service.replicas();
         let before = self.plan.steps.len();
         let mut numbers: BTreeMap<u32, Vec<&ObservedContainer>> = BTreeMap::new();
@@ -62,6 +57,7 @@ impl Up<'_> {
         self.done.insert(service.name.clone(), done);
     }
 
+    /// Whether it is not to be touched, and waited for by nobody.
     pub(super) fn is_left_stopped(&self, service: &ServiceName) -> bool {
         let runs = || self.input.observed.of_service(service).any(|container| container.state.is_running());
         self.options.leave_stopped.contains(service) && !runs()

@@ -184,6 +184,7 @@ fn up() -> Vec<(u64, Event)> {
             Event::State {
                 service: service("db"),
                 container: "shop-db-1".into(),
+                number: 1,
                 state: State::Healthy,
                 elsewhere: false,
             },
@@ -201,6 +202,7 @@ fn up() -> Vec<(u64, Event)> {
             Event::State {
                 service: service("worker"),
                 container: "shop-worker-1".into(),
+                number: 1,
                 state: State::Exited { code: 1 },
                 elsewhere: false,
             },
@@ -581,8 +583,13 @@ fn who_does_not_run_is_missing_in_the_count() {
 
 #[test]
 fn what_another_command_did_is_said_once() {
-    let state =
-        |state| Event::State { service: service("api"), container: "shop-api-1".into(), state, elsewhere: true };
+    let state = |state| Event::State {
+        service: service("api"),
+        container: "shop-api-1".into(),
+        number: 1,
+        state,
+        elsewhere: true,
+    };
     for kind in [Kind::Plain, Kind::Tty] {
         let settings = Settings { kind, ..SETTINGS };
         assert_eq!(apart(&settings, vec![state(State::Exited { code: 143 }), state(State::Running)]).1, "");

@@ -103,8 +103,8 @@ impl Tty {
                 let line = clean(line, self.common.settings.status_color).into_owned();
                 self.common.say(services.first(), &format!("# {line}"));
             }
-            Event::State { service, container, state, .. } if self.is_news(service, *state) => {
-                let text = clean(&state_of(container, *state), false).into_owned();
+            Event::State { service, container, number, state, .. } if self.is_news(service, *state) => {
+                let text = clean(&state_of(container, *number, *state), false).into_owned();
                 self.common.say(Some(service), &text);
             }
             Event::Ready { .. } => self.was_ready = true,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::engine::ErrorKind;
 use crate::model::Reloader;
 use crate::plan::Operation;
 
@@ -63,6 +64,37 @@ async fn the_manifest_in_the_context_is_no_reason_to_recreate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_plan_that_failed_after_its_measure_forgets_nothing() {
+    let running = start(web(), options());
+    running.up().await;
+    running.rig.engine.take_journal();
+    running.write("/src/web/aside/devenv.yaml", "2");
+    {
+        // More folders are watched for it: files are measured again, they differ, and then the engine fails.
+        let mut project = running.rig.sources.project.lock().unwrap();
+        let mut new = crate::execute::testing::project(json!({"new": {"build": {"context": "/src/new"}}}));
+        let mut new = new.services.shift_remove("new").unwrap();
+        new.name = "new".into();
+        project.as_mut().unwrap().services.insert("new".into(), new);
+    }
+    let engine = running.rig.engine.clone();
+    *running.rig.sources.on_measure.lock().unwrap() = Some(Box::new(move |sources| {
+        sources.write("/src/web/aside/devenv.yaml", "3");
+        let engine = engine.clone();
+        let fail: crate::execute::testing::Hook = Box::new(move |_| engine.fail_next("observe", ErrorKind::Other));
+        *sources.on_measure.lock().unwrap() = Some(fail);
+    }));
+    let at = running.rig.events.all().len();
+    running.touch(&["/m/devenv.yaml"]).await;
+    let at = running.wait(at, "the failure", |e| matches!(e, Event::Error(_))).await;
+    running.touch(&["/m/devenv.yaml"]).await;
+    let started = |e: &Event| matches!(e, Event::StepDone { op, .. } if op.to_string() == "start container p-new-1");
+    running.wait(at, "the other service", started).await;
+    let journal = running.rig.engine.take_journal();
+    assert!(!journal.iter().any(|call| call == "create web"), "{journal:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mounted_file_is_told_of_once_and_only_who_does_not_reload() {
     let running = start(web(), SessionOptions { catch_up: true, ..options() });
     running.up().await;
@@ -100,14 +132,14 @@ async fn what_always_follows_a_start_is_not_acted_upon_for_ever() {
     let running = start(Rig::new(project), options());
     running.up().await;
     let warned = |what: &'static str| move |e: &Event| matches!(e, Event::Warning(m) if m.text.starts_with("/src/web/sync/log") && m.text.contains(what));
-    let braked = warned("not acted upon any more");
+    let braked = warned("ignores its changes from now on");
     let mut rounds = 0;
     while running.rig.events.count(braked) == 0 && rounds < 100 {
         rounds += 1;
         running.saved("/src/web/sync/log", &rounds.to_string()).await;
     }
     assert!((5..50).contains(&rounds), "{rounds}");
-    assert_eq!(running.rig.events.count(warned("when it has not changed for some seconds")), 1);
+    assert_eq!(running.rig.events.count(warned("until it has been quiet for some seconds")), 1);
     let before = running.rig.events.reloads().len();
     running.save("/src/web/sync/log", "more").await;
     // Another file is answered, and the answer is about that one.
