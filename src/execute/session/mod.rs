@@ -7,6 +7,7 @@ mod beside;
 mod catch_up;
 mod containers;
 mod ending;
+mod job;
 mod mounted;
 mod notes;
 mod others;
@@ -37,9 +38,9 @@ use crate::plan::{UpOptions, Wanted};
 use apply::{Applied, Viewed};
 use catch_up::CaughtUp;
 use containers::Containers;
+use job::Reload;
 use notes::Note;
 use others::Others;
-use reload::Reload;
 use strangers::Looked;
 use watching::Watching;
 

@@ -1,0 +1,361 @@
+//! One service's answer to a burst of changes: what was measured, what that asks for, and then sync and restart in place,
+//! or build and recreate.
+
+mod rebuild;
+mod sync;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::mounted::Mounted;
+use super::now;
+use super::strangers::differing;
+use super::watching::Task;
+use crate::event::{Message, ReloadAction, Reloaded, Timings};
+use crate::execute::observe::blocking;
+use crate::execute::{AtStart, Executor, Failure, sync_files};
+use crate::model::{
+    Aside, ContainerId, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName, SyncTarget,
+    Watch,
+};
+use crate::plan::{Brake, Decision, ReloadReason, Running, Wanted, decide};
+
+/// How a service's job ended.
+pub struct Reload {
+    pub(super) service: ServiceName,
+    /// What it was about; goes back where it did not succeed.
+    pub(super) task: Task,
+    pub(super) noticed: Instant,
+    /// The containers that it was put into.
+    pub(super) containers: Vec<ContainerId>,
+    /// What was measured, where it succeeded.
+    pub(super) measured: Option<Measure>,
+    /// What the containers hold now, or that they hold a part of it.
+    pub(super) synced: HashMap<ContainerId, Digest>,
+    /// A file was touched while it was synced. Its event is still to come, and an equal measure will say nothing.
+    pub(super) unsure: bool,
+    /// What of that is to be written down, for the next hob.
+    pub(super) notes: Vec<(ContainerId, Digest)>,
+    /// Its containers may hold what their image has not, or their image what has changed since.
+    pub(super) brought: bool,
+    /// What was acted upon, with the sizes of files.
+    pub(super) acted: Vec<(PathBuf, Option<u64>)>,
+    /// Its containers were made anew.
+    pub(super) rebuilt: bool,
+    /// What may mend it, where it did not succeed.
+    pub(super) mend: Option<Watch>,
+    /// For the person; `None` where nothing was to be done or the job was superseded.
+    pub(super) report: Option<Reloaded>,
+    pub(super) superseded: bool,
+    /// A recreation was begun and not finished.
+    pub(super) halfway: bool,
+}
+
+/// A service as measured by its job.
+#[derive(Clone)]
+pub(super) struct Measure {
+    pub(super) inputs: Option<Measured>,
+    pub(super) watch: Option<Watch>,
+    pub(super) reloader: Option<Reloader>,
+}
+
+/// Everything that a job takes with it.
+pub(super) struct Job {
+    pub(super) executor: Executor,
+    pub(super) project: Arc<Project>,
+    pub(super) service: Service,
+    pub(super) containers: Vec<ContainerId>,
+    pub(super) inputs: Option<Measured>,
+    pub(super) watch: Watch,
+    pub(super) task: Task,
+    pub(super) noticed: Instant,
+    pub(super) quiet: Instant,
+    pub(super) completed: bool,
+    /// Somebody stopped it.
+    pub(super) stopped: bool,
+    /// It has no container at all.
+    pub(super) removed: bool,
+    /// The last job left a recreation unfinished.
+    pub(super) halfway: bool,
+    pub(super) hot: bool,
+    pub(super) synced: HashMap<ContainerId, Digest>,
+    /// How the files were that it is about, before they were measured.
+    pub(super) stamps: HashMap<PathBuf, sync_files::Stamp>,
+    /// Changes that are not acted upon any more.
+    pub(super) brake: Brake,
+    /// What files behind its mounts held.
+    pub(super) mounted: Mounted,
+    pub(super) grace: Option<Duration>,
+    pub(super) keep_images: bool,
+    pub(super) at_start: Option<Arc<AtStart>>,
+    pub(super) cancel: CancellationToken,
+    /// The session is being ended.
+    pub(super) stop: CancellationToken,
+}
+
+impl Job {
+    pub(super) async fn run(mut self) -> Reload {
+        let mut reload = Reload {
+            service: self.service.name.clone(),
+            task: self.task.clone(),
+            noticed: self.noticed,
+            containers: self.containers.clone(),
+            measured: None,
+            synced: HashMap::new(),
+            unsure: false,
+            notes: Vec::new(),
+            brought: false,
+            acted: Vec::new(),
+            rebuilt: false,
+            mend: None,
+            report: None,
+            superseded: false,
+            halfway: self.halfway,
+        };
+        let mut timings = Timings { noticed_us: micros(self.quiet - self.noticed), ..Timings::default() };
+        let (reason, result) = self.act(&mut reload, &mut timings).await;
+        reload.superseded = self.cancel.is_cancelled() && result.is_err();
+        let (action, error) = match result {
+            Ok(None) => return reload,
+            Ok(Some(action)) => (action, None),
+            Err(_) if reload.superseded => return reload,
+            // Nobody waits for it, and what is wrong is said by whoever needs it.
+            Err(_) if self.task.aside && !self.task.has_work() => return reload,
+            Err(failure) => (ReloadAction::Failed, Some(failure.message)),
+        };
+        let files = reload.acted.iter().map(|(path, _)| self.shown(path)).collect();
+        let service = self.service.name.clone();
+        reload.report = Some(Reloaded { service, files, action, reason, timings, error });
+        reload
+    }
+
+    fn shown(&self, path: &std::path::Path) -> PathBuf {
+        path.strip_prefix(&self.project.working_dir).unwrap_or(path).to_path_buf()
+    }
+
+    /// Measures, decides and does. The result is what was done, `None` for nothing; the reason for that is there once it
+    /// was decided.
+    async fn act(
+        &mut self,
+        reload: &mut Reload,
+        timings: &mut Timings,
+    ) -> (Option<ReloadReason>, Result<Option<ReloadAction>, Failure>) {
+        if self.task.initial {
+            return self.initial_sync(reload, timings).await;
+        }
+        for path in &self.task.dirty {
+            if let Effect::Sync { targets, .. } = self.watch.effects.effect(path) {
+                let stamp = |target: SyncTarget| (sync_files::stamp(&target.source), target.source);
+                self.stamps.extend(targets.into_iter().map(stamp).map(|(stamp, source)| (source, stamp)));
+            }
+        }
+        let measured = match self.measure().await {
+            Ok(measured) => measured,
+            Err(failure) => {
+                reload.acted = self.task.dirty.iter().map(|path| (path.clone(), sync_files::size(path))).collect();
+                reload.mend = self.watch_for_mend().await;
+                return (None, Err(failure));
+            }
+        };
+        // Where it cannot be built, something that only the new Dockerfile reads may mend it.
+        reload.mend.clone_from(&measured.watch);
+        let same = measured.inputs == self.inputs && !self.task.unsure && self.task.lacks.is_none();
+        let besides = self.take_in(&measured).or_else(|| self.task.lacks.clone());
+        reload.task.dirty.clone_from(&self.task.dirty);
+        let effects = self.task.dirty.iter().map(|path| (path.clone(), self.effect(path, &measured)));
+        let effects = self.without_touched(effects.collect()).await;
+        let by_rule = effects.iter().any(|(_, effect)| is_rule(effect));
+        if same && self.task.asked.is_none() && !by_rule {
+            // Written and the same as before.
+            reload.measured = Some(measured);
+            return (None, Ok(None));
+        }
+        reload.acted = self.shown_files(&effects, &measured);
+        let state = Running {
+            running: !self.containers.is_empty(),
+            completed: self.completed,
+            stopped: self.stopped,
+            removed: self.removed,
+            writable: !self.service.read_only,
+        };
+        let asides = effects.iter().all(|(_, effect)| matches!(effect, Effect::Aside(_)));
+        if asides && !effects.is_empty() && besides.is_none() && self.task.asked.is_none() && !self.halfway {
+            self.put_aside(reload, measured, &effects);
+            return (None, Ok(None));
+        }
+        let by_files = match besides {
+            Some(why) => Decision::Rebuild { why },
+            None => decide(&self.service, state, measured.reloader.as_ref(), &effects),
+        };
+        let why = ReloadReason::Asked;
+        let decision = match (self.task.asked.clone(), by_files) {
+            (Some(Then::Rebuild), _) => Decision::Rebuild { why },
+            // There is nothing to restart: the plan of a rebuild starts it.
+            (Some(_), _) if !state.running => Decision::Rebuild { why: ReloadReason::AskedNotRunning },
+            // What was saved meanwhile goes with it.
+            (Some(then), Decision::Sync { targets, .. }) => Decision::Sync { targets, reload: then, why },
+            (Some(_), rebuild @ Decision::Rebuild { .. }) => rebuild,
+            (Some(then), _) => Decision::Reload { reload: then, files: Vec::new(), why },
+            // Another container waits to take this one's place.
+            (None, Decision::Sync { .. } | Decision::Reload { .. } | Decision::Nothing) if self.halfway => {
+                Decision::Rebuild { why: ReloadReason::Unfinished }
+            }
+            (None, by_files) => by_files,
+        };
+        timings.decided_us = micros(now() - self.quiet);
+        match decision {
+            Decision::Nothing => {
+                reload.measured = Some(measured);
+                (None, Ok(None))
+            }
+            Decision::Hold(hold) => {
+                reload.measured = Some(measured);
+                (Some(ReloadReason::Held { hold }), Ok(Some(ReloadAction::Held)))
+            }
+            Decision::Rebuild { why } => match self.rebuild(reload, measured, timings).await {
+                // A build failed or was given up, and then what it was about was taken back.
+                Ok(None) if self.task.unsure && !reload.acted.is_empty() => {
+                    (Some(ReloadReason::AsBuilt), Ok(Some(ReloadAction::NothingToDo)))
+                }
+                result => (Some(why), result),
+            },
+            Decision::Reload { reload: then, files, mut why } => {
+                let then = self.past_mounts(then, &files, &mut why).await;
+                let result = self.sync(reload, measured, Vec::new(), &then, timings, &mut why).await;
+                (Some(why), result)
+            }
+            Decision::Sync { targets, reload: then, mut why } => {
+                let result = self.sync(reload, measured, targets, &then, timings, &mut why).await;
+                (Some(why), result)
+            }
+        }
+    }
+
+    /// The files of a report, with their sizes. What came and went, such as an editor's temporary file, is none.
+    fn shown_files(&self, effects: &[(PathBuf, Effect)], measured: &Measure) -> Vec<(PathBuf, Option<u64>)> {
+        let acts = effects.iter().filter(|(_, effect)| effect.acts());
+        let sized: Vec<_> = acts.map(|(path, _)| (path.clone(), sync_files::size(path))).collect();
+        let (Some(before), Some(now)) = (&self.inputs, &measured.inputs) else { return sized };
+        if sized.iter().all(|(_, size)| size.is_some()) || sized.iter().all(|(_, size)| size.is_none()) {
+            return sized;
+        }
+        let file = |part: String| self.project.file_of(&part, &self.service);
+        let differing: BTreeSet<PathBuf> = now.parts.differing(&before.parts).into_iter().filter_map(file).collect();
+        sized.into_iter().filter(|(path, size)| size.is_some() || differing.contains(path)).collect()
+    }
+
+    /// What a change asks for. The map is of the last measure: what an ignore file lets in or leaves out since is known to
+    /// the new one alone.
+    fn effect(&self, path: &Path, measured: &Measure) -> Effect {
+        if self.brake.holds(path) {
+            return Effect::Aside(Aside::Output);
+        }
+        match (self.watch.effects.effect(path), &measured.watch) {
+            (Effect::Nothing, Some(watch)) => watch.effects.effect(path),
+            // No build has it any more. That one had it before is said by `take_in`.
+            (_, Some(watch)) if watch.effects.leaves_out(path) => watch.effects.effect(path),
+            (effect, _) => effect,
+        }
+    }
+
+    /// Of a file behind a mount no measure tells whether more than its times changed. After a job that ended halfway an
+    /// equal content says nothing, and rules of the manifest act on every event.
+    async fn without_touched(&self, mut effects: Vec<(PathBuf, Effect)>) -> Vec<(PathBuf, Effect)> {
+        let by_mount = |effect: &Effect| matches!(effect, Effect::Reload { .. });
+        if self.service.has_watch_rules() || !effects.iter().any(|(_, effect)| by_mount(effect)) {
+            return effects;
+        }
+        let (mounted, unsure) = (self.mounted.clone(), self.task.unsure);
+        blocking(move || {
+            for (path, effect) in &mut effects {
+                if by_mount(effect) && !mounted.has_changed(path) && !unsure {
+                    *effect = Effect::Nothing;
+                }
+            }
+            effects
+        })
+        .await
+    }
+
+    /// Nothing is to be done for these: the containers are as a new image would make them, for all that their programs
+    /// see.
+    fn put_aside(&self, reload: &mut Reload, measured: Measure, effects: &[(PathBuf, Effect)]) {
+        if let Some(inputs) = &measured.inputs {
+            let held = self.containers.iter().map(|container| (container.clone(), inputs.digest.clone()));
+            reload.notes.extend(held.clone());
+            reload.synced.extend(held);
+        }
+        reload.brought =
+            effects.iter().any(|(_, effect)| matches!(effect, Effect::Aside(aside) if aside.is_in_image()));
+        reload.measured = Some(measured);
+    }
+
+    async fn measure(&self) -> Result<Measure, Failure> {
+        let (sources, project) = (Arc::clone(&self.executor.sources), Arc::clone(&self.project));
+        let (service, images) = (self.service.name.clone(), self.executor.agents.images());
+        let wanted = blocking(move || sources.measure(&project, std::slice::from_ref(&service), &images)).await;
+        match wanted {
+            Ok(wanted) => Ok(self.measure_of(&wanted)),
+            Err(failures) => Err(first(failures)),
+        }
+    }
+
+    async fn watch_for_mend(&self) -> Option<Watch> {
+        let (sources, project) = (Arc::clone(&self.executor.sources), Arc::clone(&self.project));
+        let service = self.service.name.clone();
+        blocking(move || sources.watch_for_mend(&project, &service)).await
+    }
+
+    /// The measure may have seen changes whose events are still under way. They are part of it, and when their events
+    /// come nothing will differ any more: so they are acted upon now. The answer is the reason for a build, where
+    /// something differs that is not a file.
+    fn take_in(&mut self, measured: &Measure) -> Option<ReloadReason> {
+        // Rules of the manifest say alone what a change does, and act on every event.
+        if self.service.has_watch_rules() {
+            return None;
+        }
+        let (Some(before), Some(now)) = (&self.inputs, &measured.inputs) else { return None };
+        let (files, besides) =
+            differing(now.parts.differing(&before.parts), |part| self.project.file_of(part, &self.service));
+        // What an ignore file leaves out since is no change of the file, and cannot be synced; the container has it until
+        // it is made anew, which is done at once where its program may see it.
+        let is_left_out = |path: &PathBuf| {
+            let leaves_out = |watch: &Watch| watch.effects.leaves_out(path);
+            measured.watch.as_ref().is_some_and(leaves_out) && !leaves_out(&self.watch)
+        };
+        let (gone, files): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(is_left_out);
+        let seen = gone.iter().find(|path| self.watch.effects.effect(path).acts());
+        let besides = besides.or_else(|| Some(ReloadReason::LeftOut { file: self.shown(seen?) }));
+        self.task.dirty.extend(files);
+        besides
+    }
+
+    fn measure_of(&self, wanted: &Wanted) -> Measure {
+        let name = &self.service.name;
+        Measure {
+            inputs: super::watching::measured(wanted, name),
+            watch: wanted.watch.get(name).cloned(),
+            reloader: wanted.reloaders.get(name).cloned(),
+        }
+    }
+}
+
+/// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.
+fn is_rule(effect: &Effect) -> bool {
+    matches!(effect, Effect::Reload { .. } | Effect::Sync { then: Some(_), .. })
+}
+
+fn first(failures: Vec<Failure>) -> Failure {
+    failures
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| Failure { cause: crate::execute::Cause::Engine, message: Message::new("nothing was done") })
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
