@@ -78,7 +78,7 @@ impl Plain {
                 self.say(Some(service), &format!("syncing {}", bytes(*total)));
             }
             Event::State { service, container, number, state, .. } => {
-                self.say(Some(service), &state_of(container, *number, *state))
+                self.say(Some(service), &state_of(container, *number, *state));
             }
             _ => {}
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::strangers::differing;
-use super::watching::measured;
+use super::watched::measured;
 use super::{Finished, Session, now};
 use crate::engine::Query;
 use crate::event::{Event, Message};

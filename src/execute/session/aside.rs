@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::Session;
-use super::watching::Noted;
+use super::watched::Noted;
 use crate::event::{Event, Message};
 use crate::model::{Aside, ServiceName};
 use crate::plan::Braked;

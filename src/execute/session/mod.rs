@@ -17,6 +17,7 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 mod url;
+mod watched;
 mod watching;
 
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Session;
-use super::watching::Watched;
+use super::watched::Watched;
 use crate::model::{Digest, Effect, MountType, Reload, Service, Watch};
 
 /// A larger file is not read: each change of it is acted upon.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::mounted::Mounted;
 use super::now;
 use super::strangers::differing;
-use super::watching::Task;
+use super::watched::Task;
 use crate::event::{Message, ReloadAction, Reloaded, Timings};
 use crate::execute::observe::blocking;
 use crate::execute::{AtStart, Executor, Failure, sync_files};
@@ -337,7 +337,7 @@ impl Job {
     fn measure_of(&self, wanted: &Wanted) -> Measure {
         let name = &self.service.name;
         Measure {
-            inputs: super::watching::measured(wanted, name),
+            inputs: super::watched::measured(wanted, name),
             watch: wanted.watch.get(name).cloned(),
             reloader: wanted.reloaders.get(name).cloned(),
         }
