@@ -8,8 +8,9 @@
 //!    hundreds of files nobody feels [`QUIET_MOST`], and acting in the middle of a checkout would be wasted work.
 //! 2. Writing the same paths again and again holds a burst back by [`REPEATS`] at most, counted from the last path
 //!    that was new to it.
-//! 3. What is gone, or is still open for writing, is believed after [`SETTLE`]: version control and many editors delete
-//!    or empty a file before they write it.
+//! 3. What is gone is believed after [`SETTLE`]: version control and many editors delete a file before they write it.
+//!    What was written and is still open is no part of a burst until it is closed, or for [`LONGEST`]: it may be empty,
+//!    or half of what it will be. Others do not wait for it.
 //! 4. Nothing holds it back by more than [`LONGEST`].
 //!
 //! Time is passed in. Push what some service reads, and nothing else: a log that grows in a watched folder should
@@ -32,7 +33,7 @@ pub const QUIET_MOST: Duration = Duration::from_millis(60);
 /// How long writes to paths that are already in the burst can hold it back.
 pub const REPEATS: Duration = Duration::from_millis(100);
 
-/// How long a file may be gone or empty before that is believed.
+/// How long a file may be gone before that is believed.
 pub const SETTLE: Duration = Duration::from_millis(100);
 
 /// How long anything can hold a burst back.
@@ -53,6 +54,8 @@ pub struct Burst<T = PathBuf> {
 #[derive(Clone, Debug)]
 pub struct Debouncer<T = PathBuf> {
     pending: Option<Pending<T>>,
+    /// What was written and is still open, and since when.
+    open: BTreeMap<T, Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,13 +63,13 @@ struct Pending<T> {
     burst: Burst<T>,
     /// When something was last pushed that was not in the burst before.
     grew: Instant,
-    /// What is not to be believed yet, and since when.
-    unsettled: BTreeMap<T, Instant>,
+    /// What is gone, and since when.
+    gone: BTreeMap<T, Instant>,
 }
 
 impl<T> Default for Debouncer<T> {
     fn default() -> Self {
-        Self { pending: None }
+        Self { pending: None, open: BTreeMap::new() }
     }
 }
 
@@ -81,44 +84,75 @@ impl<T: Ord + Clone> Debouncer<T> {
     /// counts as quiet.
     pub fn push(&mut self, items: impl IntoIterator<Item = T>, now: Instant) {
         for item in items {
+            self.open.remove(&item);
             let pending = self.pending.get_or_insert_with(|| Pending {
                 burst: Burst { items: BTreeSet::new(), first: now, last: now },
                 grew: now,
-                unsettled: BTreeMap::new(),
+                gone: BTreeMap::new(),
             });
             pending.burst.last = pending.burst.last.max(now);
-            pending.unsettled.remove(&item);
+            pending.gone.remove(&item);
             if pending.burst.items.insert(item) {
                 pending.grew = pending.grew.max(now);
             }
         }
     }
 
-    /// The same for what may be something else in a moment.
-    pub fn push_unsettled(&mut self, item: T, now: Instant) {
-        let since = self.pending.as_ref().and_then(|pending| pending.unsettled.get(&item)).copied();
+    /// The same for what is gone, and may be there again in a moment.
+    pub fn push_gone(&mut self, item: T, now: Instant) {
+        let since = self.pending.as_ref().and_then(|pending| pending.gone.get(&item)).copied();
         self.push([item.clone()], now);
         if let Some(pending) = &mut self.pending {
-            pending.unsettled.insert(item, since.unwrap_or(now));
+            pending.gone.insert(item, since.unwrap_or(now));
         }
+    }
+
+    /// The same for a file that was written and is still open.
+    pub fn push_open(&mut self, item: T, now: Instant) {
+        let mut since = now;
+        if let Some(pending) = &mut self.pending
+            && pending.burst.items.remove(&item)
+        {
+            since = pending.burst.first;
+            pending.gone.remove(&item);
+            if pending.burst.items.is_empty() {
+                self.pending = None;
+            }
+        }
+        self.open.entry(item).or_insert(since);
     }
 
     /// Whether the item is in the burst that goes on.
     pub fn contains(&self, item: &T) -> bool {
-        self.pending.as_ref().is_some_and(|pending| pending.burst.items.contains(item))
+        self.open.contains_key(item) || self.pending.as_ref().is_some_and(|pending| pending.burst.items.contains(item))
     }
 
     /// When to call [`Self::poll`] next, if nothing more is pushed. `None` while there is nothing to wait for.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let Pending { burst, grew, unsettled } = self.pending.as_ref()?;
-        let quiet = (burst.last + quiet(burst.items.len())).min(*grew + REPEATS);
-        let settled = unsettled.values().max().map(|since| *since + SETTLE);
-        Some(quiet.max(settled.unwrap_or(quiet)).min(burst.first + LONGEST))
+        let burst = self.pending.as_ref().map(|Pending { burst, grew, gone }| {
+            let quiet = (burst.last + quiet(burst.items.len())).min(*grew + REPEATS);
+            let settled = gone.values().max().map(|since| *since + SETTLE);
+            quiet.max(settled.unwrap_or(quiet)).min(burst.first + LONGEST)
+        });
+        let open = self.open.values().min().map(|since| *since + LONGEST);
+        burst.into_iter().chain(open).min()
     }
 
     /// The burst, if it is time to act on it.
     pub fn poll(&mut self, now: Instant) -> Option<Burst<T>> {
+        if self.deadline()? > now {
+            return None;
+        }
+        let due: Vec<(T, Instant)> = self
+            .open
+            .iter()
+            .filter(|(_, since)| **since + LONGEST <= now)
+            .map(|(item, since)| (item.clone(), *since))
+            .collect();
+        for (item, since) in due {
+            self.push([item], since);
+        }
         if self.deadline()? > now {
             return None;
         }
@@ -258,12 +292,34 @@ mod tests {
     fn what_is_gone_is_believed_after_a_while() {
         let clock = Clock::new();
         let mut debouncer = Debouncer::new();
-        debouncer.push_unsettled("a", clock.at(0));
-        debouncer.push_unsettled("a", clock.at(40));
+        debouncer.push_gone("a", clock.at(0));
+        debouncer.push_gone("a", clock.at(40));
         debouncer.push(["b"], clock.at(50));
         assert_eq!(debouncer.deadline(), Some(clock.at(100)));
         // It is there again.
         debouncer.push(["a"], clock.at(60));
         assert_eq!(debouncer.deadline(), Some(clock.at(63)));
+    }
+
+    #[test]
+    fn what_is_still_open_waits_until_it_is_closed_and_nobody_waits_for_it() {
+        let clock = Clock::new();
+        let mut debouncer = Debouncer::new();
+        debouncer.push_open("slow", clock.at(0));
+        debouncer.push(["a"], clock.at(10));
+        assert_eq!(items(debouncer.poll(clock.at(13))), ["a"]);
+        debouncer.push_open("slow", clock.at(150));
+        assert_eq!(debouncer.poll(clock.at(1000)), None);
+        debouncer.push(["slow"], clock.at(1000));
+        assert_eq!(items(debouncer.poll(clock.at(1003))), ["slow"]);
+        assert_eq!(debouncer.deadline(), None);
+        // A log that is never closed.
+        let acted: Vec<u64> = (0..7000)
+            .filter(|now| {
+                debouncer.push_open("log", clock.at(2000 + now));
+                debouncer.poll(clock.at(2000 + now)).is_some()
+            })
+            .collect();
+        assert_eq!(acted, [2000, 4001, 6002]);
     }
 }

@@ -115,12 +115,14 @@ impl Watching {
                 }
             }
             if self.matters(&change.path, change.kind) {
-                // What was written a moment ago and is gone was somebody's temporary file.
-                let passed = change.kind == ChangeKind::Removed && self.debounce.contains(&change.path);
-                if change.settled || passed {
-                    self.debounce.push([change.path], batch.at);
-                } else {
-                    self.debounce.push_unsettled(change.path, batch.at);
+                match change.kind {
+                    _ if change.settled => self.debounce.push([change.path], batch.at),
+                    // What was written a moment ago and is gone was somebody's temporary file.
+                    ChangeKind::Removed if self.debounce.contains(&change.path) => {
+                        self.debounce.push([change.path], batch.at);
+                    }
+                    ChangeKind::Removed => self.debounce.push_gone(change.path, batch.at),
+                    _ => self.debounce.push_open(change.path, batch.at),
                 }
                 continue;
             }

@@ -34,8 +34,8 @@ pub struct Change {
     pub path: PathBuf,
     /// What happened to it.
     pub kind: ChangeKind,
-    /// More is likely to follow at once where it is not: a name that was there is gone, or a file that was written is
-    /// still open. Version control and many editors delete or empty a file before they write it.
+    /// More is likely to follow at once where it is not: a name that was there is gone (`Removed`), or a file that was
+    /// written is still open. Version control and many editors delete or empty a file before they write it.
     pub settled: bool,
 }
 
