@@ -13,6 +13,15 @@ pub trait Effects: Send + Sync {
     /// What a change of this absolute path (written, made, removed or renamed) asks for.
     fn effect(&self, path: &Path) -> Effect;
 
+    /// Why a path that the build reads asks for nothing, though its content was another one at some time. What is there
+    /// now need not differ from what was last measured.
+    fn aside(&self, path: &Path) -> Option<Aside> {
+        match self.effect(path) {
+            Effect::Aside(aside) => Some(aside),
+            _ => None,
+        }
+    }
+
     /// Whether a folder can hold files that matter; ignored ones are not even watched.
     fn wants_folder(&self, path: &Path) -> bool;
 

@@ -66,6 +66,8 @@ fn what_no_program_waits_for_starts_nothing() {
     let before = ["copied", "mounted"].map(|name| identity(&lab, name));
     for comment in ["# 1", "# 2"] {
         let from = session.mark();
+        // New folders of which nobody has taken note yet.
+        lab.write(&format!(".git/refs/{comment}/tag"), "3\n");
         lab.manifest(&format!("{SERVICES}{comment}\n"));
         session.event(from, "plan", |e| e["steps"].as_array().is_some_and(Vec::is_empty));
     }

@@ -38,17 +38,13 @@ pub(super) enum From {
 
 impl Effects for OfService {
     fn effect(&self, path: &Path) -> Effect {
-        let now = self.tree.entry(path).ok();
-        if self.output.iter().any(|output| output == path) {
-            return Effect::Aside(Aside::Output);
-        }
-        match &self.from {
-            From::Dockerfile(map) => self.by_dockerfile(map, path, now.as_ref()),
-            From::Rules(rules) => match rules.effect(path, now.as_ref()) {
-                Effect::Nothing => self.by_mount(path, now.as_ref()).unwrap_or(Effect::Nothing),
-                effect => effect,
-            },
-            From::Nobody => self.by_mount(path, now.as_ref()).unwrap_or(Effect::Nothing),
+        self.effect_of(path, false)
+    }
+
+    fn aside(&self, path: &Path) -> Option<Aside> {
+        match self.effect_of(path, true) {
+            Effect::Aside(aside) => Some(aside),
+            _ => None,
         }
     }
 
@@ -80,8 +76,24 @@ impl Effects for OfService {
 }
 
 impl OfService {
+    /// `is_known` says that the build reads the path and that it has changed, be it as it was last measured.
+    fn effect_of(&self, path: &Path, is_known: bool) -> Effect {
+        let now = self.tree.entry(path).ok();
+        if self.output.iter().any(|output| output == path) {
+            return Effect::Aside(Aside::Output);
+        }
+        match &self.from {
+            From::Dockerfile(map) => self.by_dockerfile(map, path, now.as_ref(), is_known),
+            From::Rules(rules) => match rules.effect(path, now.as_ref()) {
+                Effect::Nothing => self.by_mount(path, now.as_ref()).unwrap_or(Effect::Nothing),
+                effect => effect,
+            },
+            From::Nobody => self.by_mount(path, now.as_ref()).unwrap_or(Effect::Nothing),
+        }
+    }
+
     /// A mount is what the container sees, whatever the image has; but what the build is told by comes first.
-    fn by_dockerfile(&self, map: &InputsMap, path: &Path, now: Option<&Entry>) -> Effect {
+    fn by_dockerfile(&self, map: &InputsMap, path: &Path, now: Option<&Entry>, is_known: bool) -> Effect {
         let effect = map.effect(path, now);
         if let Effect::Rebuild { why: RebuildReason::Dockerfile | RebuildReason::Secret { .. } } = &effect {
             return effect;
@@ -93,7 +105,7 @@ impl OfService {
             let pattern = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             return self.put_aside(pattern);
         }
-        let is_read = effect != Effect::Nothing;
+        let is_read = is_known || effect != Effect::Nothing;
         if let Some(pattern) = self.housekeeping.pattern(path) {
             return if is_read { self.put_aside(pattern) } else { Effect::Nothing };
         }

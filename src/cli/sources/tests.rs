@@ -126,6 +126,38 @@ fn the_platform_of_the_shell_or_of_env_is_that_of_services_without_one() {
 }
 
 #[test]
+fn a_folder_that_no_program_needs_is_put_aside_as_it_was_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |rel: &str| folder.path().join(rel);
+    for (rel, text) in [
+        ("compose.yaml", "services: {copied: {build: .}, mounted: {build: ., volumes: ['./src:/app/src']}}\n"),
+        ("Dockerfile", "FROM scratch\nCOPY . /app\n"),
+        (".git/refs/heads/main", "1\n"),
+        ("src/lib/a.py", "1\n"),
+    ] {
+        fs::create_dir_all(path(rel).parent().unwrap()).unwrap();
+        fs::write(path(rel), text).unwrap();
+    }
+    let options = LoadOptions { working_dir: folder.path().to_path_buf(), ..LoadOptions::default() };
+    let (history, contents) = (History::new(None), Contents::default());
+    let (tree, platform, build) = (Arc::new(DiskTree::new(None)), "linux/amd64".into(), BuildOptions::default());
+    let sources = DiskSources::new(tree, options, platform, Vec::new(), build, history, contents);
+    let project = sources.load().unwrap().project;
+    let services: Vec<_> = project.services.keys().cloned().collect();
+    let wanted = sources.measure(&project, &services, &IndexMap::new()).unwrap();
+    let is_aside = |service: usize, rel: &str| wanted.watch[&services[service]].effects.aside(&path(rel)).is_some();
+    for (rel, copied, mounted) in [
+        (".git/refs/heads", true, true),
+        (".git/refs/heads/main", true, true),
+        ("src/lib", false, true),
+        ("src/lib/a.py", false, true),
+        ("Dockerfile", false, false),
+    ] {
+        assert_eq!([is_aside(0, rel), is_aside(1, rel)], [copied, mounted], "{rel}");
+    }
+}
+
+#[test]
 fn an_argument_by_name_takes_its_value_from_what_interpolation_sees() {
     let args = [("A", None), ("B", Some("b")), ("C", None)];
     let args = args.map(|(name, value)| (name.to_owned(), value.map(str::to_owned))).to_vec();

@@ -1,7 +1,6 @@
 //! The whole plan: made and carried out beside the loop, in two jobs with the watch set between them.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use crate::engine::Query;
 use crate::event::{Event, Message};
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan, stand_for};
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
-use crate::model::{ContainerId, Digest, Effect, Observed, ObservedContainer, Project, ServiceName, Watch};
+use crate::model::{Aside, ContainerId, Digest, Observed, ObservedContainer, Project, ServiceName, Watch};
 use crate::plan::labels::made_from;
 use crate::plan::{self, Op, Plan, UpOptions};
 
@@ -419,16 +418,9 @@ impl Looking {
             if holds != now.digest {
                 let (Some(watch), Some(before)) = (view.wanted.watch.get(name), history.get(&holds)) else { continue };
                 let (files, besides) = differing(now.differing(before), |part| self.project.file_of(part, service));
-                let mut aside = |path: &PathBuf| match watch.effects.effect(path) {
-                    Effect::Aside(aside) => {
-                        behind |= aside.is_in_image();
-                        true
-                    }
-                    _ => false,
-                };
-                if besides.is_some() || !files.iter().all(&mut aside) {
-                    continue;
-                }
+                let asides: Option<Vec<Aside>> = files.iter().map(|path| watch.effects.aside(path)).collect();
+                let Some(asides) = asides.filter(|_| besides.is_none()) else { continue };
+                behind = asides.iter().any(Aside::is_in_image);
             }
             held.push(Held { service: name.clone(), container: container.id.clone(), digest: now.digest, behind });
         }
