@@ -2,6 +2,7 @@
 //! things. No I/O and no imports from other layers.
 
 mod archive;
+mod canonical;
 mod delta;
 mod digest;
 mod effect;
@@ -25,6 +26,7 @@ pub mod time;
 mod tree;
 
 pub use archive::is_archive;
+pub use canonical::Extensions;
 pub use delta::{Delta, Look, LookKind, Put, PutKind, PutOwner, Removed};
 pub use digest::Digest;
 pub use effect::{Aside, CopiedBy, Effect, Effects, SyncAction, SyncTarget};
@@ -35,12 +37,10 @@ pub use observed::{
     ContainerState, Content, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage,
     ObservedNetwork, ObservedVolume, Published,
 };
-pub use origins::{Entered, Origins};
+pub use origins::{Entered, Location, Origins};
 pub use parts::{FileParts, Parts};
 pub use paths::{clean_path, is_repository};
-pub use project::{
-    ConfigFile, Extensions, External, Ipam, IpamPool, Location, Model, Network, Project, Secret, Volume,
-};
+pub use project::{ConfigFile, External, Ipam, IpamPool, Model, Network, Project, Secret, Volume};
 pub use rebuild::{Fallback, Place, RebuildReason};
 pub use reference::{familiar_name, reference_problem, registry_of, split_reference, with_tag, without_latest};
 pub use scalar::{ByteSize, Interval, ParseScalarError};

@@ -1,8 +1,27 @@
 //! Where each value of a project was written.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use super::Location;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A place in a manifest file; line and column count from one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Location {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// Line, from one.
+    pub line: usize,
+    /// Column in characters, from one.
+    pub column: usize,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
 
 /// The places of values, by dotted path. A manifest of hundreds of services has tens of thousands of values of which
 /// hardly one is ever asked for, so this is a tree in two flat buffers: cheap to note, a walk to look up.

@@ -1,18 +1,14 @@
 //! The project as the manifest describes it, in canonical form: no short forms, no variables, absolute paths.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Build, Condition, Origins, ProjectName, Service, ServiceName, without_latest};
-
-/// `x-` keys, kept as written.
-pub type Extensions = IndexMap<String, Value>;
+use super::canonical::is_false;
+use super::{Build, Condition, Extensions, Location, Origins, ProjectName, Service, ServiceName, without_latest};
 
 /// A whole project after merging, interpolation, `extends`, `include` and the choice of profiles. Serialises to the
 /// canonical form that `hob config` prints.
@@ -139,30 +135,8 @@ impl Project {
     }
 }
 
-/// A place in a manifest file; line and column count from one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct Location {
-    /// The file, absolute.
-    pub file: PathBuf,
-    /// Line, from one.
-    pub line: usize,
-    /// Column in characters, from one.
-    pub column: usize,
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
-    }
-}
-
 /// `external`: the resource exists already and is never made or removed by hob.
 pub type External = bool;
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_false(value: &bool) -> bool {
-    !value
-}
 
 /// A network of the project.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,9 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{FileReference, Ulimit, is_false};
+use super::device::Ulimit;
+use super::files::FileReference;
+use crate::model::canonical::is_false;
 use crate::model::{ByteSize, Extensions};
 
 /// How an image is built.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::is_false;
 use crate::model::Extensions;
+use crate::model::canonical::is_false;
 
 /// One entry of `depends_on`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

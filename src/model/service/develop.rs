@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Hook, is_false};
+use super::command::Hook;
 use crate::model::Extensions;
+use crate::model::canonical::is_false;
 
 /// Compose's watch rules.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

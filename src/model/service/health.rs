@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::is_false;
+use crate::model::canonical::is_false;
 use crate::model::{Extensions, Interval};
 
 /// How the engine tells that a container is healthy.

@@ -28,6 +28,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::canonical::is_false;
 use super::{ByteSize, Extensions, Interval, ServiceName};
 
 /// One service in canonical form.
@@ -356,9 +357,4 @@ impl Service {
             .as_ref()
             .is_some_and(|check| !check.disable && check.test.first().is_none_or(|kind| kind != "NONE"))
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_false(value: &bool) -> bool {
-    !value
 }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::is_false;
+use crate::model::canonical::is_false;
 use crate::model::{ByteSize, Extensions};
 
 /// A mount.
