@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Operation, Reason};
+use super::Reason;
 use crate::model::{Condition, ContainerSpec, ContainerState, Health, NetworkId, NetworkSpec, ServiceName, VolumeSpec};
 
 /// One action on the engine. Containers are named by the name or id that the engine knows when the step is reached.
@@ -157,12 +157,6 @@ pub struct Create {
     pub spec: ContainerSpec,
     /// Run its command under hob's agent, so that it can be hot synced.
     pub agent: bool,
-}
-
-impl fmt::Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Operation::from(self).fmt(f)
-    }
 }
 
 /// Number of a step within its plan.
