@@ -1,5 +1,8 @@
 //! What can go wrong on an engine, sorted by what a person can do about it.
 
+/// What an engine answers.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
 /// A failed action on the engine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]

@@ -8,8 +8,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Engine, ExecSpec};
-use crate::model::{ContainerId, Published};
+use super::{ExecSpec, Result, Session};
+use crate::model::Published;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_millis(250);
@@ -35,12 +35,17 @@ pub(super) async fn answers(port: &Published) -> bool {
     }
 }
 
-/// Where programs in a container listen; `None` where that cannot be found out, as without `cat` in its image.
-pub(super) async fn listeners(engine: &(impl Engine + ?Sized), id: &ContainerId) -> Option<Vec<SocketAddr>> {
+/// The command that shows the kernel's tables of a container.
+pub(super) fn tables() -> ExecSpec {
     let files = ["cat", "/proc/net/tcp", "/proc/net/tcp6"];
-    let spec = ExecSpec { command: files.map(str::to_owned).to_vec(), ..ExecSpec::default() };
+    ExecSpec { command: files.map(str::to_owned).to_vec(), ..ExecSpec::default() }
+}
+
+/// Where programs in a container listen, by what [`tables`] writes there; `None` where that cannot be found out, as
+/// without `cat` in its image.
+pub(super) async fn listeners(run: impl Future<Output = Result<Session>>) -> Option<Vec<SocketAddr>> {
     let look = async {
-        let mut output = engine.exec(id, &spec).await.ok()?.output;
+        let mut output = run.await.ok()?.output;
         let mut bytes = Vec::new();
         while let Some(Ok(chunk)) = output.next().await {
             bytes.extend_from_slice(&chunk.bytes);

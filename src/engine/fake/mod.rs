@@ -9,7 +9,9 @@
 //! the journal, and can be scripted all the same.
 
 mod container;
+mod create;
 mod engine;
+mod handles;
 mod run;
 mod script;
 mod state;
@@ -20,12 +22,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::io::DuplexStream;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::{Channel, EngineError, ErrorKind, ExecSpec, Result};
+use super::{Channel, EngineError, ErrorKind, Result};
 use crate::model::{ContainerState, EngineInfo, Health, HealthProbe, ImageId, ObservedContainer, ObservedImage};
 
+pub use handles::{FakeExec, Hold};
 pub use script::Script;
 use state::State;
 
@@ -101,10 +103,9 @@ impl FakeEngine {
 
     /// Holds the next call of this name until it is released.
     pub fn hold(&self, call: &str) -> Hold {
-        let (reached, has_reached) = oneshot::channel();
-        let (release, released) = oneshot::channel();
-        self.state().holds.entry(call.to_owned()).or_default().push_back(state::Held { reached, released });
-        Hold { reached: Some(has_reached), release: Some(release) }
+        let (hold, held) = handles::hold();
+        self.state().holds.entry(call.to_owned()).or_default().push_back(held);
+        hold
     }
 
     /// Every call so far that changed something, in order.
@@ -233,36 +234,4 @@ impl FakeEngine {
             None => Ok(()),
         }
     }
-}
-
-/// A call that waits for the test. Dropping it releases the call.
-pub struct Hold {
-    reached: Option<oneshot::Receiver<()>>,
-    release: Option<oneshot::Sender<()>>,
-}
-
-impl Hold {
-    /// Returns when the call has come to the hold.
-    pub async fn reached(&mut self) {
-        if let Some(reached) = self.reached.take() {
-            let _ = reached.await;
-        }
-    }
-
-    /// Lets the call go on.
-    pub fn release(mut self) {
-        drop(self.release.take());
-    }
-}
-
-/// A command that runs in a container, with the test as the command.
-pub struct FakeExec {
-    /// The container's name.
-    pub container: String,
-    /// What was asked for.
-    pub spec: ExecSpec,
-    /// Its standard input to read from, and its standard output to write to. Dropping it ends the output.
-    pub io: DuplexStream,
-    /// Gives the exit code; without one it is 0.
-    pub exit: oneshot::Sender<i64>,
 }

@@ -3,25 +3,17 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use indexmap::IndexMap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::container::{Container, Line};
+use super::container::{Container, EPOCH, Line};
+use super::handles::Held;
 use super::{FakeExec, Script};
 use crate::engine::{Action, Channel, EngineError, EngineEvent, ErrorKind, Result};
 use crate::model::{
     ContainerId, ContainerState, Digest, EngineInfo, Health, ImageId, ObservedImage, ObservedNetwork, ObservedVolume,
     with_tag,
 };
-
-/// The Unix time at which every fake engine was started: the first second of 2026.
-pub(super) const EPOCH: i64 = 1_767_225_600;
-
-/// A call that is held.
-pub(super) struct Held {
-    pub(super) reached: oneshot::Sender<()>,
-    pub(super) released: oneshot::Receiver<()>,
-}
 
 pub(super) struct State {
     pub(super) containers: IndexMap<ContainerId, Container>,

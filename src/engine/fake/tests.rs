@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
-use crate::engine::{Action, BuildSpec, Engine as _, LogQuery, Query};
+use crate::engine::{Action, BuildSpec, Engine as _, ExecSpec, LogQuery, Query};
 use crate::model::{ContainerSpec, HealthCheck, Mount, NetworkSpec, Port, Service};
 
 fn spec(service: &str, number: u32) -> ContainerSpec {
@@ -146,7 +146,7 @@ async fn logs_follow_and_are_cut() {
     engine.exit("web", 1);
     let rest: Vec<_> = logs.map(|chunk| chunk.unwrap().bytes).collect().await;
     assert_eq!(rest.len(), 1);
-    let late = LogQuery { since: Some(state::EPOCH + 61), ..Default::default() };
+    let late = LogQuery { since: Some(container::EPOCH + 61), ..Default::default() };
     assert_eq!(engine.logs(&id, &late).await.unwrap().count().await, 2);
 }
 

@@ -1,0 +1,39 @@
+//! What happens to containers.
+
+use crate::model::{ContainerId, Health, ServiceName};
+
+/// Something that happened to a container of the project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineEvent {
+    /// The container.
+    pub container: ContainerId,
+    /// Its service.
+    pub service: ServiceName,
+    /// Its number within the service.
+    pub number: u32,
+    /// Made by `run`.
+    pub oneoff: bool,
+    /// When, by the engine's clock, in nanoseconds since 1970.
+    pub time: i64,
+    /// What happened.
+    pub action: Action,
+}
+
+/// What can happen to a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Created.
+    Create,
+    /// Started.
+    Start,
+    /// Ended with this exit code.
+    Die(i64),
+    /// Removed.
+    Destroy,
+    /// Its health check changed its mind.
+    Health(Health),
+    /// Killed because memory ran out.
+    OutOfMemory,
+    /// Anything else, by the engine's word.
+    Other(String),
+}
