@@ -8,7 +8,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use crate::event::Event;
 
-use super::Render;
+use super::render::Render;
 use super::streams::Streams;
 
 pub(super) struct Json {

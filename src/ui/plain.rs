@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::event::{Event, Hold};
 use crate::model::ServiceName;
 
-use super::Render;
 use super::clean::clean;
 use super::common::Common;
 use super::fields::{bytes, millis, seconds, transfer};
@@ -15,6 +14,7 @@ use super::live::{Live, Step, internal, waiting};
 use super::message::aside;
 use super::options::Settings;
 use super::palette::{ERROR, paint};
+use super::render::Render;
 use super::streams::Streams;
 use super::summary::{cause, names, state_of};
 

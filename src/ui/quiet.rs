@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::event::Event;
 
-use super::Render;
 use super::common::Common;
 use super::message::Severity;
 use super::options::Settings;
+use super::render::Render;
 use super::streams::Streams;
 
 pub(super) struct Quiet {

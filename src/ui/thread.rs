@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::event::{Event, Sink};
 
-use super::Render;
+use super::render::Render;
 
 /// Events of hob's own that may wait. Beyond that whoever emits waits, or a terminal that was stopped with Ctrl-S would
 /// fill the memory.

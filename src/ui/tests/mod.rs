@@ -6,11 +6,14 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::options::Settings;
+use super::options::{Kind, Settings};
+use super::render::Render;
+use super::sink::renderer;
+use super::streams::Streams;
 use super::*;
 use crate::event::{
-    Did, Elsewhere, EndCause, Followed, Hold, LogStream, Message, Pending, PlannedStep, ReloadAction, ReloadReason,
-    Reloaded, State, Timings,
+    Did, Elsewhere, EndCause, Event, Followed, Hold, LogStream, Message, Pending, PlannedStep, ReloadAction,
+    ReloadReason, Reloaded, State, Timings,
 };
 use crate::model::{Place, RebuildReason, ServiceName};
 use crate::plan::{Operation, Reason, Until};

@@ -13,7 +13,6 @@ use std::time::Duration;
 use crate::event::{Event, Operation, State};
 use crate::model::ServiceName;
 
-use super::Render;
 use super::clean::clean;
 use super::common::Common;
 use super::fields::millis;
@@ -22,6 +21,7 @@ use super::live::{Ended, Live};
 use super::message::aside;
 use super::options::Settings;
 use super::palette::{DIM, DONE, ERROR, paint};
+use super::render::Render;
 use super::streams::Streams;
 use super::summary::{cause, counted, state_of};
 
