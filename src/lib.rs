@@ -19,3 +19,4 @@ pub mod plan;
 pub mod scaffold;
 pub mod supervise;
 pub mod ui;
+pub mod workspace;

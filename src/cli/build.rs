@@ -3,11 +3,11 @@
 use super::args::{BuildArgs, KeyValue, PullArgs, PullPolicyArg};
 use super::context::Context;
 use super::exit::Exit;
-use super::sources::BuildOptions;
 use crate::event::{Event, Message};
 use crate::execute::{RunOptions, plan_failures, settle};
 use crate::model::ServiceName;
 use crate::plan::{self, Op, Plan, UpOptions};
+use crate::workspace::BuildOptions;
 
 /// Builds images.
 pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {

@@ -6,12 +6,12 @@ use std::fs;
 use super::args::{ConfigArgs, ConfigFormat, ConfigList};
 use super::context::{Context, suggestion};
 use super::exit::{Exit, Failure};
-use super::sources::{exit_of, message};
 use crate::event::Event;
 use crate::host::terminal::stdout_is_terminal;
 use crate::manifest::{self, Explanation, LoadOptions, Purpose, Severity};
 use crate::model::{Location, Project, ServiceName};
 use crate::plan::{self, Labels, Wanted, container_spec};
+use crate::workspace::{cause_of, message};
 
 /// Checks and prints.
 pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
@@ -41,7 +41,7 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
         // A file or a program that waits for the model gets nothing else.
         let event = if stdout_is_terminal() { Event::Output { text } } else { Event::Notice { text } };
         context.sink.emit(event);
-        return Ok(exit_of(&loaded.diagnostics));
+        return Ok(cause_of(&loaded.diagnostics).into());
     }
     for diagnostic in &loaded.diagnostics {
         let message = message(diagnostic);
@@ -67,7 +67,7 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
         return print(context, args, as_text(model, args.format)?);
     }
     let Some(mut project) = loaded.project.filter(|_| !errors) else {
-        return Ok(exit_of(&loaded.diagnostics));
+        return Ok(cause_of(&loaded.diagnostics).into());
     };
     let named = super::context::named(&project, &args.services_named)?;
     let scope = plan::scope(&project, &named, false);

@@ -9,17 +9,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{GlobalArgs, KeyValue};
 use super::exit::{Exit, Failure};
-use super::history::History;
 use super::journal::{Journal, Recorder};
-use super::sources::{BuildOptions, DiskSources, load_or_exit};
+use crate::agent::BUILD_ID;
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Owner, Surroundings};
-use crate::event::{Event, Message, Sink};
-use crate::execute::{Executor, Place, Sources, Turn, Turns};
+use crate::event::{Cause, Event, Message, Sink};
+use crate::execute::{Executor, Place, Turn, Turns};
 use crate::host::paths::{Paths, PathsError};
 use crate::host::{Contents, DiskTree, env, process};
 use crate::manifest::{LoadOptions, Purpose};
 use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName, closest};
+use crate::workspace::{self, BuildOptions, History, Sources, Unusable, Workspace};
 
 /// What a command works with.
 pub struct Context {
@@ -115,8 +115,8 @@ impl Context {
 
     /// Loads the project, says its warnings, and checks that the services named are there.
     pub fn project(&self, targets: &[String]) -> anyhow::Result<Project> {
-        let loaded = load_or_exit(&*self.tree, &self.load_options(targets));
-        let loaded = loaded.map_err(|(exit, messages)| self.manifest_failure(exit, messages))?;
+        let loaded = workspace::load(&*self.tree, &self.load_options(targets));
+        let loaded = loaded.map_err(|unusable| self.manifest_failure(unusable))?;
         for warning in loaded.warnings {
             self.sink.emit(Event::Warning(warning));
         }
@@ -125,12 +125,13 @@ impl Context {
     }
 
     /// Emits all errors but the last, which becomes the command's failure.
-    fn manifest_failure(&self, exit: Exit, mut messages: Vec<crate::event::Message>) -> anyhow::Error {
-        let last = messages.pop().unwrap_or_default();
-        for message in messages {
+    fn manifest_failure(&self, unusable: Unusable) -> anyhow::Error {
+        let Unusable { cause, mut errors } = unusable;
+        let last = errors.pop().unwrap_or_default();
+        for message in errors {
             self.sink.emit(Event::Error(message));
         }
-        Failure { exit, message: Box::new(last) }.into()
+        Failure { exit: cause.into(), message: Box::new(last) }.into()
     }
 
     /// Connects to the engine.
@@ -182,8 +183,8 @@ impl Context {
     }
 
     fn has_no_manifest(&self) -> bool {
-        let loaded = load_or_exit(&*self.tree, &self.load_options(&[]));
-        matches!(loaded, Err((Exit::NoManifest, _)))
+        let loaded = workspace::load(&*self.tree, &self.load_options(&[]));
+        matches!(loaded, Err(Unusable { cause: Cause::Missing, .. }))
     }
 
     fn assemble(
@@ -199,10 +200,10 @@ impl Context {
         let platform = engine.info().platform.clone();
         let options = self.load_options(targets);
         let contents = Contents::new(self.paths.contents().ok());
-        let tree = Arc::clone(&self.tree);
-        let sources = Arc::new(DiskSources::new(tree, options, platform, scale, build, history, contents));
-        let project = sources.adjusted(project);
-        let sources: Arc<dyn Sources> = sources;
+        let workspace = Workspace::new(Arc::clone(&self.tree), options, platform).with_agent(BUILD_ID);
+        let workspace = workspace.scaled(scale).building(build).remembering(history, contents);
+        let project = workspace.adjusted(project);
+        let sources: Arc<dyn Sources> = Arc::new(workspace);
         let journal = Journal::new(self.paths.projects().ok(), &engine.info().endpoint, &project.name);
         let (sink, command) = (Arc::clone(&self.sink), self.command.clone());
         let recorder = Arc::new(Recorder { sink, journal: journal.clone(), command });

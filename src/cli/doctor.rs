@@ -8,6 +8,7 @@ use super::exit::Exit;
 use crate::agent;
 use crate::event::{Event, Message};
 use crate::execute::Failure;
+use crate::workspace;
 
 /// One look at one thing.
 struct Check {
@@ -109,7 +110,7 @@ fn inotify() -> Check {
 }
 
 fn manifest(context: &Context) -> Vec<Check> {
-    match super::sources::load(&*context.tree, &context.load_options(&[])) {
+    match workspace::load(&*context.tree, &context.load_options(&[])) {
         Ok(loaded) => {
             let file = loaded.project.files.first().map(|file| file.display().to_string()).unwrap_or_default();
             let services = loaded.project.services.len();
@@ -117,6 +118,6 @@ fn manifest(context: &Context) -> Vec<Check> {
             check.hints = loaded.warnings.into_iter().map(|warning| warning.text).collect();
             vec![check]
         }
-        Err(messages) => messages.into_iter().map(|message| bad("manifest", message)).collect(),
+        Err(unusable) => unusable.errors.into_iter().map(|message| bad("manifest", message)).collect(),
     }
 }

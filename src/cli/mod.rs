@@ -13,7 +13,6 @@ mod doctor;
 mod down;
 mod exec;
 pub mod exit;
-mod history;
 mod ignore;
 mod init;
 mod journal;
@@ -24,7 +23,6 @@ mod ps;
 #[cfg(test)]
 mod reference;
 mod run;
-mod sources;
 mod up;
 mod version;
 mod walk;

@@ -10,13 +10,13 @@ use tokio::sync::mpsc;
 use super::args::{PullWhen, UpArgs, WatchArgs};
 use super::context::{Context, Stack};
 use super::exit::{Exit, Failure};
-use super::sources::BuildOptions;
 use crate::event::{Event, Request};
 use crate::execute::session::{Attach, End, EndOn, Session, SessionOptions};
 use crate::execute::{LogOptions, RunOptions, observe_for_plan, plan_failures, settle_for_plan};
 use crate::host::signals::{Signal, Signals};
 use crate::model::ServiceName;
 use crate::plan::{self, Recreate, UpOptions};
+use crate::workspace::BuildOptions;
 
 /// `hob up`.
 pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {

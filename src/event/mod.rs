@@ -2,6 +2,7 @@
 //! as plain lines or as JSON. The JSON form is a public interface with a version; within one version fields are only
 //! added.
 
+mod failure;
 mod reload;
 mod request;
 mod state;
@@ -17,6 +18,7 @@ use serde::{Serialize, Serializer};
 use crate::model::{Location, ServiceName};
 
 pub use crate::plan::{Operation, Reason, ReloadReason, Until};
+pub use failure::{Cause, Failure};
 pub use reload::{Followed, ReloadAction, Reloaded, Timings};
 pub use request::Request;
 pub use state::{EndCause, Hold, Pending, State};

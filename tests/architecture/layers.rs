@@ -85,6 +85,24 @@ fn a_layer_imports_only_what_it_may() {
 }
 
 #[test]
+fn execute_knows_the_workspace_by_its_trait() {
+    let names = |code: &str| {
+        code.split("workspace::")
+            .skip(1)
+            .flat_map(|rest| {
+                let list = rest.strip_prefix('{').and_then(|list| list.split_once('}')).map_or(rest, |(list, _)| list);
+                let words = list.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|name| !name.is_empty());
+                let count = if rest.starts_with('{') { usize::MAX } else { 1 };
+                words.take(count).map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect::<BTreeSet<String>>()
+    };
+    let files = sources(&root().join("src/execute"));
+    let named: BTreeSet<String> = files.iter().flat_map(|file| names(&code(file))).collect();
+    assert_eq!(named, BTreeSet::from(["Loaded".to_owned(), "Sources".to_owned()]));
+}
+
+#[test]
 fn pure_layers_do_no_io() {
     let forbidden = [
         "std::fs",

@@ -1,4 +1,4 @@
-//! Why hob ends with which code, for what is found wrong before the engine is asked to do anything.
+//! What is to be mended, for what is found wrong before the engine is asked to do anything.
 
 use std::fs;
 use std::path::Path;
@@ -6,15 +6,13 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::super::exit::Exit;
-use super::super::history::History;
-use super::{BuildOptions, DiskSources};
-use crate::execute::Sources;
-use crate::host::{Contents, DiskTree};
+use super::{BuildOptions, Sources, Unusable, Workspace};
+use crate::event::Cause;
+use crate::host::DiskTree;
 use crate::manifest::LoadOptions;
 
-/// How hob ends on the files of a folder, and what it says first.
-fn ends(files: &[(&str, &str)]) -> (Exit, String, Option<usize>) {
+/// What is to be mended in the files of a folder, and what is said first.
+fn ends(files: &[(&str, &str)]) -> (Option<Cause>, String, Option<usize>) {
     let folder = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = folder.path().join(path);
@@ -24,30 +22,21 @@ fn ends(files: &[(&str, &str)]) -> (Exit, String, Option<usize>) {
     measured(folder.path())
 }
 
-fn measured(folder: &Path) -> (Exit, String, Option<usize>) {
+fn measured(folder: &Path) -> (Option<Cause>, String, Option<usize>) {
     let tree = Arc::new(DiskTree::new(None));
     let options = LoadOptions { working_dir: folder.to_path_buf(), ..LoadOptions::default() };
     let line = |message: &crate::event::Message| message.location.as_ref().map(|place| place.line);
-    let loaded = match super::load_or_exit(&*tree, &options) {
+    let loaded = match super::load(&*tree, &options) {
         Ok(loaded) => loaded,
-        Err((exit, messages)) => return (exit, messages[0].text.clone(), line(&messages[0])),
+        Err(Unusable { cause, errors }) => return (Some(cause), errors[0].text.clone(), line(&errors[0])),
     };
-    let history = History::new(None);
-    let sources = DiskSources::new(
-        tree,
-        options,
-        "linux/amd64".into(),
-        Vec::new(),
-        BuildOptions::default(),
-        history,
-        Contents::default(),
-    );
+    let sources = Workspace::new(tree, options, "linux/amd64".into());
     let services: Vec<_> = loaded.project.services.keys().cloned().collect();
     match sources.measure(&loaded.project, &services, &IndexMap::new()) {
-        Ok(_) => (Exit::Ok, String::new(), None),
+        Ok(_) => (None, String::new(), None),
         Err(failures) => {
             let first = &failures[0];
-            (Exit::from(first.cause), first.message.text.clone(), line(&first.message))
+            (Some(first.cause), first.message.text.clone(), line(&first.message))
         }
     }
 }
@@ -57,28 +46,35 @@ fn what_a_build_reads_fails_the_build_and_what_the_manifest_says_is_its_own() {
     let build = "services:\n  api:\n    build: .\n";
     let keys = |keys: &str| format!("services:\n  api:\n    build:\n      context: .\n{keys}");
     let good = "FROM scratch\nCOPY file /\n";
-    for (name, manifest, dockerfile, exit, part, line) in [
-        ("nothing wrong", build.to_owned(), good, Exit::Ok, "", 0),
+    for (name, manifest, dockerfile, cause, part, line) in [
+        ("nothing wrong", build.to_owned(), good, None, "", 0),
         (
             "not a Dockerfile",
             build.to_owned(),
             "FROM scratch\nRUN [\n  oops <<\nCPOY a b\n",
-            Exit::Build,
+            Some(Cause::Build),
             "unknown instruction",
             3,
         ),
-        ("an unknown instruction", build.to_owned(), "FROM scratch\nCPOY a b\n", Exit::Build, "CPOY", 2),
-        ("no FROM", build.to_owned(), "COPY a b\n", Exit::Build, "FROM", 1),
-        ("no instruction", build.to_owned(), "", Exit::Build, "", 1),
-        ("a source that is not there", build.to_owned(), "FROM scratch\nCOPY other /\n", Exit::Build, "other", 2),
-        ("an unknown target", keys("      target: dev\n"), good, Exit::Build, "dev", 5),
-        ("no Dockerfile", keys("      dockerfile: Dockerfile.dev\n"), good, Exit::NoManifest, "Dockerfile.dev", 5),
-        ("no context", "services:\n  api:\n    build: ./none\n".to_owned(), good, Exit::NoManifest, "none", 3),
+        ("an unknown instruction", build.to_owned(), "FROM scratch\nCPOY a b\n", Some(Cause::Build), "CPOY", 2),
+        ("no FROM", build.to_owned(), "COPY a b\n", Some(Cause::Build), "FROM", 1),
+        ("no instruction", build.to_owned(), "", Some(Cause::Build), "", 1),
+        (
+            "a source that is not there",
+            build.to_owned(),
+            "FROM scratch\nCOPY other /\n",
+            Some(Cause::Build),
+            "other",
+            2,
+        ),
+        ("an unknown target", keys("      target: dev\n"), good, Some(Cause::Build), "dev", 5),
+        ("no Dockerfile", keys("      dockerfile: Dockerfile.dev\n"), good, Some(Cause::Missing), "Dockerfile.dev", 5),
+        ("no context", "services:\n  api:\n    build: ./none\n".to_owned(), good, Some(Cause::Missing), "none", 3),
         (
             "a file as context",
             "services:\n  api:\n    build: ./file\n".to_owned(),
             good,
-            Exit::Manifest,
+            Some(Cause::Manifest),
             "not a folder",
             3,
         ),
@@ -86,7 +82,7 @@ fn what_a_build_reads_fails_the_build_and_what_the_manifest_says_is_its_own() {
             "a secret without its file",
             format!("{}secrets:\n  key:\n    file: ./none\n", keys("      secrets: [key]\n")),
             "FROM scratch\nRUN --mount=type=secret,id=key true\n",
-            Exit::NoManifest,
+            Some(Cause::Missing),
             "secret key",
             5,
         ),
@@ -94,13 +90,13 @@ fn what_a_build_reads_fails_the_build_and_what_the_manifest_says_is_its_own() {
             "a secret that is not defined",
             keys("      secrets: [key]\n"),
             "FROM scratch\nRUN --mount=type=secret,id=key true\n",
-            Exit::Manifest,
+            Some(Cause::Manifest),
             "key",
             5,
         ),
     ] {
         let (ended, text, place) = ends(&[("devenv.yaml", &manifest), ("Dockerfile", dockerfile), ("file", "x")]);
-        assert_eq!(ended, exit, "{name}: {text}");
+        assert_eq!(ended, cause, "{name}: {text}");
         assert!(text.contains(part), "{name}: {text}");
         assert_eq!(place.unwrap_or(0), line, "{name}: {text}");
     }
@@ -116,9 +112,7 @@ fn the_platform_of_the_shell_or_of_env_is_that_of_services_without_one() {
         let environment = shell.map(|value| ("DOCKER_DEFAULT_PLATFORM".to_owned(), value.to_owned()));
         let environment = environment.into_iter().collect();
         let options = LoadOptions { working_dir: folder.path().to_path_buf(), environment, ..LoadOptions::default() };
-        let (history, contents) = (History::new(None), Contents::default());
-        let (tree, platform, build) = (Arc::new(DiskTree::new(None)), "linux/amd64".into(), BuildOptions::default());
-        let sources = DiskSources::new(tree, options, platform, Vec::new(), build, history, contents);
+        let sources = Workspace::new(Arc::new(DiskTree::new(None)), options, "linux/amd64".into());
         let project = sources.load().unwrap().project;
         let platforms: Vec<_> = project.services.values().map(|service| service.platform.as_deref()).collect();
         assert_eq!(platforms, [want, Some("linux/arm/v7"), want], "{shell:?}");
@@ -139,9 +133,7 @@ fn a_folder_that_no_program_needs_is_put_aside_as_it_was_measured() {
         fs::write(path(rel), text).unwrap();
     }
     let options = LoadOptions { working_dir: folder.path().to_path_buf(), ..LoadOptions::default() };
-    let (history, contents) = (History::new(None), Contents::default());
-    let (tree, platform, build) = (Arc::new(DiskTree::new(None)), "linux/amd64".into(), BuildOptions::default());
-    let sources = DiskSources::new(tree, options, platform, Vec::new(), build, history, contents);
+    let sources = Workspace::new(Arc::new(DiskTree::new(None)), options, "linux/amd64".into());
     let project = sources.load().unwrap().project;
     let services: Vec<_> = project.services.keys().cloned().collect();
     let wanted = sources.measure(&project, &services, &IndexMap::new()).unwrap();
@@ -171,40 +163,45 @@ fn an_argument_by_name_takes_its_value_from_what_interpolation_sees() {
 fn a_bad_ignore_file_fails_the_build() {
     let manifest = "services:\n  api:\n    build: .\n";
     let files = [("devenv.yaml", manifest), ("Dockerfile", "FROM scratch\nCOPY . /\n"), (".dockerignore", "a[\n")];
-    assert_eq!(ends(&files).0, Exit::Build);
+    assert_eq!(ends(&files).0, Some(Cause::Build));
 }
 
 #[test]
 fn files_that_a_manifest_names() {
     let service = "services:\n  api:\n    image: x\n";
-    for (name, manifest, files, exit) in [
-        ("an env file", format!("{service}    env_file: none.env\n"), vec![], Exit::NoManifest),
-        ("a wrong env file", format!("{service}    env_file: a.env\n"), vec![("a.env", "A='x\n")], Exit::Manifest),
-        ("a label file", format!("{service}    label_file: none.env\n"), vec![], Exit::NoManifest),
-        ("an include", format!("include: [none.yaml]\n{service}"), vec![], Exit::NoManifest),
+    for (name, manifest, files, cause) in [
+        ("an env file", format!("{service}    env_file: none.env\n"), vec![], Some(Cause::Missing)),
+        (
+            "a wrong env file",
+            format!("{service}    env_file: a.env\n"),
+            vec![("a.env", "A='x\n")],
+            Some(Cause::Manifest),
+        ),
+        ("a label file", format!("{service}    label_file: none.env\n"), vec![], Some(Cause::Missing)),
+        ("an include", format!("include: [none.yaml]\n{service}"), vec![], Some(Cause::Missing)),
         (
             "a file to extend from",
             "services:\n  api:\n    extends: {file: none.yaml, service: api}\n".to_owned(),
             vec![],
-            Exit::NoManifest,
+            Some(Cause::Missing),
         ),
         (
             "a secret",
             format!("{service}    secrets: [key]\nsecrets:\n  key: {{file: ./none}}\n"),
             vec![],
-            Exit::NoManifest,
+            Some(Cause::Missing),
         ),
         (
             "a secret of an unset variable",
             format!("{service}    secrets: [key]\nsecrets:\n  key: {{environment: HOB_NOT_SET}}\n"),
             vec![],
-            Exit::Manifest,
+            Some(Cause::Manifest),
         ),
     ] {
         let mut all = vec![("devenv.yaml", manifest.as_str())];
         all.extend(files);
         let (ended, text, place) = ends(&all);
-        assert_eq!(ended, exit, "{name}: {text}");
+        assert_eq!(ended, cause, "{name}: {text}");
         assert!(place.is_some(), "{name}: {text}");
     }
 }

@@ -1,13 +1,12 @@
-//! Where the project and its measures come from. The rooms that read manifests and Dockerfiles are not this room's to
-//! import: `cli` wires them in behind this trait. All of it may block; the session calls it off its loop.
+//! Where the project and its measures come from, as whoever plans and carries out is handed them. All of it may block; a
+//! session calls it off its loop.
 
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use super::Failure;
 use crate::engine::BuildSpec;
-use crate::event::Message;
+use crate::event::{Failure, Message};
 use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Project, ServiceName, Watch};
 use crate::plan::Wanted;
 

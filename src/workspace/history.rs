@@ -16,7 +16,7 @@ const KEPT: usize = 200;
 const KEPT_BYTES: u64 = 96 << 20;
 
 /// A folder with one file for each measure, by its digest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct History {
     folder: Option<PathBuf>,
 }

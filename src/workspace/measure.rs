@@ -2,39 +2,70 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::effects::{From, OfService};
-use super::{DiskSources, request};
-use crate::event::Message;
-use crate::execute::{Cause, Failure};
+use super::reader::Reader;
+use super::secrets::injected;
+use crate::event::{Cause, Failure, Message};
 use crate::inputs::{self, BaseImage, BuildInputs, Housekeeping, Ignore, Images, InputsError, Mounts, Rules};
 use crate::model::{
     Digest, FileTree, Measured, ObservedImage, Project, Reload, Service, ServiceName, Watch, without_latest,
 };
 use crate::plan::{Base, Wanted, WantedImage, by_digest};
 
+/// Measures services, with all that their builds start from.
+///
+/// # Errors
+/// What cannot be read.
+pub(super) fn measure(
+    reader: &Reader,
+    project: &Project,
+    services: &[ServiceName],
+    images: &IndexMap<String, ObservedImage>,
+) -> Result<Wanted, Vec<Failure>> {
+    let mut measuring = Measuring {
+        reader,
+        project,
+        images,
+        wanted: Wanted { salt: reader.salt().to_owned(), agent: reader.agent.clone(), ..Wanted::default() },
+        open: HashSet::new(),
+        errors: Vec::new(),
+    };
+    for name in services {
+        measuring.service(name);
+    }
+    let Measuring { wanted, errors, .. } = measuring;
+    let read: Vec<Arc<BuildInputs>> = wanted.images.keys().filter_map(|name| reader.reading(name)).collect();
+    reader.history.remember(read.iter().map(|inputs| &**inputs));
+    if errors.is_empty() { Ok(wanted) } else { Err(errors) }
+}
+
 /// One measure of a project's services.
-pub(super) struct Measuring<'a> {
-    pub(super) sources: &'a DiskSources,
-    pub(super) project: &'a Project,
-    pub(super) images: &'a IndexMap<String, ObservedImage>,
-    pub(super) wanted: Wanted,
+struct Measuring<'a> {
+    reader: &'a Reader,
+    project: &'a Project,
+    images: &'a IndexMap<String, ObservedImage>,
+    wanted: Wanted,
     /// Being measured: a build that starts from itself, by way of others, is not followed.
-    pub(super) open: HashSet<ServiceName>,
-    pub(super) errors: Vec<Failure>,
+    open: HashSet<ServiceName>,
+    errors: Vec<Failure>,
 }
 
 impl Measuring<'_> {
-    pub(super) fn service(&mut self, name: &ServiceName) {
+    fn service(&mut self, name: &ServiceName) {
         if self.wanted.images.contains_key(name) || !self.open.insert(name.clone()) {
             return;
         }
         let Some(service) = self.project.services.get(name) else { return };
-        self.injected(service);
+        let (files, mut errors) = injected(&*self.reader.tree, self.project, service);
+        self.errors.append(&mut errors);
+        if !files.is_empty() {
+            self.wanted.files.insert(name.clone(), files);
+        }
         match &service.build {
             None => {
                 let image = service.image.clone().unwrap_or_default();
@@ -60,19 +91,19 @@ impl Measuring<'_> {
         for (name, image) in self.images {
             images.insert(name.clone(), base(image, None));
         }
-        let sources = self.sources;
+        let reader = self.reader;
         let mut others = HashMap::new();
-        let given = sources.given(self.images.get(&self.project.image_name(service)));
+        let given = reader.given(self.images.get(&self.project.image_name(service)));
         let mut service = service.clone();
         if let Some(build) = service.build.as_mut() {
             build.args.extend(given.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
         }
         let service = &service;
         loop {
-            let Some(request) = request((sources, self.project, service), &images, &others) else {
+            let Some(request) = reader.request(self.project, service, &images, &others) else {
                 return Err(InputsError::MissingContext { path: PathBuf::new(), similar: None });
             };
-            let inputs = inputs::read(&*sources.tree, &request)?;
+            let inputs = inputs::read(&*reader.tree, &request)?;
             let mut news = false;
             for image in inputs.images.iter().filter(|image| image.base) {
                 if let Some(owner) = self.owner(&image.name).filter(|owner| *owner != service.name) {
@@ -104,11 +135,10 @@ impl Measuring<'_> {
                 // Only what the build declares can make a difference.
                 let is_read = |name: &str| inputs.parts.named().iter().any(|(part, _)| *part == format!("arg {name}"));
                 let given: IndexMap<_, _> = given.into_iter().filter(|(name, _)| is_read(name)).collect();
-                if !given.is_empty() && sources.build.args.is_empty() {
+                if !given.is_empty() && reader.build.args.is_empty() {
                     self.wanted.given.insert(service.name.clone(), given.clone());
                 }
-                let mut all = sources.given.lock().unwrap_or_else(PoisonError::into_inner);
-                all.insert(service.name.clone(), given);
+                reader.keep_given(&service.name, given);
                 return Ok(inputs);
             }
         }
@@ -117,7 +147,7 @@ impl Measuring<'_> {
     /// The service that an image is built for, where it is one of the project's.
     fn owner(&self, image: &str) -> Option<ServiceName> {
         let plain = without_latest(image);
-        let builds = self.project.services.values().filter(|service| DiskSources::is_built(service));
+        let builds = self.project.services.values().filter(|service| service.build.is_some());
         builds.into_iter().find(|service| self.project.image_name(service) == plain).map(|service| service.name.clone())
     }
 
@@ -152,13 +182,12 @@ impl Measuring<'_> {
         let image = self.images.get(&self.project.image_name(service));
         self.reloader(service, image, inputs.context.as_ref().map(|context| context.root.as_path()));
         self.watch(service, Some(&inputs));
-        let mut read = self.sources.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.insert(name.clone(), Arc::new(inputs));
+        self.reader.keep_reading(name, inputs);
     }
 
     /// The program of a service, where that reloads itself.
     fn reloader(&mut self, service: &Service, image: Option<&ObservedImage>, context: Option<&Path>) {
-        if let Some(reloader) = inputs::reloader(&*self.sources.tree, service, image, context) {
+        if let Some(reloader) = inputs::reloader(&*self.reader.tree, service, image, context) {
             self.wanted.reloaders.insert(service.name.clone(), reloader);
         }
     }
@@ -166,7 +195,7 @@ impl Measuring<'_> {
     /// What is watched for a service: by rules of `develop.watch` where it has some, else by its Dockerfile; and by its
     /// bind mounts.
     fn watch(&mut self, service: &Service, inputs: Option<&BuildInputs>) {
-        let tree = &*self.sources.tree;
+        let tree = &*self.reader.tree;
         let root = inputs.and_then(|inputs| inputs.context.as_ref()).map(|context| context.root.clone());
         let mounts = Mounts::of(service);
         let asked = service.has_watch_rules() || mounts.sources().next().is_some();
@@ -201,12 +230,12 @@ impl Measuring<'_> {
         let roots = root.into_iter().chain([self.project.working_dir.clone()]);
         let effects = OfService {
             from,
-            tree: Arc::clone(&self.sources.tree),
+            tree: Arc::clone(&self.reader.tree),
             housekeeping: Housekeeping::new(roots, files),
             mounts,
             ignore,
             ignore_file,
-            output: self.sources.output.clone(),
+            output: self.reader.output.clone(),
             reload: service.reload.clone(),
         };
         let folders = effects.folders(&self.project.working_dir);
