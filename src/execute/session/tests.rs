@@ -4,11 +4,11 @@
 mod aside;
 mod beside;
 mod catch_up;
+mod drift;
 mod ending;
 mod notes;
 mod saves;
 mod starting;
-mod strangers;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::watching::Folders;
+use super::shell::Folders;
 use super::{Attach, End, Session, SessionOptions, now};
 use crate::event::{Event, Request};
 use crate::execute::testing::{Rig, project};
@@ -72,7 +72,7 @@ fn start(rig: Rig, options: SessionOptions) -> Running {
     let folders = Arc::default();
     let (saves, batches) = mpsc::channel(64);
     let batches = tokio_stream::wrappers::ReceiverStream::new(batches);
-    session.watching.given = Some((Box::new(Set(Arc::clone(&folders))), Box::pin(batches)));
+    session.given = Some((Box::new(Set(Arc::clone(&folders))), Box::pin(batches)));
     let (requests, asked) = mpsc::channel(8);
     let session = tokio::spawn(session.run(asked));
     Running { rig, requests, saves, folders, session, disk }

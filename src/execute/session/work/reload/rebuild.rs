@@ -1,10 +1,9 @@
 //! An image is built, and the containers of a service are made anew.
 
-use super::super::ending::restarted_with;
-use super::super::now;
-use super::{Job, Measure, Reload, first, micros};
+use super::{Job, Measure, Reloaded, first, micros};
 use crate::event::{Message, ReloadAction, Timings};
 use crate::execute::observe::{plan_failures, settle};
+use crate::execute::session::now;
 use crate::execute::{Failure, RunOptions};
 use crate::model::Reload as Then;
 use crate::plan::{self, Op, Recreate, UpOptions};
@@ -16,10 +15,10 @@ impl Job {
         // Orphans were warned of by the first plan.
         let mut options = UpOptions { no_deps: true, grace: self.grace, ignore_orphans: true, ..UpOptions::default() };
         options.services.push(self.service.name.clone());
-        if self.task.asked == Some(Then::Rebuild) {
+        if self.pending.asked == Some(Then::Rebuild) {
             (options.rebuild, options.recreate) = (true, Recreate::Always);
         } else {
-            options.services.extend(restarted_with(&self.project, &self.service.name));
+            options.services.extend(self.project.restarted_with(std::slice::from_ref(&self.service.name)));
         }
         options
     }
@@ -27,7 +26,7 @@ impl Job {
     /// Builds the image and recreates the container.
     pub(super) async fn rebuild(
         &self,
-        reload: &mut Reload,
+        reload: &mut Reloaded,
         measured: Measure,
         timings: &mut Timings,
     ) -> Result<Option<ReloadAction>, Failure> {
@@ -48,11 +47,11 @@ impl Job {
         let plan =
             plan::up(view.input(&synced), &options).map_err(|errors| first(plan_failures(&self.project, errors)))?;
         if plan.is_empty() {
-            reload.halfway = false;
+            reload.recreate_interrupted = false;
             reload.measured = Some(measured);
             return Ok(None);
         }
-        reload.halfway = true;
+        reload.recreate_interrupted = true;
         let outcome = self.executor.run(&self.project, &plan, &run).await;
         timings.synced_us = micros(now() - began);
         if let Some(failure) = outcome.failures.into_iter().next() {
@@ -65,7 +64,7 @@ impl Job {
             let message = Message::new("another command changed the project meanwhile; a save tries again");
             return Err(Failure { cause: crate::execute::Cause::Engine, message });
         }
-        reload.halfway = false;
+        reload.recreate_interrupted = false;
         reload.measured = Some(self.measure_of(&view.wanted));
         reload.rebuilt = true;
         let has = |is: fn(&Op) -> bool| plan.steps.iter().any(|step| is(&step.op));

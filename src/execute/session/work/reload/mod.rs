@@ -1,5 +1,5 @@
-//! One service's answer to a burst of changes: what was measured, what that asks for, and then sync and restart in place,
-//! or build and recreate.
+//! The answer to what has changed of one service: what was measured, what that asks for, and then sync and restart in
+//! place, or build and recreate.
 
 mod rebuild;
 mod sync;
@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::drift::differing;
 use super::mounted::Mounted;
-use super::now;
-use super::strangers::differing;
-use super::watched::Task;
-use crate::event::{Message, ReloadAction, Reloaded, Timings};
+use super::{Shared, plan};
+use crate::event::{self, Message, ReloadAction, Timings};
 use crate::execute::observe::blocking;
+use crate::execute::session::input::Ended;
+use crate::execute::session::machine::Pending;
+use crate::execute::session::now;
 use crate::execute::{AtStart, Executor, Failure, sync_files};
 use crate::model::{
     Aside, ContainerId, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName, SyncTarget,
@@ -24,97 +26,147 @@ use crate::model::{
 };
 use crate::plan::{Brake, Decision, ReloadReason, Running, Wanted, decide};
 
-/// How a service's job ended.
-pub struct Reload {
-    pub(super) service: ServiceName,
+/// Answers what has changed of a service.
+pub struct ReloadTask {
+    /// The project.
+    pub project: Arc<Project>,
+    /// The service.
+    pub service: Service,
+    /// Its containers that run.
+    pub containers: Vec<ContainerId>,
+    /// What its build reads, as last measured.
+    pub inputs: Option<Measured>,
+    /// What is watched for it.
+    pub watch: Watch,
+    /// What it is about.
+    pub pending: Pending,
+    /// When the first change was noticed.
+    pub noticed: Instant,
+    /// When the burst had ended.
+    pub quiet: Instant,
+    /// It is a job and has completed.
+    pub completed: bool,
+    /// Somebody stopped it.
+    pub stopped: bool,
+    /// It has no container at all.
+    pub removed: bool,
+    /// The last job left a recreation unfinished.
+    pub recreate_interrupted: bool,
+    /// What containers hold by hot sync.
+    pub synced: HashMap<ContainerId, Digest>,
+    /// Changes that are not acted upon any more.
+    pub brake: Brake,
+    /// How long a stop may take: `--timeout`.
+    pub grace: Option<Duration>,
+    /// Images that are superseded stay.
+    pub keep_images: bool,
+    /// Services whose output is to be shown.
+    pub shown: BTreeSet<ServiceName>,
+}
+
+/// How the answer ended.
+pub struct Reloaded {
+    /// The service.
+    pub service: ServiceName,
     /// What it was about; goes back where it did not succeed.
-    pub(super) task: Task,
-    pub(super) noticed: Instant,
+    pub pending: Pending,
+    /// When the first change was noticed.
+    pub noticed: Instant,
     /// The containers that it was put into.
-    pub(super) containers: Vec<ContainerId>,
+    pub containers: Vec<ContainerId>,
     /// What was measured, where it succeeded.
-    pub(super) measured: Option<Measure>,
+    pub measured: Option<Measure>,
     /// What the containers hold now, or that they hold a part of it.
-    pub(super) synced: HashMap<ContainerId, Digest>,
+    pub synced: HashMap<ContainerId, Digest>,
     /// A file was touched while it was synced. Its event is still to come, and an equal measure will say nothing.
-    pub(super) unsure: bool,
+    pub is_unsure: bool,
     /// What of that is to be written down, for the next hob.
-    pub(super) notes: Vec<(ContainerId, Digest)>,
+    pub notes: Vec<(ContainerId, Digest)>,
     /// Its containers may hold what their image has not, or their image what has changed since.
-    pub(super) brought: bool,
+    pub is_image_stale: bool,
     /// What was acted upon, with the sizes of files.
-    pub(super) acted: Vec<(PathBuf, Option<u64>)>,
+    pub acted: Vec<(PathBuf, Option<u64>)>,
     /// Its containers were made anew.
-    pub(super) rebuilt: bool,
+    pub rebuilt: bool,
     /// What may mend it, where it did not succeed.
-    pub(super) mend: Option<Watch>,
+    pub mend: Option<Watch>,
     /// For the person; `None` where nothing was to be done or the job was superseded.
-    pub(super) report: Option<Reloaded>,
-    pub(super) superseded: bool,
+    pub report: Option<event::Reloaded>,
+    /// A newer change took its place.
+    pub superseded: bool,
     /// A recreation was begun and not finished.
-    pub(super) halfway: bool,
+    pub recreate_interrupted: bool,
 }
 
 /// A service as measured by its job.
 #[derive(Clone)]
-pub(super) struct Measure {
-    pub(super) inputs: Option<Measured>,
-    pub(super) watch: Option<Watch>,
-    pub(super) reloader: Option<Reloader>,
+pub struct Measure {
+    /// What its build reads.
+    pub inputs: Option<Measured>,
+    /// What is watched for it.
+    pub watch: Option<Watch>,
+    /// Its program, where that reloads itself.
+    pub reloader: Option<Reloader>,
 }
 
-/// Everything that a job takes with it.
-pub(super) struct Job {
-    pub(super) executor: Executor,
-    pub(super) project: Arc<Project>,
-    pub(super) service: Service,
-    pub(super) containers: Vec<ContainerId>,
-    pub(super) inputs: Option<Measured>,
-    pub(super) watch: Watch,
-    pub(super) task: Task,
-    pub(super) noticed: Instant,
-    pub(super) quiet: Instant,
-    pub(super) completed: bool,
-    /// Somebody stopped it.
-    pub(super) stopped: bool,
-    /// It has no container at all.
-    pub(super) removed: bool,
-    /// The last job left a recreation unfinished.
-    pub(super) halfway: bool,
-    pub(super) hot: bool,
-    pub(super) synced: HashMap<ContainerId, Digest>,
+/// Everything that the work takes with it.
+struct Job {
+    executor: Executor,
+    task: ReloadTask,
+    /// Its containers carry the agent.
+    hot: bool,
     /// How the files were that it is about, before they were measured.
-    pub(super) stamps: HashMap<PathBuf, sync_files::Stamp>,
-    /// Changes that are not acted upon any more.
-    pub(super) brake: Brake,
+    stamps: HashMap<PathBuf, sync_files::Stamp>,
     /// What files behind its mounts held.
-    pub(super) mounted: Mounted,
-    pub(super) grace: Option<Duration>,
-    pub(super) keep_images: bool,
-    pub(super) at_start: Option<Arc<AtStart>>,
-    pub(super) cancel: CancellationToken,
+    mounted: Mounted,
+    at_start: Option<Arc<AtStart>>,
+    cancel: CancellationToken,
     /// The session is being ended.
-    pub(super) stop: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl std::ops::Deref for Job {
+    type Target = ReloadTask;
+
+    fn deref(&self) -> &ReloadTask {
+        &self.task
+    }
+}
+
+impl ReloadTask {
+    /// Does it. `cancel` ends what can be ended, and `stop` is the end of the session.
+    pub async fn run(
+        self,
+        shared: Shared,
+        at_start: Option<Arc<AtStart>>,
+        cancel: CancellationToken,
+        stop: CancellationToken,
+    ) -> Ended {
+        let (hot, mounted) = (shared.executor.agents.carries(&self.service.name), shared.mounts.of(&self.service.name));
+        let executor = shared.executor;
+        let job = Job { executor, task: self, hot, stamps: HashMap::new(), mounted, at_start, cancel, stop };
+        Ended::Reloaded(Box::new(job.run().await))
+    }
 }
 
 impl Job {
-    pub(super) async fn run(mut self) -> Reload {
-        let mut reload = Reload {
+    async fn run(mut self) -> Reloaded {
+        let mut reload = Reloaded {
             service: self.service.name.clone(),
-            task: self.task.clone(),
+            pending: self.pending.clone(),
             noticed: self.noticed,
             containers: self.containers.clone(),
             measured: None,
             synced: HashMap::new(),
-            unsure: false,
+            is_unsure: false,
             notes: Vec::new(),
-            brought: false,
+            is_image_stale: false,
             acted: Vec::new(),
             rebuilt: false,
             mend: None,
             report: None,
             superseded: false,
-            halfway: self.halfway,
+            recreate_interrupted: self.recreate_interrupted,
         };
         let mut timings = Timings { noticed_us: micros(self.quiet - self.noticed), ..Timings::default() };
         let (reason, result) = self.act(&mut reload, &mut timings).await;
@@ -124,12 +176,12 @@ impl Job {
             Ok(Some(action)) => (action, None),
             Err(_) if reload.superseded => return reload,
             // Nobody waits for it, and what is wrong is said by whoever needs it.
-            Err(_) if self.task.aside && !self.task.has_work() => return reload,
+            Err(_) if self.pending.aside && !self.pending.has_work() => return reload,
             Err(failure) => (ReloadAction::Failed, Some(failure.message)),
         };
         let files = reload.acted.iter().map(|(path, _)| self.shown(path)).collect();
         let service = self.service.name.clone();
-        reload.report = Some(Reloaded { service, files, action, reason, timings, error });
+        reload.report = Some(event::Reloaded { service, files, action, reason, timings, error });
         reload
     }
 
@@ -141,14 +193,14 @@ impl Job {
     /// was decided.
     async fn act(
         &mut self,
-        reload: &mut Reload,
+        reload: &mut Reloaded,
         timings: &mut Timings,
     ) -> (Option<ReloadReason>, Result<Option<ReloadAction>, Failure>) {
-        if self.task.initial {
+        if self.pending.initial_sync {
             return self.initial_sync(reload, timings).await;
         }
-        for path in &self.task.dirty {
-            if let Effect::Sync { targets, .. } = self.watch.effects.effect(path) {
+        for path in &self.task.pending.files {
+            if let Effect::Sync { targets, .. } = self.task.watch.effects.effect(path) {
                 let stamp = |target: SyncTarget| (sync_files::stamp(&target.source), target.source);
                 self.stamps.extend(targets.into_iter().map(stamp).map(|(stamp, source)| (source, stamp)));
             }
@@ -156,20 +208,20 @@ impl Job {
         let measured = match self.measure().await {
             Ok(measured) => measured,
             Err(failure) => {
-                reload.acted = self.task.dirty.iter().map(|path| (path.clone(), sync_files::size(path))).collect();
+                reload.acted = self.pending.files.iter().map(|path| (path.clone(), sync_files::size(path))).collect();
                 reload.mend = self.watch_for_mend().await;
                 return (None, Err(failure));
             }
         };
         // Where it cannot be built, something that only the new Dockerfile reads may mend it.
         reload.mend.clone_from(&measured.watch);
-        let same = measured.inputs == self.inputs && !self.task.unsure && self.task.lacks.is_none();
-        let besides = self.take_in(&measured).or_else(|| self.task.lacks.clone());
-        reload.task.dirty.clone_from(&self.task.dirty);
-        let effects = self.task.dirty.iter().map(|path| (path.clone(), self.effect(path, &measured)));
+        let same = measured.inputs == self.inputs && !self.pending.is_unsure && self.pending.rebuild_reason.is_none();
+        let besides = self.take_in(&measured).or_else(|| self.pending.rebuild_reason.clone());
+        reload.pending.files.clone_from(&self.pending.files);
+        let effects = self.pending.files.iter().map(|path| (path.clone(), self.effect(path, &measured)));
         let effects = self.without_touched(effects.collect()).await;
         let by_rule = effects.iter().any(|(_, effect)| is_rule(effect));
-        if same && self.task.asked.is_none() && !by_rule {
+        if same && self.pending.asked.is_none() && !by_rule {
             // Written and the same as before.
             reload.measured = Some(measured);
             return (None, Ok(None));
@@ -183,7 +235,12 @@ impl Job {
             writable: !self.service.read_only,
         };
         let asides = effects.iter().all(|(_, effect)| matches!(effect, Effect::Aside(_)));
-        if asides && !effects.is_empty() && besides.is_none() && self.task.asked.is_none() && !self.halfway {
+        if asides
+            && !effects.is_empty()
+            && besides.is_none()
+            && self.pending.asked.is_none()
+            && !self.recreate_interrupted
+        {
             self.put_aside(reload, measured, &effects);
             return (None, Ok(None));
         }
@@ -192,7 +249,7 @@ impl Job {
             None => decide(&self.service, state, measured.reloader.as_ref(), &effects),
         };
         let why = ReloadReason::Asked;
-        let decision = match (self.task.asked.clone(), by_files) {
+        let decision = match (self.pending.asked.clone(), by_files) {
             (Some(Then::Rebuild), _) => Decision::Rebuild { why },
             // There is nothing to restart: the plan of a rebuild starts it.
             (Some(_), _) if !state.running => Decision::Rebuild { why: ReloadReason::AskedNotRunning },
@@ -201,7 +258,9 @@ impl Job {
             (Some(_), rebuild @ Decision::Rebuild { .. }) => rebuild,
             (Some(then), _) => Decision::Reload { reload: then, files: Vec::new(), why },
             // Another container waits to take this one's place.
-            (None, Decision::Sync { .. } | Decision::Reload { .. } | Decision::Nothing) if self.halfway => {
+            (None, Decision::Sync { .. } | Decision::Reload { .. } | Decision::Nothing)
+                if self.recreate_interrupted =>
+            {
                 Decision::Rebuild { why: ReloadReason::Unfinished }
             }
             (None, by_files) => by_files,
@@ -218,7 +277,7 @@ impl Job {
             }
             Decision::Rebuild { why } => match self.rebuild(reload, measured, timings).await {
                 // A build failed or was given up, and then what it was about was taken back.
-                Ok(None) if self.task.unsure && !reload.acted.is_empty() => {
+                Ok(None) if self.pending.is_unsure && !reload.acted.is_empty() => {
                     (Some(ReloadReason::AsBuilt), Ok(Some(ReloadAction::NothingToDo)))
                 }
                 result => (Some(why), result),
@@ -269,7 +328,7 @@ impl Job {
         if self.service.has_watch_rules() || !effects.iter().any(|(_, effect)| by_mount(effect)) {
             return effects;
         }
-        let (mounted, unsure) = (self.mounted.clone(), self.task.unsure);
+        let (mounted, unsure) = (self.mounted.clone(), self.pending.is_unsure);
         blocking(move || {
             for (path, effect) in &mut effects {
                 if by_mount(effect) && !mounted.has_changed(path) && !unsure {
@@ -283,13 +342,13 @@ impl Job {
 
     /// Nothing is to be done for these: the containers are as a new image would make them, for all that their programs
     /// see.
-    fn put_aside(&self, reload: &mut Reload, measured: Measure, effects: &[(PathBuf, Effect)]) {
+    fn put_aside(&self, reload: &mut Reloaded, measured: Measure, effects: &[(PathBuf, Effect)]) {
         if let Some(inputs) = &measured.inputs {
             let held = self.containers.iter().map(|container| (container.clone(), inputs.digest.clone()));
             reload.notes.extend(held.clone());
             reload.synced.extend(held);
         }
-        reload.brought =
+        reload.is_image_stale =
             effects.iter().any(|(_, effect)| matches!(effect, Effect::Aside(aside) if aside.is_in_image()));
         reload.measured = Some(measured);
     }
@@ -330,14 +389,14 @@ impl Job {
         let (gone, files): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(is_left_out);
         let seen = gone.iter().find(|path| self.watch.effects.effect(path).acts());
         let besides = besides.or_else(|| Some(ReloadReason::LeftOut { file: self.shown(seen?) }));
-        self.task.dirty.extend(files);
+        self.task.pending.files.extend(files);
         besides
     }
 
     fn measure_of(&self, wanted: &Wanted) -> Measure {
         let name = &self.service.name;
         Measure {
-            inputs: super::watched::measured(wanted, name),
+            inputs: plan::measured(wanted, name),
             watch: wanted.watch.get(name).cloned(),
             reloader: wanted.reloaders.get(name).cloned(),
         }

@@ -1,109 +1,68 @@
-//! Whether what was started is ready: seen beside the loop, which goes on meanwhile.
+//! Whether services are ready, and where they answer.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
+use super::Shared;
 use super::url::url;
-use super::{Finished, Session, now};
 use crate::engine::{Engine, Query};
 use crate::event::Event;
-use crate::execute::executor::millis;
 use crate::execute::port;
+use crate::execute::session::input::Ended;
 use crate::execute::wait::Wait;
 use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
 use crate::plan::Until;
 
 /// What was found out.
+#[derive(Default)]
 pub struct Readiness {
     /// Services that are ready.
-    ready: usize,
+    pub ready: usize,
     /// Services that should be.
-    of: usize,
+    pub of: usize,
     /// Services that have ended, and how.
-    ended: Vec<(ServiceName, String)>,
+    pub ended: Vec<(ServiceName, String)>,
     /// What else there is to say, in order.
-    events: Vec<Event>,
+    pub events: Vec<Event>,
     /// It was waited until they are.
-    waited: bool,
+    pub waited: bool,
 }
 
-impl Session {
-    /// After the first plan: where services answer, and whether they are ready. A command that ends now says what is
-    /// so at this moment; a session waits for it.
-    pub(super) fn look_whether_ready(&mut self, after: Observed) {
-        let (engine, project, scope) = (Arc::clone(&self.engine), Arc::clone(&self.project), self.scope());
-        let lasts = self.attached() || self.options.watch;
-        // Later plans are about what changed; that a service is unhealthy is said when it becomes so.
-        self.options.up.needs_met = false;
-        let (waited, starts) = (self.options.up.wait, !self.options.up.no_start);
-        self.looking_whether_ready = !lasts;
-        self.jobs.spawn(async move {
-            let readiness = if lasts && !waited {
-                wait(&*engine, &project, &scope).await
-            } else {
-                let ready = running(&project, &after, &scope).count();
-                let events = urls(&*engine, &project, &after, &scope).await;
-                let of = wanted(&project, &scope).count();
-                let ended = if starts { ended(&project, &after, &scope) } else { Vec::new() };
-                Readiness { ready, of, ended, events, waited }
-            };
-            Finished::Ready(Box::new(readiness))
-        });
-    }
+/// Finds out whether services are ready.
+pub struct FindOutWhetherReady {
+    /// What was there after the plan.
+    pub after: Observed,
+    /// The services.
+    pub services: Vec<ServiceName>,
+    /// They are waited for; else it is said what is so now.
+    pub waits: bool,
+    /// The plan has waited for them.
+    pub waited: bool,
+    /// Those that have ended are named.
+    pub names_ended: bool,
+}
 
-    /// After later plans, and where others made containers anew: addresses that are new.
-    pub(super) fn look_at_urls(&mut self, after: &Observed) {
-        let is_new = |name: &ServiceName| {
-            let ports = self.project.services.get(name).into_iter().flat_map(|service| &service.ports);
-            let mut urls = ports.filter_map(|port| url(port, name, after));
-            self.said_urls.get(name).is_some_and(|known| urls.any(|url| !known.contains(&url)))
+impl FindOutWhetherReady {
+    /// Does it.
+    pub async fn run(self, shared: Shared, project: &Project) -> Ended {
+        let Self { after, services, waits, waited, names_ended } = self;
+        let engine = &*shared.executor.engine;
+        let readiness = if waits {
+            wait(engine, project, &services).await
+        } else {
+            let ready = running(project, &after, &services).count();
+            let events = urls(engine, project, &after, &services).await;
+            let of = wanted(project, &services).count();
+            let ended = if names_ended { ended(project, &after, &services) } else { Vec::new() };
+            Readiness { ready, of, ended, events, waited }
         };
-        let services: Vec<ServiceName> = self.scope().into_iter().filter(is_new).collect();
-        if services.is_empty() {
-            return;
-        }
-        let (engine, project, after) = (Arc::clone(&self.engine), Arc::clone(&self.project), after.clone());
-        self.jobs.spawn(async move {
-            let events = urls(&*engine, &project, &after, &services).await;
-            Finished::Ready(Box::new(Readiness { ready: 0, of: 0, ended: Vec::new(), events, waited: false }))
-        });
+        Ended::Ready(Box::new(readiness))
     }
+}
 
-    /// Keeps where services can be reached, of what is about to be said.
-    fn keep_urls(&mut self, events: &[Event]) {
-        for service in self.scope() {
-            let of = |event: &Event| match event {
-                Event::Url { service: of, url, .. } if *of == service => Some(url.clone()),
-                _ => None,
-            };
-            let urls: BTreeSet<String> = events.iter().filter_map(of).collect();
-            let known = self.said_urls.entry(service).or_default();
-            if !urls.is_empty() {
-                *known = urls;
-            }
-        }
-    }
-
-    pub(super) fn said_whether_ready(&mut self, readiness: Readiness) {
-        self.looking_whether_ready = false;
-        if self.stopping.is_some() {
-            return;
-        }
-        let Readiness { ready, of, ended, events, waited } = readiness;
-        self.keep_urls(&events);
-        for (service, text) in ended {
-            // Not by itself: a save has taken its place meanwhile, or somebody has stopped it.
-            if !self.watching.is_busy_with(&service) && !self.others.has_touched(&service) {
-                self.sink.emit(Event::Notice { text });
-            }
-        }
-        for event in events {
-            self.sink.emit(event);
-        }
-        if ready > 0 {
-            self.sink.emit(Event::Ready { services: ready, of, took_ms: millis(now() - self.began), waited });
-        }
-    }
+/// Finds out where services answer.
+pub async fn find_out_urls(shared: Shared, project: &Project, after: &Observed, services: &[ServiceName]) -> Ended {
+    let events = urls(&*shared.executor.engine, project, after, services).await;
+    Ended::Ready(Box::new(Readiness { events, ..Readiness::default() }))
 }
 
 /// Services that have containers.

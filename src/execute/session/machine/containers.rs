@@ -1,13 +1,14 @@
 //! The containers of the project as the engine's events tell of them: who runs, and who has ended.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::{Attach, Finished, Session, now};
-use crate::engine::{Action, EngineEvent};
+use super::Machine;
+use crate::engine::{Action as Did, EngineEvent};
 use crate::event::{Event, State};
-use crate::execute::{AtStart, Follow, From};
+use crate::execute::session::Attach;
+use crate::execute::session::action::{Action, Work};
+use crate::execute::{Doer, Follow, From};
 use crate::model::{ContainerId, ContainerState, Health, Observed, Service, ServiceName};
 
 /// One container.
@@ -41,12 +42,18 @@ pub struct Tracked {
 pub struct Containers {
     all: BTreeMap<ContainerId, Tracked>,
     /// Removed; an observation that was taken before does not bring them back.
-    gone: HashSet<ContainerId>,
-    followed: HashSet<ContainerId>,
+    gone: BTreeSet<ContainerId>,
     /// Exits that may end the session, unless a job stopped the container to replace or restart it.
     died: Vec<(ContainerId, i64)>,
     /// Some container was seen running.
     pub any_started: bool,
+}
+
+impl Tracked {
+    fn follow(&self, id: &ContainerId) -> Follow {
+        let Self { name, service, number, .. } = self.clone();
+        Follow { container: id.clone(), name, service, number }
+    }
 }
 
 impl Containers {
@@ -82,8 +89,8 @@ impl Containers {
     }
 
     /// All containers that run, or did until a moment ago.
-    pub fn all_running_since(&self, moment: Duration) -> Vec<ContainerId> {
-        let ran = |c: &Tracked| c.running || c.exit.is_some() && now().duration_since(c.changed) < moment;
+    pub fn all_running_since(&self, now: Instant, moment: Duration) -> Vec<ContainerId> {
+        let ran = |c: &Tracked| c.running || c.exit.is_some() && now.duration_since(c.changed) < moment;
         self.all.iter().filter(|(_, c)| ran(c)).map(|(id, _)| id.clone()).collect()
     }
 
@@ -116,7 +123,6 @@ impl Containers {
     /// Forgets all: the engine is gone and they will be observed again.
     pub fn clear(&mut self) {
         self.all.clear();
-        self.followed.clear();
         self.died.clear();
     }
 
@@ -155,8 +161,8 @@ impl Containers {
     }
 }
 
-impl Session {
-    pub(super) fn attaches(&self, service: &Service) -> bool {
+impl Machine {
+    fn attaches(&self, service: &Service) -> bool {
         match &self.options.attach {
             Attach::None => false,
             Attach::AllBut(names) => service.attach != Some(false) && !names.contains(&service.name),
@@ -164,80 +170,61 @@ impl Session {
         }
     }
 
-    /// What steps that start containers are told: to attach to them before.
-    pub(super) fn at_start(&self) -> Option<Arc<AtStart>> {
+    /// The services whose output is shown: steps that start containers of them attach to them before.
+    pub(super) fn shown_services(&self) -> BTreeSet<ServiceName> {
         let shown = self.project.services.values().filter(|service| self.attaches(service));
-        let services: BTreeSet<ServiceName> =
-            shown.map(|service| service.name.clone()).filter(|service| self.in_scope(service)).collect();
-        if services.is_empty() {
-            return None;
-        }
-        Some(Arc::new(AtStart { logs: self.logs.clone(), project: Arc::clone(&self.project), services }))
+        shown.map(|service| service.name.clone()).filter(|service| self.in_scope(service)).collect()
     }
 
-    /// Shows the output of a container, where it is to be shown.
-    fn follow(&mut self, id: &ContainerId, from: From) {
-        let Some(tracked) = self.containers.all.get(id).cloned() else { return };
-        let attaches = self.project.services.get(&tracked.service).is_some_and(|s| self.attaches(s));
-        if !attaches || !self.in_scope(&tracked.service) {
-            return;
-        }
-        self.containers.followed.insert(id.clone());
-        let Tracked { name, service, number, .. } = tracked;
-        self.logs.follow(Follow { container: id.clone(), name, service, number }, from);
+    fn is_shown(&self, service: &ServiceName) -> bool {
+        self.project.services.get(service).is_some_and(|s| self.attaches(s)) && self.in_scope(service)
     }
 
     /// A container was started: by a step that has attached to it, by the engine, or by somebody else.
-    fn follow_start(&mut self, event: &EngineEvent, died: Option<i64>) {
-        if self.logs.was_attached(&event.service, event.number) {
-            self.containers.followed.insert(event.container.clone());
-            return;
-        }
+    fn show_started(&mut self, event: &EngineEvent, died: Option<i64>) {
+        let Some(tracked) = self.containers.all.get(&event.container) else { return };
+        let follow = tracked.follow(&event.container);
         // What it wrote first may be older than the event, and what it wrote before it ended last is not.
         let after = died.unwrap_or(event.time.saturating_sub(1_000_000_000));
-        self.follow(&event.container, From::Start { after, at: event.time, heard: tokio::time::Instant::now() });
+        let from = From::Start { after, at: event.time, heard: self.now().into() };
+        let is_shown = self.is_shown(&event.service);
+        self.act(Action::ShowStarted { follow, from, is_shown });
     }
 
-    /// Follows all that ran when the engine was asked first, or when it came back.
-    pub(super) fn follow_running(&mut self, lost: Option<i64>) {
-        for id in self.not_followed() {
-            let known = self.containers.all.get(&id).is_some_and(|c| self.logs.has_followed(&c.service, c.number));
-            let from = lost.filter(|_| known).map_or(From::Now, |at| From::Lost { at });
-            self.follow(&id, from);
-        }
+    /// Shows the output of all that ran when the engine was asked first, or when it came back.
+    pub(super) fn show_running(&mut self, lost: Option<i64>) {
+        self.show(|_| true, lost);
     }
 
     /// The same for those that were there before the session and whose output is to be shown only now; of the start of
     /// all others an event tells.
-    pub(super) fn follow_old(&mut self, first: Instant) {
-        for id in self.not_followed() {
-            if self.containers.all.get(&id).is_some_and(|c| c.since <= first && !c.heard) {
-                self.follow(&id, From::Now);
-            }
+    pub(super) fn show_old(&mut self, first: Instant) {
+        self.show(|tracked| tracked.since <= first && !tracked.heard, None);
+    }
+
+    fn show(&mut self, which: impl Fn(&Tracked) -> bool, lost: Option<i64>) {
+        let running = self.containers.all.iter().filter(|(_, tracked)| tracked.running && which(tracked));
+        let shown = running.filter(|(_, tracked)| self.is_shown(&tracked.service));
+        let follows: Vec<Follow> = shown.map(|(id, tracked)| tracked.follow(id)).collect();
+        if !follows.is_empty() {
+            self.act(Action::ShowRunning { follows, lost });
         }
     }
 
-    fn not_followed(&self) -> Vec<ContainerId> {
-        let Containers { all, followed, .. } = &self.containers;
-        let new = |(id, c): &(&ContainerId, &Tracked)| {
-            c.running && !followed.contains(*id) && !self.logs.is_attached(&c.service, c.number)
-        };
-        all.iter().filter(new).map(|(id, _)| id.clone()).collect()
-    }
-
-    pub(super) fn engine_event(&mut self, event: &EngineEvent) {
-        let elsewhere = self.take_note(event);
+    pub(super) fn engine_event(&mut self, event: &EngineEvent, doer: Doer) {
+        let elsewhere = self.take_note(event, doer);
+        let now = self.now();
         let known = self.project.services.contains_key(&event.service) && self.in_scope(&event.service);
-        if matches!(&event.action, Action::Other(word) if word == "unpause")
+        if matches!(&event.action, Did::Other(word) if word == "unpause")
             && let Some(watched) = self.watching.get_mut(&event.service)
         {
-            watched.try_again(now());
+            watched.try_again(now, now);
         }
         // What says nothing about whether a container runs must not be taken for news of it: engines tell of every
         // probe of a health check, and one may come before the first observation.
-        let says_nothing = matches!(event.action, Action::Other(_) | Action::Health(Health::Starting));
+        let says_nothing = matches!(event.action, Did::Other(_) | Did::Health(Health::Starting));
         // It may have been about to be started again.
-        if matches!(&event.action, Action::Other(word) if word == "stop") && self.containers.returns(&event.container) {
+        if matches!(&event.action, Did::Other(word) if word == "stop") && self.containers.returns(&event.container) {
             self.ask_whether_it_returns(&event.container);
         }
         if event.oneoff || !known || says_nothing {
@@ -253,53 +240,53 @@ impl Session {
             number: event.number,
             name: name(),
             // Only one that runs is probed.
-            running: matches!(event.action, Action::Health(_)),
+            running: matches!(event.action, Did::Health(_)),
             returns: false,
             exit: None,
             died: None,
-            since: now(),
-            changed: now(),
+            since: now,
+            changed: now,
             heard: false,
         });
-        if matches!(event.action, Action::Start | Action::Die(_)) {
-            tracked.changed = now();
+        if matches!(event.action, Did::Start | Did::Die(_)) {
+            tracked.changed = now;
         }
         let state = match &event.action {
-            Action::Start => {
+            Did::Start => {
                 (tracked.running, tracked.heard, tracked.returns) = (true, true, false);
                 self.containers.any_started = true;
                 State::Running
             }
-            Action::Die(code) => {
+            Did::Die(code) => {
                 (tracked.running, tracked.heard, tracked.returns) = (false, true, true);
                 tracked.exit = Some(*code);
                 tracked.died = Some(event.time);
                 State::Exited { code: *code }
             }
-            Action::Destroy => {
+            Did::Destroy => {
                 self.containers.all.remove(&event.container);
                 self.containers.gone.insert(event.container.clone());
                 self.synced.remove(&event.container);
-                self.filled.remove(&event.container);
+                self.verified.remove(&event.container);
                 return;
             }
-            Action::Create | Action::Health(Health::Starting) | Action::Other(_) => return,
-            Action::Health(health) => State::from(*health),
-            Action::OutOfMemory => State::OutOfMemory,
+            Did::Create | Did::Health(Health::Starting) | Did::Other(_) => return,
+            Did::Health(health) => State::from(*health),
+            Did::OutOfMemory => State::OutOfMemory,
         };
         let (container, number, died) = (tracked.name.clone(), tracked.number, tracked.died);
-        self.sink.emit(Event::State { service: event.service.clone(), container, number, state, elsewhere });
+        self.emit(Event::State { service: event.service.clone(), container, number, state, elsewhere });
         match event.action {
-            Action::Start => {
-                self.follow_start(event, died);
+            Did::Start => {
+                self.show_started(event, died);
                 if let Some(watched) = self.watching.get_mut(&event.service) {
                     watched.said.ended = false;
                 }
-                self.agents.forget(&event.container);
+                self.act(Action::Disconnect(event.container.clone()));
                 self.connect_agent(&event.service, &event.container);
             }
-            Action::Die(code) => {
-                self.agents.forget(&event.container);
+            Did::Die(code) => {
+                self.act(Action::Disconnect(event.container.clone()));
                 self.containers.died.push((event.container.clone(), code));
                 self.ask_whether_it_returns(&event.container);
             }
@@ -310,35 +297,25 @@ impl Session {
     /// Whether the engine starts a container again that has ended: its restart policy, how often it has done so and
     /// whether somebody stopped it all play a part, so that only the engine knows.
     fn ask_whether_it_returns(&mut self, id: &ContainerId) {
-        let (engine, id) = (Arc::clone(&self.engine), id.clone());
-        self.jobs.spawn(async move {
-            // Without an answer the engine is gone, and when it is back all are observed again.
-            let state = engine.inspect(&id).await.ok().flatten().map(|container| container.state);
-            Finished::Ended(id, state.is_some_and(ContainerState::is_running))
-        });
+        self.start(Work::AskWhetherItReturns(id.clone()));
     }
 
-    pub(super) fn container_ended(&mut self, id: &ContainerId, returns: bool) {
+    pub(super) fn container_returns(&mut self, id: &ContainerId, returns: bool) {
         let Some(tracked) = self.containers.all.get_mut(id).filter(|c| !c.running) else { return };
         tracked.returns = returns;
         if returns {
             let (service, container, number) = (tracked.service.clone(), tracked.name.clone(), tracked.number);
             let (state, elsewhere) = (State::Restarting, false);
-            self.sink.emit(Event::State { service, container, number, state, elsewhere });
+            self.emit(Event::State { service, container, number, state, elsewhere });
         }
     }
 
     /// Opens the agent's stream ahead of the first save.
-    pub(super) fn connect_agent(&self, service: &ServiceName, container: &ContainerId) {
+    pub(super) fn connect_agent(&mut self, service: &ServiceName, container: &ContainerId) {
         if self.options.watch
-            && self.is_hot(service)
-            && let Some(service) = self.project.services.get(service)
+            && let Some(service) = self.project.services.get(service).cloned()
         {
-            self.agents.connect(service, container);
+            self.act(Action::Connect(Box::new(service), container.clone()));
         }
-    }
-
-    pub(super) fn is_hot(&self, service: &ServiceName) -> bool {
-        self.agents.carries(service)
     }
 }

@@ -2,16 +2,14 @@
 //! that was only touched is nothing to act upon.
 #![allow(clippy::disallowed_methods, reason = "a door of this room: files behind mounts are read here")]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Session;
-use super::watched::Watched;
-use crate::model::{Digest, Effect, MountType, Reload, Service, Watch};
+use crate::model::{Digest, Effect, ServiceName, Watch};
 
 /// A larger file is not read: each change of it is acted upon.
 const LARGEST: u64 = 1 << 20;
@@ -49,7 +47,7 @@ impl Mounted {
     }
 
     /// Looks at what is there, as far as it is not known.
-    fn read_ahead(&self, watch: &Watch) {
+    pub fn read_ahead(&self, watch: &Watch) {
         let mut left = AHEAD;
         let is_new =
             |folder: &&PathBuf| self.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert((*folder).clone());
@@ -87,14 +85,14 @@ fn look(path: &Path) -> Option<(Seen, u64)> {
     Some((Seen::File { mode, digest: Digest::of(&content) }, size))
 }
 
-impl Session {
-    /// Looks at the files behind the mounts of a service before the first of them is saved, beside everything else.
-    pub(super) fn read_mounted_ahead(&self, service: &Service, watched: &Watched) {
-        let mounts = service.volumes.iter().any(|mount| mount.r#type == MountType::Bind);
-        if self.options.watch && mounts && service.reload.as_ref().is_some_and(|reload| *reload != Reload::None) {
-            let (watch, mounted) = (watched.watch.clone(), watched.mounted.clone());
-            tokio::task::spawn_blocking(move || mounted.read_ahead(&watch));
-        }
+/// What files behind the mounts of all services held.
+#[derive(Default)]
+pub struct Mounts(Mutex<BTreeMap<ServiceName, Mounted>>);
+
+impl Mounts {
+    /// Those of a service.
+    pub fn of(&self, service: &ServiceName) -> Mounted {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(service.clone()).or_default().clone()
     }
 }
 

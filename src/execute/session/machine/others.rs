@@ -1,15 +1,15 @@
 //! What other commands do to the project while a session runs: `hob up -d`, `stop`, `restart` or `down` in a second
 //! terminal, or Docker's own. The session takes note of it, says it once, and goes on with what is there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::ending::{End, restarted_with};
-use super::{Session, now};
+use super::Machine;
+use super::ending::End;
 use crate::engine::{Action, EngineEvent};
 use crate::event::{Did, Elsewhere, Event};
 use crate::execute::Doer;
-use crate::host::lock::{Held, Holder, Lock};
+use crate::host::lock::{Held, Holder};
 use crate::model::{ContainerId, ServiceName};
 
 /// What another command does comes as several events; it is told when no more came for so long.
@@ -29,11 +29,9 @@ pub struct Others {
     first: Option<Instant>,
     last: Option<Instant>,
     /// When a job of ours last worked on a service.
-    worked: HashMap<ServiceName, Instant>,
+    worked: BTreeMap<ServiceName, Instant>,
     /// Services that somebody stopped: a save does not start them.
     stopped: BTreeSet<ServiceName>,
-    /// Services whose saves this session takes care of.
-    watched: BTreeMap<ServiceName, Option<Lock>>,
     /// Who takes care of others was said.
     said: BTreeSet<ServiceName>,
     /// Somebody removed all containers of the session.
@@ -107,8 +105,8 @@ impl Others {
     }
 
     /// A job of ours worked on a service until now.
-    pub fn worked(&mut self, service: &ServiceName) {
-        self.worked.insert(service.clone(), now());
+    pub fn worked(&mut self, service: &ServiceName, now: Instant) {
+        self.worked.insert(service.clone(), now);
     }
 
     /// Whether somebody stopped the service on purpose.
@@ -122,8 +120,8 @@ impl Others {
     }
 
     /// Whether a job of ours has just worked on the service, or somebody else has done something to it.
-    pub fn has_touched(&self, service: &ServiceName) -> bool {
-        self.worked.get(service).is_some_and(|when| now().duration_since(*when) < ECHO)
+    pub fn has_touched(&self, service: &ServiceName, now: Instant) -> bool {
+        self.worked.get(service).is_some_and(|when| now.duration_since(*when) < ECHO)
             || self.stopped.contains(service)
             || self.seen.contains_key(service)
     }
@@ -135,17 +133,18 @@ impl Others {
     }
 }
 
-impl Session {
+impl Machine {
     /// Who else has done something to a service: another hob, as far as that is known; `None` where it was this one.
     #[allow(clippy::option_option, reason = "whether it was another, and who that was")]
-    fn is_ours(&self, service: &ServiceName) -> Option<Option<Holder>> {
-        let at_work = |of: &ServiceName| of == service || restarted_with(&self.project, of).contains(service);
-        let recent = |(of, when): (&ServiceName, &Instant)| now().duration_since(*when) < ECHO && at_work(of);
-        if self.stopping.is_some() || self.watching.busy().iter().any(at_work) || self.others.worked.iter().any(recent)
+    fn is_ours(&self, service: &ServiceName, doer: Doer) -> Option<Option<Holder>> {
+        let at_work = |of: &ServiceName| of == service || self.restarted_with(of).contains(service);
+        let now = self.now();
+        let recent = |(of, when): (&ServiceName, &Instant)| now.duration_since(*when) < ECHO && at_work(of);
+        if self.phase.is_stopping() || self.watching.busy().iter().any(at_work) || self.others.worked.iter().any(recent)
         {
             return None;
         }
-        match self.executor.turns.doer() {
+        match doer {
             Doer::Us => None,
             Doer::Hob(holder) => Some(Some(holder)),
             Doer::Unknown => Some(None),
@@ -154,7 +153,7 @@ impl Session {
 
     /// Takes note of an event that is another's doing. Whether what it says of a container will be told with all that
     /// the other did.
-    pub(super) fn take_note(&mut self, event: &EngineEvent) -> bool {
+    pub(super) fn take_note(&mut self, event: &EngineEvent, doer: Doer) -> bool {
         if event.oneoff {
             return false;
         }
@@ -174,7 +173,7 @@ impl Session {
             },
             Action::Health(_) | Action::OutOfMemory => return false,
         };
-        let Some(by) = self.is_ours(&event.service) else { return false };
+        let Some(by) = self.is_ours(&event.service, doer) else { return false };
         // What one command did is told apart from what the next one does.
         if let (Some(new), Some(old)) = (&by, &self.others.by)
             && (new.pid, new.since) != (old.pid, old.since)
@@ -192,22 +191,22 @@ impl Session {
         }
         if matches!(event.action, Action::Die(_) | Action::Destroy) {
             // What is saved while it does not run is not put into it: when it starts again it is looked at.
-            self.filled.remove(&event.container);
+            self.verified.remove(&event.container);
         }
         self.others.by = by.or(self.others.by.take());
-        self.others.first.get_or_insert_with(now);
-        self.others.last = Some(now());
+        self.others.first.get_or_insert(self.moment.now);
+        self.others.last = Some(self.moment.now);
         told
     }
 
     /// Says what others did, when that seems to be all.
-    pub(super) fn tell_of_others(&mut self) {
-        let now = now();
+    pub(super) fn tell_of_others(&mut self, doer: &Doer) {
+        let now = self.now();
         let (Some(first), Some(last)) = (self.others.first, self.others.last) else { return };
         if now < last + self.others.pause() {
             return;
         }
-        let goes_on = matches!(self.executor.turns.doer(), Doer::Hob(holder) if holder.until.is_none());
+        let goes_on = matches!(doer, Doer::Hob(holder) if holder.until.is_none());
         if goes_on && now < first + PATIENCE {
             self.others.last = Some(now);
             return;
@@ -236,14 +235,15 @@ impl Session {
         }
         if goes_on && open.values().any(|seen: &Seen| seen.is_half_done()) {
             // Told with the rest.
-            (self.others.by, self.others.first, self.others.last) = (by.clone(), Some(now()), Some(now()));
+            (self.others.by, self.others.first, self.others.last) =
+                (by.clone(), Some(self.moment.now), Some(self.moment.now));
         }
         self.others.seen = open;
         if changes.is_empty() {
             return;
         }
         let mine = |(service, did): (&ServiceName, &Did)| *did == Did::Removed && self.in_scope(service);
-        let everything = self.up && changes.iter().any(mine) && self.containers.is_empty();
+        let everything = self.phase.is_up() && changes.iter().any(mine) && self.containers.is_empty();
         self.others.everything_gone = everything;
         for service in changes.keys() {
             if let Some(watched) = self.watching.get_mut(service) {
@@ -251,7 +251,7 @@ impl Session {
             }
         }
         let (command, process) = by.map(|by| (by.command, by.pid)).unzip();
-        self.sink.emit(Event::Elsewhere(Elsewhere { command, process, changes, everything }));
+        self.emit(Event::Elsewhere(Elsewhere { command, process, changes, everything }));
     }
 
     /// Somebody has removed all that the session is about, and nobody has made it again.
@@ -263,27 +263,14 @@ impl Session {
         Some(End::Exited(from.unwrap_or(0)))
     }
 
-    /// Takes the watch of services that no other session watches, and says who watches the rest.
-    pub(super) fn claim(&mut self, services: Vec<ServiceName>) -> Vec<ServiceName> {
-        self.others.watched.retain(|service, _| services.contains(service));
-        let mut taken: Vec<(ServiceName, Held)> = Vec::new();
-        for service in &services {
-            if self.others.watched.contains_key(service) {
-                continue;
-            }
-            match self.executor.turns.watch(service) {
-                Ok(lock) => drop(self.others.watched.insert(service.clone(), lock)),
-                Err(held) => taken.push((service.clone(), held)),
-            }
-        }
+    /// Says once who takes care of the saves of services that this session does not.
+    pub(super) fn say_claimed_by_others(&mut self, mut taken: Vec<(ServiceName, Held)>) {
         taken.retain(|(service, _)| self.others.said.insert(service.clone()));
         if let Some((_, held)) = taken.first() {
             let names: Vec<&str> = taken.iter().map(|(service, _)| service.as_str()).collect();
             let who = held.holder.as_ref().map_or_else(|| "another hob".to_owned(), Holder::to_string);
-            let text = format!("{who} watches {} already: it puts saves in, and this one does not", names.join(", "));
-            self.sink.emit(Event::Notice { text });
+            self.notice(format!("{who} watches {} already: it puts saves in, and this one does not", names.join(", ")));
         }
-        services.into_iter().filter(|service| self.others.watched.contains_key(service)).collect()
     }
 
     /// Whether none of these containers is there any more to be worked on: somebody else took them away.

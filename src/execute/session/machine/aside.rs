@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::Session;
+use super::Machine;
 use super::watched::Noted;
 use crate::event::{Event, Message};
 use crate::model::{Aside, ServiceName};
@@ -18,6 +18,8 @@ pub struct Said {
     pub ended: bool,
     housekeeping: bool,
     output: bool,
+    /// That its image could not be built in the background.
+    pub stale_image: bool,
 }
 
 impl Said {
@@ -118,7 +120,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-impl Session {
+impl Machine {
     /// Says what is to be said of changes that ask for nothing.
     pub(super) fn say_asides(&mut self, noted: Vec<Noted>) {
         // What several services read is told once.
@@ -144,7 +146,7 @@ impl Session {
             // A mount is a service's own; what several images have is said once.
             let names = services.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(", ");
             if let Some(text) = services.first().and_then(|first| self.text(first, &names, &path, &aside)) {
-                self.sink.emit(Event::Notice { text });
+                self.notice(text);
             }
         }
         for (pattern, services) in house {
@@ -163,7 +165,7 @@ impl Session {
                 "{shown} changed, and {service} has exited with {code}: `hob start {service}` starts it again; with \
                  `x-reload: restart` a save does"
             );
-            self.sink.emit(Event::Notice { text });
+            self.notice(text);
         }
         true
     }
@@ -191,7 +193,7 @@ impl Session {
              leaves it out of builds; `hob init --ignore` writes it",
             listed(&files)
         );
-        self.sink.emit(Event::Notice { text });
+        self.notice(text);
     }
 
     fn about(&self, service: &ServiceName, path: &Path, aside: &Aside) -> Option<String> {
@@ -220,7 +222,7 @@ impl Session {
     }
 
     /// Says that changes of a path are not acted upon as ever.
-    pub(super) fn say_braked(&self, service: &ServiceName, braked: &Braked) {
+    pub(super) fn say_braked(&mut self, service: &ServiceName, braked: &Braked) {
         let shown = |path: &Path| match path.strip_prefix(&self.project.working_dir) {
             Ok(inside) if inside.as_os_str().is_empty() => "the project's folder".to_owned(),
             inside => inside.unwrap_or(path).display().to_string(),
@@ -244,6 +246,6 @@ impl Session {
                 (text, format!("leave it out by {leave_out}; a change of the manifest or `hob up -d` begins anew"))
             }
         };
-        self.sink.emit(Event::Warning(Message::new(text).service(service).hint(hint)));
+        self.emit(Event::Warning(Message::new(text).service(service).hint(hint)));
     }
 }

@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tokio_util::sync::CancellationToken;
-
-use super::now;
+use super::phase::{Activity, ImageState};
 use crate::model::{Aside, Effect, Measured, Reload, ServiceName, Watch};
-use crate::plan::{Brake, ReloadReason, Wanted, WantedImage};
+use crate::plan::{Brake, ReloadReason};
 
 /// A watched service.
 pub struct Watched {
@@ -17,26 +15,20 @@ pub struct Watched {
     /// What its build reads, as last measured; `None` where it has none.
     pub inputs: Option<Measured>,
     /// What is to be done to it.
-    pub todo: Task,
+    pub pending: Pending,
     /// What changed while the service was being measured and acted upon, and did not matter by what was known before:
     /// by the new measure it may.
     pub meanwhile: BTreeSet<PathBuf>,
     /// What had changed when everything began to be measured; to be done still where that fails.
     pub(super) planned: BTreeSet<PathBuf>,
     /// A recreation was begun and not finished.
-    pub halfway: bool,
+    pub recreate_interrupted: bool,
     /// `initial_sync` was begun and not finished.
-    pub initial_failed: bool,
-    /// The engine was away while its job ran: what that fails to do is tried again at once.
-    pub retry: bool,
+    pub initial_sync_failed: bool,
     /// What rules of `develop.watch` put into its containers where no build does.
-    pub brought: BTreeSet<PathBuf>,
-    /// Its containers may hold what no image has; since when nothing was done to it.
-    pub behind: Option<Instant>,
-    /// Its image was built and may be a layer on another one; since when nothing was done to it.
-    pub layered: Option<Instant>,
-    /// That its image could not be built in the background was said.
-    pub said_behind: bool,
+    pub rule_synced: BTreeSet<PathBuf>,
+    /// Its image.
+    pub image: ImageState,
     /// Since when something has changed that asks for nothing now.
     pub aside: Option<Instant>,
     /// What was said once about such changes.
@@ -45,27 +37,25 @@ pub struct Watched {
     pub brake: Brake,
     /// What has changed that is suspected to be such: when the first was noticed, and when they are acted upon.
     pub trial: Option<(Instant, Instant)>,
-    /// What files behind its mounts held.
-    pub mounted: super::mounted::Mounted,
-    /// The job that runs, and how to end it if it is a build.
-    pub job: Option<CancellationToken>,
+    /// What goes on in it.
+    pub activity: Activity,
 }
 
 /// What is to be done to a service, and what a job of it is about.
 #[derive(Clone, Debug, Default)]
-pub struct Task {
+pub struct Pending {
     /// Its containers are new, and `initial_sync` is still to be done. That is a job of its own, before all else.
-    pub initial: bool,
+    pub initial_sync: bool,
     /// Something has changed that asks for nothing, and is to be taken note of.
     pub aside: bool,
-    /// Changed since it was measured.
-    pub dirty: BTreeSet<PathBuf>,
-    /// Its containers lack what no file of `dirty` tells of: why it must be built.
-    pub lacks: Option<ReloadReason>,
+    /// What has changed since it was measured.
+    pub files: BTreeSet<PathBuf>,
+    /// Its containers lack what none of `files` tells of: why it must be built.
+    pub rebuild_reason: Option<ReloadReason>,
     /// Asked for by a person, not by a save.
     pub asked: Option<Reload>,
     /// A job ended halfway: what the containers hold is not known, and an equal measure says nothing.
-    pub unsure: bool,
+    pub is_unsure: bool,
     /// When the first change was noticed.
     pub noticed: Option<Instant>,
     /// When the burst had ended.
@@ -74,16 +64,21 @@ pub struct Task {
     pub trial: Option<Instant>,
 }
 
-impl Task {
+impl Pending {
     /// It is about more than changes that ask for nothing.
     pub fn has_work(&self) -> bool {
-        self.initial || self.asked.is_some() || self.lacks.is_some() || !self.dirty.is_empty()
+        self.initial_sync || self.asked.is_some() || self.rebuild_reason.is_some() || !self.files.is_empty()
     }
 
     /// It is to be done now, without a burst to wait for.
-    pub fn set_due(&mut self, noticed: Instant) {
+    pub fn set_due(&mut self, now: Instant) {
+        self.set_due_since(now, now);
+    }
+
+    /// The same of what was noticed before.
+    pub fn set_due_since(&mut self, noticed: Instant, now: Instant) {
         self.noticed.get_or_insert(noticed);
-        self.quiet.get_or_insert_with(now);
+        self.quiet.get_or_insert(now);
     }
 }
 
@@ -101,13 +96,33 @@ pub type Noted = (ServiceName, PathBuf, Aside);
 const ASIDE: Duration = Duration::from_secs(2);
 
 impl Watched {
+    /// A service of which nothing has changed.
+    pub fn new(watch: Watch, inputs: Option<Measured>) -> Self {
+        Self {
+            watch,
+            inputs,
+            pending: Pending::default(),
+            meanwhile: BTreeSet::new(),
+            planned: BTreeSet::new(),
+            recreate_interrupted: false,
+            initial_sync_failed: false,
+            rule_synced: BTreeSet::new(),
+            image: ImageState::Current,
+            aside: None,
+            said: super::aside::Said::default(),
+            brake: Brake::default(),
+            trial: None,
+            activity: Activity::Idle,
+        }
+    }
+
     /// Takes note of a change, if it is one that asks for nothing of this service.
-    pub(super) fn note(&mut self, service: &ServiceName, path: &Path, noted: &mut Vec<Noted>) {
+    pub(super) fn note(&mut self, service: &ServiceName, path: &Path, noted: &mut Vec<Noted>, now: Instant) {
         let Stance::Aside(aside) = self.stance(path) else { return };
         if self.said.may_say(&aside) {
             noted.push((service.clone(), path.to_path_buf(), aside));
         }
-        self.put_aside();
+        self.aside.get_or_insert(now);
     }
 
     /// Whether a change of the path asks for something. What is still to be done does in any case: after a failure, that
@@ -119,21 +134,21 @@ impl Watched {
     fn stance(&self, path: &Path) -> Stance {
         match self.watch.effects.effect(path) {
             _ if self.brake.holds(path) => Stance::Nothing,
-            _ if self.todo.dirty.contains(path) => Stance::Acts,
+            _ if self.pending.files.contains(path) => Stance::Acts,
             Effect::Nothing => Stance::Nothing,
             Effect::Aside(aside) => Stance::Aside(aside),
             _ => Stance::Acts,
         }
     }
 
-    /// Takes note of a change that asks for nothing now.
-    pub fn put_aside(&mut self) {
-        self.aside.get_or_insert_with(now);
-    }
-
     /// When the changes that ask for nothing are taken note of.
     pub(super) fn aside_at(&self) -> Option<Instant> {
-        self.aside.filter(|_| self.inputs.is_some() && self.job.is_none()).map(|since| since + ASIDE)
+        self.aside.filter(|_| self.inputs.is_some() && !self.is_busy()).map(|since| since + ASIDE)
+    }
+
+    /// Whether a job of it runs.
+    pub fn is_busy(&self) -> bool {
+        self.activity != Activity::Idle
     }
 
     /// Whether a folder that is read is at or below the path.
@@ -143,45 +158,37 @@ impl Watched {
 
     /// What is known of the service is new: looks again at what has changed meanwhile, and says whether that asks for
     /// something.
-    pub fn look_again(&mut self) -> bool {
+    pub fn look_again(&mut self, now: Instant) -> bool {
         let meanwhile = std::mem::take(&mut self.meanwhile);
         let mine: Vec<PathBuf> = meanwhile.into_iter().filter(|path| self.concerns(path)).collect();
         if mine.is_empty() {
             return false;
         }
-        self.todo.dirty.extend(mine);
-        self.todo.set_due(now());
+        self.pending.files.extend(mine);
+        self.pending.set_due(now);
         true
     }
 
     /// Its containers do not hold what is wanted.
     pub fn has_changes(&self) -> bool {
-        !self.todo.dirty.is_empty() || self.todo.lacks.is_some()
+        !self.pending.files.is_empty() || self.pending.rebuild_reason.is_some()
     }
 
     /// What failed is tried again at once, as noticed at this moment.
-    pub fn try_again(&mut self, noticed: Instant) {
-        self.todo.initial |= std::mem::take(&mut self.initial_failed);
+    pub fn try_again(&mut self, noticed: Instant, now: Instant) {
+        self.pending.initial_sync |= std::mem::take(&mut self.initial_sync_failed);
         if self.has_changes() {
-            self.todo.set_due(noticed);
+            self.pending.set_due_since(noticed, now);
         }
     }
 
     /// What the next job is about. `initial_sync` is a job of its own, before anything else.
-    pub fn take(&mut self) -> Task {
-        if std::mem::take(&mut self.todo.initial) {
-            return Task { initial: true, ..Task::default() };
+    pub fn take(&mut self) -> Pending {
+        if std::mem::take(&mut self.pending.initial_sync) {
+            return Pending { initial_sync: true, ..Pending::default() };
         }
         let aside = self.aside.take().is_some();
-        let trial = self.trial.take().map(|(first, _)| first).or(self.todo.trial);
-        Task { aside, trial, ..std::mem::take(&mut self.todo) }
-    }
-}
-
-/// What a service's build reads.
-pub fn measured(wanted: &Wanted, service: &ServiceName) -> Option<Measured> {
-    match wanted.images.get(service) {
-        Some(WantedImage::Built(inputs)) => Some(inputs.clone()),
-        _ => None,
+        let trial = self.trial.take().map(|(first, _)| first).or(self.pending.trial);
+        Pending { aside, trial, ..std::mem::take(&mut self.pending) }
     }
 }

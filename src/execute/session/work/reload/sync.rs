@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Job, Measure, Reload};
+use super::{Job, Measure, Reloaded};
 use crate::event::{Message, ReloadAction, Timings};
 use crate::execute::observe::blocking;
 use crate::execute::sync::{Hot, SyncError};
@@ -33,7 +33,7 @@ impl Job {
 
     pub(super) async fn sync(
         &self,
-        reload: &mut Reload,
+        reload: &mut Reloaded,
         measured: Measure,
         targets: Vec<SyncTarget>,
         then: &Then,
@@ -57,11 +57,11 @@ impl Job {
             match self.executor.agents.sync(&hot, &targets, then, self.grace).await {
                 Ok(done) => {
                     let as_measured = self.is_as_measured(&hot, &targets, &measured).await;
-                    reload.unsure |= !as_measured;
+                    reload.is_unsure |= !as_measured;
                     timings.synced_us = timings.synced_us.max(done.synced_us);
                     timings.restarted_us = timings.restarted_us.max(done.reloaded_us);
                     action = done.action;
-                    reload.brought |= !targets.is_empty();
+                    reload.is_image_stale |= !targets.is_empty();
                     match &measured.inputs {
                         Some(_) if !as_measured => None,
                         Some(inputs) => {
@@ -117,7 +117,7 @@ impl Job {
     /// gave them is not touched by it, nor is what is remembered of it.
     pub(super) async fn initial_sync(
         &mut self,
-        reload: &mut Reload,
+        reload: &mut Reloaded,
         timings: &mut Timings,
     ) -> (Option<ReloadReason>, Result<Option<ReloadAction>, Failure>) {
         let effects = Arc::clone(&self.watch.effects);

@@ -1,271 +1,198 @@
-//! The whole plan: made and carried out beside the loop, in two jobs with the watch set between them.
+//! The plan of all services, in two pieces of work: to look at all that it is made from, and to make it and carry it out.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::strangers::differing;
-use super::watched::measured;
-use super::{Finished, Session, now};
+use super::drift::differing;
+use super::{Claimed, Shared};
 use crate::engine::Query;
-use crate::event::{Event, Message};
 use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan, stand_for};
+use crate::execute::session::input::Ended;
+use crate::execute::session::now;
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
-use crate::model::{Aside, ContainerId, Digest, Observed, ObservedContainer, Project, ServiceName, Watch};
+use crate::model::{Aside, ContainerId, Digest, Measured, Observed, ObservedContainer, Project, ServiceName, Watch};
 use crate::plan::labels::made_from;
-use crate::plan::{self, Op, Plan, UpOptions};
+use crate::plan::{self, Op, Plan, UpOptions, Wanted, WantedImage};
+
+/// What a plan is about.
+pub struct PlanOptions {
+    /// The project.
+    pub project: Arc<Project>,
+    /// The services that it is about.
+    pub scope: Vec<ServiceName>,
+    /// Services whose output is to be shown.
+    pub shown: std::collections::BTreeSet<ServiceName>,
+    /// What `up` is asked to do.
+    pub up: UpOptions,
+    /// Containers are left that lack nothing but what their programs do not see. A command gives clean ones.
+    pub holds_asides: bool,
+    /// Something is to be done; else it is only looked.
+    pub apply: bool,
+    /// Files are watched.
+    pub watch: bool,
+}
+
+/// Looks at all that a plan is made from.
+pub enum TakeSnapshot {
+    /// For the first time.
+    Begin {
+        /// What the plan is about.
+        options: PlanOptions,
+    },
+    /// Again, where the files are not those of the view any more: what changed before the watch was set was not told.
+    Again {
+        /// What the plan is about.
+        options: PlanOptions,
+        /// What was seen.
+        view: Box<View>,
+        /// When the engine was asked for it.
+        taken: Instant,
+        /// The turn in which what is planned from it is carried out.
+        turn: Option<Arc<Turn>>,
+    },
+}
+
+/// Makes a plan and carries it out.
+pub struct CarryOut {
+    /// What it is about.
+    pub options: PlanOptions,
+    /// What it is made from.
+    pub view: Box<View>,
+    /// When the engine was asked for that.
+    pub taken: Instant,
+    /// The turn in which it is carried out.
+    pub turn: Option<Arc<Turn>>,
+    /// What containers hold by hot sync.
+    pub synced: HashMap<ContainerId, Digest>,
+}
 
 /// What a plan is to be made from.
 pub struct Viewed {
-    view: Result<View, Vec<Failure>>,
+    /// What was seen, or why it cannot be.
+    pub view: Result<View, Vec<Failure>>,
     /// When the engine was asked.
-    taken: Instant,
+    pub taken: Instant,
     /// It was taken with all folders watched that it reads.
-    watched: bool,
+    pub watched: bool,
     /// The turn in which what is planned from it is carried out.
-    turn: Option<Arc<Turn>>,
+    pub turn: Option<Arc<Turn>>,
     /// What may mend the services that could not be measured.
-    mends: HashMap<ServiceName, Watch>,
+    pub mends: HashMap<ServiceName, Watch>,
+    /// Whose saves this session takes care of.
+    pub claimed: Claimed,
 }
 
 /// A container that holds all that matters of what is wanted.
-struct Held {
-    service: ServiceName,
-    container: ContainerId,
+pub struct Held {
+    /// Its service.
+    pub service: ServiceName,
+    /// The container.
+    pub container: ContainerId,
     /// Of what is wanted.
-    digest: Digest,
+    pub digest: Digest,
     /// The image would have something that the container has not.
-    behind: bool,
+    pub is_image_stale: bool,
 }
 
-/// How an apply ended.
+/// How a plan ended.
 pub struct Applied {
     /// Containers that hold all that matters of what is wanted, though it has changed.
-    held: Vec<Held>,
+    pub held: Vec<Held>,
     /// What is there afterwards, and when the engine was asked; `None` where it did not answer.
-    after: Option<(Observed, Instant)>,
-    /// How the plan ended.
-    outcome: Outcome,
+    pub after: Option<(Observed, Instant)>,
+    /// How it was carried out.
+    pub outcome: Outcome,
 }
 
 impl Applied {
     /// Nothing was planned; without a failure because it was cancelled.
-    fn nothing(failures: Vec<Failure>) -> Self {
+    pub fn nothing(failures: Vec<Failure>) -> Self {
         let outcome = Outcome { cancelled: failures.is_empty(), failures, ..Outcome::default() };
         Self { held: Vec::new(), after: None, outcome }
     }
 }
 
-impl Session {
-    /// The services that this session is about: those asked for and what they need.
-    pub(super) fn scope(&self) -> Vec<ServiceName> {
-        plan::scope(&self.project, &self.options.up.services, self.options.up.no_deps)
-    }
-
-    /// The services that the session was asked for by name, all where none was. Their end is its end, and it stops no
-    /// others: what they need may have run before, and may be what others need too.
-    pub(super) fn asked(&self) -> Vec<ServiceName> {
-        let asked = &self.options.up.services;
-        if asked.is_empty() { self.project.services.keys().cloned().collect() } else { asked.clone() }
-    }
-
-    pub(super) fn in_scope(&self, service: &ServiceName) -> bool {
-        self.options.up.services.is_empty() || self.scope().contains(service)
-    }
-
-    /// Observes, plans and carries out; without `apply` it only observes.
-    pub(super) fn apply(&mut self) {
-        self.again = false;
-        self.applying = true;
-        self.watching.incomplete = false;
-        // What has changed until now is part of the measure that is about to be taken.
-        self.watching.forget_dirty();
-        let mut looking = self.looking();
-        self.jobs.spawn(async move {
-            let turn = match looking.turn().await {
-                Ok(turn) => turn,
-                Err(failures) => {
-                    let view = Err(failures);
-                    return Finished::Viewed(Box::new(Viewed {
-                        view,
+impl TakeSnapshot {
+    /// Does it. `run` ends with the session.
+    pub async fn run(self, shared: Shared, run: RunOptions) -> Ended {
+        let viewed = match self {
+            Self::Begin { options } => {
+                let mut looking = Looking::new(&shared, options, run);
+                match looking.turn().await {
+                    Ok(turn) => {
+                        looking.run.turn.clone_from(&turn);
+                        let taken = now();
+                        let view = looking.view().await;
+                        looking.viewed(&shared, view, taken, false, turn).await
+                    }
+                    Err(failures) => Viewed {
+                        view: Err(failures),
                         taken: now(),
                         watched: false,
                         turn: None,
                         mends: HashMap::new(),
-                    }));
+                        claimed: Claimed::default(),
+                    },
                 }
-            };
-            looking.run.turn.clone_from(&turn);
-            let taken = now();
-            let view = looking.view().await;
-            let mends = looking.mends(&view).await;
-            Finished::Viewed(Box::new(Viewed { view, taken, watched: false, turn, mends }))
-        });
-    }
-
-    fn looking(&self) -> Looking {
-        let mut options = self.options.up.clone();
-        if self.up || self.overtaken {
-            // What a flag forces is forced once.
-            options.recreate = plan::Recreate::Changed;
-            options.rebuild = false;
-            options.pull = None;
-            options.renew_anon_volumes = false;
-            options.leave_stopped.clone_from(self.others.all_stopped());
-        }
-        let mut run = self.options.run.clone();
-        run.cancel = self.beside.cancel.clone();
-        run.beside.clone_from(&self.beside.beside);
-        run.at_start = self.at_start();
-        Looking {
-            executor: self.executor.clone(),
-            project: Arc::clone(&self.project),
-            scope: self.scope(),
-            options,
-            run,
-            holds_asides: self.up,
-            apply: self.options.apply || self.up,
-            watch: self.options.watch,
-        }
-    }
-
-    /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
-    pub(super) fn viewed(&mut self, viewed: Viewed) {
-        let Viewed { view, taken, watched, turn, mends } = viewed;
-        self.watching.set_mends(mends);
-        let view = match view {
-            Ok(view) => view,
-            Err(failures) => {
-                self.set_folders();
-                self.applied(Applied::nothing(failures));
-                return;
             }
-        };
-        self.wanted = Arc::clone(&view.wanted);
-        // With what providers said.
-        self.project = Arc::clone(&view.project);
-        if !self.up && !watched {
-            self.containers.observe(&view.observed, taken, &self.scope());
-            self.first_view.get_or_insert(taken);
-            let newest = view.observed.containers.iter().map(|container| container.created).max();
-            self.newest_at_start.get_or_insert(newest.unwrap_or(i64::MIN));
-            self.follow_running(None);
-        }
-        if self.watch_services() && !watched {
-            let mut looking = self.looking();
-            looking.run.turn.clone_from(&turn);
-            self.jobs.spawn(async move {
-                // What changed between the measure and the watch was not told.
+            Self::Again { options, view, taken, turn } => {
+                let mut looking = Looking::new(&shared, options, run);
+                looking.run.turn.clone_from(&turn);
                 let again = looking.is_outdated(&view).await;
-                let view = if again { looking.view().await } else { Ok(view) };
-                let mends = looking.mends(&view).await;
-                Finished::Viewed(Box::new(Viewed { view, taken, watched: true, turn, mends }))
-            });
-            return;
-        }
-        self.beside.begin(taken);
-        let (mut looking, synced) = (self.looking(), self.synced.clone());
-        looking.run.turn = turn;
-        self.jobs.spawn(async move { Finished::Applied(Box::new(looking.carry_out(view, taken, &synced).await)) });
-    }
-
-    pub(super) fn applied(&mut self, applied: Applied) {
-        self.applying = false;
-        let Applied { held, after, outcome } = applied;
-        let first = !self.up;
-        let planned_at = self.beside.end(&self.cancel);
-        self.again |= self.watching.planned(outcome.is_success());
-        if let Some((after, taken)) = &after {
-            self.containers.observe(after, *taken, &self.scope());
-            // Without a plan nobody has compared them.
-            if self.options.apply || self.up {
-                self.fill(after);
+                let view = if again { looking.view().await } else { Ok(*view) };
+                looking.viewed(&shared, view, taken, true, turn).await
             }
-            for container in after.containers.iter().filter(|c| !c.oneoff) {
-                self.agents.saw(container);
-                if container.state.is_running() {
-                    self.connect_agent(&container.service, &container.id);
-                }
-            }
-            if let Some(first) = self.first_view {
-                self.follow_old(first);
-            }
-        }
-        if self.stopping.is_some() {
-            for failure in &outcome.failures {
-                self.sink.emit(Event::Error(failure.message.clone()));
-            }
-            return;
-        }
-        if outcome.overtaken && outcome.failures.is_empty() {
-            (self.again, self.overtaken) = (true, true);
-            return;
-        }
-        if outcome.cancelled && outcome.failures.is_empty() {
-            // Its waits were ended, for a plan that takes its place.
-            return;
-        }
-        if outcome.is_success() {
-            self.told.clear();
-            self.watching.all_built(planned_at);
-        }
-        for Held { service, container, digest, behind } in held {
-            self.synced.insert(container.clone(), digest.clone());
-            self.note_later(&service, container, digest);
-            if behind {
-                self.watching.set_behind(&service);
-            }
-        }
-        if outcome.is_success() {
-            let after = after.map(|(after, _)| after).unwrap_or_default();
-            if first && self.options.apply {
-                self.look_whether_ready(after);
-            } else if self.attached() {
-                self.look_at_urls(&after);
-            }
-        } else if first && !(self.options.stay && self.options.watch) {
-            // Told by whoever ends the program with them.
-            self.failed = outcome.failures;
-            return;
-        } else {
-            self.say_failures(outcome.failures.iter().map(|failure| failure.message.clone()).collect());
-        }
-        self.up = true;
-        self.say_watching();
-    }
-
-    /// Says why nothing was done; errors that are those of the last time are not said again.
-    fn say_failures(&mut self, messages: Vec<Message>) {
-        let again = self.told == messages;
-        if !again {
-            for message in &messages {
-                self.sink.emit(Event::Error(message.clone()));
-            }
-            self.told = messages;
-        }
-        let text = if again {
-            "failed as before; waiting for a change that mends it"
-        } else {
-            "waiting for a change that mends it"
         };
-        self.sink.emit(Event::Notice { text: text.to_owned() });
+        Ended::Viewed(Box::new(viewed))
     }
 }
 
-/// Everything that a job takes with it to look and to carry out.
+impl CarryOut {
+    /// Does it. `run` ends with the session, and with a newer plan.
+    pub async fn run(self, shared: Shared, run: RunOptions) -> Ended {
+        let Self { options, view, taken, turn, synced } = self;
+        let mut looking = Looking::new(&shared, options, run);
+        looking.run.turn = turn;
+        Ended::Applied(Box::new(looking.carry_out(*view, taken, &synced).await))
+    }
+}
+
+/// All that is needed to look and to carry out.
 struct Looking {
     executor: Executor,
     project: Arc<Project>,
     scope: Vec<ServiceName>,
     options: UpOptions,
     run: RunOptions,
-    /// Containers are left that lack nothing but what their programs do not see. A command gives clean ones.
     holds_asides: bool,
     apply: bool,
     watch: bool,
 }
 
 impl Looking {
+    fn new(shared: &Shared, options: PlanOptions, run: RunOptions) -> Self {
+        let PlanOptions { project, scope, up, holds_asides, apply, watch, .. } = options;
+        Self { executor: shared.executor.clone(), project, scope, options: up, run, holds_asides, apply, watch }
+    }
+
+    async fn viewed(
+        &self,
+        shared: &Shared,
+        view: Result<View, Vec<Failure>>,
+        taken: Instant,
+        watched: bool,
+        turn: Option<Arc<Turn>>,
+    ) -> Viewed {
+        let mends = self.mends(&view).await;
+        let claimed = if self.watch && view.is_ok() {
+            shared.claims.claim(&self.executor.turns, &self.scope)
+        } else {
+            Claimed::default()
+        };
+        Viewed { view, taken, watched, turn, mends, claimed }
+    }
+
     /// The turn to change the project, where that is to be done; no failure says that it was cancelled.
     async fn turn(&self) -> Result<Option<Arc<Turn>>, Vec<Failure>> {
         if !self.apply {
@@ -414,16 +341,29 @@ impl Looking {
             let (Some((now, holds)), Some(service)) = (of(container), self.project.services.get(name)) else {
                 continue;
             };
-            let mut behind = false;
+            let mut is_image_stale = false;
             if holds != now.digest {
                 let (Some(watch), Some(before)) = (view.wanted.watch.get(name), history.get(&holds)) else { continue };
                 let (files, besides) = differing(now.differing(before), |part| self.project.file_of(part, service));
                 let asides: Option<Vec<Aside>> = files.iter().map(|path| watch.effects.aside(path)).collect();
                 let Some(asides) = asides.filter(|_| besides.is_none()) else { continue };
-                behind = asides.iter().any(Aside::is_in_image);
+                is_image_stale = asides.iter().any(Aside::is_in_image);
             }
-            held.push(Held { service: name.clone(), container: container.id.clone(), digest: now.digest, behind });
+            held.push(Held {
+                service: name.clone(),
+                container: container.id.clone(),
+                digest: now.digest,
+                is_image_stale,
+            });
         }
         held
+    }
+}
+
+/// What a service's build reads.
+pub fn measured(wanted: &Wanted, service: &ServiceName) -> Option<Measured> {
+    match wanted.images.get(service) {
+        Some(WantedImage::Built(inputs)) => Some(inputs.clone()),
+        _ => None,
     }
 }
