@@ -7,7 +7,7 @@ use super::context::{Context, Stack};
 use super::exit::{Exit, Failure};
 use crate::execute::RunOptions;
 use crate::model::ObservedImage;
-use crate::plan::{self, DownOptions, Images, Op, Plan, Reason, labels};
+use crate::plan::{self, DownOptions, Images, Plan, Reason, labels};
 
 fn seconds(timeout: Option<u64>) -> Option<Duration> {
     timeout.map(Duration::from_secs)
@@ -124,12 +124,7 @@ pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
     let services = super::context::named(&stack.project, &args.services)?;
     let _turn = stack.executor.turns.try_take();
     let observed = stack.observe().await?;
-    let mut plan = Plan::default();
-    let chosen = observed.containers.iter().filter(|c| plan::is_chosen(&stack.project, c, &services));
-    for container in chosen.filter(|c| c.state.is_running()) {
-        let op = Op::Kill { container: container.name.clone(), signal: args.signal.clone() };
-        plan.push(op, Some(&container.service), Reason::Asked("kill"), Vec::new());
-    }
+    let plan = plan::kill(&stack.project, &observed, &services, &args.signal);
     carry_out(context, &stack, &plan).await
 }
 
@@ -139,18 +134,6 @@ pub async fn rm(context: &Context, args: &RmArgs) -> anyhow::Result<Exit> {
     let services = super::context::named(&stack.project, &args.services)?;
     let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
-    let mut plan = Plan::default();
-    for container in observed.containers.iter().filter(|c| plan::is_chosen(&stack.project, c, &services)) {
-        let mut after = Vec::new();
-        if container.state.is_running() {
-            if !args.stop {
-                continue;
-            }
-            let op = Op::Stop { container: container.name.clone(), grace: None };
-            after.push(plan.push(op, Some(&container.service), Reason::Asked("rm"), Vec::new()));
-        }
-        let op = Op::Remove { container: container.name.clone(), volumes: args.volumes };
-        plan.push(op, Some(&container.service), Reason::Asked("rm"), after);
-    }
+    let plan = plan::remove(&stack.project, &observed, &services, args.stop, args.volumes);
     carry_out(context, &stack, &plan).await
 }

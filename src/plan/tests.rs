@@ -7,7 +7,8 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::{
-    DownOptions, Images, Input, Op, Plan, Recreate, UpOptions, Wanted, WantedImage, down, restart, start, stop, up,
+    DownOptions, Images, Input, Op, Plan, Recreate, UpOptions, Wanted, WantedImage, down, resources, restart, start,
+    stop, up,
 };
 use crate::model::*;
 
@@ -67,15 +68,18 @@ impl World {
         self.project.services.get_mut(name).unwrap()
     }
 
-    fn plan(&self, options: &UpOptions) -> Plan {
-        let input = Input {
+    fn input(&self) -> Input<'_> {
+        Input {
             project: &self.project,
             wanted: &self.wanted,
             observed: &self.observed,
             history: &self.history,
             synced: &self.synced,
-        };
-        up(input, options).unwrap()
+        }
+    }
+
+    fn plan(&self, options: &UpOptions) -> Plan {
+        up(self.input(), options).unwrap()
     }
 
     fn up(&self) -> Plan {
@@ -241,6 +245,34 @@ fn a_second_up_does_nothing() {
     let mut world = shop();
     world.settle();
     assert_snapshot!(world.up(), @"unchanged: db, migrate, api, web");
+}
+
+/// What `run` needs of `up`: the images, networks and volumes of the service, and no container.
+#[test]
+fn what_is_missing_for_a_container_is_made_without_it() {
+    let mut world = shop();
+    world.observed.images.clear();
+    let of = |service: &str| UpOptions { services: vec![service.into()], no_deps: true, ..UpOptions::default() };
+    assert_snapshot!(resources(world.input(), &of("db")).unwrap(), @r#"
+     1. pull postgres:16, because it does not exist
+     2. create network shop_default, because it does not exist
+     3. create volume shop_data, because it does not exist
+    "#);
+    let plan = resources(world.input(), &of("api")).unwrap();
+    assert_snapshot!(plan, @r#"
+     1. build api, because it was not built yet
+     2. create network shop_default, because it does not exist
+    "#);
+    world.apply(&plan);
+    assert!(resources(world.input(), &of("api")).unwrap().is_empty());
+    world.settle();
+    // Whoever runs on it keeps a network of other settings.
+    world.project.networks["default"].internal = true;
+    assert!(!world.up().is_empty());
+    assert!(resources(world.input(), &of("api")).unwrap().is_empty());
+    world.project.services["api"].networks.insert("gone".into(), None);
+    world.project.networks.insert("gone".into(), Network { external: true, ..Network::default() });
+    assert!(resources(world.input(), &of("api")).unwrap_err()[0].text.contains("external"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod waits;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::networks::{MissingExternal, Resources, resources};
+use super::networks::{self, MissingExternal, Resources};
 use super::op::{StepId, Until};
 use super::scope::scope;
 use super::{Base, Plan, Wanted};
@@ -98,32 +98,7 @@ pub struct PlanError {
 /// # Errors
 /// What the manifest asks for and the engine cannot give: all of it, not the first alone.
 pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
-    let graph = Graph::of(input.project);
-    let order = graph.order().map_err(|cycle| {
-        vec![PlanError {
-            service: cycle.0.first().cloned(),
-            path: cycle.0.first().map(|s| format!("services.{s}.depends_on")).unwrap_or_default(),
-            text: cycle.to_string(),
-            hint: "remove one of these dependencies".to_owned(),
-        }]
-    })?;
-    let scope = scope(input.project, &options.services, options.no_deps);
-    let services: Vec<&Service> =
-        order.iter().filter(|name| scope.contains(name)).filter_map(|name| input.project.services.get(name)).collect();
-    // What a program provides has no container.
-    let services: Vec<&Service> = services.into_iter().filter(|service| service.provider.is_none()).collect();
-
-    let mut up = Up::new(input, options);
-    let services: Vec<&Service> = services.into_iter().filter(|service| !up.is_left_stopped(&service.name)).collect();
-    up.errors.extend(services.iter().filter_map(|service| not_yet(service)));
-    up.images(&services);
-    match resources(&mut up.plan, input.project, &services, input.observed) {
-        Ok(resources) => up.resources = resources,
-        Err(missing) => up.errors.extend(missing.into_iter().map(external_error)),
-    }
-    if !up.errors.is_empty() {
-        return Err(up.errors);
-    }
+    let (mut up, services) = Up::with_resources(input, options)?;
     up.stale_networks();
     up.duplicate_networks();
     for service in &services {
@@ -144,6 +119,17 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
         up.gates(service);
     }
     Ok(up.plan)
+}
+
+/// Plans what a container of the services needs besides other services: images, networks and volumes that are not there.
+/// What is there stays as it is, in whatever shape.
+///
+/// # Errors
+/// As [`up`].
+pub fn resources(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
+    let (up, _) = Up::with_resources(input, options)?;
+    // What it notes is of services that stay.
+    Ok(Plan { notes: Vec::new(), ..up.plan })
 }
 
 /// Plans what must be there before builds can be measured: images that they start from. Empty where all are there.
@@ -249,5 +235,40 @@ impl<'a> Up<'a> {
             stopped: HashSet::new(),
             errors: Vec::new(),
         }
+    }
+
+    /// With the plan of images, networks and volumes of the services asked for, and these services in their order.
+    fn with_resources(input: Input<'a>, options: &'a UpOptions) -> Result<(Self, Vec<&'a Service>), Vec<PlanError>> {
+        let graph = Graph::of(input.project);
+        let order = graph.order().map_err(|cycle| {
+            vec![PlanError {
+                service: cycle.0.first().cloned(),
+                path: cycle.0.first().map(|s| format!("services.{s}.depends_on")).unwrap_or_default(),
+                text: cycle.to_string(),
+                hint: "remove one of these dependencies".to_owned(),
+            }]
+        })?;
+        let scope = scope(input.project, &options.services, options.no_deps);
+        let services: Vec<&Service> = order
+            .iter()
+            .filter(|name| scope.contains(name))
+            .filter_map(|name| input.project.services.get(name))
+            .collect();
+        // What a program provides has no container.
+        let services: Vec<&Service> = services.into_iter().filter(|service| service.provider.is_none()).collect();
+
+        let mut up = Self::new(input, options);
+        let services: Vec<&Service> =
+            services.into_iter().filter(|service| !up.is_left_stopped(&service.name)).collect();
+        up.errors.extend(services.iter().filter_map(|service| not_yet(service)));
+        up.images(&services);
+        match networks::resources(&mut up.plan, input.project, &services, input.observed) {
+            Ok(resources) => up.resources = resources,
+            Err(missing) => up.errors.extend(missing.into_iter().map(external_error)),
+        }
+        if !up.errors.is_empty() {
+            return Err(up.errors);
+        }
+        Ok((up, services))
     }
 }
