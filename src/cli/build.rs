@@ -4,7 +4,7 @@ use super::args::{BuildArgs, KeyValue, PullArgs, PullPolicyArg};
 use super::context::Context;
 use super::exit::Exit;
 use crate::event::{Event, Message};
-use crate::execute::{RunOptions, plan_failures, settle};
+use crate::execute::{Depth, RunOptions};
 use crate::model::ServiceName;
 use crate::plan::{self, Op, Plan, UpOptions};
 use crate::workspace::BuildOptions;
@@ -23,11 +23,9 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
         .collect();
     let rebuild = args.no_cache || args.pull;
     let options = UpOptions { services: chosen.clone(), no_deps: true, rebuild, ..UpOptions::default() };
-    let view = settle(&stack.executor, &stack.project, &chosen, &options, &RunOptions::default()).await;
-    let view = view.map_err(|failures| context.failures(failures))?;
-    let plan = plan::images(view.input(&std::collections::HashMap::new()), &options)
-        .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
-    let outcome = stack.executor.run(&stack.project, &plan, &RunOptions::default()).await;
+    let run = RunOptions::default();
+    let passed = stack.pass(&chosen, &options, &run).through(Depth::Whole, plan::images, false).await;
+    let (_, outcome) = passed.map_err(|failures| context.failures(failures))?;
     let _ = context.tree.save();
     stack.executor.wait_for_prunes().await;
     if outcome.is_success() { Ok(Exit::Ok) } else { Err(context.failures(outcome.failures)) }

@@ -14,11 +14,12 @@ use crate::agent::BUILD_ID;
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Owner, Surroundings};
 use crate::event::{Cause, Event, Message, Sink};
-use crate::execute::{Executor, Place, Turn, Turns};
+use crate::execute::{Executor, Pass, Place, RunOptions, Turn, Turns};
 use crate::host::paths::{Paths, PathsError};
 use crate::host::{Contents, DiskTree, env, process};
 use crate::manifest::{LoadOptions, Purpose};
 use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName, closest};
+use crate::plan::UpOptions;
 use crate::workspace::{self, BuildOptions, History, Sources, Unusable, Workspace};
 
 /// What a command works with.
@@ -51,8 +52,6 @@ pub struct Stack {
     pub project: Arc<Project>,
     /// The engine.
     pub engine: Arc<dyn Engine>,
-    /// Reads the project again, and measures.
-    pub sources: Arc<dyn Sources>,
     /// Carries plans out.
     pub executor: Executor,
     /// What was done to it.
@@ -207,14 +206,14 @@ impl Context {
         let journal = Journal::new(self.paths.projects().ok(), &engine.info().endpoint, &project.name);
         let (sink, command) = (Arc::clone(&self.sink), self.command.clone());
         let recorder = Arc::new(Recorder { sink, journal: journal.clone(), command });
-        let executor = Executor::new(Arc::clone(&engine), recorder, Arc::clone(&sources));
+        let executor = Executor::new(Arc::clone(&engine), recorder, sources);
         let executor = executor.taking_turns(self.turns(&engine.info().endpoint, &project.name));
         let executor = match parallel_limit(self.global.parallel, &project)? {
             Some(limit) => executor.at_most(limit),
             None => executor,
         };
         self.warn_of_builder(&project);
-        Ok(Stack { project: Arc::new(project), engine, sources, executor, journal })
+        Ok(Stack { project: Arc::new(project), engine, executor, journal })
     }
 
     /// The turns of this command on a project. Where there can be no locks, whoever needs one says so.
@@ -259,6 +258,11 @@ impl Context {
 }
 
 impl Stack {
+    /// A way through the phases, for some services.
+    pub fn pass<'a>(&'a self, services: &'a [ServiceName], options: &'a UpOptions, run: &'a RunOptions) -> Pass<'a> {
+        Pass { executor: &self.executor, project: &self.project, services, options, run }
+    }
+
     /// What is on the engine for this project, without images.
     pub async fn observe(&self) -> anyhow::Result<Observed> {
         let query = crate::engine::Query { project: self.project.name.to_string(), ..Default::default() };

@@ -10,12 +10,12 @@ use super::exit::{Exit, Failure};
 use super::up::{bring_up, pull_policy};
 use crate::engine::Session;
 use crate::event::{Event, Message};
-use crate::execute::{RunOptions, provide, settle};
+use crate::execute::{Depth, RunOptions, provide};
 use crate::host::signals::Signals;
 use crate::host::terminal::{self, Ended};
 use crate::manifest::command_line;
 use crate::model::{ContainerId, Owned, Project, Service, ServiceName};
-use crate::plan::{self, Op, UpOptions, labels};
+use crate::plan::{self, UpOptions, labels};
 
 /// Runs a command in a new container.
 pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
@@ -42,13 +42,16 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     let options = UpOptions { services: vec![name.clone()], no_deps: true, pull, ..UpOptions::default() };
     let run = RunOptions::default();
     let turn = context.turn(&stack).await?;
-    let view = settle(&stack.executor, &stack.project, std::slice::from_ref(&name), &options, &run).await;
-    let view = view.map_err(|failures| context.failures(failures))?;
-    image_and_resources(context, &stack, &view, &options).await?;
+    let pass = stack.pass(std::slice::from_ref(&name), &options, &run);
+    let passed = pass.through(Depth::Whole, plan::resources, true).await;
+    let (snapshot, outcome) = passed.map_err(|failures| context.failures(failures))?;
+    if !outcome.is_success() {
+        return Err(context.failures(outcome.failures));
+    }
 
     let tty = !args.no_tty && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     let service = adjusted(context, &stack.project, service, args, tty)?;
-    let mut spec = plan::container_spec(&stack.project, &service, 1, &view.wanted, &indexmap::IndexMap::new());
+    let mut spec = plan::container_spec(&stack.project, &service, 1, &snapshot.wanted, &indexmap::IndexMap::new());
     spec.name = args.name.clone().unwrap_or_else(|| format!("{}-{name}-run-{}", stack.project.name, unique()));
     spec.labels.insert(labels::ONEOFF.to_owned(), "True".to_owned());
     spec.labels.shift_remove(labels::AGENT);
@@ -83,31 +86,6 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
         stack.engine.remove_container(&id, true).await?;
     }
     Ok(code?.map_or(Exit::ReaderGone, Exit::command))
-}
-
-/// The image is built or pulled, and networks and volumes are made: the plan of `up` for this service without its
-/// container.
-async fn image_and_resources(
-    context: &Context,
-    stack: &Stack,
-    view: &crate::execute::View,
-    options: &UpOptions,
-) -> anyhow::Result<()> {
-    let mut plan = plan::up(view.input(&std::collections::HashMap::new()), options)
-        .map_err(|errors| context.failures(crate::execute::plan_failures(&stack.project, errors)))?;
-    let first = plan.steps.iter().position(|step| {
-        !matches!(
-            step.op,
-            Op::Pull { .. } | Op::Build { .. } | Op::Tag { .. } | Op::CreateNetwork(_) | Op::CreateVolume(_)
-        )
-    });
-    plan.steps.truncate(first.unwrap_or(plan.steps.len()));
-    plan.notes.clear();
-    if plan.is_empty() {
-        return Ok(());
-    }
-    let outcome = stack.executor.run(&stack.project, &plan, &RunOptions::default()).await;
-    if outcome.is_success() { Ok(()) } else { Err(context.failures(outcome.failures)) }
 }
 
 /// The service with what the command line says.

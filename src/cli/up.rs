@@ -12,7 +12,7 @@ use super::context::{Context, Stack};
 use super::exit::{Exit, Failure};
 use crate::event::{Event, Request};
 use crate::execute::session::{Attach, End, EndOn, Session, SessionOptions};
-use crate::execute::{LogOptions, RunOptions, observe_for_plan, plan_failures, settle_for_plan};
+use crate::execute::{Depth, LogOptions, RunOptions};
 use crate::host::signals::{Signal, Signals};
 use crate::model::ServiceName;
 use crate::plan::{self, Recreate, UpOptions};
@@ -149,10 +149,10 @@ fn attach(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<Attach, Fa
 
 async fn dry_run(context: &Context, stack: &Stack, options: &UpOptions) -> anyhow::Result<Exit> {
     let scope = plan::scope(&stack.project, &options.services, options.no_deps);
-    let view = observe_for_plan(&*stack.engine, &stack.sources, &stack.project, &scope, options).await;
-    let view = view.map_err(|failures| context.failures(failures))?;
-    let plan = plan::up(view.input(&std::collections::HashMap::new()), options)
-        .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
+    let run = RunOptions::default();
+    let pass = stack.pass(&scope, options, &run);
+    let snapshot = pass.snapshot(Depth::Plan).await.map_err(|failures| context.failures(failures))?;
+    let plan = pass.reconcile(&snapshot, plan::up).map_err(|failures| context.failures(failures))?;
     stack.executor.show(&plan);
     Ok(Exit::Ok)
 }
@@ -176,14 +176,8 @@ async fn bring_up_once(
     run: &RunOptions,
 ) -> anyhow::Result<bool> {
     let scope = plan::scope(&stack.project, &options.services, options.no_deps);
-    let view = settle_for_plan(&stack.executor, &stack.project, &scope, options, run).await;
-    let view = view.map_err(|failures| context.failures(failures))?;
-    let plan = plan::up(view.input(&std::collections::HashMap::new()), options)
-        .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
-    if plan.is_empty() {
-        return Ok(true);
-    }
-    let outcome = stack.executor.run(&stack.project, &plan, run).await;
+    let passed = stack.pass(&scope, options, run).through(Depth::Plan, plan::up, true).await;
+    let (_, outcome) = passed.map_err(|failures| context.failures(failures))?;
     let overtaken = outcome.overtaken && outcome.failures.is_empty();
     if outcome.is_success() || overtaken { Ok(!overtaken) } else { Err(context.failures(outcome.failures)) }
 }

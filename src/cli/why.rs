@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::journal::Entry;
 use super::why_file;
 use crate::event::Event;
-use crate::execute::{View, observe, observe_for_plan, plan_failures};
+use crate::execute::{Depth, RunOptions, Snapshot, reconcile};
 use crate::model::{Health, ServiceName};
 use crate::plan::{self, UpOptions, labels};
 
@@ -27,14 +27,12 @@ pub async fn why(context: &Context, args: &WhyArgs) -> anyhow::Result<Exit> {
     let all = plan::scope(&stack.project, &services, true);
     let options = UpOptions { services: all.clone(), no_deps: true, ..UpOptions::default() };
     // What is said about files needs all images.
-    let view = match &args.file {
-        Some(_) => observe(&*stack.engine, &stack.sources, &stack.project, &all).await,
-        None => observe_for_plan(&*stack.engine, &stack.sources, &stack.project, &all, &options).await,
-    };
-    let view = view.map_err(|failures| context.failures(failures))?;
+    let depth = if args.file.is_some() { Depth::Whole } else { Depth::Plan };
+    let snapshot = stack.pass(&all, &options, &RunOptions::default()).snapshot(depth).await;
+    let snapshot = snapshot.map_err(|failures| context.failures(failures))?;
     let (text, json) = match &args.file {
-        Some(file) => why_file::of_file(&view, &all, &context.working_dir.join(file))?,
-        None => of_services(context, &stack, &view, &all, if args.history { ALL } else { LAST })?,
+        Some(file) => why_file::of_file(&snapshot, &all, &context.working_dir.join(file))?,
+        None => of_services(context, &stack, &snapshot, &all, if args.history { ALL } else { LAST })?,
     };
     emit(context, args.format == TextFormat::Json, text, &json)
 }
@@ -59,17 +57,17 @@ fn told_of(entry: &Entry) -> String {
 fn of_services(
     context: &Context,
     stack: &Stack,
-    view: &View,
+    snapshot: &Snapshot,
     services: &[ServiceName],
     count: usize,
 ) -> anyhow::Result<(String, Value)> {
     let options = UpOptions { services: services.to_vec(), no_deps: true, needs_met: true, ..UpOptions::default() };
-    let plan = plan::up(view.input(&HashMap::new()), &options)
-        .map_err(|errors| context.failures(plan_failures(&stack.project, errors)))?;
+    let plan = reconcile(snapshot, &HashMap::new(), plan::up, &options);
+    let plan = plan.map_err(|failures| context.failures(failures))?;
     let (mut text, mut json) = (String::new(), Vec::new());
     for service in services {
         let mut containers = Vec::new();
-        for container in view.observed.of_service(service) {
+        for container in snapshot.observed.of_service(service) {
             let made = container.labels.get(labels::WHY).map_or("another tool made it", String::as_str);
             text.push_str(&format!("{service}: {} is {}; made because {made}\n", container.name, container.status));
             containers.push(json!({"name": container.name, "state": container.state.word(), "because": made}));
@@ -86,7 +84,7 @@ fn of_services(
             text.push_str(&format!("  `hob up` would {}, because {}\n", step.op, step.reason));
         }
         // What runs already is waited for as well, by whatever needs it.
-        let unhealthy = view.observed.of_service(service).any(|c| c.health == Some(Health::Unhealthy));
+        let unhealthy = snapshot.observed.of_service(service).any(|c| c.health == Some(Health::Unhealthy));
         if steps.is_empty() && unhealthy {
             text.push_str(
                 "  it is as the manifest says, but its health check fails: `hob up` waits for it where another service needs it\n",
@@ -106,16 +104,16 @@ pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Ex
     let stack = context.stack(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
     let all = plan::scope(&stack.project, &services, true);
-    let view = observe(&*stack.engine, &stack.sources, &stack.project, &all).await;
-    let view = view.map_err(|failures| context.failures(failures))?;
-    let read = why_file::Read::of(&view);
+    let snapshot = stack.pass(&all, &UpOptions::default(), &RunOptions::default()).snapshot(Depth::Whole).await;
+    let snapshot = snapshot.map_err(|failures| context.failures(failures))?;
+    let read = why_file::Read::of(&snapshot);
     let mut rows = Vec::new();
     for service in &all {
-        let Some(watch) = view.wanted.watch.get(service) else { continue };
+        let Some(watch) = snapshot.wanted.watch.get(service) else { continue };
         for folder in &watch.folders {
             for path in super::walk::files(folder) {
-                let Some((effect, why)) = why_file::of(&view, &read, service, &path) else { continue };
-                let shown = why_file::shown(&view, &path);
+                let Some((effect, why)) = why_file::of(&snapshot, &read, service, &path) else { continue };
+                let shown = why_file::shown(&snapshot, &path);
                 rows.push(vec![service.to_string(), shown, effect, why]);
             }
         }

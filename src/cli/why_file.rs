@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
-use crate::execute::View;
+use crate::execute::Snapshot;
 use crate::model::{Effect, Fallback, RebuildReason, Service, ServiceName, clean_path};
 use crate::plan::{self, ReloadReason, WantedImage};
 
@@ -20,14 +20,14 @@ pub struct Read(HashMap<ServiceName, HashSet<PathBuf>>);
 
 impl Read {
     /// What was measured.
-    pub fn of(view: &View) -> Self {
+    pub fn of(snapshot: &Snapshot) -> Self {
         let files = |(name, service): (&ServiceName, &Service)| {
-            let Some(WantedImage::Built(measured)) = view.wanted.images.get(name) else { return None };
+            let Some(WantedImage::Built(measured)) = snapshot.wanted.images.get(name) else { return None };
             let mut files = HashSet::new();
-            measured.parts.each(&mut |part, _| files.extend(view.project.file_of(part, service)));
+            measured.parts.each(&mut |part, _| files.extend(snapshot.project.file_of(part, service)));
             Some((name.clone(), files))
         };
-        Self(view.project.services.iter().filter_map(files).collect())
+        Self(snapshot.project.services.iter().filter_map(files).collect())
     }
 
     fn reads(&self, service: &ServiceName, path: &Path) -> bool {
@@ -39,33 +39,33 @@ impl Read {
 const MOST: usize = 20_000;
 
 /// What a change of a file would do to each service; of a folder, what changes of the files in it would.
-pub fn of_file(view: &View, services: &[ServiceName], named: &Path) -> anyhow::Result<(String, Value)> {
+pub fn of_file(snapshot: &Snapshot, services: &[ServiceName], named: &Path) -> anyhow::Result<(String, Value)> {
     let path = named.to_str().map_or_else(|| named.to_path_buf(), |text| PathBuf::from(clean_path(text)));
-    let shown = shown(view, &path);
+    let shown = shown(snapshot, &path);
     match std::fs::symlink_metadata(&path) {
         Err(_) => {
             let failure = Failure::new(Exit::Failed, format!("{shown} does not exist"));
             Err(failure.hint("give the path of a file or a folder, relative to where you are").into())
         }
-        Ok(metadata) if metadata.is_dir() => Ok(of_folder(view, services, &path, &shown)),
+        Ok(metadata) if metadata.is_dir() => Ok(of_folder(snapshot, services, &path, &shown)),
         Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => {
             let text =
                 format!("{shown} is neither a file nor a folder: no build reads it, and a change does nothing\n");
             Ok((text, json!([])))
         }
-        Ok(_) => Ok(of_one(view, services, &path)),
+        Ok(_) => Ok(of_one(snapshot, services, &path)),
     }
 }
 
-fn of_one(view: &View, services: &[ServiceName], path: &Path) -> (String, Value) {
+fn of_one(snapshot: &Snapshot, services: &[ServiceName], path: &Path) -> (String, Value) {
     let (mut text, mut json) = (String::new(), Vec::new());
-    let read = Read::of(view);
-    if is_of_manifest(view, path) {
+    let read = Read::of(snapshot);
+    if is_of_manifest(snapshot, path) {
         text.push_str("the manifest reads it: after a change hob reads the manifest again\n");
         json.push(json!({"service": null, "effect": "plan"}));
     }
     for service in services {
-        let Some((effect, why)) = of(view, &read, service, path) else { continue };
+        let Some((effect, why)) = of(snapshot, &read, service, path) else { continue };
         text.push_str(&format!("{service}: {effect}, because {why}\n"));
         json.push(json!({"service": service, "effect": effect, "because": why}));
     }
@@ -76,15 +76,15 @@ fn of_one(view: &View, services: &[ServiceName], path: &Path) -> (String, Value)
 }
 
 /// The files of a folder, with how many of them do the same.
-fn of_folder(view: &View, services: &[ServiceName], folder: &Path, shown: &str) -> (String, Value) {
-    let (files, read) = (below(folder), Read::of(view));
+fn of_folder(snapshot: &Snapshot, services: &[ServiceName], folder: &Path, shown: &str) -> (String, Value) {
+    let (files, read) = (below(folder), Read::of(snapshot));
     let more = if files.len() == MOST { "more than " } else { "" };
     let mut text = format!("{shown} is a folder; a change of the {more}{} files in it:\n", files.len());
     let mut json = Vec::new();
     for service in services {
         let mut groups: IndexMap<(String, String), (usize, &Path)> = IndexMap::new();
         for file in &files {
-            if let Some((effect, why)) = of(view, &read, service, file) {
+            if let Some((effect, why)) = of(snapshot, &read, service, file) {
                 // Where each goes is a matter of its name.
                 let effect = effect.split_once(" to /").map_or(effect.as_str(), |(action, _)| action).to_owned();
                 let why = why.split_once(" at /").map_or(why.as_str(), |(why, _)| why).to_owned();
@@ -92,7 +92,7 @@ fn of_folder(view: &View, services: &[ServiceName], folder: &Path, shown: &str) 
             }
         }
         for ((effect, why), (count, example)) in groups {
-            let example = self::shown(view, example);
+            let example = self::shown(snapshot, example);
             text.push_str(&format!("{service}: {effect} ({count}, such as {example}), because {why}\n"));
             json.push(json!({
                 "service": service, "effect": effect, "because": why, "files": count, "such": example,
@@ -105,15 +105,15 @@ fn of_folder(view: &View, services: &[ServiceName], folder: &Path, shown: &str) 
     (text, Value::Array(json))
 }
 
-fn is_of_manifest(view: &View, path: &Path) -> bool {
-    view.project.files.iter().chain(&view.project.env_files).any(|file| file == path)
+fn is_of_manifest(snapshot: &Snapshot, path: &Path) -> bool {
+    snapshot.project.files.iter().chain(&snapshot.project.env_files).any(|file| file == path)
 }
 
 /// What a change of a path does to a service and why; `None` where it does nothing.
-pub fn of(view: &View, read: &Read, service: &ServiceName, path: &Path) -> Option<(String, String)> {
+pub fn of(snapshot: &Snapshot, read: &Read, service: &ServiceName, path: &Path) -> Option<(String, String)> {
     let is_read = read.reads(service, path);
     let nothing = if is_read { LATER } else { "nothing" };
-    Some(match view.wanted.watch.get(service)?.effects.effect(path) {
+    Some(match snapshot.wanted.watch.get(service)?.effects.effect(path) {
         Effect::Nothing if is_read => (nothing.to_owned(), "the build reads it, and nothing follows it".to_owned()),
         Effect::Nothing => return None,
         Effect::Aside(why) => (nothing.to_owned(), why.to_string()),
@@ -121,8 +121,8 @@ pub fn of(view: &View, read: &Read, service: &ServiceName, path: &Path) -> Optio
             ("unknown until the base image is pulled".to_owned(), format!("{image} is not on the engine"))
         }
         Effect::Sync { targets, then } => {
-            let left = view.project.services.get(service).and_then(|service| {
-                plan::follows(service, view.wanted.reloaders.get(&service.name), &targets, then.as_ref()).1
+            let left = snapshot.project.services.get(service).and_then(|service| {
+                plan::follows(service, snapshot.wanted.reloaders.get(&service.name), &targets, then.as_ref()).1
             });
             let target = targets.into_iter().next()?;
             let why = ReloadReason::Copied { by: target.by, reloader: left.map(|reloader| reloader.name.clone()) };
@@ -136,8 +136,8 @@ pub fn of(view: &View, read: &Read, service: &ServiceName, path: &Path) -> Optio
 }
 
 /// A path as a person names it: relative to the project where it is in there.
-pub fn shown(view: &View, path: &Path) -> String {
-    match path.strip_prefix(&view.project.working_dir) {
+pub fn shown(snapshot: &Snapshot, path: &Path) -> String {
+    match path.strip_prefix(&snapshot.project.working_dir) {
         Ok(inside) if inside.as_os_str().is_empty() => ".".to_owned(),
         Ok(inside) => inside.display().to_string(),
         Err(_) => path.display().to_string(),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::executor::{Executor, millis};
-use super::observe::{bases, blocking};
+use super::measure::bases;
+use super::observe::blocking;
 use super::{Failure, Sources};
 use crate::engine::{BuildProgress, EngineError, ErrorKind};
 use crate::event::{Event, Message, Sink};

@@ -1,6 +1,6 @@
 //! Carrying plans out, and the session that keeps a stack hot. The executor has no policy in it: what is done, in
 //! which order and why is all in the plan. The session is one select loop over requests, saves, the engine's events
-//! and finished jobs.
+//! and finished jobs. `phases.rs` is the way from what should be and what is to what is done.
 
 #![allow(clippy::disallowed_methods, reason = "an effectful room: it carries plans out")]
 #![allow(clippy::result_large_err, reason = "a failure is made once and carries all that a person is told")]
@@ -15,12 +15,15 @@ mod executor;
 mod failure;
 mod hooks;
 mod logs;
+mod measure;
 mod observe;
+pub mod phases;
 mod port;
 mod program;
 mod provide;
 mod prune;
 pub mod session;
+mod snapshot;
 mod step;
 mod sync;
 mod sync_files;
@@ -35,6 +38,8 @@ pub use crate::workspace::{Loaded, Sources};
 pub use executor::{Executor, Outcome, RunOptions};
 pub use failure::{Cause, Failure};
 pub use logs::{AtStart, Follow, From, LogOptions, Logs, lines};
-pub use observe::{View, observe, observe_for_plan, plan_failures, settle, settle_for_plan};
+pub use phases::{Depth, Pass, reconcile};
 pub use provide::{provide, release};
+pub(crate) use snapshot::Snapshot as View;
+pub use snapshot::Snapshot;
 pub use turn::{Doer, Place, Turn, Turns};

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{Cause, Executor, Failure, Loaded, Outcome, RunOptions, Sources, View, settle};
+use super::{Cause, Depth, Executor, Failure, Loaded, Outcome, Pass, RunOptions, Snapshot, Sources};
 use crate::engine::fake::FakeEngine;
 use crate::engine::{BuildSpec, Engine};
 use crate::event::{Event, Message, Sink};
@@ -316,10 +316,12 @@ impl Rig {
         Self { engine, events, sources, executor, project: Arc::new(project) }
     }
 
-    pub async fn view(&self) -> View {
+    pub async fn view(&self) -> Snapshot {
         let services: Vec<ServiceName> = self.project.services.keys().cloned().collect();
         let (options, run) = (UpOptions::default(), RunOptions::default());
-        settle(&self.executor, &self.project, &services, &options, &run).await.unwrap()
+        let (executor, project) = (&self.executor, &self.project);
+        let pass = Pass { executor, project, services: &services, options: &options, run: &run };
+        pass.prepared(Depth::Whole).await.unwrap()
     }
 
     /// The plan of `up`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::testing::{Events, Rig, project};
-use super::{Cause, RunOptions, settle_for_plan};
+use super::{Cause, Depth, Pass, RunOptions};
 use crate::engine::ErrorKind;
 use crate::engine::fake::Script;
 use crate::event::Event;
@@ -124,8 +124,9 @@ async fn images_are_looked_at_where_something_is_to_be_done() {
     assert!(rig.plan().await.is_empty(), "the names of `build.tags` are there too");
     let plan = async |options: UpOptions| {
         let (services, run) = ([ServiceName::from("a"), ServiceName::from("b")], RunOptions::default());
-        let view = settle_for_plan(&rig.executor, &rig.project, &services, &options, &run).await;
-        view.map(|view| plan::up(view.input(&HashMap::new()), &options).unwrap())
+        let (executor, project) = (&rig.executor, &rig.project);
+        let pass = Pass { executor, project, services: &services, options: &options, run: &run };
+        pass.prepared(Depth::Plan).await.map(|view| plan::up(view.input(&HashMap::new()), &options).unwrap())
     };
     rig.engine.fail_next("image p-a", ErrorKind::Other);
     assert!(plan(UpOptions::default()).await.unwrap().is_empty());
