@@ -1,11 +1,12 @@
 //! Files that are replaced in one step: whoever reads one finds all that it held before or all that it holds now.
 
-use std::fs::OpenOptions;
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// The mode of files that only their owner may read.
 pub const PRIVATE: u32 = 0o600;
@@ -35,18 +36,45 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     }
 }
 
-/// The file under a name that is removed when it is dropped. A hob that is killed leaves it: its process is part of
-/// the name, so that `Paths::clear_left` knows it.
+/// A file without the name that it is to have. Dropped as it is, it is removed.
+#[derive(Debug)]
+pub struct Unnamed(TempPath);
+
+impl Unnamed {
+    /// A file that is written piece by piece, in a folder of the same file system as its place. It is hidden, and has
+    /// this mode, less the umask.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn begin(folder: &Path, mode: u32) -> io::Result<(File, Self)> {
+        let (file, path) = made(folder, OsStr::new("."), mode)?.into_parts();
+        Ok((file, Self(path)))
+    }
+
+    /// Gives it its name, in the place of what has that.
+    ///
+    /// # Errors
+    /// Those of the file system. What was there is left as it was, and the file is removed.
+    pub fn name(self, path: &Path) -> io::Result<()> {
+        Ok(self.0.persist(path)?)
+    }
+}
+
 fn beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(".");
+    let mut file = made(path.parent().unwrap_or(Path::new("/")), &prefix, mode)?;
+    file.as_file_mut().write_all(bytes)?;
+    Ok(file)
+}
+
+/// A file under a name that is removed when it is dropped. A hob that is killed leaves it: its process is part of
+/// the name, so that `Paths::clear_left` knows it.
+fn made(folder: &Path, prefix: &OsStr, mode: u32) -> io::Result<NamedTempFile> {
     let suffix = format!(".{}.tmp", std::process::id());
     let mut builder = tempfile::Builder::new();
     let open = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut file = builder.prefix(&prefix).suffix(&suffix).make_in(folder, open)?;
-    file.as_file_mut().write_all(bytes)?;
-    Ok(file)
+    builder.prefix(prefix).suffix(&suffix).make_in(folder, open)
 }
 
 #[cfg(test)]
@@ -95,6 +123,26 @@ mod tests {
         assert!(write(&taken, b"new", PRIVATE).is_err(), "a folder has the name");
         assert_eq!(write(&folder.path().join("no/note"), b"", PRIVATE).unwrap_err().kind(), ErrorKind::NotFound);
         assert_eq!(names(folder.path()), ["taken"]);
+    }
+
+    #[test]
+    fn a_file_in_pieces_has_its_name_once_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blob");
+        fs::write(&path, "before").unwrap();
+        let (mut file, unnamed) = Unnamed::begin(folder.path(), PRIVATE).unwrap();
+        file.write_all(b"ab").unwrap();
+        file.write_all(b"cd").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"before");
+        unnamed.name(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"abcd");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, PRIVATE);
+        let (_, given_up) = Unnamed::begin(folder.path(), PRIVATE).unwrap();
+        assert_eq!(names(folder.path()).len(), 2);
+        drop(given_up);
+        let (_, misplaced) = Unnamed::begin(folder.path(), PRIVATE).unwrap();
+        assert_eq!(misplaced.name(&folder.path().join("no/blob")).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(names(folder.path()), ["blob"]);
     }
 
     #[test]

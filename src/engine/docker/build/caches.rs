@@ -141,7 +141,7 @@ impl Caches {
 /// One blob that is being written: beside the others, until it is whole and what it should be.
 struct Writing {
     folder: PathBuf,
-    file: Option<(fs::File, PathBuf)>,
+    file: Option<(fs::File, atomic::Unnamed)>,
     hasher: Sha256,
     offset: i64,
     total: i64,
@@ -176,21 +176,20 @@ impl Writing {
         if at != self.offset {
             return Err(Status::out_of_range(format!("{at} was to be written, {} is next", self.offset)));
         }
-        let (file, _) = self.file().await?;
+        let file = self.file()?;
         file.write_all(data).await?;
         self.hasher.update(data);
         self.offset += i64::try_from(data.len()).unwrap_or(i64::MAX);
         Ok(())
     }
 
-    async fn file(&mut self) -> io::Result<&mut (fs::File, PathBuf)> {
+    fn file(&mut self) -> io::Result<&mut fs::File> {
         if self.file.is_none() {
             clear_left(&self.folder.join("blobs"));
-            let path = self.folder.join(format!("blobs/.{}", super::ids::new_id()));
-            let file = fs::OpenOptions::new().write(true).create_new(true).open(&path).await?;
-            self.file = Some((file, path));
+            let (file, unnamed) = atomic::Unnamed::begin(&self.folder.join("blobs"), atomic::SHARED)?;
+            self.file = Some((fs::File::from_std(file), unnamed));
         }
-        self.file.as_mut().ok_or_else(|| io::Error::other("no file"))
+        self.file.as_mut().map(|(file, _)| file).ok_or_else(|| io::Error::other("no file"))
     }
 
     async fn commit(&mut self, digest: &str) -> std::result::Result<(), Status> {
@@ -201,20 +200,11 @@ impl Writing {
             )));
         }
         let to = blob(&self.folder, digest)?;
-        let (file, path) = self.file().await?;
-        file.flush().await?;
-        fs::rename(path, to).await?;
-        self.file = None;
-        Ok(())
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        if let Some((_, path)) = &self.file {
-            // A few bytes of a build that was ended.
-            let _ = std::fs::remove_file(path);
+        self.file()?.flush().await?;
+        if let Some((_, unnamed)) = self.file.take() {
+            unnamed.name(&to)?;
         }
+        Ok(())
     }
 }
 
