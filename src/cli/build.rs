@@ -6,7 +6,7 @@ use super::exit::Exit;
 use crate::event::{Event, Message};
 use crate::execute::{Depth, RunOptions};
 use crate::model::ServiceName;
-use crate::plan::{self, Op, Plan, UpOptions};
+use crate::plan::{self, UpOptions};
 use crate::workspace::BuildOptions;
 
 /// Builds images.
@@ -58,28 +58,11 @@ pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
     let stack = context.stack(&args.services).await?;
     let named = super::context::named(&stack.project, &args.services)?;
     let chosen = plan::scope(&stack.project, &named, !args.include_deps);
-    let policy = if args.policy == Some(PullPolicyArg::Missing) { "missing" } else { "always" };
-    let mut query = crate::engine::Query { project: stack.project.name.to_string(), ..Default::default() };
-    let images: Vec<(ServiceName, String, Option<String>)> = chosen
-        .iter()
-        .filter_map(|name| stack.project.services.get(name))
-        .filter(|service| service.build.is_none() || !args.ignore_buildable)
-        .filter(|service| !matches!(service.pull_policy.as_deref(), Some("never" | "build")))
-        .filter_map(|service| Some((service.name.clone(), service.image.clone()?, service.platform.clone())))
-        .collect();
-    query.images = images.iter().map(|(_, image, _)| image.clone()).collect();
+    let services = plan::pulled(&stack.project, &chosen, args.ignore_buildable);
+    let images = services.iter().filter_map(|service| service.image.clone()).collect();
+    let query = crate::engine::Query { project: stack.project.name.to_string(), images, ..Default::default() };
     let observed = stack.engine.observe(&query).await?;
-    let mut plan = Plan::default();
-    for (service, image, platform) in images {
-        let there = observed.images.contains_key(&image);
-        if policy == "missing" && there {
-            continue;
-        }
-        let op = Op::Pull { image, platform };
-        if !plan.steps.iter().any(|step| step.op == op) {
-            plan.push(op, Some(&service), plan::Reason::Asked("pull"), Vec::new());
-        }
-    }
+    let plan = plan::pull(&services, &observed, args.policy == Some(PullPolicyArg::Missing));
     let run = RunOptions { keep_going: true, ..RunOptions::default() };
     let outcome = stack.executor.run(&stack.project, &plan, &run).await;
     let is_built =
