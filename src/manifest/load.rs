@@ -1,24 +1,23 @@
 //! One load from end to end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::manifest::LoadOptions;
 use crate::manifest::check;
 use crate::manifest::interpolate::template::Lookup;
-use crate::manifest::interpolate::values::{Values, Variables};
+use crate::manifest::interpolate::values::Values;
 use crate::manifest::language::MANIFEST;
+use crate::manifest::loader::{Included, Loader, Place};
 use crate::manifest::lower::{self, project};
 use crate::manifest::merge::{self, extend, include, unique};
 use crate::manifest::normalize::paths::Base;
 use crate::manifest::normalize::{self, short_syntax};
 use crate::manifest::print::explain::Explanation;
 use crate::manifest::read::discover::{Found, discover};
-use crate::manifest::read::environment::{Environment, reason};
-use crate::manifest::read::yaml;
-use crate::manifest::read::yaml::{FileId, Map, Mark, Node, Span, Value};
-use crate::manifest::report::Report;
+use crate::manifest::read::environment::Environment;
+use crate::manifest::read::yaml::{Map, Mark, Node, Span, Value};
 use crate::manifest::report::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{FileTree, Project};
 
@@ -71,58 +70,7 @@ pub fn load(tree: &dyn FileTree, options: &LoadOptions) -> Loaded {
     Loaded { project, diagnostics, files, env_files, environment, profiles, explanation, model }
 }
 
-/// Where one manifest of a load lives: the main one, or an included one.
-#[derive(Clone)]
-pub struct Place {
-    /// Where its relative paths start.
-    pub dir: PathBuf,
-    /// Its variables.
-    pub environment: Rc<Environment>,
-    /// The files that included it, outermost first.
-    pub chain: Vec<PathBuf>,
-}
-
-/// The state of a load.
-pub struct Loader<'a> {
-    pub tree: &'a dyn FileTree,
-    pub options: &'a LoadOptions,
-    pub report: Report,
-    pub files: Vec<PathBuf>,
-    pub env_files: Vec<PathBuf>,
-    /// What would have been read if it were there.
-    awaited: Vec<PathBuf>,
-    pub variables: Variables,
-    pub explanation: Option<Explanation>,
-    environment: BTreeMap<String, String>,
-    profiles: Vec<String>,
-    model: Option<serde_json::Value>,
-    documents: HashMap<PathBuf, Rc<Vec<Node>>>,
-    /// A file could not be read as a whole: what it defines is not known.
-    lacks_files: bool,
-    /// Included manifests, each with what it was read from.
-    pub included: Vec<(include::Included, Map)>,
-}
-
-impl<'a> Loader<'a> {
-    fn new(tree: &'a dyn FileTree, options: &'a LoadOptions) -> Self {
-        Self {
-            tree,
-            options,
-            report: Report::default(),
-            files: Vec::new(),
-            env_files: Vec::new(),
-            awaited: Vec::new(),
-            variables: Variables::default(),
-            explanation: None,
-            environment: BTreeMap::new(),
-            profiles: Vec::new(),
-            model: None,
-            documents: HashMap::new(),
-            lacks_files: false,
-            included: Vec::new(),
-        }
-    }
-
+impl Loader<'_> {
     fn run(&mut self) -> Option<Project> {
         let Found { files, dir, mut environment, awaited } =
             discover(self.tree, self.options, &mut self.report, &mut self.env_files)?;
@@ -182,72 +130,11 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// The documents of a file; an unreadable one is noted at `from`.
-    pub fn documents(&mut self, file: &Path, from: Span) -> Option<Rc<Vec<Node>>> {
-        if let Some(documents) = self.documents.get(file) {
-            return Some(documents.clone());
-        }
-        let id = match self.report.sources.find(file) {
-            Some(id) => id,
-            None => match self.text(file, from) {
-                Some(id) => id,
-                None => {
-                    self.lacks_files = true;
-                    return None;
-                }
-            },
-        };
-        let (documents, problems) = yaml::parse(self.report.sources.text(id), id);
-        self.lacks_files |= !problems.is_empty();
-        for problem in problems {
-            self.report.push(Severity::Error, Code::Yaml, problem.span, problem.message, problem.help);
-        }
-        let documents = Rc::new(documents);
-        self.documents.insert(file.to_path_buf(), documents.clone());
-        Some(documents)
-    }
-
-    fn text(&mut self, file: &Path, from: Span) -> Option<FileId> {
-        self.files.push(file.to_path_buf());
-        let bytes = match self.tree.read(file) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let message = format!("cannot read the manifest {}: {}", file.display(), reason(&error));
-                self.report.error(Code::Unreadable, from, message);
-                return None;
-            }
-        };
-        let Ok(text) = String::from_utf8(bytes) else {
-            let message = format!("{} is not text: it has bytes that are no UTF-8", file.display());
-            self.report.error(Code::Yaml, from, message);
-            return None;
-        };
-        let text = match text.strip_prefix('\u{feff}') {
-            Some(rest) => rest.to_owned(),
-            None => text,
-        };
-        Some(self.report.sources.add(file, text))
-    }
-
-    /// Puts variables into a document and reads its strings.
-    pub fn values(&mut self, node: &mut Node, environment: &Environment) {
-        let mut values = Values {
-            lookup: (!self.options.no_interpolate).then_some(environment),
-            report: &mut self.report,
-            variables: &mut self.variables,
-            path: String::new(),
-        };
-        values.document(node, &MANIFEST);
-    }
-
     /// Loads files and merges them: everything up to absolute paths, before names and dependencies are filled in.
-    pub fn model(&mut self, files: &[PathBuf], place: &Place) -> Map {
+    fn model(&mut self, files: &[PathBuf], place: &Place) -> Map {
         let mut model = Node::new(Value::Map(Map::default()), Span::default());
         for file in files {
-            let Some(documents) = self.documents(file, Span::default()) else { continue };
-            // Hardly ever is a file used twice, and to read it again costs little more than a copy of its tree.
-            self.documents.remove(file);
-            for document in Rc::unwrap_or_clone(documents) {
+            for document in self.take_documents(file).unwrap_or_default() {
                 self.document(&mut model, document, file, place);
             }
         }
@@ -286,7 +173,7 @@ impl<'a> Loader<'a> {
             self.report.error(Code::Include, document.span, message);
             return;
         }
-        include::include(&mut document, &place, self);
+        self.include(&mut document, &place);
         let base = std::mem::take(model);
         *model = merge::merge(base, document, &MANIFEST, &mut self.report);
         merge::settle(model);
@@ -301,6 +188,30 @@ impl<'a> Loader<'a> {
             short_syntax::before_merge(map, self.options.no_interpolate, &mut self.report);
         }
         unique::unique(model, &MANIFEST, &mut self.report);
+    }
+
+    /// Takes in what a document includes.
+    fn include(&mut self, document: &mut Node, place: &Place) {
+        for entry in include::entries(document, &mut self.report) {
+            let Some(included) = include::find(&entry, place, self) else { continue };
+            let model = self.included(included, place);
+            if let Some(map) = document.as_map_mut() {
+                include::import(model, map, self);
+            }
+        }
+    }
+
+    /// The model of an included manifest. What is included on several ways is read once: else each level of such a
+    /// diamond would double the work.
+    fn included(&mut self, included: Included, from: &Place) -> Map {
+        if let Some((_, known)) = self.included.iter().find(|(other, _)| *other == included) {
+            return known.clone();
+        }
+        let Included { files, dir, environment } = &included;
+        let place = Place { dir: dir.clone(), environment: Rc::new(environment.clone()), chain: from.chain.clone() };
+        let model = self.model(files, &place);
+        self.included.push((included, model.clone()));
+        model
     }
 
     /// The project's name: from the command line, the environment, the manifest, or the folder.

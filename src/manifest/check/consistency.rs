@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::manifest::Purpose;
 use crate::manifest::check::references;
-use crate::manifest::lower::project::On;
+use crate::manifest::lower::profiles::On;
 use crate::manifest::read::yaml::{Map, Node, Span, Value};
 use crate::manifest::report::Report;
 use crate::manifest::report::diagnostic::Code;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::manifest::lower::project::On;
+use crate::manifest::lower::profiles::On;
 use crate::manifest::read::yaml::{Map, Node, Span};
 use crate::manifest::report::Report;
 use crate::manifest::report::diagnostic::Code;

@@ -1,6 +1,6 @@
 //! Names that a manifest uses and does not define.
 
-use crate::manifest::lower::project::On;
+use crate::manifest::lower::profiles::On;
 use crate::manifest::read::yaml::{Map, Node, Span, Value};
 use crate::manifest::report::Report;
 use crate::manifest::report::diagnostic::Code;

@@ -1,5 +1,6 @@
 //! The canonical tree to [`Project`]: every value gets the type that the model wants, and every place is noted.
 
+pub mod profiles;
 pub mod project;
 pub mod serde_value;
 mod service_files;

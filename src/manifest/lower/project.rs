@@ -2,34 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use serde::de::{Deserialize as _, DeserializeOwned};
 
 use crate::manifest::check::{consistency, lints, references};
-use crate::manifest::load::{Loader, Place};
+use crate::manifest::loader::{Loader, Place};
+use crate::manifest::lower::profiles::{self, On};
 use crate::manifest::lower::serde_value::SerdeValue;
 use crate::manifest::lower::{self, service_files};
 use crate::manifest::print::explain;
 use crate::manifest::read::environment::Environment;
-use crate::manifest::read::yaml::{Hasher, Map, Node, Span, Value};
+use crate::manifest::read::yaml::{Map, Node, Span, Value};
 use crate::manifest::report::diagnostic::Code;
-use crate::manifest::{LoadOptions, Purpose};
 use crate::model::{Project, ProjectName, Service, ServiceName, closest};
-
-/// The services that are on, in the manifest's order.
-pub type On = IndexSet<String, Hasher>;
 
 /// What can still be said about a manifest that has errors already.
 pub fn look_anyway(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) {
-    let active = active_profiles(manifest, environment, loader);
-    references::check(manifest, &enabled(manifest, &active), &mut loader.report);
+    let active = profiles::active(manifest, environment, loader.options, &mut loader.report);
+    references::check(manifest, &profiles::enabled(manifest, &active), &mut loader.report);
 }
 
 /// Makes the project.
 pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'_>) -> Option<Project> {
-    let profiles = active_profiles(&manifest, &place.environment, loader);
-    let on = enabled(&manifest, &profiles);
-    let used = used(&manifest, &on, loader.options);
+    let active = profiles::active(&manifest, &place.environment, loader.options, &mut loader.report);
+    let on = profiles::enabled(&manifest, &active);
+    let used = profiles::used(&manifest, &on, loader.options);
     consistency::check(&manifest, &on, &used, loader.options.purpose, &mut loader.report);
     lints::look(&manifest, &used, &mut loader.report);
     for service in &on {
@@ -72,28 +69,6 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
     Some(project)
 }
 
-/// The services of which more than the names is used: those that the user named and what they depend on, or all.
-fn used(manifest: &Map, on: &On, options: &LoadOptions) -> On {
-    if options.purpose == Purpose::Names {
-        return On::default();
-    }
-    if options.targets.is_empty() {
-        return on.clone();
-    }
-    let services = manifest.get("services").and_then(Node::as_map);
-    let mut used = On::default();
-    let mut open: Vec<&str> = options.targets.iter().map(String::as_str).collect();
-    while let Some(name) = open.pop() {
-        if !on.contains(name) || !used.insert(name.to_owned()) {
-            continue;
-        }
-        let depends_on = services.and_then(|services| services.get(name)?.get("depends_on")?.as_map());
-        open.extend(depends_on.into_iter().flat_map(|map| map.keys()).map(String::as_str));
-    }
-    used.sort_by_key(|name| on.get_index_of(name));
-    used
-}
-
 fn explain_path(manifest: &Map, path: &str, loader: &mut Loader<'_>) {
     loader.explanation = explain::explain(manifest, path, &loader.report.sources);
     if loader.explanation.is_none() {
@@ -107,52 +82,6 @@ fn explain_path(manifest: &Map, path: &str, loader: &mut Loader<'_>) {
             None => loader.report.error(Code::Undefined, Span::default(), message),
         }
     }
-}
-
-/// The active profiles: those that are asked for, and those of the services that the user named.
-fn active_profiles(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) -> BTreeSet<String> {
-    let mut profiles: BTreeSet<String> = loader.options.profiles.iter().cloned().collect();
-    if profiles.is_empty() {
-        let list = environment.filled("COMPOSE_PROFILES").unwrap_or_default();
-        // Without any, the profile with an empty name is active, as it is in Compose.
-        profiles.extend(list.split(',').map(|profile| profile.trim().to_owned()));
-    }
-    let Some(services) = manifest.get("services").and_then(Node::as_map) else { return profiles };
-    for target in &loader.options.targets {
-        if let Some(service) = services.get(target) {
-            let on = own_profiles(service).next().is_none() || own_profiles(service).any(|p| profiles.contains(p));
-            if !on {
-                profiles.extend(own_profiles(service).map(ToOwned::to_owned));
-            }
-            continue;
-        }
-        let message = format!("no such service: {target}");
-        let help = match closest(target, services.keys().map(String::as_str)) {
-            Some(known) => format!("did you mean `{known}`?"),
-            None => format!("the services are {}", services.keys().cloned().collect::<Vec<_>>().join(", ")),
-        };
-        loader.report.error_help(Code::Undefined, Span::default(), message, help);
-    }
-    profiles
-}
-
-fn own_profiles(service: &Node) -> impl Iterator<Item = &str> {
-    service.get("profiles").and_then(Node::as_list).into_iter().flatten().filter_map(Node::as_str)
-}
-
-/// The services that are on, in the manifest's order.
-fn enabled(manifest: &Map, profiles: &BTreeSet<String>) -> On {
-    let services = manifest.get("services").and_then(Node::as_map);
-    services
-        .into_iter()
-        .flatten()
-        .filter(|(_, service)| {
-            own_profiles(service).next().is_none()
-                || profiles.contains("*")
-                || own_profiles(service).any(|profile| profiles.contains(profile))
-        })
-        .map(|(name, _)| name.clone())
-        .collect()
 }
 
 /// Takes the services' trees: the memory of each is free for those that follow.

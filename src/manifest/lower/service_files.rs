@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::manifest::interpolate::template::Lookup;
-use crate::manifest::load::Loader;
+use crate::manifest::loader::Loader;
 use crate::manifest::read::discover::is_file;
 use crate::manifest::read::dotenv::{Variable, Variables};
 use crate::manifest::read::environment::{EnvFile, Environment, read_file};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::manifest::language::{MANIFEST, Object};
-use crate::manifest::load::{Loader, Place};
+use crate::manifest::loader::{Loader, Place};
 use crate::manifest::merge::{self, unique};
 use crate::manifest::normalize::paths::{Base, is_fetched, join};
 use crate::manifest::normalize::short_syntax;

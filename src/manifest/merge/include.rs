@@ -1,31 +1,27 @@
 //! `include`: other manifests that become part of this one, each with its own folder and variables.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
-use crate::manifest::load::{Loader, Place};
+use crate::manifest::loader::{Included, Loader, Place};
 use crate::manifest::normalize::paths::{is_fetched, join};
 use crate::manifest::read::discover::is_file;
-use crate::manifest::read::environment::Environment;
 use crate::manifest::read::yaml::{Map, Node, Span, Value};
+use crate::manifest::report::Report;
 use crate::manifest::report::diagnostic::Code;
 use crate::model::EntryKind;
 
-/// Loads what a document includes into it.
-pub fn include(document: &mut Node, place: &Place, loader: &mut Loader<'_>) {
-    let Some(map) = document.as_map_mut() else { return };
-    let Some(includes) = map.shift_remove("include") else { return };
-    if includes.is_null() {
-        return;
-    }
-    let Some(list) = includes.as_list() else {
-        let message = format!("include must be a list, found {}", includes.kind());
-        loader.report.error_help(Code::Type, includes.span, message, "write `include: [path]`");
-        return;
-    };
-    for entry in list {
-        if let Some(included) = one(entry, place, loader) {
-            import(included, map, loader);
+/// Takes the entries of `include` out of a document.
+pub fn entries(document: &mut Node, report: &mut Report) -> Vec<Node> {
+    let Some(includes) = document.as_map_mut().and_then(|map| map.shift_remove("include")) else { return Vec::new() };
+    let place = includes.span;
+    let kind = includes.kind();
+    match includes.value {
+        Value::Null => Vec::new(),
+        Value::List(list) => list,
+        _ => {
+            let message = format!("include must be a list, found {kind}");
+            report.error_help(Code::Type, place, message, "write `include: [path]`");
+            Vec::new()
         }
     }
 }
@@ -44,7 +40,8 @@ fn absolute(dir: &Path, path: &str) -> PathBuf {
     if path.starts_with('/') { PathBuf::from(path) } else { join(dir, path) }
 }
 
-fn one(entry: &Node, place: &Place, loader: &mut Loader<'_>) -> Option<Map> {
+/// What an entry names; none where that cannot be.
+pub fn find(entry: &Node, place: &Place, loader: &mut Loader<'_>) -> Option<Included> {
     let errors = loader.report.errors();
     crate::manifest::check::check_include(entry, &mut loader.report);
     if loader.report.errors() > errors {
@@ -102,28 +99,11 @@ fn one(entry: &Node, place: &Place, loader: &mut Loader<'_>) -> Option<Map> {
     };
     let mut environment = (*place.environment).clone();
     environment.add_files(&env_files, loader.tree, &mut loader.report, &mut loader.env_files);
-    // What is included on several ways is read once: else each level of such a diamond would double the work.
-    let key = Included { files, dir, environment };
-    if let Some((_, known)) = loader.included.iter().find(|(other, _)| *other == key) {
-        return Some(known.clone());
-    }
-    let inner =
-        Place { dir: key.dir.clone(), environment: Rc::new(key.environment.clone()), chain: place.chain.clone() };
-    let model = loader.model(&key.files, &inner);
-    loader.included.push((key, model.clone()));
-    Some(model)
-}
-
-/// What an included manifest depends on.
-#[derive(PartialEq)]
-pub struct Included {
-    files: Vec<PathBuf>,
-    dir: PathBuf,
-    environment: Environment,
+    Some(Included { files, dir, environment })
 }
 
 /// Takes the resources of an included manifest in.
-fn import(included: Map, into: &mut Map, loader: &mut Loader<'_>) {
+pub fn import(included: Map, into: &mut Map, loader: &mut Loader<'_>) {
     for (section, node) in included {
         if !matches!(section.as_str(), "services" | "networks" | "volumes" | "secrets" | "configs" | "models") {
             continue;

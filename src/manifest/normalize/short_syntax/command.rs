@@ -3,7 +3,7 @@
 //! Quotes group and a backslash keeps the next character. Nothing is expanded, and there is no shell: Compose stops
 //! at an unquoted `;`, `&`, `|`, `<` or `>` and drops the rest, so hob does too and says so.
 
-use super::Path;
+use super::path::Path;
 use crate::manifest::read::yaml::{Node, Value};
 use crate::manifest::report::Report;
 use crate::manifest::report::diagnostic::Code;

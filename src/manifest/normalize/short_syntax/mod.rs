@@ -10,7 +10,10 @@ mod device;
 mod hob;
 mod list;
 pub mod mount;
+mod path;
 pub mod port;
+
+use path::Path;
 
 use crate::manifest::language::{Key, MANIFEST, Object, Shape, ShortForm};
 use crate::manifest::merge::{as_build, by_name};
@@ -44,31 +47,6 @@ pub fn after_merge(manifest: &mut Map, report: &mut Report) {
         }
     }
     Expander { form: |key| key.after_merge, templates: false, report }.manifest(manifest);
-}
-
-/// The keys that lead to a value, without the numbers of list items.
-#[derive(Clone, Copy)]
-struct Path<'a> {
-    parent: Option<&'a Self>,
-    key: &'a str,
-}
-
-impl<'a> Path<'a> {
-    fn keys(&self) -> Vec<&'a str> {
-        let mut keys = self.parent.map(Self::keys).unwrap_or_default();
-        keys.push(self.key);
-        keys
-    }
-
-    /// With dots, from the top of the manifest.
-    fn whole(&self) -> String {
-        self.keys().join(".")
-    }
-
-    /// With dots, from the service.
-    fn in_service(&self) -> String {
-        self.keys().get(2..).unwrap_or_default().join(".")
-    }
 }
 
 /// One of the two steps.
