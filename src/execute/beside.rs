@@ -6,9 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::executor::State;
 use crate::model::ServiceName;
 use crate::plan::{Op, Plan};
+
+/// How far a step of a plan is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+    Skipped,
+}
 
 /// What a plan still has to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

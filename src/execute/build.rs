@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::Semaphore;
 
 use super::executor::{Executor, millis};
 use super::measure::bases;
@@ -16,41 +14,6 @@ use crate::event::{Event, Message, Sink};
 use crate::model::{Digest, Project, ServiceName};
 use crate::plan::by_digest;
 use crate::plan::labels::INPUTS;
-
-/// Builds that run: as many at once as the machine has cores, unless there is another limit, and one for each image.
-#[derive(Default)]
-pub struct Builds {
-    limit: Option<usize>,
-    cores: OnceLock<Semaphore>,
-    pulls: OnceLock<Semaphore>,
-    by_image: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    /// Whoever gives names to images.
-    pub(super) naming: tokio::sync::Mutex<()>,
-}
-
-impl Builds {
-    /// At most so many builds and pulls side by side.
-    pub fn at_most(limit: usize) -> Self {
-        Self { limit: Some(limit), ..Self::default() }
-    }
-
-    fn cores(&self) -> &Semaphore {
-        let cores = || std::thread::available_parallelism().map_or(2, usize::from).max(2);
-        self.cores.get_or_init(|| Semaphore::new(self.limit.unwrap_or_else(cores)))
-    }
-
-    /// The turn of a pull, of which there may be any number without a limit.
-    pub async fn pull(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        let pulls = self.pulls.get_or_init(|| Semaphore::new(self.limit.unwrap_or(Semaphore::MAX_PERMITS)));
-        pulls.acquire().await.ok()
-    }
-
-    fn of(&self, image: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut map = self.by_image.lock().unwrap_or_else(PoisonError::into_inner);
-        map.retain(|name, lock| name == image || Arc::strong_count(lock) > 1);
-        Arc::clone(map.entry(image.to_owned()).or_default())
-    }
-}
 
 impl Executor {
     pub(super) async fn build(

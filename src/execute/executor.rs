@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;
-use super::beside::{Beside, Working};
-use super::build::Builds;
+use super::beside::{Beside, State, Working};
+use super::builds::Builds;
 use super::prune::Prunes;
 use super::turn::{Turn, Turns};
 use super::{Failure, Sources};
@@ -78,15 +78,6 @@ pub struct Executor {
     steps: Arc<AtomicUsize>,
     /// Steps that are with the engine and cannot be taken back.
     with_engine: Arc<AtomicUsize>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Waiting,
-    Running,
-    Done,
-    Failed,
-    Skipped,
 }
 
 impl Executor {

@@ -147,7 +147,7 @@ pub(super) async fn before_start(engine: &dyn Engine, run: &ContainerSpec, told:
         engine.wait(&id).await
     };
     let code = code.await;
-    let log = super::step::tail(engine, &run.name, 20).await;
+    let log = super::tail::tail(engine, &run.name, 20).await;
     let removed = engine.remove_container(&id, true).await;
     match code.map_err(of_engine)? {
         0 => removed.map_err(of_engine),

@@ -8,6 +8,7 @@
 mod agents;
 mod beside;
 mod build;
+mod builds;
 mod changed;
 mod create;
 pub(crate) mod delta;
@@ -27,6 +28,7 @@ mod snapshot;
 mod step;
 mod sync;
 mod sync_files;
+mod tail;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

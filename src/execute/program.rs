@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::step::tail;
+use super::tail::tail;
 use super::{Cause, Failure};
 use crate::agent;
 use crate::engine::Engine;

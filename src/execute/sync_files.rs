@@ -1,6 +1,7 @@
 //! Reading what is to be synced from the disk, as late as possible, and putting it into the agent's or tar's words.
 #![allow(clippy::disallowed_methods, reason = "a door of this room: files are read here and nowhere else")]
 
+mod item;
 mod pieces;
 mod place;
 #[cfg(test)]
@@ -11,12 +12,15 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use crate::agent::{Meta, Op};
-use crate::model::{SyncAction, SyncTarget};
+use crate::model::SyncTarget;
 
+use item::look;
+
+pub use item::Item;
 pub use pieces::{Compared, Step, archive_to, compare, holds, parts, send};
 pub use place::{Place, by_folder, folders_below, place};
 
@@ -29,53 +33,6 @@ const ROOM: u64 = 4 << 20;
 /// Where more than this has changed it is built: the image needs it anyway.
 const MOST: u64 = 2 << 30;
 
-/// What a path is at this moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// A file.
-    File {
-        /// Its content.
-        content: Vec<u8>,
-        /// Permission bits.
-        mode: u32,
-    },
-    /// A file whose content is read when its turn comes.
-    Large {
-        /// The file.
-        from: PathBuf,
-        /// Its size at this moment.
-        size: u64,
-        /// Permission bits.
-        mode: u32,
-    },
-    /// A folder.
-    Folder {
-        /// Permission bits.
-        mode: u32,
-    },
-    /// A symbolic link.
-    Link {
-        /// What it says.
-        to: PathBuf,
-    },
-    /// Nothing: the target goes.
-    Gone {
-        /// A folder goes with all that is in it.
-        recursive: bool,
-    },
-}
-
-impl Item {
-    /// Bytes of its content.
-    pub fn size(&self) -> u64 {
-        match self {
-            Self::File { content, .. } => content.len() as u64,
-            Self::Large { size, .. } => *size,
-            _ => 0,
-        }
-    }
-}
-
 /// What tells whether a path was touched: inode, size, time of the last change. None where nothing is there.
 pub type Stamp = Option<(u64, u64, i64, i64)>;
 
@@ -86,7 +43,7 @@ pub fn stamp(path: &Path) -> Stamp {
 }
 
 /// The size of a file, if it is one.
-pub fn size(path: &std::path::Path) -> Option<u64> {
+pub fn size(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
@@ -134,42 +91,6 @@ fn read_one(target: &SyncTarget, room: &mut u64) -> Result<Item, String> {
     }
     *room -= content.len() as u64;
     Ok(Item::File { content, mode: *mode })
-}
-
-/// What a target is, with nothing of its content.
-fn look(target: &SyncTarget) -> Result<Item, String> {
-    match target.action {
-        SyncAction::Remove => return Ok(Item::Gone { recursive: true }),
-        SyncAction::RemoveFolder => return Ok(Item::Gone { recursive: false }),
-        SyncAction::Put | SyncAction::MakeFolder => {}
-    }
-    let error = |error: io::Error| format!("{} cannot be read: {error}", target.source.display());
-    let metadata = match fs::symlink_metadata(&target.source) {
-        Ok(metadata) => metadata,
-        Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(Item::Gone { recursive: true }),
-        Err(other) => return Err(error(other)),
-    };
-    let mode = match &target.mode {
-        None => metadata.permissions().mode() & 0o7777,
-        Some(text) => {
-            let mode = u32::from_str_radix(text, 8).map_err(|_| format!("--chmod={text} is not octal"))?;
-            if (mode | metadata.permissions().mode() & 0o7000) > 0o777 && !metadata.is_symlink() {
-                let path = target.source.display();
-                return Err(format!("builders differ in what --chmod={text} makes of the set-id bits of {path}"));
-            }
-            mode
-        }
-    };
-    if metadata.is_symlink() {
-        return Ok(Item::Link { to: fs::read_link(&target.source).map_err(error)? });
-    }
-    if metadata.is_dir() {
-        return Ok(Item::Folder { mode });
-    }
-    if !metadata.is_file() || metadata.nlink() == 0 {
-        return Err(format!("{} is not a file", target.source.display()));
-    }
-    Ok(Item::Large { from: target.source.clone(), size: metadata.len(), mode })
 }
 
 /// What tells an archive.

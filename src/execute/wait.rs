@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::beside::Beside;
-use super::step::tail;
+use super::tail::tail;
 use super::{Cause, Failure, port};
 use crate::engine::Engine;
 use crate::event::{Hold, Message, Pending};

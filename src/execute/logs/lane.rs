@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::follow::{Follow, From, LogOptions, Next, clock};
 use super::lines::{Line, Splitter, index};
 use super::seam::{Seam, shown};
-use super::{Follow, From, LogOptions, Next, clock};
 use crate::engine::{BoxStream, Channel, Chunk, Engine, EngineError, ErrorKind, LogQuery, Result};
 use crate::event::{Event, LogStream, Message, Sink};
 use crate::model::{ContainerId, time};

@@ -4,6 +4,7 @@
 //! containers, before their start where it starts them itself, and takes up the engine's log only for what was written
 //! before it was attached: engines drop log files as they are rotated, and with them what nobody has read yet.
 
+mod follow;
 mod lane;
 pub mod lines;
 mod seam;
@@ -19,67 +20,15 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use crate::engine::{BoxStream, Chunk, Engine, LogQuery, Result};
+use crate::engine::Engine;
 use crate::event::{Event, Sink};
-use crate::model::{ContainerId, ServiceName};
+use crate::model::ServiceName;
 
+use follow::Next;
+pub use follow::{Follow, From, LogOptions, clock};
 use lane::Lane;
 pub use start::AtStart;
-
-/// A container whose output is to be shown.
-#[derive(Clone, Debug)]
-pub struct Follow {
-    /// The container.
-    pub container: ContainerId,
-    /// Its name.
-    pub name: String,
-    /// Its service.
-    pub service: ServiceName,
-    /// Its number within the service.
-    pub number: u32,
-}
-
-/// Which part of a container's output is to be shown. Times are nanoseconds since 1970.
-#[derive(Clone, Debug)]
-pub enum From {
-    /// What its log has by now.
-    Log(LogQuery),
-    /// What its log has, and what it writes from now on.
-    LogAndOn(LogQuery),
-    /// What it writes from now on.
-    Now,
-    /// All since its last start, of which an event told.
-    Start {
-        /// What was written until this moment is of an earlier run.
-        after: i64,
-        /// The moment of the start by the engine's clock.
-        at: i64,
-        /// When the event came.
-        heard: Instant,
-    },
-    /// What it has written since the engine went away, and what it writes from now on.
-    Lost {
-        /// When that was noticed.
-        at: i64,
-    },
-}
-
-/// How logs are shown.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LogOptions {
-    /// The time before each line.
-    pub timestamps: bool,
-}
-
-/// A lane's next container.
-enum Next {
-    Follow(Follow, From),
-    /// It was attached to before its start.
-    Attached(Follow, BoxStream<Result<Chunk>>, CancellationToken),
-}
 
 type Key = (ServiceName, u32);
 
@@ -192,10 +141,4 @@ impl Logs {
         // A lane only ends when its sender is dropped.
         let _ = lane.next.send(next);
     }
-}
-
-/// The time by this machine's clock, in nanoseconds since 1970.
-pub fn clock() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Follow, Logs, Next};
+use super::Logs;
+use super::follow::{Follow, Next};
 use crate::model::{ContainerId, Project, ServiceName};
 
 /// How long a start is held up for it at most.

@@ -8,10 +8,11 @@ use proptest::prelude::*;
 use super::lines::{LONGEST, Last, Line, Splitter};
 use super::*;
 use crate::engine::fake::{FakeEngine, Script};
-use crate::engine::{Channel, ErrorKind};
+use crate::engine::{Channel, Chunk, ErrorKind, LogQuery};
 use crate::event::{Event, LogStream};
 use crate::execute::testing::Events;
-use crate::model::{ContainerSpec, Service, time};
+use crate::model::{ContainerId, ContainerSpec, Service, time};
+use tokio::time::Instant;
 
 fn texts(lines: Vec<Line>) -> Vec<String> {
     lines.into_iter().map(|line| line.text).collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use super::{Hot, SyncError, agent_failed, engine_failed};
+use super::hot::{Hot, SyncError, agent_failed, engine_failed};
 use crate::agent::{AgentClient, AgentError, Command, OutputStream, Told};
 use crate::engine::{Channel, ExecSpec};
 use crate::event::{Event, LogStream, Message};

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::{LISTED, SyncError, agent_failed};
+use super::hot::{LISTED, SyncError, agent_failed};
 use crate::agent::{AgentClient, EntryKind};
 use crate::execute::sync_files::{self, Item};
 use crate::model::{SyncAction, SyncTarget};

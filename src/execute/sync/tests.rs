@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::engine::ErrorKind;
 use crate::execute::testing::{Rig, project};
-use crate::model::{CopiedBy, ObservedImage, Place, SyncAction};
+use crate::model::{ContainerId, CopiedBy, ObservedImage, Place, SyncAction};
 use crate::plan::labels;
 
 async fn running() -> (Rig, ContainerId, tempfile::TempDir) {

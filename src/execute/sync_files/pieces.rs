@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use super::{Item, look};
+use super::item::{Item, look};
 use crate::agent::{CHUNK, Entry, EntryKind, Meta, Op, Packer};
 use crate::engine::BoxStream;
 use crate::model::SyncTarget;

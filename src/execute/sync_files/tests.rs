@@ -1,10 +1,12 @@
 //! What is read from a real folder, and what the agent and the engine are told of it.
 
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use super::*;
 use crate::agent::{Entry, EntryKind};
-use crate::model::{CopiedBy, Digest, Place, RuleName, WatchAction};
+use crate::model::{CopiedBy, Digest, Place, RuleName, SyncAction, WatchAction};
 
 fn target(source: &std::path::Path, path: &str, action: SyncAction) -> SyncTarget {
     SyncTarget {
