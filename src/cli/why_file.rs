@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use crate::execute::Snapshot;
-use crate::model::{Effect, Fallback, RebuildReason, Service, ServiceName, clean_path};
+use crate::model::{Effect, Fallback, FileParts, RebuildReason, Service, ServiceName, clean_path};
 use crate::plan::{self, ReloadReason, WantedImage};
 
 /// What is done for a change that a build reads and no running program waits for.
@@ -24,7 +24,10 @@ impl Read {
         let files = |(name, service): (&ServiceName, &Service)| {
             let Some(WantedImage::Built(measured)) = snapshot.wanted.images.get(name) else { return None };
             let mut files = HashSet::new();
-            measured.parts.each(&mut |part, _| files.extend(snapshot.project.file_of(part, service)));
+            for FileParts { context, files: read } in measured.parts.files() {
+                let file = |path: &str| snapshot.project.file_in(context.as_deref(), path, service);
+                files.extend(read.iter().filter_map(|(path, _)| file(path)));
+            }
             Some((name.clone(), files))
         };
         Self(snapshot.project.services.iter().filter_map(files).collect())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Sources;
 use super::observe::{blocking, say_what_they_hold, syncs_have_ended};
-use crate::model::{ContainerId, Digest, ImageId, Observed, ObservedContainer, ObservedImage, Project, Service};
+use crate::model::{ContainerId, Digest, ImageId, Observed, ObservedContainer, ObservedImage, Parts, Project, Service};
 use crate::plan::labels::made_from;
 use crate::plan::{Input, Wanted, WantedImage, by_digest};
 
@@ -19,7 +19,7 @@ pub struct Snapshot {
     /// What is.
     pub observed: Observed,
     /// Parts of earlier measures.
-    pub history: HashMap<Digest, Vec<(String, Digest)>>,
+    pub history: HashMap<Digest, Parts>,
 }
 
 impl Snapshot {

@@ -13,8 +13,8 @@ use crate::engine::fake::FakeEngine;
 use crate::engine::{BuildSpec, Engine};
 use crate::event::{Event, Message, Sink};
 use crate::model::{
-    Aside, ContainerId, Content, CopiedBy, Digest, Effect, Effects, Measured, ObservedImage, Place, Project,
-    RebuildReason, Reload, Reloader, ServiceName, SyncAction, SyncTarget, Watch,
+    Aside, ContainerId, Content, CopiedBy, Digest, Effect, Effects, FileParts, Measured, ObservedImage, Parts, Place,
+    Project, RebuildReason, Reload, Reloader, ServiceName, SyncAction, SyncTarget, Watch,
 };
 use crate::plan::{self, Plan, UpOptions, Wanted, WantedImage};
 
@@ -108,7 +108,7 @@ pub struct FakeSources {
     /// Why nothing can be measured.
     pub unreadable: Mutex<Option<Message>>,
     pub files: Mutex<HashMap<PathBuf, String>>,
-    pub history: Mutex<HashMap<Digest, Vec<(String, Digest)>>>,
+    pub history: Mutex<HashMap<Digest, Parts>>,
     /// Services that are jobs or servers with the context of another one.
     pub contexts: Mutex<HashMap<ServiceName, String>>,
     /// Programs that reload themselves.
@@ -129,15 +129,17 @@ impl FakeSources {
         contexts.get(service).cloned().unwrap_or_else(|| format!("/src/{service}"))
     }
 
-    fn parts(&self, service: &ServiceName, files: &HashMap<PathBuf, String>) -> Vec<(String, Digest)> {
+    /// The parts of a service's build, and their digest.
+    fn parts(&self, service: &ServiceName, files: &HashMap<PathBuf, String>) -> (Parts, Digest) {
         let context = self.context(service);
-        let mut parts: Vec<(String, Digest)> = files
+        let mut files: Vec<(Arc<str>, Digest)> = files
             .iter()
             .filter(|(path, _)| path.starts_with(&context))
-            .map(|(path, content)| (format!("file {}", path.display()), Digest::of(content.as_bytes())))
+            .map(|(path, content)| (path.to_str().unwrap().into(), Digest::of(content.as_bytes())))
             .collect();
-        parts.sort();
-        parts
+        files.sort();
+        let digest = Digest::of_json(&files);
+        (Parts::new(Vec::new(), vec![FileParts { context: None, files }]), digest)
     }
 }
 
@@ -229,10 +231,9 @@ impl Sources for FakeSources {
                     continue;
                 }
             } else {
-                let parts = self.parts(&service.name, &files);
-                let digest = Digest::of_json(&parts);
+                let (parts, digest) = self.parts(&service.name, &files);
                 self.history.lock().unwrap().insert(digest.clone(), parts.clone());
-                let measured = Measured { digest, parts: parts.into(), fallback: None, base_images: Vec::new() };
+                let measured = Measured { digest, parts, fallback: None, base_images: Vec::new() };
                 wanted.images.insert(service.name.clone(), WantedImage::Built(measured));
             }
             let context = PathBuf::from(self.context(&service.name));
@@ -257,7 +258,7 @@ impl Sources for FakeSources {
     fn build_spec(&self, project: &Project, service: &ServiceName) -> Result<BuildSpec, Failure> {
         let build = project.services[service].build.clone().unwrap_or_default();
         // The fake engine makes an image's id of the spec: it must say what is read.
-        let digest = Digest::of_json(&self.parts(service, &self.files.lock().unwrap()));
+        let (_, digest) = self.parts(service, &self.files.lock().unwrap());
         let labels = [(plan::labels::INPUTS.to_owned(), digest.to_string())].into();
         Ok(BuildSpec { build, labels, ..BuildSpec::default() })
     }
@@ -271,7 +272,7 @@ impl Sources for FakeSources {
         Ok(())
     }
 
-    fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {
+    fn history(&self, digests: &[Digest]) -> HashMap<Digest, Parts> {
         let history = self.history.lock().unwrap();
         digests.iter().filter_map(|d| Some((d.clone(), history.get(d)?.clone()))).collect()
     }

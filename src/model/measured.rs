@@ -1,6 +1,6 @@
 //! What measuring a build gives: the digest that names its image, and what is watched for it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,22 +34,6 @@ pub struct Watch {
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watch").field("folders", &self.folders).finish_non_exhaustive()
-    }
-}
-
-impl Measured {
-    /// The names of parts that are not the same in another measure of the same build.
-    pub fn differing(&self, before: &[(String, Digest)]) -> Vec<String> {
-        // A context may have tens of thousands of files.
-        let mut then: HashMap<&str, &Digest> = before.iter().map(|(name, digest)| (name.as_str(), digest)).collect();
-        let mut names = Vec::new();
-        self.parts.each(&mut |name, digest| {
-            if then.remove(name) != Some(digest) {
-                names.push(name.to_owned());
-            }
-        });
-        names.extend(before.iter().filter(|(name, _)| then.contains_key(name.as_str())).map(|(name, _)| name.clone()));
-        names
     }
 }
 

@@ -38,6 +38,7 @@ pub use observed::{
     ObservedNetwork, ObservedVolume, Published,
 };
 pub use origins::{Entered, Location, Origins};
+pub use part::Part;
 pub use parts::{FileParts, Parts};
 pub use paths::{clean_path, is_repository};
 pub use project::{ConfigFile, External, Ipam, IpamPool, Model, Network, Project, Secret, Volume};

@@ -3,15 +3,15 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::Digest;
+use super::{Digest, Part};
 
-/// The parts of a build's inputs. Each has a name, such as `file src/app.py`, `arg VERSION` or `base image
-/// debian:bookworm-slim`. A context may have tens of thousands of files, so their parts are shared between copies, and
-/// their names are put together when they are asked for.
+/// The parts of a build's inputs. A context may have tens of thousands of files, so their parts are shared between
+/// copies, and a [`Part`] is made of one when it is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// Sorted by name; none is called like a file's.
-    named: Vec<(String, Digest)>,
+    /// In order; none is a file.
+    others: Vec<(Part, Digest)>,
+    /// By the name of the context.
     files: Arc<[FileParts]>,
 }
 
@@ -19,120 +19,74 @@ pub struct Parts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileParts {
     /// Name of the additional context; none for the context itself.
-    pub context: Option<String>,
+    pub context: Option<Arc<str>>,
     /// By path relative to the context, sorted.
     pub files: Vec<(Arc<str>, Digest)>,
 }
 
-const FILE: &str = "file ";
-
 impl Parts {
-    /// Of parts with names of their own and those of files.
-    pub fn new(mut named: Vec<(String, Digest)>, files: Vec<FileParts>) -> Self {
-        named.sort_by(|a, b| a.0.cmp(&b.0));
-        Self { named, files: files.into_iter().filter(|context| !context.files.is_empty()).collect() }
+    /// Of parts that are no files, and of those of files.
+    pub fn new(mut others: Vec<(Part, Digest)>, mut files: Vec<FileParts>) -> Self {
+        others.sort();
+        files.retain(|context| !context.files.is_empty());
+        files.sort_by(|a, b| a.context.cmp(&b.context));
+        Self { others, files: files.into() }
     }
 
-    /// What the part of a file is called.
-    pub fn file_name(path: &str, context: Option<&str>) -> String {
-        match context {
-            None => format!("{FILE}{path}"),
-            Some(name) => format!("{FILE}{path} of context {name}"),
-        }
+    /// Those that are no files, in order.
+    pub fn others(&self) -> &[(Part, Digest)] {
+        &self.others
     }
 
-    /// Those that are no files, sorted by name.
-    pub fn named(&self) -> &[(String, Digest)] {
-        &self.named
+    /// The files by context: those of the context itself first.
+    pub fn files(&self) -> &[FileParts] {
+        &self.files
     }
 
-    /// Hands over each, sorted by name.
-    pub fn each(&self, take: &mut dyn FnMut(&str, &Digest)) {
-        let (before, after) = self.named.split_at(self.named.partition_point(|(name, _)| name.as_str() < FILE));
-        for (name, digest) in before {
-            take(name, digest);
-        }
-        if let [FileParts { context: None, files }] = &*self.files {
-            // In the order of their paths, which is that of the names.
-            let mut name = FILE.to_owned();
-            for (path, digest) in files {
-                name.truncate(FILE.len());
-                name.push_str(path);
-                take(&name, digest);
-            }
-        } else {
-            let mut files: Vec<(String, &Digest)> = Vec::new();
-            for context in &*self.files {
-                let name = |path: &str| Self::file_name(path, context.context.as_deref());
-                files.extend(context.files.iter().map(|(path, digest)| (name(path), digest)));
-            }
-            files.sort_by(|a, b| a.0.cmp(&b.0));
-            for (name, digest) in &files {
-                take(name, digest);
-            }
-        }
-        for (name, digest) in after {
-            take(name, digest);
-        }
-    }
-
-    /// The names of those that are not the same in another measure of the same build, gone ones too.
-    pub fn differing(&self, before: &Self) -> Vec<String> {
-        let mut names = Vec::new();
-        differ(&self.named, &before.named, &mut |name| names.push(name.to_owned()));
+    /// Those that are not the same in another measure of the same build, gone ones too, in order.
+    pub fn differing(&self, before: &Self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        differ(&self.others, &before.others, &mut |part: &Part| parts.push(part.clone()));
         if Arc::ptr_eq(&self.files, &before.files) {
-            return names;
+            return parts;
         }
-        let mut contexts: Vec<Option<&str>> = self.contexts().chain(before.contexts()).collect();
+        let contexts = self.files.iter().chain(&*before.files);
+        let mut contexts: Vec<&Option<Arc<str>>> = contexts.map(|files| &files.context).collect();
         contexts.sort_unstable();
         contexts.dedup();
         for context in contexts {
-            let name = &mut |path: &str| names.push(Self::file_name(path, context));
-            differ(self.files_of(context), before.files_of(context), name);
+            let take = &mut |path: &Arc<str>| {
+                parts.push(Part::File { context: context.clone(), path: Arc::clone(path) });
+            };
+            differ(self.files_of(context.as_deref()), before.files_of(context.as_deref()), take);
         }
-        names
-    }
-
-    fn contexts(&self) -> impl Iterator<Item = Option<&str>> {
-        self.files.iter().map(|files| files.context.as_deref())
+        parts.sort();
+        parts
     }
 
     fn files_of(&self, context: Option<&str>) -> &[(Arc<str>, Digest)] {
         let files = self.files.iter().find(|files| files.context.as_deref() == context);
         files.map(|files| files.files.as_slice()).unwrap_or_default()
     }
-
-    /// All of them by name, sorted.
-    pub fn to_vec(&self) -> Vec<(String, Digest)> {
-        let mut parts = Vec::new();
-        self.each(&mut |name, digest| parts.push((name.to_owned(), digest.clone())));
-        parts
-    }
 }
 
-/// The names for which two sorted lists do not say the same.
-fn differ<N: AsRef<str>>(now: &[(N, Digest)], before: &[(N, Digest)], take: &mut dyn FnMut(&str)) {
+/// What two sorted lists do not say the same of.
+fn differ<N: Ord>(now: &[(N, Digest)], before: &[(N, Digest)], take: &mut dyn FnMut(&N)) {
     let (mut now, mut before) = (now.iter().peekable(), before.iter().peekable());
     loop {
         let order = match (now.peek(), before.peek()) {
             (None, None) => return,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some((now, _)), Some((before, _))) => now.as_ref().cmp(before.as_ref()),
+            (Some((now, _)), Some((before, _))) => now.cmp(before),
         };
         let new = if order.is_le() { now.next() } else { None };
         let old = if order.is_ge() { before.next() } else { None };
         match (new, old) {
             (Some((_, new)), Some((_, old))) if new == old => {}
-            (Some((name, _)), _) | (None, Some((name, _))) => take(name.as_ref()),
+            (Some((name, _)), _) | (None, Some((name, _))) => take(name),
             (None, None) => {}
         }
-    }
-}
-
-impl From<Vec<(String, Digest)>> for Parts {
-    fn from(named: Vec<(String, Digest)>) -> Self {
-        Self::new(named, Vec::new())
     }
 }
 
@@ -146,51 +100,41 @@ mod tests {
 
     fn files(context: Option<&str>, list: &[(&str, &str)]) -> FileParts {
         let files = list.iter().map(|(path, content)| (Arc::from(*path), digest(content)));
-        FileParts { context: context.map(str::to_owned), files: files.collect() }
+        FileParts { context: context.map(Arc::from), files: files.collect() }
     }
 
-    fn parts(named: &[(&str, &str)], contexts: Vec<FileParts>) -> Parts {
-        Parts::new(named.iter().map(|(name, content)| ((*name).to_owned(), digest(content))).collect(), contexts)
-    }
-
-    #[test]
-    fn they_come_sorted_by_name_whatever_they_are_of() {
-        let named = [("platform", "p"), ("arg A", "a"), ("filesystem", "?"), ("Dockerfile", "d")];
-        let own = || files(None, &[("a", "1"), ("a of context lib", "2"), ("b/c", "3")]);
-        for contexts in [vec![own()], vec![own(), files(Some("lib"), &[("a", "4"), ("a b", "5")])], vec![]] {
-            let parts = parts(&named, contexts.clone());
-            let mut expected: Vec<(String, Digest)> =
-                named.iter().map(|(name, content)| ((*name).to_owned(), digest(content))).collect();
-            for context in &contexts {
-                let name = |path: &str| Parts::file_name(path, context.context.as_deref());
-                expected.extend(context.files.iter().map(|(path, digest)| (name(path), digest.clone())));
-            }
-            expected.sort_by(|a, b| a.0.cmp(&b.0));
-            assert_eq!(parts.to_vec(), expected);
-        }
+    fn parts(args: &[(&str, &str)], contexts: Vec<FileParts>) -> Parts {
+        let argument = |name: &str| Part::Argument { name: name.to_owned() };
+        let mut others: Vec<_> = args.iter().map(|(name, content)| (argument(name), digest(content))).collect();
+        others.push((Part::Platform, digest(&contexts.len().to_string())));
+        Parts::new(others, contexts)
     }
 
     #[test]
     fn what_differs_is_named() {
         let before = parts(
-            &[("arg A", "1"), ("arg B", "1"), ("arg C", "1")],
-            vec![files(None, &[("a", "1"), ("b", "1"), ("c", "1")]), files(Some("gone"), &[("x", "1")])],
+            &[("A", "1"), ("B", "1"), ("C", "1")],
+            vec![files(Some("gone"), &[("x", "1")]), files(None, &[("a", "1"), ("b", "1"), ("c", "1")])],
         );
         let now = parts(
-            &[("arg A", "1"), ("arg B", "2"), ("arg D", "1")],
-            vec![files(None, &[("a", "1"), ("b", "2"), ("d", "1")]), files(Some("new"), &[("y", "1")])],
+            &[("D", "1"), ("A", "1"), ("B", "2")],
+            vec![
+                files(None, &[("a", "1"), ("b", "2"), ("d", "1")]),
+                files(Some("new"), &[("y", "1")]),
+                files(Some("other"), &[("z", "1")]),
+            ],
         );
-        let expected = [
-            "arg B",
-            "arg C",
-            "arg D",
-            "file b",
-            "file c",
-            "file d",
-            "file x of context gone",
-            "file y of context new",
-        ];
-        assert_eq!(now.differing(&before), expected);
+        let expected =
+            ["arg B", "arg C", "arg D", "b", "c", "d", "x of context gone", "y of context new", "z of context other"];
+        let names: Vec<String> = now.differing(&before).iter().map(ToString::to_string).collect();
+        assert_eq!(names, [&expected[..], &["platform"]].concat());
         assert!(now.differing(&now.clone()).is_empty());
+    }
+
+    #[test]
+    fn a_file_whose_name_says_a_context_is_none_of_it() {
+        let before = parts(&[], vec![files(None, &[("a of context lib", "1")])]);
+        let now = parts(&[], vec![files(Some("lib"), &[("a", "1")])]);
+        assert_eq!(now.differing(&before).len(), 2);
     }
 }

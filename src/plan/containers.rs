@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 
 use super::labels::{AGENT, CONFIG, CONFIG_FILES, NO_AGENT, made_from};
 use super::spec::is_anonymous;
-use super::{Input, Labels, Part, Reason, WantedImage, container_spec, variables};
-use crate::model::{Digest, ObservedContainer, Project, Service};
+use super::{Input, Labels, Reason, WantedImage, container_spec, variables};
+use crate::model::{Digest, ObservedContainer, Part, Project, Service};
 
 /// A container that is there, and why it is not what it should be.
 pub struct Existing<'a> {
@@ -99,15 +99,9 @@ fn content(input: Input<'_>, container: &ObservedContainer) -> Option<Digest> {
     synced.or_else(|| made_from(container))
 }
 
-/// The names of what changed since a container got its content; `None` where that is not known.
+/// What changed since a container got its content; `None` where that is not known.
 pub fn changed_parts(input: Input<'_>, service: &Service, container: &ObservedContainer) -> Option<Vec<Part>> {
     let WantedImage::Built(inputs) = input.wanted.images.get(&service.name)? else { return None };
     let before = input.history.get(&content(input, container)?)?;
-    Some(
-        inputs
-            .differing(before)
-            .into_iter()
-            .map(|part| part.strip_prefix("file ").map(str::to_owned).unwrap_or(part))
-            .collect(),
-    )
+    Some(inputs.parts.differing(before))
 }

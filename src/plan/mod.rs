@@ -38,7 +38,7 @@ pub use op::{Create, Op, Plan, Step, StepId, Until};
 pub use operation::Operation;
 pub use prune::{KEPT_IMAGES, PRUNED_ABOVE, superseded};
 pub use pull::{pull, pulled};
-pub use reason::{Part, Reason};
+pub use reason::Reason;
 pub use reconcile::{Input, PlanError, Recreate, UpOptions, bases, images, resources, up};
 pub use reload::{HoldReason, ReloadReason};
 pub use scope::scope;

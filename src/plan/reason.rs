@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::{ContainerState, ServiceName};
+use crate::model::{ContainerState, Part, ServiceName};
 
 /// Why a step is done. Printed with the step, kept by `hob why`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -71,9 +71,6 @@ pub enum Reason {
     Asked(&'static str),
 }
 
-/// One thing that a build reads, by name (`file src/app.py`).
-pub type Part = String;
-
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,7 +78,9 @@ impl fmt::Display for Reason {
             Self::NoContainer => f.write_str("it has no container"),
             Self::Config(keys) => write!(f, "{} changed", list(keys)),
             Self::Inputs(parts) if parts.is_empty() => f.write_str("what its build reads changed"),
-            Self::Inputs(parts) => write!(f, "{} changed", list(parts)),
+            Self::Inputs(parts) => {
+                write!(f, "{} changed", list(&parts.iter().map(ToString::to_string).collect::<Vec<_>>()))
+            }
             Self::Image => f.write_str("its image is a newer one"),
             Self::Base(service) => write!(f, "the build of {service} starts from it"),
             Self::NoImage => f.write_str("it was not built yet"),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::{CopiedBy, Fallback, RebuildReason};
+use crate::model::{CopiedBy, Fallback, Part, RebuildReason};
 
 /// Why a change of files, or somebody who asked for it, did what it did to a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -40,8 +40,8 @@ pub enum ReloadReason {
     },
     /// A part of the build changed that is no file.
     Input {
-        /// Its name.
-        part: String,
+        /// The part.
+        part: Part,
     },
     /// An ignore file leaves a file out that the container has.
     LeftOut {

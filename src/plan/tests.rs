@@ -2,6 +2,7 @@
 //! leaves nothing to do.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -18,17 +19,16 @@ struct World {
     project: Project,
     wanted: Wanted,
     observed: Observed,
-    history: HashMap<Digest, Vec<(String, Digest)>>,
+    history: HashMap<Digest, Parts>,
     synced: HashMap<ContainerId, Digest>,
     ids: usize,
 }
 
-fn measured(parts: &[(&str, &str)], bases: &[&str]) -> Measured {
-    let parts: Vec<(String, Digest)> =
-        parts.iter().map(|(name, content)| ((*name).to_owned(), Digest::of(content.as_bytes()))).collect();
+fn measured(files: &[(&str, &str)], bases: &[&str]) -> Measured {
+    let read = files.iter().map(|(path, content)| (Arc::from(*path), Digest::of(content.as_bytes())));
     Measured {
-        digest: Digest::of_json(&parts),
-        parts: parts.into(),
+        digest: Digest::of_json(&files),
+        parts: Parts::new(Vec::new(), vec![FileParts { context: None, files: read.collect() }]),
         fallback: None,
         base_images: bases.iter().map(|b| (*b).to_owned()).collect(),
     }
@@ -57,10 +57,10 @@ impl World {
         world
     }
 
-    /// Says what the build of a service reads.
-    fn reads(&mut self, service: &str, parts: &[(&str, &str)], bases: &[&str]) {
-        let inputs = measured(parts, bases);
-        self.history.insert(inputs.digest.clone(), inputs.parts.to_vec());
+    /// Says what files the build of a service reads, in order.
+    fn reads(&mut self, service: &str, files: &[(&str, &str)], bases: &[&str]) {
+        let inputs = measured(files, bases);
+        self.history.insert(inputs.digest.clone(), inputs.parts.clone());
         self.wanted.images.insert(service.into(), WantedImage::Built(inputs));
     }
 
@@ -211,9 +211,9 @@ fn shop() -> World {
             }
         }
     }));
-    world.reads("migrate", &[("file app.py", "1")], &["debian:bookworm-slim"]);
-    world.reads("api", &[("file app.py", "1")], &["debian:bookworm-slim"]);
-    world.reads("web", &[("file index.html", "1")], &["debian:bookworm-slim"]);
+    world.reads("migrate", &[("app.py", "1")], &["debian:bookworm-slim"]);
+    world.reads("api", &[("app.py", "1")], &["debian:bookworm-slim"]);
+    world.reads("web", &[("index.html", "1")], &["debian:bookworm-slim"]);
     world
 }
 
@@ -294,7 +294,7 @@ fn one_changed_key_recreates_one_service() {
 fn a_changed_file_rebuilds_only_who_reads_it() {
     let mut world = shop();
     world.settle();
-    world.reads("web", &[("file index.html", "2")], &["debian:bookworm-slim"]);
+    world.reads("web", &[("index.html", "2")], &["debian:bookworm-slim"]);
     assert_snapshot!(world.settle(), @r#"
      1. build web, because index.html changed
      2. create container 000000000005_shop-web-1, because index.html changed [after 1]
@@ -310,9 +310,9 @@ fn a_changed_file_rebuilds_only_who_reads_it() {
 fn back_on_a_branch_that_was_built_nothing_is_built() {
     let mut world = shop();
     world.settle();
-    world.reads("web", &[("file index.html", "2")], &[]);
+    world.reads("web", &[("index.html", "2")], &[]);
     world.settle();
-    world.reads("web", &[("file index.html", "1")], &["debian:bookworm-slim"]);
+    world.reads("web", &[("index.html", "1")], &["debian:bookworm-slim"]);
     assert_snapshot!(world.settle(), @r#"
      1. use the image that is there as shop-web, because it was built before from the same files
      2. create container 000000000006_shop-web-1, because index.html changed [after 1]
@@ -328,7 +328,7 @@ fn back_on_a_branch_that_was_built_nothing_is_built() {
 fn what_was_synced_counts_as_built() {
     let mut world = shop();
     world.settle();
-    world.reads("web", &[("file index.html", "2")], &["debian:bookworm-slim"]);
+    world.reads("web", &[("index.html", "2")], &["debian:bookworm-slim"]);
     let Some(WantedImage::Built(inputs)) = world.wanted.images.get("web") else { panic!("web is built") };
     let digest = inputs.digest.clone();
     let id = world.container("shop-web-1").id.clone();
@@ -539,8 +539,8 @@ fn a_base_that_is_another_service_is_built_first() {
         "name": "s",
         "services": {"app": {"build": {"context": "/app"}}, "base": {"build": {"context": "/base"}}}
     }));
-    world.reads("app", &[("file a", "1")], &["s-base:latest"]);
-    world.reads("base", &[("file b", "1")], &[]);
+    world.reads("app", &[("a", "1")], &["s-base:latest"]);
+    world.reads("base", &[("b", "1")], &[]);
     assert_snapshot!(world.settle(), @r#"
     1. build base, because it was not built yet
     2. build app, because it was not built yet [after 1]
@@ -829,10 +829,10 @@ fn what_changed_is_the_reason_and_hot_sync_is_news() {
     world.wanted.hot.insert("web".into());
     world.settle();
     world.wanted.hot.clear();
-    world.reads("web", &[("dockerfile", "2"), ("file index.html", "1")], &["debian:bookworm-slim"]);
+    world.reads("web", &[("Dockerfile", "2"), ("index.html", "1")], &["debian:bookworm-slim"]);
     let plan = world.settle();
     let made = plan.steps.iter().find(|step| matches!(step.op, Op::Create(_))).unwrap();
-    assert_eq!(made.reason.to_string(), "dockerfile changed");
+    assert_eq!(made.reason.to_string(), "Dockerfile changed");
     assert!(plan.news.len() == 1 && plan.news[0].starts_with("web: hot sync is off from now on"), "{:?}", plan.news);
     // Nothing else changed: another hob finds what this one did not.
     world.wanted.hot.insert("web".into());
@@ -844,7 +844,7 @@ fn what_changed_is_the_reason_and_hot_sync_is_news() {
 #[test]
 fn a_build_says_whether_it_is_the_first() {
     let mut world = World::new(json!({"name": "s", "services": {"a": {"build": {"context": "."}}}}));
-    world.reads("a", &[("file x", "1")], &[]);
+    world.reads("a", &[("x", "1")], &[]);
     let reason = |world: &World| world.up().steps[0].reason.to_string();
     assert_eq!(reason(&world), "it was not built yet");
     let mut image = ObservedImage::default();

@@ -15,7 +15,7 @@ use crate::event::{Failure, Message};
 use crate::host::{Contents, DiskTree};
 use crate::inputs::{self, Images};
 use crate::manifest::LoadOptions;
-use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Project, ServiceName, Watch};
+use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Parts, Project, ServiceName, Watch};
 use crate::plan::Wanted;
 
 /// Loads a project from the disk and measures it.
@@ -164,7 +164,7 @@ impl Sources for Workspace {
         self.contents.note(container, content)
     }
 
-    fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {
+    fn history(&self, digests: &[Digest]) -> HashMap<Digest, Parts> {
         self.reader.history.recall(digests)
     }
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::host::atomic;
 use crate::inputs::{BuildInputs, BuildRecord};
-use crate::model::{Digest, Look};
+use crate::model::{Digest, Look, Parts};
 
 /// Readings that are kept.
 const KEPT: usize = 200;
@@ -47,7 +47,7 @@ impl History {
     }
 
     /// The parts of earlier readings, as far as they are kept.
-    pub fn recall(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>> {
+    pub fn recall(&self, digests: &[Digest]) -> HashMap<Digest, Parts> {
         digests.iter().filter_map(|digest| Some((digest.clone(), self.record(digest)?.into_parts()))).collect()
     }
 

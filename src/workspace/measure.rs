@@ -13,7 +13,7 @@ use super::secrets::injected;
 use crate::event::{Cause, Failure, Message};
 use crate::inputs::{self, BaseImage, BuildInputs, Housekeeping, Ignore, Images, InputsError, Mounts, Rules};
 use crate::model::{
-    Digest, FileTree, Measured, ObservedImage, Project, Reload, Service, ServiceName, Watch, without_latest,
+    Digest, FileTree, Measured, ObservedImage, Part, Project, Reload, Service, ServiceName, Watch, without_latest,
 };
 use crate::plan::{Base, Wanted, WantedImage, by_digest};
 
@@ -133,7 +133,10 @@ impl Measuring<'_> {
             }
             if !news {
                 // Only what the build declares can make a difference.
-                let is_read = |name: &str| inputs.parts.named().iter().any(|(part, _)| *part == format!("arg {name}"));
+                let is_read = |name: &str| {
+                    let is_it = |part: &Part| matches!(part, Part::Argument { name: read } if read == name);
+                    inputs.parts.others().iter().any(|(part, _)| is_it(part))
+                };
                 let given: IndexMap<_, _> = given.into_iter().filter(|(name, _)| is_read(name)).collect();
                 if !given.is_empty() && reader.build.args.is_empty() {
                     self.wanted.given.insert(service.name.clone(), given.clone());

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use crate::engine::BuildSpec;
 use crate::event::{Failure, Message};
-use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Project, ServiceName, Watch};
+use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Parts, Project, ServiceName, Watch};
 use crate::plan::Wanted;
 
 /// A project that was read without errors.
@@ -104,5 +104,5 @@ pub trait Sources: Send + Sync {
     }
 
     /// The parts of earlier measures, to say what changed.
-    fn history(&self, digests: &[Digest]) -> HashMap<Digest, Vec<(String, Digest)>>;
+    fn history(&self, digests: &[Digest]) -> HashMap<Digest, Parts>;
 }

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::inputs::effect::map::InputsMap;
 use crate::inputs::reading::files::{ContextFile, ContextFiles};
@@ -22,8 +23,8 @@ use crate::inputs::select::context::View;
 use crate::inputs::select::finder::Reader;
 use crate::inputs::select::{Files, Selected};
 use crate::model::{
-    CopiedBy, Delta, Digest, Effect, Entry, EntryKind, Fallback, Parts, Put, PutKind, PutOwner, RebuildReason, Removed,
-    SyncAction, SyncTarget,
+    CopiedBy, Delta, Digest, Effect, Entry, EntryKind, Fallback, FileParts, Part, Parts, Put, PutKind, PutOwner,
+    RebuildReason, Removed, SyncAction, SyncTarget,
 };
 
 /// With more changes than this, a whole build is no slower by much, and its image is the better one to build on.
@@ -32,27 +33,31 @@ const MOST: usize = 2_000;
 /// What a build read, as far as a later one asks for it: kept by the caller, by its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildRecord {
+    #[serde(deserialize_with = "this_form")]
+    form: u32,
     shape: Digest,
     /// The parts that are no files.
-    parts: Vec<ReadPart>,
+    parts: Vec<(Part, Digest)>,
     contexts: Vec<ReadContext>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct ReadPart {
-    name: String,
-    digest: Digest,
+/// The form of what is kept: changes when what is written means something else.
+const FORM: u32 = 2;
+
+fn this_form<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let form = u32::deserialize(deserializer)?;
+    if form == FORM { Ok(form) } else { Err(D::Error::custom(format!("form {form}, not {FORM}"))) }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct ReadContext {
-    name: Option<String>,
+    name: Option<Arc<str>>,
     files: Vec<ReadFile>,
 }
 
 /// Path, kind, mode, and the part; none for a folder on the way. There may be tens of thousands, so it has no keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct ReadFile(String, ReadKind, u32, Option<Digest>);
+struct ReadFile(Arc<str>, ReadKind, u32, Option<Digest>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum ReadKind {
@@ -102,22 +107,21 @@ pub enum NoDelta {
 
 /// The digest of everything but the files.
 pub(crate) fn shape(parts: &Parts, views: &[View<'_>], readers: &[Reader]) -> Digest {
-    let others = parts.named();
+    let others = parts.others();
     let folders: Vec<_> = views.iter().map(|view| (&view.root, &view.ignore)).collect();
     // What is written is never read back, so any form does that tells different ones apart.
     Digest::of(format!("{others:?} {folders:?} {readers:?}").as_bytes())
 }
 
 impl BuildRecord {
-    /// The parts by name, as they were.
-    pub fn into_parts(self) -> Vec<(String, Digest)> {
-        let mut parts: Vec<_> = self.parts.into_iter().map(|part| (part.name, part.digest)).collect();
-        for context in self.contexts {
-            let name = context.name.as_deref();
-            let named = |ReadFile(path, _, _, part)| part.map(|part| (Parts::file_name(&path, name), part));
-            parts.extend(context.files.into_iter().filter_map(named));
-        }
-        parts
+    /// The parts, as they were.
+    pub fn into_parts(self) -> Parts {
+        let part = |ReadFile(path, _, _, part)| Some((path, part?));
+        let files = self.contexts.into_iter().map(|context| FileParts {
+            context: context.name,
+            files: context.files.into_iter().filter_map(part).collect(),
+        });
+        Parts::new(self.parts, files.collect())
     }
 }
 
@@ -130,15 +134,16 @@ impl BuildInputs {
                 EntryKind::Dir => ReadKind::Folder,
                 EntryKind::File { .. } | EntryKind::Other => ReadKind::File,
             };
-            ReadFile(file.path.to_string(), kind, file.mode, file.part.clone())
+            ReadFile(Arc::clone(&file.path), kind, file.mode, file.part.clone())
         };
         let context = |context: &ContextFiles| ReadContext {
-            name: context.name.clone(),
+            name: context.name.as_deref().map(Arc::from),
             files: context.files.iter().map(file).collect(),
         };
         BuildRecord {
+            form: FORM,
             shape: self.shape.clone(),
-            parts: self.parts.named().iter().cloned().map(|(name, digest)| ReadPart { name, digest }).collect(),
+            parts: self.parts.others().to_vec(),
             contexts: self.contexts().map(context).collect(),
         }
     }
@@ -158,7 +163,7 @@ impl BuildInputs {
         if let Some(name) = self.unpinned.first() {
             return Err(NoDelta::Unpinned(name.clone()));
         }
-        let names = |a: &ContextFiles, b: &ReadContext| a.name == b.name;
+        let names = |a: &ContextFiles, b: &ReadContext| a.name.as_deref() == b.name.as_deref();
         let same = self.shape == before.shape
             && self.contexts().count() == before.contexts.len()
             && self.contexts().zip(&before.contexts).all(|(a, b)| names(a, b));
@@ -200,7 +205,7 @@ impl BuildInputs {
         let files = self.map.contexts.iter().map(|context| {
             let index = self.contexts().position(|now| now.root == context.root);
             let Some(read) = index.and_then(|index| before.contexts.get(index)) else { return Files::new() };
-            read.files.iter().map(|file| (file.0.as_str().into(), file.selected())).collect()
+            read.files.iter().map(|file| (Arc::clone(&file.0), file.selected())).collect()
         });
         self.map.with_files(files.collect())
     }
@@ -233,7 +238,7 @@ fn differing<'r>(before: &'r [ReadFile], now: &'r [ContextFile]) -> Vec<Change<'
             (None, None) => return changes,
             (Some(_), None) => std::cmp::Ordering::Less,
             (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some(old), Some(new)) => old.0.as_str().cmp(&new.path),
+            (Some(old), Some(new)) => old.0.cmp(&new.path),
         };
         let before = if order.is_le() { old.next() } else { None };
         let now = if order.is_ge() { new.next() } else { None };
@@ -255,7 +260,7 @@ struct Writing<'m> {
 
 impl Writing<'_> {
     fn change(&mut self, context: &ContextFiles, change: &Change<'_>) -> Result<(), NoDelta> {
-        let path = change.before.map(|file| file.0.as_str()).or(change.now.map(|file| &*file.path));
+        let path = change.before.map(|file| &*file.0).or(change.now.map(|file| &*file.path));
         let path = path.unwrap_or_default().to_owned();
         let unclear = |why| NoDelta::Unclear { path: path.clone(), why };
         let is_way = |change: &Change<'_>| {

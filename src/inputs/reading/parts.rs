@@ -1,6 +1,7 @@
 //! What a build's digest is made of.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -10,10 +11,10 @@ use crate::inputs::reading::request::{BaseImage, BuildRequest};
 use crate::inputs::recipe::resolver;
 use crate::inputs::recipe::scope::is_predefined;
 use crate::inputs::recipe::{AdditionalOrigin, Recipe};
-use crate::model::{Digest, EntryKind, Fallback, FileParts, FileTree, Parts};
+use crate::model::{Digest, EntryKind, Fallback, FileParts, FileTree, Part, Parts};
 
 /// Changes when what a digest means changes, so that older images are not taken for newer ones.
-const VERSION: &str = "hob inputs 2";
+const VERSION: &str = "hob inputs 3";
 
 /// A secret that the build mounts.
 #[derive(Clone, Debug)]
@@ -79,38 +80,36 @@ pub(crate) fn parts(
     contexts: &[ContextFiles],
     secrets: &[SecretInput],
 ) -> Parts {
-    let mut parts: Vec<(String, Digest)> = Vec::new();
-    let mut add = |name: String, digest: Digest| parts.push((name, digest));
+    let mut parts: Vec<(Part, Digest)> = Vec::new();
+    let mut add = |part: Part, digest: Digest| parts.push((part, digest));
     let everything = matches!(recipe.fallback, Some(Fallback::UnknownSyntax { .. } | Fallback::RemoteContext { .. }));
     if let Some(source) = source {
-        let name = match (&source.relative, &source.path) {
-            (Some(relative), _) => relative.clone(),
-            (None, Some(path)) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            (None, None) => "dockerfile_inline".to_owned(),
-        };
+        let outside = || source.path.as_ref()?.file_name().map(|name| name.to_string_lossy().into_owned());
+        let path = source.relative.clone().or_else(outside);
         let text = if everything { &source.text } else { &recipe.text };
-        add(if name == "Dockerfile" { name } else { format!("Dockerfile {name}") }, Digest::of(text.as_bytes()));
+        add(Part::Dockerfile { path }, Digest::of(text.as_bytes()));
         let names_builder =
             ["BUILDPLATFORM", "BUILDOS", "BUILDARCH", "BUILDVARIANT"].iter().any(|name| text.contains(name));
         if names_builder || everything {
-            add("build platform".to_owned(), Digest::of(request.platform.as_bytes()));
+            add(Part::BuildPlatform, Digest::of(request.platform.as_bytes()));
         }
     }
     for (name, value) in request.args() {
         if everything || recipe.declared.contains(&name) || is_predefined(&name) || recipe.globals.contains(&name) {
-            add(format!("arg {name}"), Digest::of(value.as_bytes()));
+            add(Part::Argument { name }, Digest::of(value.as_bytes()));
         }
     }
     settings(request, &mut add);
     for image in &recipe.images {
         let id = request.images.get(&image.name).map_or("", |i| &i.id);
         let platform = image.platform.as_deref().unwrap_or_default();
-        let name = if image.base { "base image" } else { "image" };
-        add(format!("{name} {}", image.name), Digest::of_json(&(id, platform)));
+        let name = image.name.clone();
+        let part = if image.base { Part::BaseImage { image: name } } else { Part::Image { image: name } };
+        add(part, Digest::of_json(&(id, platform)));
     }
     for service in &recipe.services {
         let id = request.services.get(service).map_or("", |i| &i.id);
-        add(format!("image of service {service}"), Digest::of(id.as_bytes()));
+        add(Part::ServiceImage { service: service.clone() }, Digest::of(id.as_bytes()));
     }
     for context in resolver::additional(request) {
         if !everything && !recipe.additional.contains(&context.name) {
@@ -121,31 +120,31 @@ pub(crate) fn parts(
             AdditionalOrigin::Image(image) | AdditionalOrigin::Remote(image) => image,
             AdditionalOrigin::Service(service) => service,
         };
-        add(format!("context {}", context.name), Digest::of(what.as_bytes()));
+        add(Part::Context { name: context.name }, Digest::of(what.as_bytes()));
     }
     if let Some(Fallback::RemoteContext { url }) = &recipe.fallback {
-        add("context".to_owned(), Digest::of(url.as_bytes()));
+        add(Part::RemoteContext, Digest::of(url.as_bytes()));
     }
     for secret in secrets {
-        add(format!("secret {}", secret.id), Digest::of_json(&(&secret.id, &secret.digest)));
+        add(Part::Secret { id: secret.id.clone() }, Digest::of_json(&(&secret.id, &secret.digest)));
     }
     for ssh in &request.build.ssh {
         let id = ssh.split('=').next().unwrap_or_default();
         if everything || recipe.ssh.contains(id) {
-            add(format!("ssh {id}"), Digest::of(ssh.as_bytes()));
+            add(Part::Ssh { id: id.to_owned() }, Digest::of(ssh.as_bytes()));
         }
     }
     let files = contexts.iter().map(|context| FileParts {
-        context: context.name.clone(),
+        context: context.name.as_deref().map(Arc::from),
         files: context.files.iter().filter_map(|file| Some((file.path.clone(), file.part.clone()?))).collect(),
     });
     Parts::new(parts, files.collect())
 }
 
 /// Keys of `build` that can make the result another one.
-fn settings(request: &BuildRequest<'_>, add: &mut impl FnMut(String, Digest)) {
+fn settings(request: &BuildRequest<'_>, add: &mut impl FnMut(Part, Digest)) {
     let build = request.build;
-    let mut set = |name: &str, value: serde_json::Value| {
+    let mut set = |part: Part, value: serde_json::Value| {
         let empty = match &value {
             serde_json::Value::Null => true,
             serde_json::Value::Bool(on) => !on,
@@ -154,27 +153,28 @@ fn settings(request: &BuildRequest<'_>, add: &mut impl FnMut(String, Digest)) {
             _ => false,
         };
         if !empty {
-            add(name.to_owned(), Digest::of_json(&value));
+            add(part, Digest::of_json(&value));
         }
     };
-    set("build.target", serde_json::json!(build.target));
+    let setting = |key: &str| Part::Setting { key: key.to_owned() };
+    set(setting("target"), serde_json::json!(build.target));
     let mut platforms = request.platforms();
     if platforms.is_empty() {
         platforms.push(request.platform.to_owned());
     }
-    set("platform", serde_json::json!(platforms));
+    set(Part::Platform, serde_json::json!(platforms));
     let mut labels: Vec<_> = build.labels.iter().collect();
     labels.sort();
-    set("build.labels", serde_json::json!(labels));
-    set("build.network", serde_json::json!(build.network));
-    set("build.extra_hosts", serde_json::json!(build.extra_hosts));
-    set("build.shm_size", serde_json::json!(build.shm_size));
-    set("build.ulimits", serde_json::json!(build.ulimits));
-    set("build.privileged", serde_json::json!(build.privileged));
-    set("build.entitlements", serde_json::json!(build.entitlements));
-    set("build.isolation", serde_json::json!(build.isolation));
-    set("build.provenance", serde_json::json!(build.provenance));
-    set("build.sbom", serde_json::json!(build.sbom));
+    set(setting("labels"), serde_json::json!(labels));
+    set(setting("network"), serde_json::json!(build.network));
+    set(setting("extra_hosts"), serde_json::json!(build.extra_hosts));
+    set(setting("shm_size"), serde_json::json!(build.shm_size));
+    set(setting("ulimits"), serde_json::json!(build.ulimits));
+    set(setting("privileged"), serde_json::json!(build.privileged));
+    set(setting("entitlements"), serde_json::json!(build.entitlements));
+    set(setting("isolation"), serde_json::json!(build.isolation));
+    set(setting("provenance"), serde_json::json!(build.provenance));
+    set(setting("sbom"), serde_json::json!(build.sbom));
 }
 
 /// The digest of an entry as a `COPY` carries it. There may be many of them, so this is done by hand.
@@ -201,11 +201,21 @@ pub(crate) fn entry_digest(file: &ContextFile) -> Digest {
 /// The digest of all parts.
 pub(crate) fn digest(parts: &Parts) -> Digest {
     let mut hasher = Sha256::new_with_prefix(VERSION);
-    parts.each(&mut |name, digest| {
-        hasher.update(name.len().to_le_bytes());
-        hasher.update(name);
-        hasher.update(digest.as_str());
-    });
+    let mut add = |text: &[u8]| {
+        hasher.update(text.len().to_le_bytes());
+        hasher.update(text);
+    };
+    for (part, digest) in parts.others() {
+        add(&serde_json::to_vec(part).unwrap_or_default());
+        add(digest.as_str().as_bytes());
+    }
+    for FileParts { context, files } in parts.files() {
+        add(&serde_json::to_vec(&("files", context, files.len())).unwrap_or_default());
+        for (path, digest) in files {
+            add(path.as_bytes());
+            add(digest.as_str().as_bytes());
+        }
+    }
     Digest::from_hasher(hasher)
 }
 

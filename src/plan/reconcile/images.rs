@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 
 use super::{PlanError, Up};
-use crate::model::{Service, without_latest};
+use crate::model::{Part, Service, without_latest};
 use crate::plan::labels::INPUTS;
 use crate::plan::op::StepId;
 use crate::plan::{Base, Op, Reason, WantedImage};
@@ -146,7 +146,7 @@ impl Up<'_> {
     }
 
     /// What changed since the image of the service's container was built, where that is known.
-    fn changed_parts(&self, service: &Service) -> Option<Vec<String>> {
+    fn changed_parts(&self, service: &Service) -> Option<Vec<Part>> {
         let container = self.input.observed.of_service(&service.name).next()?;
         crate::plan::containers::changed_parts(self.input, service, container)
     }

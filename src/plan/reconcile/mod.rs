@@ -13,7 +13,9 @@ use super::networks::{self, MissingExternal, Resources};
 use super::op::{StepId, Until};
 use super::scope::scope;
 use super::{Base, Plan, Wanted};
-use crate::model::{ContainerId, ContainerState, Digest, Graph, Health, Observed, Project, Service, ServiceName};
+use crate::model::{
+    ContainerId, ContainerState, Digest, Graph, Health, Observed, Parts, Project, Service, ServiceName,
+};
 
 /// Everything that `up` decides from.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +27,7 @@ pub struct Input<'a> {
     /// What is.
     pub observed: &'a Observed,
     /// Parts of earlier measures by digest, to name what changed.
-    pub history: &'a HashMap<Digest, Vec<(String, Digest)>>,
+    pub history: &'a HashMap<Digest, Parts>,
     /// What containers hold by hot sync, which their labels do not say.
     pub synced: &'a HashMap<ContainerId, Digest>,
 }

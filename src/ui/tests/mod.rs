@@ -15,7 +15,7 @@ use crate::event::{
     Did, Elsewhere, EndCause, Event, Followed, Hold, LogStream, Message, Pending, PlannedStep, ReloadAction,
     ReloadReason, Reloaded, State, Timings,
 };
-use crate::model::{Place, RebuildReason, ServiceName};
+use crate::model::{Part, Place, RebuildReason, ServiceName};
 use crate::plan::{Operation, Reason, Until};
 
 const SETTINGS: Settings = Settings {
@@ -77,6 +77,10 @@ fn op(text: &str) -> Operation {
         }
         _ => Operation::StartContainer { container: name },
     }
+}
+
+fn file(path: &str) -> Part {
+    Part::File { context: None, path: path.into() }
 }
 
 fn started(step: usize, name: &str, what: &str, reason: Reason) -> Event {
@@ -160,7 +164,7 @@ fn up() -> Vec<(u64, Event)> {
         ),
         (0, started(1, "", "create network shop_default", Reason::Missing)),
         (300, done(1, "", "create network shop_default", 300)),
-        (300, started(2, "api", "build api", Reason::Inputs(vec!["src/app.py".into()]))),
+        (300, started(2, "api", "build api", Reason::Inputs(vec![file("src/app.py")]))),
         (400, build_step(&api, "s0", "[internal] load build definition")),
         (500, build_step_done(&api, "s0", "[internal] load build definition", false)),
         (500, build_step(&api, "s1", "[1/3] FROM base")),
@@ -232,7 +236,7 @@ fn failing() -> Vec<(u64, Event)> {
         .detail(["cc: no such file".to_owned(), "make: *** [all] Error 2".to_owned()])
         .hint("fix it and save: hob tries again");
     vec![
-        (0, started(1, "api", "build api", Reason::Inputs(vec!["src/app.py".into()]))),
+        (0, started(1, "api", "build api", Reason::Inputs(vec![file("src/app.py")]))),
         (0, started(2, "db", "start container shop-db-1", Reason::NoContainer)),
         (
             900,
@@ -441,7 +445,7 @@ fn a_dry_run_prints_the_plan() {
     let plan = |steps| Event::Plan { steps, unchanged: services(["cache", "db"]), dry_run: true, reload_of: None };
     let steps = vec![
         step(1, "", "create network shop_default", Reason::Missing, vec![]),
-        step(2, "api", "build api", Reason::Inputs(vec!["src/app.py".into()]), vec![]),
+        step(2, "api", "build api", Reason::Inputs(vec![file("src/app.py")]), vec![]),
         step(3, "api", "create container shop-api-1", Reason::Image, vec![1, 2]),
     ];
     let (out, err) = apart(&SETTINGS, vec![plan(steps)]);
@@ -565,7 +569,7 @@ fn a_failed_build_of_a_save_is_shown_once() {
         let failed =
             Event::StepFailed { step, op: op("build api"), service: service.clone(), message: message.clone() };
         vec![
-            started(1, "api", "build api", Reason::Inputs(vec!["src/app.py".into()])),
+            started(1, "api", "build api", Reason::Inputs(vec![file("src/app.py")])),
             failed,
             reloaded(ReloadAction::Failed, Timings::default(), Some(message.clone())),
         ]

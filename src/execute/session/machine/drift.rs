@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Machine;
 use crate::execute::session::action::{Action, Work};
 use crate::execute::session::work::{CompareContainers, DriftReport, differing};
-use crate::model::{ContainerId, Digest, Observed, ObservedContainer, Service, ServiceName};
+use crate::model::{ContainerId, Digest, Observed, ObservedContainer, Parts, Service, ServiceName};
 use crate::plan::labels::made_from;
 use crate::plan::{Recreate, ReloadReason};
 
@@ -67,7 +67,7 @@ impl Machine {
         &mut self,
         name: &ServiceName,
         container: &ObservedContainer,
-        history: &HashMap<Digest, Vec<(String, Digest)>>,
+        history: &HashMap<Digest, Parts>,
     ) {
         let project = Arc::clone(&self.project);
         let Some(service) = project.services.get(name) else { return };
@@ -81,7 +81,7 @@ impl Machine {
             Some(wanted) if holds.as_ref() == Some(&wanted.digest) || stays => return,
             Some(wanted) => match holds.and_then(|holds| history.get(&holds)) {
                 Some(before) => {
-                    let (files, besides) = differing(wanted.differing(before), |part| project.file_of(part, service));
+                    let (files, besides) = differing(wanted.parts.differing(before), |part| project.file_of(part, service));
                     // What an ignore file leaves out since cannot be synced.
                     let is_left_out = |path: &&PathBuf| watched.watch.effects.leaves_out(path);
                     let gone = files.iter().find(is_left_out).cloned().map(|file| ReloadReason::LeftOut { file });

@@ -8,7 +8,7 @@ use super::Shared;
 use crate::engine::Query;
 use crate::execute::observe::{blocking, say_what_they_hold};
 use crate::execute::session::input::Ended;
-use crate::model::{ContainerId, Digest, Observed};
+use crate::model::{ContainerId, Digest, Observed, Part, Parts};
 use crate::plan::ReloadReason;
 use crate::plan::labels::made_from;
 
@@ -31,7 +31,7 @@ pub struct DriftReport {
     /// What is there.
     pub observed: Observed,
     /// What earlier builds read.
-    pub history: HashMap<Digest, Vec<(String, Digest)>>,
+    pub history: HashMap<Digest, Parts>,
 }
 
 impl CompareContainers {
@@ -54,7 +54,7 @@ impl CompareContainers {
 }
 
 /// Of the parts that are not the same in a measure: files, and the first thing that is none.
-pub fn differing<P>(parts: Vec<String>, file: impl Fn(&str) -> Option<P>) -> (Vec<P>, Option<ReloadReason>) {
+pub fn differing<P>(parts: Vec<Part>, file: impl Fn(&Part) -> Option<P>) -> (Vec<P>, Option<ReloadReason>) {
     let (mut files, mut besides) = (Vec::new(), None);
     for part in parts {
         match file(&part) {

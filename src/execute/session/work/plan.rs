@@ -344,7 +344,8 @@ impl Looking {
             let mut is_image_stale = false;
             if holds != now.digest {
                 let (Some(watch), Some(before)) = (view.wanted.watch.get(name), history.get(&holds)) else { continue };
-                let (files, besides) = differing(now.differing(before), |part| self.project.file_of(part, service));
+                let (files, besides) =
+                    differing(now.parts.differing(before), |part| self.project.file_of(part, service));
                 let asides: Option<Vec<Aside>> = files.iter().map(|path| watch.effects.aside(path)).collect();
                 let Some(asides) = asides.filter(|_| besides.is_none()) else { continue };
                 is_image_stale = asides.iter().any(Aside::is_in_image);

@@ -21,8 +21,8 @@ use crate::execute::session::machine::Pending;
 use crate::execute::session::now;
 use crate::execute::{AtStart, Executor, Failure, sync_files};
 use crate::model::{
-    Aside, ContainerId, Digest, Effect, Measured, Project, Reload as Then, Reloader, Service, ServiceName, SyncTarget,
-    Watch,
+    Aside, ContainerId, Digest, Effect, Measured, Part, Project, Reload as Then, Reloader, Service, ServiceName,
+    SyncTarget, Watch,
 };
 use crate::plan::{Brake, Decision, ReloadReason, Running, Wanted, decide};
 
@@ -302,7 +302,7 @@ impl Job {
         if sized.iter().all(|(_, size)| size.is_some()) || sized.iter().all(|(_, size)| size.is_none()) {
             return sized;
         }
-        let file = |part: String| self.project.file_of(&part, &self.service);
+        let file = |part: Part| self.project.file_of(&part, &self.service);
         let differing: BTreeSet<PathBuf> = now.parts.differing(&before.parts).into_iter().filter_map(file).collect();
         sized.into_iter().filter(|(path, size)| size.is_some() || differing.contains(path)).collect()
     }
