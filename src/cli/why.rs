@@ -114,7 +114,7 @@ pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Ex
             for path in super::walk::files(folder) {
                 let Some((effect, why)) = why_file::of(&snapshot, &read, service, &path) else { continue };
                 let shown = why_file::shown(&snapshot, &path);
-                rows.push(vec![service.to_string(), shown, effect, why]);
+                rows.push(vec![service.to_string(), shown, effect.to_string(), why.to_string()]);
             }
         }
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a command that looks at what a person names")]
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use crate::execute::Snapshot;
-use crate::model::{Effect, Fallback, FileParts, RebuildReason, Service, ServiceName, clean_path};
+use crate::model::{Aside, Effect, Fallback, FileParts, RebuildReason, Reload, Service, ServiceName, clean_path};
 use crate::plan::{self, ReloadReason, WantedImage};
 
 /// What is done for a change that a build reads and no running program waits for.
@@ -70,7 +71,7 @@ fn of_one(snapshot: &Snapshot, services: &[ServiceName], path: &Path) -> (String
     for service in services {
         let Some((effect, why)) = of(snapshot, &read, service, path) else { continue };
         text.push_str(&format!("{service}: {effect}, because {why}\n"));
-        json.push(json!({"service": service, "effect": effect, "because": why}));
+        json.push(json!({"service": service, "effect": effect.to_string(), "because": why.to_string()}));
     }
     if json.is_empty() {
         text.push_str("no service reads it: a change does nothing\n");
@@ -88,10 +89,7 @@ fn of_folder(snapshot: &Snapshot, services: &[ServiceName], folder: &Path, shown
         let mut groups: IndexMap<(String, String), (usize, &Path)> = IndexMap::new();
         for file in &files {
             if let Some((effect, why)) = of(snapshot, &read, service, file) {
-                // Where each goes is a matter of its name.
-                let effect = effect.split_once(" to /").map_or(effect.as_str(), |(action, _)| action).to_owned();
-                let why = why.split_once(" at /").map_or(why.as_str(), |(why, _)| why).to_owned();
-                groups.entry((effect, why)).or_insert((0, file)).0 += 1;
+                groups.entry((effect.of_many(), why.of_many())).or_insert((0, file)).0 += 1;
             }
         }
         for ((effect, why), (count, example)) in groups {
@@ -112,16 +110,94 @@ fn is_of_manifest(snapshot: &Snapshot, path: &Path) -> bool {
     snapshot.project.files.iter().chain(&snapshot.project.env_files).any(|file| file == path)
 }
 
+/// What a change of a path does to a service.
+#[derive(Clone, Debug)]
+pub enum Does {
+    /// Nothing, and no build reads it.
+    Nothing,
+    /// Nothing that a running program waits for.
+    Later,
+    /// That is not known before the base image is there.
+    Unknown,
+    /// It goes to this path in the container.
+    Sync(String),
+    /// What its `reload` says.
+    Reload(Reload),
+    /// A build.
+    Rebuild,
+}
+
+/// Why it does that.
+#[derive(Clone, Debug)]
+pub enum Why {
+    /// Nothing follows what the build reads there.
+    OnlyRead,
+    /// No running program needs it.
+    Aside(Aside),
+    /// This image has to be looked at first.
+    NoBaseImage(String),
+    /// It is copied.
+    Copied(ReloadReason),
+    /// The container has it already.
+    Seen,
+    /// It cannot be synced.
+    Rebuild(RebuildReason),
+}
+
+impl Does {
+    /// The same of many files: where each goes is a matter of its name.
+    fn of_many(&self) -> String {
+        match self {
+            Self::Sync(_) => "sync".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Does {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing"),
+            Self::Later => f.write_str(LATER),
+            Self::Unknown => f.write_str("unknown until the base image is pulled"),
+            Self::Sync(path) => write!(f, "sync to {path}"),
+            Self::Reload(then) => f.write_str(&format!("{then:?}").to_lowercase()),
+            Self::Rebuild => f.write_str("rebuild"),
+        }
+    }
+}
+
+impl Why {
+    fn of_many(&self) -> String {
+        match self {
+            Self::Aside(aside) => aside.of_many(),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnlyRead => f.write_str("the build reads it, and nothing follows it"),
+            Self::Aside(aside) => aside.fmt(f),
+            Self::NoBaseImage(image) => write!(f, "{image} is not on the engine"),
+            Self::Copied(why) => why.fmt(f),
+            Self::Seen => f.write_str("the container sees it already, and it is asked for"),
+            Self::Rebuild(why) => why.fmt(f),
+        }
+    }
+}
+
 /// What a change of a path does to a service and why; `None` where it does nothing.
-pub fn of(snapshot: &Snapshot, read: &Read, service: &ServiceName, path: &Path) -> Option<(String, String)> {
+pub fn of(snapshot: &Snapshot, read: &Read, service: &ServiceName, path: &Path) -> Option<(Does, Why)> {
     let is_read = read.reads(service, path);
-    let nothing = if is_read { LATER } else { "nothing" };
     Some(match snapshot.wanted.watch.get(service)?.effects.effect(path) {
-        Effect::Nothing if is_read => (nothing.to_owned(), "the build reads it, and nothing follows it".to_owned()),
+        Effect::Nothing if is_read => (Does::Later, Why::OnlyRead),
         Effect::Nothing => return None,
-        Effect::Aside(why) => (nothing.to_owned(), why.to_string()),
+        Effect::Aside(why) => (if is_read { Does::Later } else { Does::Nothing }, Why::Aside(why)),
         Effect::Rebuild { why: RebuildReason::WholeContext { fallback: Fallback::UnknownBaseImage { image } } } => {
-            ("unknown until the base image is pulled".to_owned(), format!("{image} is not on the engine"))
+            (Does::Unknown, Why::NoBaseImage(image))
         }
         Effect::Sync { targets, then } => {
             let left = snapshot.project.services.get(service).and_then(|service| {
@@ -129,12 +205,10 @@ pub fn of(snapshot: &Snapshot, read: &Read, service: &ServiceName, path: &Path) 
             });
             let target = targets.into_iter().next()?;
             let why = ReloadReason::Copied { by: target.by, reloader: left.map(|reloader| reloader.name.clone()) };
-            (format!("sync to {}", target.path), why.to_string())
+            (Does::Sync(target.path), Why::Copied(why))
         }
-        Effect::Reload { then, .. } => {
-            (format!("{then:?}").to_lowercase(), "the container sees it already, and it is asked for".to_owned())
-        }
-        Effect::Rebuild { why } => ("rebuild".to_owned(), why.to_string()),
+        Effect::Reload { then, .. } => (Does::Reload(then), Why::Seen),
+        Effect::Rebuild { why } => (Does::Rebuild, Why::Rebuild(why)),
     })
 }
 

@@ -105,13 +105,21 @@ impl Aside {
     pub fn is_in_image(&self) -> bool {
         matches!(self, Self::Housekeeping { .. } | Self::IgnoreFile)
     }
+
+    /// The same of many files: without the place in the container, which is another one for each.
+    pub fn of_many(&self) -> String {
+        match self {
+            Self::Mounted { .. } => "mounted: the container sees it".to_owned(),
+            Self::Hidden { .. } => "hidden: something is mounted over it".to_owned(),
+            Self::Output | Self::IgnoreFile | Self::Housekeeping { .. } => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Aside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mounted { at, .. } => write!(f, "mounted: the container sees it at {at}"),
-            Self::Hidden { at } => write!(f, "hidden: something is mounted over it at {at}"),
+            Self::Mounted { at, .. } | Self::Hidden { at } => write!(f, "{} at {at}", self.of_many()),
             Self::Output => f.write_str("hob's own output goes there"),
             Self::IgnoreFile => f.write_str("it says what the build reads, and no program reads it"),
             Self::Housekeeping { pattern, ignore_file } => {

@@ -2,7 +2,7 @@
 #![allow(clippy::pedantic, reason = "tests are plain")]
 
 use crate::inputs::tests::Case;
-use crate::inputs::{BaseImage, InputsError};
+use crate::inputs::{BaseImage, BuildRecord, InputsError};
 use crate::model::Fallback;
 use crate::model::Secret;
 
