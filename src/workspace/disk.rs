@@ -15,7 +15,9 @@ use crate::event::{Failure, Message};
 use crate::host::{Contents, DiskTree};
 use crate::inputs::{self, Images};
 use crate::manifest::LoadOptions;
-use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Parts, Project, ServiceName, Watch};
+use crate::model::{
+    ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Parts, Project, ServiceName, Watch,
+};
 use crate::plan::Wanted;
 
 /// Loads a project from the disk and measures it.

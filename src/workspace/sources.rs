@@ -7,7 +7,9 @@ use indexmap::IndexMap;
 
 use crate::engine::BuildSpec;
 use crate::event::{Failure, Message};
-use crate::model::{ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Parts, Project, ServiceName, Watch};
+use crate::model::{
+    ContainerId, Content, Delta, Digest, Location, Look, ObservedImage, Parts, Project, ServiceName, Watch,
+};
 use crate::plan::Wanted;
 
 /// A project that was read without errors.

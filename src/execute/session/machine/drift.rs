@@ -63,12 +63,7 @@ impl Machine {
         }
     }
 
-    fn compare(
-        &mut self,
-        name: &ServiceName,
-        container: &ObservedContainer,
-        history: &HashMap<Digest, Parts>,
-    ) {
+    fn compare(&mut self, name: &ServiceName, container: &ObservedContainer, history: &HashMap<Digest, Parts>) {
         let project = Arc::clone(&self.project);
         let Some(service) = project.services.get(name) else { return };
         let holds = self.synced.get(&container.id).cloned().or_else(|| made_from(container));
@@ -81,7 +76,8 @@ impl Machine {
             Some(wanted) if holds.as_ref() == Some(&wanted.digest) || stays => return,
             Some(wanted) => match holds.and_then(|holds| history.get(&holds)) {
                 Some(before) => {
-                    let (files, besides) = differing(wanted.parts.differing(before), |part| project.file_of(part, service));
+                    let (files, besides) =
+                        differing(wanted.parts.differing(before), |part| project.file_of(part, service));
                     // What an ignore file leaves out since cannot be synced.
                     let is_left_out = |path: &&PathBuf| watched.watch.effects.leaves_out(path);
                     let gone = files.iter().find(is_left_out).cloned().map(|file| ReloadReason::LeftOut { file });
