@@ -13,8 +13,8 @@ use crate::engine::fake::FakeEngine;
 use crate::engine::{BuildSpec, Engine};
 use crate::event::{Event, Message, Sink};
 use crate::model::{
-    Aside, ContainerId, Content, CopiedBy, Digest, Effect, Effects, FileParts, Measured, ObservedImage, Parts, Place,
-    Project, RebuildReason, Reload, Reloader, ServiceName, SyncAction, SyncTarget, Watch,
+    Aside, ContainerId, Content, CopiedBy, Digest, Effect, Effects, Entry, FileParts, Measured, ObservedImage, Parts,
+    Place, Project, RebuildReason, Reload, Reloader, ServiceName, SyncAction, SyncTarget, Watch,
 };
 use crate::plan::{self, Plan, UpOptions, Wanted, WantedImage};
 
@@ -168,7 +168,7 @@ impl ByFolder {
 }
 
 impl Effects for ByFolder {
-    fn effect(&self, path: &Path) -> Effect {
+    fn effect(&self, path: &Path, _: Option<&Entry>) -> Effect {
         let Ok(inside) = path.strip_prefix(&self.context) else { return Effect::Nothing };
         if inside.starts_with("aside") {
             let ignore_file = self.context.join(".dockerignore");

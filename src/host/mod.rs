@@ -21,4 +21,4 @@ pub mod watch;
 pub use contents::Contents;
 pub use digests::DigestCache;
 pub use output::output_files;
-pub use tree::DiskTree;
+pub use tree::{DiskTree, look};

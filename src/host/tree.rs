@@ -116,8 +116,7 @@ impl FileTree for DiskTree {
     }
 
     fn entry(&self, path: &Path) -> io::Result<Entry> {
-        let metadata = fs::symlink_metadata(path)?;
-        entry(path.file_name().unwrap_or_default().to_owned(), &metadata, || path.to_owned())
+        look(path)
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
@@ -221,6 +220,15 @@ fn each_entry(folder: &Path, mut take: impl FnMut(Entry, &Metadata)) -> io::Resu
         }
     }
     Ok(())
+}
+
+/// What a path is, without following a symbolic link in its last part.
+///
+/// # Errors
+/// As [`fs::symlink_metadata`].
+pub fn look(path: &Path) -> io::Result<Entry> {
+    let metadata = fs::symlink_metadata(path)?;
+    entry(path.file_name().unwrap_or_default().to_owned(), &metadata, || path.to_owned())
 }
 
 fn entry(name: OsString, metadata: &Metadata, path: impl FnOnce() -> PathBuf) -> io::Result<Entry> {

@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Place, RebuildReason, Reload, RuleName};
+use super::{Entry, Place, RebuildReason, Reload, RuleName};
 
 /// Answers what a change of a path asks for: from a Dockerfile, or from rules of the manifest.
 pub trait Effects: Send + Sync {
-    /// What a change of this absolute path (written, made, removed or renamed) asks for.
-    fn effect(&self, path: &Path) -> Effect;
+    /// What a change of this absolute path (written, made, removed or renamed) asks for. `now` is what is there; `None` if
+    /// nothing is.
+    fn effect(&self, path: &Path, now: Option<&Entry>) -> Effect;
 
     /// Why a path that the build reads asks for nothing, though its content was another one at some time. What is there
     /// now need not differ from what was last measured.
-    fn aside(&self, path: &Path) -> Option<Aside> {
-        match self.effect(path) {
+    fn aside(&self, path: &Path, now: Option<&Entry>) -> Option<Aside> {
+        match self.effect(path, now) {
             Effect::Aside(aside) => Some(aside),
             _ => None,
         }

@@ -37,12 +37,12 @@ pub(super) enum From {
 }
 
 impl Effects for OfService {
-    fn effect(&self, path: &Path) -> Effect {
-        self.effect_of(path, false)
+    fn effect(&self, path: &Path, now: Option<&Entry>) -> Effect {
+        self.effect_of(path, now, false)
     }
 
-    fn aside(&self, path: &Path) -> Option<Aside> {
-        match self.effect_of(path, true) {
+    fn aside(&self, path: &Path, now: Option<&Entry>) -> Option<Aside> {
+        match self.effect_of(path, now, true) {
             Effect::Aside(aside) => Some(aside),
             _ => None,
         }
@@ -57,7 +57,9 @@ impl Effects for OfService {
             From::Rules(rules) => rules.wants_folder(path),
             From::Nobody => false,
         };
-        read || self.effect(path).acts()
+        // One that is made.
+        let folder = Entry { name: path.file_name().unwrap_or_default().to_owned(), kind: EntryKind::Dir, mode: 0o755 };
+        read || self.effect(path, Some(&folder)).acts()
     }
 
     fn leaves_out(&self, path: &Path) -> bool {
@@ -77,18 +79,17 @@ impl Effects for OfService {
 
 impl OfService {
     /// `is_known` says that the build reads the path and that it has changed, be it as it was last measured.
-    fn effect_of(&self, path: &Path, is_known: bool) -> Effect {
-        let now = self.tree.entry(path).ok();
+    fn effect_of(&self, path: &Path, now: Option<&Entry>, is_known: bool) -> Effect {
         if self.output.iter().any(|output| output == path) {
             return Effect::Aside(Aside::Output);
         }
         match &self.from {
-            From::Dockerfile(map) => self.by_dockerfile(map, path, now.as_ref(), is_known),
-            From::Rules(rules) => match rules.effect(path, now.as_ref()) {
-                Effect::Nothing => self.by_mount(path, now.as_ref()).unwrap_or(Effect::Nothing),
+            From::Dockerfile(map) => self.by_dockerfile(map, path, now, is_known),
+            From::Rules(rules) => match rules.effect(path, now) {
+                Effect::Nothing => self.by_mount(path, now).unwrap_or(Effect::Nothing),
                 effect => effect,
             },
-            From::Nobody => self.by_mount(path, now.as_ref()).unwrap_or(Effect::Nothing),
+            From::Nobody => self.by_mount(path, now).unwrap_or(Effect::Nothing),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::host::DiskTree;
 use crate::inputs::Housekeeping;
-use crate::model::{Effect, Effects, EntryKind, FileTree as _, Project, RebuildReason, Service, Watch};
+use crate::model::{Effect, Effects, Entry, EntryKind, FileTree as _, Project, RebuildReason, Service, Watch};
 
 /// So many folders are watched at most.
 const FOLDERS: usize = 4_000;
@@ -30,7 +30,7 @@ impl Mend {
 }
 
 impl Effects for Mend {
-    fn effect(&self, path: &Path) -> Effect {
+    fn effect(&self, path: &Path, _: Option<&Entry>) -> Effect {
         // A root that comes, or a folder above it.
         if self.covers(path) || self.roots.iter().any(|root| root.starts_with(path)) {
             return Effect::Rebuild { why: RebuildReason::Unreadable };

@@ -102,7 +102,7 @@ impl Running {
 
     /// Tells of a change without any.
     async fn touch(&self, paths: &[&str]) {
-        let change = |path: &&str| Change { path: path.into(), kind: ChangeKind::Modified, settled: true };
+        let change = |path: &&str| Change { path: path.into(), kind: ChangeKind::Modified, settled: true, now: None };
         let changes = paths.iter().map(change).collect();
         self.saves.send(Batch { at: now(), changes, notices: Vec::new() }).await.unwrap();
     }

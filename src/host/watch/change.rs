@@ -6,6 +6,8 @@ use std::time::Instant;
 use indexmap::IndexMap;
 
 use super::Notice;
+use crate::host::tree::look;
+use crate::model::Entry;
 
 /// What happened to a path.
 ///
@@ -28,7 +30,7 @@ pub enum ChangeKind {
 }
 
 /// One change of one path.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The absolute path, as spelled in the set of watched folders.
     pub path: PathBuf,
@@ -37,6 +39,8 @@ pub struct Change {
     /// More is likely to follow at once where it is not: a name that was there is gone (`Removed`), or a file that was
     /// written is still open. Version control and many editors delete or empty a file before they write it.
     pub settled: bool,
+    /// What was there when it was told; `None` if nothing was. What is there later is told by a later change.
+    pub now: Option<Entry>,
 }
 
 /// What was told since the last batch was taken. A path appears once, with the last thing that happened to it; or twice,
@@ -60,12 +64,20 @@ pub(super) struct Gathered(IndexMap<PathBuf, Gist>);
 const MOST: usize = 200_000;
 
 /// What came of one path.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Gist {
     kind: ChangeKind,
     /// It was removed before it was created.
     replaced: bool,
     settled: bool,
+    /// What is there.
+    now: Option<Entry>,
+}
+
+impl Gist {
+    fn new(kind: ChangeKind, settled: bool) -> Self {
+        Self { kind, replaced: false, settled, now: None }
+    }
 }
 
 impl Gathered {
@@ -82,7 +94,7 @@ impl Gathered {
         use ChangeKind::{Attributes, Created, Modified, Removed, Rescan};
         // Most of the news of a storm is of paths that are known already.
         let Some(gist) = self.0.get_mut(path) else {
-            self.0.insert(path.to_owned(), Gist { kind, replaced: false, settled });
+            self.0.insert(path.to_owned(), Gist::new(kind, settled));
             return;
         };
         gist.settled = match (gist.kind, kind) {
@@ -97,8 +109,8 @@ impl Gathered {
             // A new file that is then written or given a mode is still news of a new file, and a written file whose
             // mode changes is still news of its content. Nothing says more than a rescan.
             (Created | Rescan, Modified | Attributes) | (Modified, Attributes) | (Rescan, Created | Removed) => {}
-            (Removed, Created) => *gist = Gist { kind, replaced: true, settled: gist.settled },
-            (_, Removed) => *gist = Gist { kind, replaced: false, settled: gist.settled },
+            (Removed, Created) => (gist.kind, gist.replaced) = (kind, true),
+            (_, Removed) => (gist.kind, gist.replaced) = (kind, false),
             _ => gist.kind = kind,
         }
     }
@@ -118,10 +130,19 @@ impl Gathered {
                 self.push(&path, ChangeKind::Removed);
             }
             self.add(&path, gist.kind, gist.settled);
+            if let Some(known) = self.0.get_mut(&path) {
+                known.now = gist.now;
+            }
         }
         if self.0.len() > MOST {
-            let all = Gist { kind: ChangeKind::Rescan, replaced: false, settled: true };
-            self.0 = IndexMap::from([(PathBuf::from("/"), all)]);
+            self.0 = IndexMap::from([(PathBuf::from("/"), Gist::new(ChangeKind::Rescan, true))]);
+        }
+    }
+
+    /// Looks at what is there. Done by whoever saw the changes, so that nobody who acts upon them has to.
+    pub(super) fn look(&mut self) {
+        for (path, gist) in self.0.iter_mut().filter(|(_, gist)| gist.kind != ChangeKind::Rescan) {
+            gist.now = look(path).ok();
         }
     }
 
@@ -129,9 +150,10 @@ impl Gathered {
         let mut changes = Vec::with_capacity(self.0.len());
         for (path, gist) in self.0 {
             if gist.replaced {
-                changes.push(Change { path: path.clone(), kind: ChangeKind::Removed, settled: true });
+                let now = gist.now.clone();
+                changes.push(Change { path: path.clone(), kind: ChangeKind::Removed, settled: true, now });
             }
-            changes.push(Change { path, kind: gist.kind, settled: gist.settled });
+            changes.push(Change { path, kind: gist.kind, settled: gist.settled, now: gist.now });
         }
         changes
     }

@@ -79,10 +79,11 @@ impl Drop for Changes {
 
 impl Sender {
     /// Adds to what waits. `at` is when the system told of it.
-    pub(super) fn send(&self, at: Instant, changes: Gathered, notices: Vec<Notice>) {
+    pub(super) fn send(&self, at: Instant, mut changes: Gathered, notices: Vec<Notice>) {
         if changes.is_empty() && notices.is_empty() {
             return;
         }
+        changes.look();
         self.shared.with(|pending| {
             if !pending.receiver_gone {
                 pending.since = Some(pending.since.map_or(at, |since| since.min(at)));

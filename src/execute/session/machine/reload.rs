@@ -138,7 +138,8 @@ impl Machine {
                 && !by_rules
                 && let Some(watched) = self.watching.get_mut(&reload.service)
             {
-                watched.meanwhile.extend(reload.pending.files);
+                watched.pending.files.extend(reload.pending.files);
+                watched.pending.set_due(now);
             }
         }
         if !reload.superseded && self.watching.set_mend(&reload.service, reload.mend.filter(|_| failed && !by_rules)) {

@@ -1,11 +1,11 @@
 //! One watched service: what is known of it, and what is to be done to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::phase::{Activity, ImageState};
-use crate::model::{Aside, Effect, Measured, Reload, ServiceName, Watch};
+use crate::model::{Aside, Effect, Entry, Measured, Reload, ServiceName, Watch};
 use crate::plan::{Brake, ReloadReason};
 
 /// A watched service.
@@ -18,7 +18,7 @@ pub struct Watched {
     pub pending: Pending,
     /// What changed while the service was being measured and acted upon, and did not matter by what was known before:
     /// by the new measure it may.
-    pub meanwhile: BTreeSet<PathBuf>,
+    pub meanwhile: BTreeMap<PathBuf, Option<Entry>>,
     /// What had changed when everything began to be measured; to be done still where that fails.
     pub(super) planned: BTreeSet<PathBuf>,
     /// A recreation was begun and not finished.
@@ -102,7 +102,7 @@ impl Watched {
             watch,
             inputs,
             pending: Pending::default(),
-            meanwhile: BTreeSet::new(),
+            meanwhile: BTreeMap::new(),
             planned: BTreeSet::new(),
             recreate_interrupted: false,
             initial_sync_failed: false,
@@ -117,8 +117,15 @@ impl Watched {
     }
 
     /// Takes note of a change, if it is one that asks for nothing of this service.
-    pub(super) fn note(&mut self, service: &ServiceName, path: &Path, noted: &mut Vec<Noted>, now: Instant) {
-        let Stance::Aside(aside) = self.stance(path) else { return };
+    pub(super) fn note(
+        &mut self,
+        service: &ServiceName,
+        path: &Path,
+        look: Option<&Entry>,
+        noted: &mut Vec<Noted>,
+        now: Instant,
+    ) {
+        let Stance::Aside(aside) = self.stance(path, look) else { return };
         if self.said.may_say(&aside) {
             noted.push((service.clone(), path.to_path_buf(), aside));
         }
@@ -127,12 +134,12 @@ impl Watched {
 
     /// Whether a change of the path asks for something. What is still to be done does in any case: after a failure, that
     /// a folder is as it was before may be what mends it.
-    pub(super) fn concerns(&self, path: &Path) -> bool {
-        matches!(self.stance(path), Stance::Acts)
+    pub(super) fn concerns(&self, path: &Path, look: Option<&Entry>) -> bool {
+        matches!(self.stance(path, look), Stance::Acts)
     }
 
-    fn stance(&self, path: &Path) -> Stance {
-        match self.watch.effects.effect(path) {
+    fn stance(&self, path: &Path, look: Option<&Entry>) -> Stance {
+        match self.watch.effects.effect(path, look) {
             _ if self.brake.holds(path) => Stance::Nothing,
             _ if self.pending.files.contains(path) => Stance::Acts,
             Effect::Nothing => Stance::Nothing,
@@ -160,7 +167,8 @@ impl Watched {
     /// something.
     pub fn look_again(&mut self, now: Instant) -> bool {
         let meanwhile = std::mem::take(&mut self.meanwhile);
-        let mine: Vec<PathBuf> = meanwhile.into_iter().filter(|path| self.concerns(path)).collect();
+        let concerns = |(path, look): &(PathBuf, Option<Entry>)| self.concerns(path, look.as_ref());
+        let mine: Vec<PathBuf> = meanwhile.into_iter().filter(concerns).map(|(path, _)| path).collect();
         if mine.is_empty() {
             return false;
         }

@@ -12,13 +12,15 @@ use crate::event::{Event, Message};
 use crate::execute::session::action::{Action, Job};
 use crate::execute::session::work::{Claimed, measured};
 use crate::host::watch::{Batch, Change, ChangeKind};
-use crate::model::{MountType, Reload, ServiceName, Watch};
+use crate::model::{Entry, MountType, Reload, ServiceName, Watch};
 use crate::plan::Debouncer;
 
 /// Everything that the watch knows.
 #[derive(Default)]
 pub struct Watching {
     debounce: Debouncer,
+    /// What is there, of what is in the burst that goes on.
+    looks: BTreeMap<PathBuf, Option<Entry>>,
     services: BTreeMap<ServiceName, Watched>,
     /// What may mend a service that could not be measured or built, besides what it was last measured to read.
     mends: BTreeMap<ServiceName, Watch>,
@@ -83,7 +85,9 @@ impl Watching {
                     watched.pending.files.insert(change.path.clone());
                 }
             }
-            if self.matters(&change.path, change.kind) {
+            let look = change.now.as_ref();
+            if self.matters(&change.path, look, change.kind) {
+                self.looks.insert(change.path.clone(), change.now.clone());
                 match change.kind {
                     _ if change.settled => self.debounce.push([change.path], at),
                     // What was written a moment ago and is gone was somebody's temporary file.
@@ -96,9 +100,9 @@ impl Watching {
                 continue;
             }
             for (service, watched) in &mut self.services {
-                watched.note(service, &change.path, &mut noted, now);
+                watched.note(service, &change.path, look, &mut noted, now);
                 if planning || watched.is_busy() {
-                    watched.meanwhile.insert(change.path.clone());
+                    watched.meanwhile.insert(change.path.clone(), change.now.clone());
                 }
             }
         }
@@ -106,17 +110,17 @@ impl Watching {
     }
 
     /// Whether anybody reads the path; what nobody reads does not even hold a burst open.
-    fn matters(&self, path: &Path, kind: ChangeKind) -> bool {
+    fn matters(&self, path: &Path, look: Option<&Entry>, kind: ChangeKind) -> bool {
         kind == ChangeKind::Rescan
             || self.is_manifest(path)
-            || self.services.values().any(|watched| watched.concerns(path))
-            || self.mends.keys().any(|service| self.may_mend(service, path))
+            || self.services.values().any(|watched| watched.concerns(path, look))
+            || self.mends.keys().any(|service| self.may_mend(service, path, look))
     }
 
     /// Whether a change of the path may mend a service that could not be measured or built.
-    fn may_mend(&self, service: &ServiceName, path: &Path) -> bool {
+    fn may_mend(&self, service: &ServiceName, path: &Path, look: Option<&Entry>) -> bool {
         let braked = self.services.get(service).is_some_and(|watched| watched.brake.holds(path));
-        !braked && self.mends.get(service).is_some_and(|watch| watch.effects.effect(path).acts())
+        !braked && self.mends.get(service).is_some_and(|watch| watch.effects.effect(path, look).acts())
     }
 
     /// Whether a change of the path asks for the manifest to be read again.
@@ -342,6 +346,9 @@ impl Machine {
             }
         }
         let Some(batch) = self.watching.debounce.poll(now) else { return };
+        let looks: BTreeMap<PathBuf, Option<Entry>> =
+            batch.items.iter().filter_map(|path| self.watching.looks.remove_entry(path)).collect();
+        let look = |path: &Path| looks.get(path).and_then(Option::as_ref);
         let mut noted = Vec::new();
         let rescan = batch.items.iter().any(|path| path == Path::new("/"));
         if rescan || batch.items.iter().any(|path| self.watching.is_manifest(path)) {
@@ -355,15 +362,15 @@ impl Machine {
         for (service, watched) in &mut self.watching.services {
             let mend = self.watching.mends.get(service);
             let mends = |path: &PathBuf| {
-                mend.is_some_and(|watch| watch.effects.effect(path).acts()) && !watched.brake.holds(path)
+                mend.is_some_and(|watch| watch.effects.effect(path, look(path)).acts()) && !watched.brake.holds(path)
             };
-            let matters = |path: &PathBuf| rescan || watched.concerns(path) || mends(path);
+            let matters = |path: &PathBuf| rescan || watched.concerns(path, look(path)) || mends(path);
             let (mine, others): (Vec<PathBuf>, Vec<PathBuf>) = batch.items.iter().cloned().partition(matters);
             for path in &others {
-                watched.note(service, path, &mut noted, now);
+                watched.note(service, path, look(path), &mut noted, now);
             }
             if self.plan.is_running() || watched.is_busy() {
-                watched.meanwhile.extend(others);
+                watched.meanwhile.extend(others.into_iter().map(|path| (path.clone(), look(&path).cloned())));
             }
             if mine.is_empty() {
                 continue;
@@ -388,7 +395,9 @@ impl Machine {
             }
             self.give_up_catching_up(Some(service));
         }
-        let mends = |path: &PathBuf| self.watching.mends.keys().any(|service| self.watching.may_mend(service, path));
+        let mends = |path: &PathBuf| {
+            self.watching.mends.keys().any(|service| self.watching.may_mend(service, path, look(path)))
+        };
         if self.watching.incomplete && (!saved.is_empty() || batch.items.iter().any(mends)) {
             self.plan.make_again();
         }

@@ -313,7 +313,7 @@ async fn a_folder_in_the_place_of_another_has_nothing_of_it() {
     // All that the system tells is that the folder went; by itself the path asks for nothing.
     running.rig.sources.files.lock().unwrap().remove(std::path::Path::new("/src/web/sync/fresh/a"));
     std::fs::remove_dir_all(running.disk.path().join("src/web/sync/fresh")).unwrap();
-    let gone = Change { path: "/src/web/sync/fresh".into(), kind: ChangeKind::Removed, settled: false };
+    let gone = Change { path: "/src/web/sync/fresh".into(), kind: ChangeKind::Removed, settled: false, now: None };
     running.saves.send(Batch { at: now(), changes: vec![gone], notices: Vec::new() }).await.unwrap();
     running.wait(at, "an answer", reloaded).await;
     assert_eq!(running.rig.events.reloads()[1], "web: rebuilt + recreated");

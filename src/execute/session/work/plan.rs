@@ -11,6 +11,7 @@ use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_f
 use crate::execute::session::input::Ended;
 use crate::execute::session::now;
 use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
+use crate::host::look;
 use crate::model::{Aside, ContainerId, Digest, Measured, Observed, ObservedContainer, Project, ServiceName, Watch};
 use crate::plan::labels::made_from;
 use crate::plan::{self, Op, Plan, UpOptions, Wanted, WantedImage};
@@ -346,7 +347,8 @@ impl Looking {
                 let (Some(watch), Some(before)) = (view.wanted.watch.get(name), history.get(&holds)) else { continue };
                 let (files, besides) =
                     differing(now.parts.differing(before), |part| self.project.file_of(part, service));
-                let asides: Option<Vec<Aside>> = files.iter().map(|path| watch.effects.aside(path)).collect();
+                let asides: Option<Vec<Aside>> =
+                    files.iter().map(|path| watch.effects.aside(path, look(path).ok().as_ref())).collect();
                 let Some(asides) = asides.filter(|_| besides.is_none()) else { continue };
                 is_image_stale = asides.iter().any(Aside::is_in_image);
             }

@@ -20,6 +20,7 @@ use crate::execute::session::input::Ended;
 use crate::execute::session::machine::Pending;
 use crate::execute::session::now;
 use crate::execute::{AtStart, Executor, Failure, sync_files};
+use crate::host::look;
 use crate::model::{
     Aside, ContainerId, Digest, Effect, Measured, Part, Project, Reload as Then, Reloader, Service, ServiceName,
     SyncTarget, Watch,
@@ -200,7 +201,7 @@ impl Job {
             return self.initial_sync(reload, timings).await;
         }
         for path in &self.task.pending.files {
-            if let Effect::Sync { targets, .. } = self.task.watch.effects.effect(path) {
+            if let Effect::Sync { targets, .. } = effect(&self.task.watch, path) {
                 let stamp = |target: SyncTarget| (sync_files::stamp(&target.source), target.source);
                 self.stamps.extend(targets.into_iter().map(stamp).map(|(stamp, source)| (source, stamp)));
             }
@@ -313,11 +314,11 @@ impl Job {
         if self.brake.holds(path) {
             return Effect::Aside(Aside::Output);
         }
-        match (self.watch.effects.effect(path), &measured.watch) {
-            (Effect::Nothing, Some(watch)) => watch.effects.effect(path),
+        match (effect(&self.watch, path), &measured.watch) {
+            (Effect::Nothing, Some(watch)) => effect(watch, path),
             // No build has it any more. That one had it before is said by `take_in`.
-            (_, Some(watch)) if watch.effects.leaves_out(path) => watch.effects.effect(path),
-            (effect, _) => effect,
+            (_, Some(watch)) if watch.effects.leaves_out(path) => effect(watch, path),
+            (known, _) => known,
         }
     }
 
@@ -387,7 +388,7 @@ impl Job {
             measured.watch.as_ref().is_some_and(leaves_out) && !leaves_out(&self.watch)
         };
         let (gone, files): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(is_left_out);
-        let seen = gone.iter().find(|path| self.watch.effects.effect(path).acts());
+        let seen = gone.iter().find(|path| effect(&self.watch, path).acts());
         let besides = besides.or_else(|| Some(ReloadReason::LeftOut { file: self.shown(seen?) }));
         self.task.pending.files.extend(files);
         besides
@@ -401,6 +402,11 @@ impl Job {
             reloader: wanted.reloaders.get(name).cloned(),
         }
     }
+}
+
+/// What a change of a path asks for, as it is now.
+fn effect(watch: &Watch, path: &Path) -> Effect {
+    watch.effects.effect(path, look(path).ok().as_ref())
 }
 
 /// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.
