@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::journal::Entry;
 use super::why_file;
 use crate::event::Event;
-use crate::execute::{Depth, RunOptions, Snapshot, reconcile};
+use crate::execute::{Depth, RunOptions, Snapshot};
 use crate::model::{Health, ServiceName};
 use crate::plan::{self, UpOptions, labels};
 
@@ -62,7 +62,7 @@ fn of_services(
     count: usize,
 ) -> anyhow::Result<(String, Value)> {
     let options = UpOptions { services: services.to_vec(), no_deps: true, needs_met: true, ..UpOptions::default() };
-    let plan = reconcile(snapshot, &HashMap::new(), plan::up, &options);
+    let plan = snapshot.reconcile(&HashMap::new(), plan::up, &options);
     let plan = plan.map_err(|failures| context.failures(failures))?;
     let (mut text, mut json) = (String::new(), Vec::new());
     for service in services {

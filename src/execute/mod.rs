@@ -40,7 +40,7 @@ pub use crate::workspace::{Loaded, Sources};
 pub use executor::{Executor, Outcome, RunOptions};
 pub use failure::{Cause, Failure};
 pub use logs::{AtStart, Follow, From, LogOptions, Logs, lines};
-pub use phases::{Depth, Pass, reconcile};
+pub use phases::{Depth, Pass};
 pub use provide::{provide, release};
 pub(crate) use snapshot::Snapshot as View;
 pub use snapshot::Snapshot;

@@ -50,17 +50,19 @@ pub async fn load(sources: &Arc<dyn Sources>) -> Result<Loaded, Vec<Message>> {
     blocking(move || sources.load()).await
 }
 
-/// Makes the plan. `synced` is what containers hold by hot sync.
-///
-/// # Errors
-/// What the planner refuses, with its place in the manifest.
-pub fn reconcile(
-    snapshot: &Snapshot,
-    synced: &HashMap<ContainerId, Digest>,
-    planner: Planner,
-    options: &UpOptions,
-) -> Result<Plan, Vec<Failure>> {
-    planner(snapshot.input(synced), options).map_err(|errors| plan_failures(&snapshot.project, errors))
+impl Snapshot {
+    /// Makes the plan. `synced` is what containers hold by hot sync.
+    ///
+    /// # Errors
+    /// What the planner refuses, with its place in the manifest.
+    pub fn reconcile(
+        &self,
+        synced: &HashMap<ContainerId, Digest>,
+        planner: Planner,
+        options: &UpOptions,
+    ) -> Result<Plan, Vec<Failure>> {
+        planner(self.input(synced), options).map_err(|errors| plan_failures(&self.project, errors))
+    }
 }
 
 impl Pass<'_> {
@@ -128,9 +130,9 @@ impl Pass<'_> {
     /// Makes the plan, of containers of which nothing is known but what they say themselves.
     ///
     /// # Errors
-    /// As [`reconcile()`].
+    /// As [`Snapshot::reconcile`].
     pub fn reconcile(&self, snapshot: &Snapshot, planner: Planner) -> Result<Plan, Vec<Failure>> {
-        reconcile(snapshot, &HashMap::new(), planner, self.options)
+        snapshot.reconcile(&HashMap::new(), planner, self.options)
     }
 
     /// Carries the plan out.

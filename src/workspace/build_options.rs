@@ -17,6 +17,7 @@ pub struct BuildOptions {
 
 impl BuildOptions {
     /// With the values of arguments that were given by name alone: from the shell, or from `.env`.
+    #[must_use]
     pub fn with_values(mut self, environment: &BTreeMap<String, String>) -> Self {
         for (name, value) in self.args.iter_mut().filter(|(_, value)| value.is_none()) {
             *value = environment.get(name).cloned();
