@@ -9,9 +9,6 @@ use crate::engine::{Engine, Query};
 use crate::model::{ContainerId, Content, Observed, ObservedContainer, ObservedImage, Project};
 use crate::plan;
 
-pub(super) use super::phases::{observe, plan_failures, settle, settle_for_plan};
-pub(super) use super::snapshot::stand_for;
-
 /// How long another hob's sync is waited for: it says what it did when no news has come for a moment.
 const SYNC: Duration = Duration::from_secs(2);
 /// Between two looks.

@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::measure::{measured, names};
 use super::observe::{blocking, images_of, observed};
 use super::{Cause, Executor, Failure, Loaded, Outcome, RunOptions, Snapshot, Sources};
@@ -12,7 +14,6 @@ use crate::event::Message;
 use crate::model::{ContainerId, Digest, Observed, ObservedImage, Project, Service, ServiceName};
 use crate::plan::labels::ARGS;
 use crate::plan::{self, Input, Plan, PlanError, UpOptions, Wanted};
-use indexmap::IndexMap;
 
 /// What makes a plan: `plan::up`, or one that goes less far.
 pub type Planner = fn(Input<'_>, &UpOptions) -> Result<Plan, Vec<PlanError>>;
@@ -211,7 +212,7 @@ enum Looked {
 }
 
 /// What the planner refuses, with its place in the manifest.
-pub(super) fn plan_failures(project: &Project, errors: Vec<PlanError>) -> Vec<Failure> {
+fn plan_failures(project: &Project, errors: Vec<PlanError>) -> Vec<Failure> {
     errors
         .into_iter()
         .map(|error| {
@@ -220,41 +221,4 @@ pub(super) fn plan_failures(project: &Project, errors: Vec<PlanError>) -> Vec<Fa
             Failure { cause: Cause::Manifest, message }
         })
         .collect()
-}
-
-// The session's, until it goes by way of `Pass`.
-
-pub(super) async fn observe(
-    engine: &dyn crate::engine::Engine,
-    sources: &Arc<dyn Sources>,
-    project: &Arc<Project>,
-    services: &[ServiceName],
-) -> Result<Snapshot, Vec<Failure>> {
-    let measure = measured(engine, sources, project, services, |_| true);
-    let (mut observed, (wanted, images)) = tokio::try_join!(observed(engine, project), measure)?;
-    observed.images = images;
-    let mut snapshot = Snapshot::of(sources, project, wanted, observed).await;
-    let missing = snapshot.name_by_digest();
-    snapshot.observed.images.extend(images_of(engine, missing).await?);
-    Ok(snapshot)
-}
-
-pub(super) async fn settle(
-    executor: &Executor,
-    project: &Arc<Project>,
-    services: &[ServiceName],
-    options: &UpOptions,
-    run: &RunOptions,
-) -> Result<Snapshot, Vec<Failure>> {
-    Pass { executor, project, services, options, run }.prepared(Depth::Whole).await
-}
-
-pub(super) async fn settle_for_plan(
-    executor: &Executor,
-    project: &Arc<Project>,
-    services: &[ServiceName],
-    options: &UpOptions,
-    run: &RunOptions,
-) -> Result<Snapshot, Vec<Failure>> {
-    Pass { executor, project, services, options, run }.prepared(Depth::Plan).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::work::{Applied, CaughtUp, DriftReport, Readiness, Reloaded, Viewed};
+use super::work::{Applied, CaughtUp, DriftReport, Readiness, Reloaded, SnapshotTaken};
 use crate::engine::EngineEvent;
 use crate::event::{Message, Request};
 use crate::execute::beside::Working;
@@ -35,7 +35,7 @@ pub enum Input {
 /// How work has ended.
 pub enum Ended {
     /// All that a plan is made from was looked at.
-    Viewed(Box<Viewed>),
+    SnapshotTaken(Box<SnapshotTaken>),
     /// A plan was carried out.
     Applied(Box<Applied>),
     /// A save was answered.

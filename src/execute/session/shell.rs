@@ -18,7 +18,7 @@ use super::{SessionOptions, now};
 use crate::engine::{BoxStream, EngineEvent, Query};
 use crate::event::{Event, Message, Request};
 use crate::execute::beside::{Beside, Working};
-use crate::execute::{AtStart, Cause, Executor, Failure, Follow, From, Logs, RunOptions, logs};
+use crate::execute::{AtStart, Cause, Executor, Failure, Follow, From, Logs, RunOptions, logs, phases};
 use crate::host::watch::{Batch, Changes, Coverage, Watcher};
 use crate::model::{Content, Effects, Observed, Project, ServiceName};
 
@@ -233,7 +233,7 @@ impl Session {
             }
             Work::Read => {
                 let sources = Arc::clone(&shared.executor.sources);
-                self.jobs.spawn_blocking(move || Done::Work(Ended::Read(sources.load().map(Box::new))));
+                self.jobs.spawn(async move { Done::Work(Ended::Read(phases::load(&sources).await.map(Box::new))) });
             }
             Work::Reload(task, changes) => {
                 let change = self.beside.as_ref().map(|beside| beside.change(changes));

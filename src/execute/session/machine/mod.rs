@@ -175,7 +175,7 @@ impl Machine {
 
     fn ended_work(&mut self, ended: Ended) {
         match ended {
-            Ended::Viewed(viewed) => self.viewed(*viewed),
+            Ended::SnapshotTaken(seen) => self.snapshot_taken(*seen),
             Ended::Applied(applied) => self.applied(*applied),
             Ended::Reloaded(reloaded) => self.reloaded(*reloaded),
             Ended::Read(read) => self.read(read),

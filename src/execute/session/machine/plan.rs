@@ -8,7 +8,7 @@ use super::phase::{Phase, PlanState};
 use super::progress::Progress;
 use crate::event::{Event, Message};
 use crate::execute::session::action::{Action, Work};
-use crate::execute::session::work::{Applied, CarryOut, Held, PlanOptions, TakeSnapshot, Viewed};
+use crate::execute::session::work::{Applied, CarryOut, Held, PlanOptions, SnapshotTaken, TakeSnapshot};
 use crate::model::ServiceName;
 use crate::plan;
 
@@ -61,25 +61,25 @@ impl Machine {
     }
 
     /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
-    pub(super) fn viewed(&mut self, viewed: Viewed) {
-        let Viewed { view, taken, watched, turn, mends, claimed } = viewed;
+    pub(super) fn snapshot_taken(&mut self, seen: SnapshotTaken) {
+        let SnapshotTaken { snapshot, taken, watched, turn, mends, claimed } = seen;
         self.watching.set_mends(mends);
-        let view = match view {
-            Ok(view) => view,
+        let snapshot = match snapshot {
+            Ok(snapshot) => snapshot,
             Err(failures) => {
                 self.set_folders();
                 self.applied(Applied::nothing(failures));
                 return;
             }
         };
-        self.wanted = Arc::clone(&view.wanted);
+        self.wanted = Arc::clone(&snapshot.wanted);
         // With what providers said.
-        self.project = Arc::clone(&view.project);
+        self.project = Arc::clone(&snapshot.project);
         if !self.phase.is_up() && !watched {
             let scope = self.scope();
-            self.containers.observe(&view.observed, taken, &scope);
+            self.containers.observe(&snapshot.observed, taken, &scope);
             self.first_view.get_or_insert(taken);
-            let newest = view.observed.containers.iter().map(|container| container.created).max();
+            let newest = snapshot.observed.containers.iter().map(|container| container.created).max();
             self.newest_at_start.get_or_insert(newest.unwrap_or(i64::MIN));
             self.show_running(None);
         }
@@ -87,14 +87,14 @@ impl Machine {
         if more_folders && !watched {
             let options = self.plan_options();
             // What changed between the measure and the watch was not told.
-            self.start(Work::TakeSnapshot(TakeSnapshot::Again { options, view: Box::new(view), taken, turn }));
+            self.start(Work::TakeSnapshot(TakeSnapshot::Again { options, snapshot: Box::new(snapshot), taken, turn }));
             return;
         }
         if let Some(progress) = self.plan.progress_mut() {
             progress.looked_at = Some(taken);
         }
         let (options, synced) = (self.plan_options(), self.synced.clone().into_iter().collect::<HashMap<_, _>>());
-        self.start(Work::CarryOut(CarryOut { options, view: Box::new(view), taken, turn, synced }));
+        self.start(Work::CarryOut(CarryOut { options, snapshot: Box::new(snapshot), taken, turn, synced }));
     }
 
     pub(super) fn applied(&mut self, applied: Applied) {

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use super::Shared;
 use crate::event::{Event, Sink};
-use crate::execute::observe::{plan_failures, settle};
 use crate::execute::session::input::Ended;
 use crate::execute::session::now;
-use crate::execute::{Executor, Failure, RunOptions, View};
+use crate::execute::{Depth, Executor, Failure, Pass, RunOptions, Snapshot};
 use crate::model::{Project, ServiceName};
 use crate::plan::{self, Op, Plan, UpOptions};
 
@@ -60,13 +59,13 @@ impl CatchUp {
 
 /// What there is to build for a service: the image of what its files are now where that is missing, or where it is a
 /// layer on another one and is to be whole.
-fn what_to_build(view: &View, service: &ServiceName, wanted: Image) -> Result<Plan, Vec<plan::PlanError>> {
-    let name = view.wanted.images.get(service).and_then(plan::WantedImage::by_digest);
-    let image = name.and_then(|name| view.observed.images.get(&name));
+fn what_to_build(snapshot: &Snapshot, service: &ServiceName, wanted: Image) -> Result<Plan, Vec<Failure>> {
+    let name = snapshot.wanted.images.get(service).and_then(plan::WantedImage::by_digest);
+    let image = name.and_then(|name| snapshot.observed.images.get(&name));
     let is_layered = image.is_some_and(|image| plan::is_delta(image).is_some());
     let rebuild = wanted == Image::Whole && is_layered;
     let options = UpOptions { services: vec![service.clone()], rebuild, ..UpOptions::default() };
-    plan::images(view.input(&HashMap::new()), &options)
+    snapshot.reconcile(&HashMap::new(), plan::images, &options)
 }
 
 /// Builds it; `None` where the image is there.
@@ -80,16 +79,13 @@ async fn build(
     let began = now();
     let services = std::slice::from_ref(service);
     let first = |failures: Vec<Failure>| failures.into_iter().next().map_or(Ok(None), Err);
-    let view = match settle(executor, project, services, &UpOptions::default(), run).await {
-        Ok(view) => view,
+    let pass = Pass { executor, project, services, options: &UpOptions::default(), run };
+    let plan = match pass.prepared(Depth::Whole).await.and_then(|snapshot| what_to_build(&snapshot, service, image)) {
+        Ok(plan) => plan,
         Err(failures) => return first(failures),
     };
-    let plan = match what_to_build(&view, service, image) {
-        Ok(plan) => plan,
-        Err(errors) => return first(plan_failures(project, errors)),
-    };
     let builds = plan.steps.iter().any(|step| matches!(step.op, Op::Build { .. }));
-    let failures = executor.run(project, &plan, run).await.failures;
+    let failures = pass.execute(&plan).await.failures;
     first(failures)?;
     Ok(builds.then(|| now() - began))
 }

@@ -18,7 +18,7 @@ pub use claims::{Claimed, Claims};
 pub use drift::{CompareContainers, DriftReport, differing};
 pub use ending::{Stop, ask_whether_all_exited, ask_whether_it_returns, kill, watch_engine};
 pub use mounted::Mounts;
-pub use plan::{Applied, CarryOut, Held, PlanOptions, TakeSnapshot, Viewed, measured};
+pub use plan::{Applied, CarryOut, Held, PlanOptions, SnapshotTaken, TakeSnapshot, measured};
 pub use readiness::{FindOutWhetherReady, Readiness, find_out_urls};
 pub use reload::{Measure, ReloadTask, Reloaded};
 pub use url::url;

@@ -7,10 +7,11 @@ use std::time::Instant;
 use super::drift::differing;
 use super::{Claimed, Shared};
 use crate::engine::Query;
-use crate::execute::observe::{blocking, observe, plan_failures, settle, settle_for_plan, stand_for};
+use crate::execute::observe::blocking;
 use crate::execute::session::input::Ended;
 use crate::execute::session::now;
-use crate::execute::{Executor, Failure, Outcome, RunOptions, Turn, View, provide};
+use crate::execute::snapshot::stand_for;
+use crate::execute::{Depth, Executor, Failure, Outcome, Pass, RunOptions, Snapshot, Turn, provide};
 use crate::host::look;
 use crate::model::{Aside, ContainerId, Digest, Measured, Observed, ObservedContainer, Project, ServiceName, Watch};
 use crate::plan::labels::made_from;
@@ -41,12 +42,12 @@ pub enum TakeSnapshot {
         /// What the plan is about.
         options: PlanOptions,
     },
-    /// Again, where the files are not those of the view any more: what changed before the watch was set was not told.
+    /// Again, where the files are not those of the snapshot any more: what changed before the watch was set was not told.
     Again {
         /// What the plan is about.
         options: PlanOptions,
         /// What was seen.
-        view: Box<View>,
+        snapshot: Box<Snapshot>,
         /// When the engine was asked for it.
         taken: Instant,
         /// The turn in which what is planned from it is carried out.
@@ -59,7 +60,7 @@ pub struct CarryOut {
     /// What it is about.
     pub options: PlanOptions,
     /// What it is made from.
-    pub view: Box<View>,
+    pub snapshot: Box<Snapshot>,
     /// When the engine was asked for that.
     pub taken: Instant,
     /// The turn in which it is carried out.
@@ -69,9 +70,9 @@ pub struct CarryOut {
 }
 
 /// What a plan is to be made from.
-pub struct Viewed {
+pub struct SnapshotTaken {
     /// What was seen, or why it cannot be.
-    pub view: Result<View, Vec<Failure>>,
+    pub snapshot: Result<Snapshot, Vec<Failure>>,
     /// When the engine was asked.
     pub taken: Instant,
     /// It was taken with all folders watched that it reads.
@@ -117,18 +118,18 @@ impl Applied {
 impl TakeSnapshot {
     /// Does it. `run` ends with the session.
     pub async fn run(self, shared: Shared, run: RunOptions) -> Ended {
-        let viewed = match self {
+        let seen = match self {
             Self::Begin { options } => {
                 let mut looking = Looking::new(&shared, options, run);
                 match looking.turn().await {
                     Ok(turn) => {
                         looking.run.turn.clone_from(&turn);
                         let taken = now();
-                        let view = looking.view().await;
-                        looking.viewed(&shared, view, taken, false, turn).await
+                        let snapshot = looking.snapshot().await;
+                        looking.snapshot_taken(&shared, snapshot, taken, false, turn).await
                     }
-                    Err(failures) => Viewed {
-                        view: Err(failures),
+                    Err(failures) => SnapshotTaken {
+                        snapshot: Err(failures),
                         taken: now(),
                         watched: false,
                         turn: None,
@@ -137,25 +138,25 @@ impl TakeSnapshot {
                     },
                 }
             }
-            Self::Again { options, view, taken, turn } => {
+            Self::Again { options, snapshot, taken, turn } => {
                 let mut looking = Looking::new(&shared, options, run);
                 looking.run.turn.clone_from(&turn);
-                let again = looking.is_outdated(&view).await;
-                let view = if again { looking.view().await } else { Ok(*view) };
-                looking.viewed(&shared, view, taken, true, turn).await
+                let again = looking.is_outdated(&snapshot).await;
+                let snapshot = if again { looking.snapshot().await } else { Ok(*snapshot) };
+                looking.snapshot_taken(&shared, snapshot, taken, true, turn).await
             }
         };
-        Ended::Viewed(Box::new(viewed))
+        Ended::SnapshotTaken(Box::new(seen))
     }
 }
 
 impl CarryOut {
     /// Does it. `run` ends with the session, and with a newer plan.
     pub async fn run(self, shared: Shared, run: RunOptions) -> Ended {
-        let Self { options, view, taken, turn, synced } = self;
+        let Self { options, snapshot, taken, turn, synced } = self;
         let mut looking = Looking::new(&shared, options, run);
         looking.run.turn = turn;
-        Ended::Applied(Box::new(looking.carry_out(*view, taken, &synced).await))
+        Ended::Applied(Box::new(looking.carry_out(*snapshot, taken, &synced).await))
     }
 }
 
@@ -177,21 +178,21 @@ impl Looking {
         Self { executor: shared.executor.clone(), project, scope, options: up, run, holds_asides, apply, watch }
     }
 
-    async fn viewed(
+    async fn snapshot_taken(
         &self,
         shared: &Shared,
-        view: Result<View, Vec<Failure>>,
+        snapshot: Result<Snapshot, Vec<Failure>>,
         taken: Instant,
         watched: bool,
         turn: Option<Arc<Turn>>,
-    ) -> Viewed {
-        let mends = self.mends(&view).await;
-        let claimed = if self.watch && view.is_ok() {
+    ) -> SnapshotTaken {
+        let mends = self.mends(&snapshot).await;
+        let claimed = if self.watch && snapshot.is_ok() {
             shared.claims.claim(&self.executor.turns, &self.scope)
         } else {
             Claimed::default()
         };
-        Viewed { view, taken, watched, turn, mends, claimed }
+        SnapshotTaken { snapshot, taken, watched, turn, mends, claimed }
     }
 
     /// The turn to change the project, where that is to be done; no failure says that it was cancelled.
@@ -203,7 +204,7 @@ impl Looking {
         turn.map(Some).ok_or_else(Vec::new)
     }
 
-    async fn view(&self) -> Result<View, Vec<Failure>> {
+    async fn snapshot(&self) -> Result<Snapshot, Vec<Failure>> {
         let Self { executor, project, scope, .. } = self;
         let provided;
         let project = if self.apply {
@@ -216,20 +217,18 @@ impl Looking {
         } else {
             project
         };
-        if self.apply && !self.watch {
-            return settle_for_plan(executor, project, scope, &self.options, &self.run).await;
-        }
+        let pass = Pass { executor, project, services: scope, options: &self.options, run: &self.run };
         if self.apply {
-            return settle(executor, project, scope, &self.options, &self.run).await;
+            return pass.prepared(if self.watch { Depth::Whole } else { Depth::Plan }).await;
         }
-        let view = observe(&*executor.engine, &executor.sources, project, scope).await?;
-        executor.agents.remember(&view.observed);
-        Ok(view)
+        let snapshot = pass.snapshot(Depth::Whole).await?;
+        executor.agents.remember(&snapshot.observed);
+        Ok(snapshot)
     }
 
     /// What may mend the services that could not be measured.
-    async fn mends(&self, view: &Result<View, Vec<Failure>>) -> HashMap<ServiceName, Watch> {
-        let Err(failures) = view else { return HashMap::new() };
+    async fn mends(&self, snapshot: &Result<Snapshot, Vec<Failure>>) -> HashMap<ServiceName, Watch> {
+        let Err(failures) = snapshot else { return HashMap::new() };
         let broken: Vec<ServiceName> = failures.iter().filter_map(|failure| failure.message.service.clone()).collect();
         if !self.watch || broken.is_empty() {
             return HashMap::new();
@@ -242,36 +241,36 @@ impl Looking {
         .await
     }
 
-    /// Whether the files are not those of the view any more. A measure that fails is said by the next view.
-    async fn is_outdated(&self, view: &View) -> bool {
+    /// Whether the files are not those of the snapshot any more. A measure that fails is said by the next snapshot.
+    async fn is_outdated(&self, snapshot: &Snapshot) -> bool {
         let (sources, project, scope) =
             (Arc::clone(&self.executor.sources), Arc::clone(&self.project), self.scope.clone());
-        let images = view.observed.images.clone();
+        let images = snapshot.observed.images.clone();
         let now = blocking(move || sources.measure(&project, &scope, &images)).await;
         now.is_ok_and(|now| {
             now.images.iter().any(|(name, image)| {
-                image.digest() != view.wanted.images.get(name).and_then(crate::plan::WantedImage::digest)
+                image.digest() != snapshot.wanted.images.get(name).and_then(crate::plan::WantedImage::digest)
             })
         })
     }
 
-    async fn carry_out(&self, view: View, taken: Instant, synced: &HashMap<ContainerId, Digest>) -> Applied {
+    async fn carry_out(&self, snapshot: Snapshot, taken: Instant, synced: &HashMap<ContainerId, Digest>) -> Applied {
         let Self { executor, project, .. } = self;
         if !self.apply {
-            let after = Some((view.observed.clone(), taken));
+            let after = Some((snapshot.observed.clone(), taken));
             return Applied { held: Vec::new(), after, outcome: Outcome::default() };
         }
-        let held = self.held(&view, synced).await;
+        let held = self.held(&snapshot, synced).await;
         let mut synced = synced.clone();
         synced.extend(held.iter().map(|held| (held.container.clone(), held.digest.clone())));
-        let outcome = match self.plan(&view, &synced, &held) {
+        let outcome = match self.plan(&snapshot, &synced, &held) {
             Ok(plan) if plan.steps.is_empty() => {
                 let outcome = executor.run(project, &plan, &self.run).await;
-                let after = Some((view.observed.clone(), taken));
+                let after = Some((snapshot.observed.clone(), taken));
                 return Applied { held, after, outcome };
             }
             Ok(plan) => executor.run(project, &plan, &self.run).await,
-            Err(errors) => Outcome { failures: plan_failures(project, errors), ..Outcome::default() },
+            Err(failures) => Outcome { failures, ..Outcome::default() },
         };
         let taken = now();
         let query = Query { project: project.name.to_string(), ..Query::default() };
@@ -282,26 +281,27 @@ impl Looking {
     /// The plan. What is held needs no image now, unless something else makes a container of it.
     fn plan(
         &self,
-        view: &View,
+        snapshot: &Snapshot,
         synced: &HashMap<ContainerId, Digest>,
         held: &[Held],
-    ) -> Result<Plan, Vec<plan::PlanError>> {
+    ) -> Result<Plan, Vec<Failure>> {
         if held.is_empty() {
-            return plan::up(view.input(synced), &self.options);
+            return snapshot.reconcile(synced, plan::up, &self.options);
         }
         let mut needed: Vec<ServiceName> = Vec::new();
         loop {
-            let mut assumed = view.clone();
+            let mut assumed = snapshot.clone();
             for held in held.iter().filter(|held| !needed.contains(&held.service)) {
                 let Some(service) = self.project.services.get(&held.service) else { continue };
-                let image = view.observed.containers.iter().find(|c| c.id == held.container).map(|c| c.image.clone());
+                let image =
+                    snapshot.observed.containers.iter().find(|c| c.id == held.container).map(|c| c.image.clone());
                 stand_for(&self.project, &mut assumed.observed, service, &held.digest, image.unwrap_or_default());
             }
-            let plan = plan::up(assumed.input(synced), &self.options)?;
+            let plan = assumed.reconcile(synced, plan::up, &self.options)?;
             // Services that build the same share the image.
             let needs = |digest: &Digest| {
                 let of = |step: &&plan::Step| {
-                    let image = step.service.as_ref().and_then(|name| view.wanted.images.get(name));
+                    let image = step.service.as_ref().and_then(|name| snapshot.wanted.images.get(name));
                     image.and_then(plan::WantedImage::digest) == Some(digest)
                 };
                 let uses = |op: &Op| matches!(op, Op::Create { .. } | Op::Build { .. } | Op::Tag { .. });
@@ -318,15 +318,15 @@ impl Looking {
 
     /// Containers whose builds read something else now, in nothing that their programs would see: the manifest itself,
     /// what is mounted over.
-    async fn held(&self, view: &View, synced: &HashMap<ContainerId, Digest>) -> Vec<Held> {
+    async fn held(&self, snapshot: &Snapshot, synced: &HashMap<ContainerId, Digest>) -> Vec<Held> {
         if !self.holds_asides {
             return Vec::new();
         }
         let of = |container: &ObservedContainer| {
-            let now = measured(&view.wanted, &container.service)?;
+            let now = measured(&snapshot.wanted, &container.service)?;
             Some((now, synced.get(&container.id).cloned().or_else(|| made_from(container))?))
         };
-        let containers: Vec<_> = view.observed.containers.iter().filter(|c| !c.oneoff).collect();
+        let containers: Vec<_> = snapshot.observed.containers.iter().filter(|c| !c.oneoff).collect();
         let outdated = containers.iter().filter_map(|container| of(container));
         let outdated: Vec<Digest> =
             outdated.filter(|(now, holds)| now.digest != *holds).map(|(_, holds)| holds).collect();
@@ -344,7 +344,9 @@ impl Looking {
             };
             let mut is_image_stale = false;
             if holds != now.digest {
-                let (Some(watch), Some(before)) = (view.wanted.watch.get(name), history.get(&holds)) else { continue };
+                let (Some(watch), Some(before)) = (snapshot.wanted.watch.get(name), history.get(&holds)) else {
+                    continue;
+                };
                 let (files, besides) =
                     differing(now.parts.differing(before), |part| self.project.file_of(part, service));
                 let asides: Option<Vec<Aside>> =

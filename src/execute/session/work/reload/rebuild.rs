@@ -2,9 +2,8 @@
 
 use super::{Job, Measure, Reloaded, first, micros};
 use crate::event::{Message, ReloadAction, Timings};
-use crate::execute::observe::{plan_failures, settle};
 use crate::execute::session::now;
-use crate::execute::{Failure, RunOptions};
+use crate::execute::{Depth, Failure, Pass, RunOptions};
 use crate::model::Reload as Then;
 use crate::plan::{self, Op, Recreate, UpOptions};
 
@@ -40,19 +39,19 @@ impl Job {
         let (cancel, keep_images, at_start) = (self.cancel.clone(), self.keep_images, self.at_start.clone());
         let reload_of = Some(self.service.name.clone());
         let run = RunOptions { cancel, keep_images, turn: Some(turn), at_start, reload_of, ..RunOptions::default() };
-        let view = settle(&self.executor, &self.project, &options.services, &options, &run).await;
-        let view = view.map_err(first)?;
+        let (executor, project) = (&self.executor, &self.project);
+        let pass = Pass { executor, project, services: &options.services, options: &options, run: &run };
+        let snapshot = pass.prepared(Depth::Whole).await.map_err(first)?;
         let mut synced = self.synced.clone();
         synced.extend(reload.synced.clone());
-        let plan =
-            plan::up(view.input(&synced), &options).map_err(|errors| first(plan_failures(&self.project, errors)))?;
+        let plan = snapshot.reconcile(&synced, plan::up, &options).map_err(first)?;
         if plan.is_empty() {
             reload.recreate_interrupted = false;
             reload.measured = Some(measured);
             return Ok(None);
         }
         reload.recreate_interrupted = true;
-        let outcome = self.executor.run(&self.project, &plan, &run).await;
+        let outcome = pass.execute(&plan).await;
         timings.synced_us = micros(now() - began);
         if let Some(failure) = outcome.failures.into_iter().next() {
             return Err(failure);
@@ -65,7 +64,7 @@ impl Job {
             return Err(Failure { cause: crate::execute::Cause::Engine, message });
         }
         reload.recreate_interrupted = false;
-        reload.measured = Some(self.measure_of(&view.wanted));
+        reload.measured = Some(self.measure_of(&snapshot.wanted));
         reload.rebuilt = true;
         let has = |is: fn(&Op) -> bool| plan.steps.iter().any(|step| is(&step.op));
         let action = if has(|op| matches!(op, Op::Create(_))) {
