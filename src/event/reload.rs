@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Message, ReloadReason, Told, with_text, with_text_if_any};
+use super::Message;
+use super::told::{Told, with_text, with_text_if_any};
 use crate::model::{Reload, ServiceName};
+use crate::plan::ReloadReason;
 
 /// What a save did to one service, and where the time went.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
