@@ -235,7 +235,7 @@ async fn twins() -> (Rig, [Plan; 2], String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_jobs_that_want_one_image_build_it_once_and_share_no_step_numbers() {
+async fn two_jobs_for_one_image_build_it_once_with_steps_of_their_own() {
     let (rig, [one, two], call) = twins().await;
     let mut hold = rig.engine.hold(&call);
     let options = RunOptions::default();
@@ -278,7 +278,7 @@ async fn the_second_builds_itself_where_the_first_gives_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_changes_while_it_is_built_does_not_get_the_name_of_what_was_measured() {
+async fn what_changes_while_it_is_built_does_not_get_the_measured_name() {
     let rig = Rig::new(project(json!({"web": {"build": {"context": "/src/web"}}})));
     rig.sources.write("/src/web/main", "1");
     let plan = rig.plan().await;

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_reloads_itself_is_left_to_do_it_unless_something_is_said() {
+    fn a_self_reloader_is_left_to_do_it_unless_something_is_said() {
         let rails = Reloader { name: "rails server".into(), except: vec!["config".into()] };
         let plain = Service::default();
         let said = Service { reload: Some(Reload::Restart), ..Service::default() };

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_still_open_waits_until_it_is_closed_and_nobody_waits_for_it() {
+    fn an_open_file_waits_until_it_is_closed_and_holds_nobody_back() {
         let clock = Clock::new();
         let mut debouncer = Debouncer::new();
         debouncer.push_open("slow", clock.at(0));

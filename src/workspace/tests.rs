@@ -42,7 +42,7 @@ fn measured(folder: &Path) -> (Option<Cause>, String, Option<usize>) {
 }
 
 #[test]
-fn what_a_build_reads_fails_the_build_and_what_the_manifest_says_is_its_own() {
+fn a_failure_of_what_a_build_reads_is_not_the_manifests() {
     let build = "services:\n  api:\n    build: .\n";
     let keys = |keys: &str| format!("services:\n  api:\n    build:\n      context: .\n{keys}");
     let good = "FROM scratch\nCOPY file /\n";
@@ -103,7 +103,7 @@ fn what_a_build_reads_fails_the_build_and_what_the_manifest_says_is_its_own() {
 }
 
 #[test]
-fn the_platform_of_the_shell_or_of_env_is_that_of_services_without_one() {
+fn services_without_a_platform_have_that_of_the_environment() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = "services: {a: {image: x}, b: {image: x, platform: linux/arm/v7}, c: {build: .}}\n";
     fs::write(folder.path().join("compose.yaml"), manifest).unwrap();

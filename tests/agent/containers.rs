@@ -104,7 +104,7 @@ const WAYS: &[&[&str]] = &[
 
 #[tokio::test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-async fn a_command_finds_the_same_surroundings_and_gives_the_same_exit_code() {
+async fn a_command_has_the_same_surroundings_and_exit_code() {
     let engine = Engine::new("same").await;
     let script = "tty; (: </dev/tty) 2>/dev/null && echo controlling; stty size 2>/dev/null; id; pwd; env | sort; umask; \
                   ulimit -n; ls /proc/self/fd | wc -l; grep -e Sig[BP] -e Cap -e NoNew /proc/self/status; \
@@ -218,7 +218,7 @@ async fn without_capabilities_owners_take_a_privileged_exec() {
 
 #[tokio::test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-async fn an_exec_that_is_killed_takes_its_process_with_it_and_nothing_else() {
+async fn a_killed_exec_takes_its_process_with_it_and_nothing_else() {
     let engine = Engine::new("killed").await;
     let name = engine.run(0, true, &[], IMAGE, &["sleep", "600"]).await;
     let (client, mut exec) = engine.client(&name, &[]).await;

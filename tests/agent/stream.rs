@@ -43,7 +43,7 @@ async fn talk(mut serve: Child, bytes: &[u8]) -> (Vec<(u32, Answer)>, i32) {
 }
 
 #[tokio::test]
-async fn an_agent_of_another_version_or_build_is_refused_with_a_clear_answer() {
+async fn an_agent_of_another_version_is_refused_with_a_clear_answer() {
     let supervised = supervised().await;
     for (version, build) in [(VERSION + 1, BUILD_ID), (VERSION, "another")] {
         let mut bytes = frame(&Request::Hello { version, build: build.as_bytes().to_vec() }, 9);
@@ -129,7 +129,7 @@ async fn hostile_frames_end_the_stream_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_command_runs_in_the_containers_surroundings_and_its_output_comes_as_it_is() {
+async fn a_command_runs_in_the_containers_surroundings() {
     let supervised = supervised().await;
     let (client, _serve) = supervised.client().await;
     let folder = tempfile::tempdir().unwrap();

@@ -195,7 +195,7 @@ async fn a_command_that_cannot_be_started_again_ends_the_supervisor() {
 }
 
 #[tokio::test]
-async fn as_the_first_process_it_waits_for_orphans_and_ends_with_the_command() {
+async fn the_first_process_waits_for_orphans_and_ends_with_the_command() {
     need_isolation();
     // In the pid namespace of its own the agent is process 1. The orphan ends by itself, and is gone when the
     // command, whose own child it is not, looks for it: the pipe says that it has ended, the loop that it was reaped.

@@ -190,7 +190,7 @@ async fn the_version_is_negotiated() {
 }
 
 #[tokio::test]
-async fn an_engine_that_is_known_is_only_greeted_and_confirmed_before_a_change() {
+async fn a_known_engine_is_only_greeted_and_confirmed_before_a_change() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("said.json");
     let (surroundings, asked) = engine_of_version("1.51", "1.24").await;

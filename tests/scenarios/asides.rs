@@ -149,7 +149,7 @@ fn ignore_files_are_written_on_request() {
 
 #[test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-fn a_program_that_writes_beside_a_broken_build_does_not_have_it_tried_for_ever() {
+fn writes_beside_a_broken_build_do_not_have_it_tried_for_ever() {
     let lab = Lab::new();
     lab.write("a.txt", "1");
     lab.write("data/.keep", "");

@@ -106,7 +106,7 @@ fn without_a_manifest_it_says_how_to_get_one() {
 
 #[test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-fn a_missing_dockerfile_or_context_is_told_with_the_place_that_names_it() {
+fn a_missing_dockerfile_or_context_is_told_with_its_place() {
     let lab = Lab::new();
     lab.write("there/file", "x\n");
     lab.manifest("services:\n  api:\n    build: ./there\n");
@@ -136,7 +136,7 @@ fn a_file_that_a_copy_names_and_is_not_there() {
 
 #[test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-fn what_a_build_cannot_have_is_told_with_its_place_and_what_to_write_instead() {
+fn what_a_build_cannot_have_is_told_with_its_place_and_a_remedy() {
     let lab = Lab::new();
     lab.write("id_ed25519", "a key\n");
     lab.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");

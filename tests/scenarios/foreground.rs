@@ -57,7 +57,7 @@ fn logs_of_what_fails_at_once_are_shown() {
 
 #[test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-fn logs_survive_restarts_and_recreations_with_no_line_lost_or_doubled() {
+fn logs_survive_recreations_with_no_line_lost_or_doubled() {
     let lab = Lab::new();
     lab.dockerfile("app/Dockerfile", "COPY run text /\nCMD [\"sh\", \"/run\"]\n");
     lab.write("app/text", "one");

@@ -213,7 +213,7 @@ fn initial_sync_brings_in_what_no_image_has() {
 
 #[test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-fn what_crashes_after_a_save_is_started_by_its_policy_or_by_the_next_save() {
+fn a_crash_after_a_save_is_mended_by_its_policy_or_the_next_save() {
     for policy in ["no", "on-failure"] {
         let lab = Lab::new();
         lab.manifest(&format!("services:\n{}    restart: \"{policy}\"\n", service(&lab)));

@@ -25,7 +25,7 @@ fn saved(lab: &Lab, session: &Session, text: &str) {
 
 #[test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-fn what_was_synced_is_left_by_the_next_up_and_never_taken_for_something_else() {
+fn what_was_synced_is_left_by_the_next_up_for_what_it_is() {
     let mut lab = Lab::new();
     hot(&lab);
     lab.ok(&["up", "-d"]);

@@ -7,7 +7,7 @@ use crate::lab::{Lab, until};
 
 #[test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-fn rules_give_files_to_the_containers_user_and_leave_alone_what_is_mounted() {
+fn rules_give_files_to_the_user_and_leave_alone_what_is_mounted() {
     let lab = Lab::new();
     lab.dockerfile("api/Dockerfile", "COPY run /srv/run\nUSER 1000:1001\nCMD [\"sh\", \"/srv/run\"]\n");
     lab.write("api/run", "exec sleep 3600\n");

@@ -67,7 +67,7 @@ fn dependents_restart_only_where_depends_on_says_so() {
 
 #[test]
 #[ignore = "needs an engine: run it with --include-ignored"]
-fn a_changed_file_rebuilds_only_who_reads_it_and_a_file_put_back_builds_nothing() {
+fn a_changed_file_rebuilds_its_readers_and_one_put_back_nobody() {
     let lab = Lab::new();
     lab.manifest(&format!("services:\n{}{}", printer(&lab, "a"), printer(&lab, "b")));
     lab.ok(&["up", "-d"]).says(&["build a", "build b", "it was not built yet"]);

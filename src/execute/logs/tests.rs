@@ -31,7 +31,7 @@ fn lines_are_cut_and_long_ones_joined() {
 }
 
 #[test]
-fn a_line_that_a_program_did_not_end_is_not_joined_with_the_next_run() {
+fn a_line_without_an_end_is_not_joined_with_the_next_run() {
     let mut splitter = Splitter::stamped();
     assert_eq!(splitter.push(b"2024-05-06T07:08:09Z half"), []);
     assert_eq!(texts(splitter.push(b"2024-05-06T07:08:11Z first\n")), ["half", "first"]);
@@ -284,7 +284,7 @@ async fn of_a_container_that_was_there_only_the_new_lines_are_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_written_while_the_engine_is_away_is_shown_when_it_is_back() {
+async fn what_is_written_while_the_engine_is_away_is_shown_later() {
     let rig = Rig::new();
     let id = rig.create("p-web-1").await;
     rig.engine.start(&id).await.unwrap();

@@ -71,7 +71,7 @@ async fn without_an_agent_the_engine_does_each_reload() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_archive_api_cannot_do_is_a_rebuild_before_anything_is_done() {
+async fn what_the_archive_api_cannot_do_is_a_rebuild_from_the_start() {
     let (rig, id, folder) = running().await;
     std::fs::write(folder.path().join("a"), "text").unwrap();
     let owned = SyncTarget { owner: Some("app".into()), ..target(&folder, "a") };
@@ -120,7 +120,7 @@ async fn an_agent_that_cannot_be_reached_is_a_rebuild() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_agent_cannot_run_the_container_is_made_without_and_says_so() {
+async fn where_the_agent_cannot_run_a_container_is_made_without_it() {
     let rig = Rig::new(project(json!({"web": {"image": "web"}})));
     let spec = crate::model::ContainerSpec {
         name: "p-web-1".into(),

@@ -90,7 +90,7 @@ async fn a_build_that_is_given_up_names_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_that_are_being_given_are_given_before_those_of_the_next_build() {
+async fn names_are_given_before_those_of_the_next_build() {
     // What it will be called is known from another one that is the same.
     let twin = web();
     twin.sources.write("/src/web/main", "1");
@@ -123,7 +123,7 @@ async fn names_that_are_being_given_are_given_before_those_of_the_next_build() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_confirmed_is_not_taken_for_what_was_measured_when_the_files_are_as_before() {
+async fn what_nobody_confirmed_is_not_taken_for_what_was_measured() {
     let rig = web();
     rig.sources.write("/src/web/main", "1");
     let plan = rig.plan().await;

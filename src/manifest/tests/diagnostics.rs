@@ -391,7 +391,7 @@ fn what_is_written_in_an_old_way_is_told() {
 
 /// What a file defines that cannot be read is not known: nothing is said about names that may be in it.
 #[test]
-fn a_file_that_cannot_be_read_has_no_errors_of_others_as_its_consequence() {
+fn a_file_that_cannot_be_read_causes_no_errors_of_others() {
     let base = "services:\n  db:\n    image: x\n  api: {image: x\n    ports: [\n";
     let over = "services:\n  worker: {image: x, depends_on: [db], networks: [back]}\n";
     for base in [base, "services: {db: {image: x}\n", "just a text\n"] {

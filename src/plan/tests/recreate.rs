@@ -112,7 +112,7 @@ fn force_recreate_is_about_the_services_asked_for() {
 
 /// A recreation was interrupted before the old one was stopped, and then the manifest changed once more.
 #[test]
-fn what_is_left_of_an_interrupted_recreation_is_out_of_the_way_first() {
+fn what_an_interrupted_recreation_left_goes_out_of_the_way_first() {
     let mut world = shop();
     world.settle();
     world.service("web").command = Some(vec!["one".into()]);

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_drawn_once_and_a_terminal_that_became_narrower_is_cleaned_of_every_row() {
+    fn a_batch_is_drawn_once_and_a_narrower_terminal_is_cleaned() {
         let columns = Arc::new(AtomicUsize::new(40));
         let mut bars = Bars::new(true, {
             let columns = Arc::clone(&columns);

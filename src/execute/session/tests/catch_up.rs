@@ -126,7 +126,7 @@ async fn a_stop_does_not_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_that_is_a_layer_on_another_becomes_a_whole_one_after_a_longer_quiet() {
+async fn a_layered_image_becomes_a_whole_one_after_a_longer_quiet() {
     use crate::engine::Engine as _;
     use crate::plan::labels;
 

@@ -35,7 +35,7 @@ impl Running {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_synced_is_brought_into_a_container_that_was_recreated_from_an_older_image() {
+async fn what_was_synced_is_brought_into_a_container_of_an_older_image() {
     let running = start(web(), options());
     running.up().await;
     let old = running.inputs("web");
@@ -111,7 +111,7 @@ async fn a_container_that_has_it_all_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_rules_brought_into_a_container_of_a_foreign_image_is_brought_again() {
+async fn what_rules_brought_into_a_foreign_image_is_brought_again() {
     let rule = json!({"path": "/src/web/sync", "action": "sync", "target": "/app/sync"});
     let running = start(rig(json!({"web": {"image": "web", "develop": {"watch": [rule]}}})), options());
     running.up().await;
@@ -199,7 +199,7 @@ async fn a_plan_that_the_engine_went_away_from_is_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_initial_sync_that_the_engine_went_away_from_is_done_when_it_is_back() {
+async fn an_initial_sync_that_the_engine_cut_is_done_when_it_is_back() {
     let rule = json!({"path": "/src/web/sync/initial", "action": "sync", "target": "/app", "initial_sync": true});
     let rig = rig(json!({"web": {"build": {"context": "/src/web"}, "develop": {"watch": [rule]}}}));
     let mut upload = rig.engine.hold("upload web /");

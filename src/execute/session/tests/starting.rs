@@ -51,7 +51,7 @@ async fn the_watch_is_set_before_the_plan_is_carried_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_saved_between_the_measure_and_the_watch_is_measured_again() {
+async fn what_is_saved_between_measure_and_watch_is_measured_again() {
     let rig = rig(json!({"web": {"build": {"context": "/src/web"}}}));
     let hook = |sources: &crate::execute::testing::FakeSources| sources.write("/src/web/main", "late");
     *rig.sources.on_measure.lock().unwrap() = Some(Box::new(hook));
