@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::lab::{Lab, Proxy, Session, engine};
-use crate::world::{World, seeds};
+use crate::lab::{Edited, Lab, Proxy, Session, engine, seeds};
 
 /// What happens in the middle of a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,22 +125,22 @@ impl Chaos {
 #[ignore = "needs an engine: run it with --include-ignored"]
 fn what_breaks_in_the_middle_of_a_burst_is_right_again() {
     'cases: for seed in seeds(2) {
-        let mut world = World::new(seed);
-        let proxy = Proxy::start(world.lab.outside("proxy.sock"));
-        world.lab.env.insert("DOCKER_HOST".into(), proxy.host());
-        println!("seed {seed}: {:?}", world.services());
-        let mut session = world.start();
+        let mut edited = Edited::new(seed);
+        let proxy = Proxy::start(edited.lab.outside("proxy.sock"));
+        edited.lab.env.insert("DOCKER_HOST".into(), proxy.host());
+        println!("seed {seed}: {:?}", edited.services());
+        let mut session = edited.keep_hot();
         for round in 0..2 {
             let chaos = match std::env::var_os(RESTART) {
                 Some(_) => Chaos::RestartEngine,
                 None => ALL[(usize::try_from(seed).unwrap() * 2 + round) % ALL.len()],
             };
-            let random = world.edits.random();
+            let random = edited.edits.random();
             let (before, pause, wait) = (random.usize(..400), 50 + random.usize(..900), random.usize(..300));
             let (steps, more) = (3 + random.usize(..15), random.u8(..100) < 70);
-            let service = *world.services().first().unwrap();
-            world.edits.log.push(format!("{chaos:?} of {service} {before} ms after the burst began, for {pause} ms"));
-            let (lab, edits) = (&world.lab, &mut world.edits);
+            let service = *edited.services().first().unwrap();
+            edited.edits.log.push(format!("{chaos:?} of {service} {before} ms after the burst began, for {pause} ms"));
+            let (lab, edits) = (&edited.lab, &mut edited.edits);
             let then = std::thread::scope(|scope| {
                 let burst = scope.spawn(move || edits.steps(steps));
                 moment(before);
@@ -151,29 +150,29 @@ fn what_breaks_in_the_middle_of_a_burst_is_right_again() {
             });
             if more {
                 moment(wait);
-                world.burst();
+                edited.burst();
             }
-            world.mend();
+            edited.mend();
             if then == Then::ByItself {
-                world.check(Some(&session));
+                edited.check(Some(&session));
                 println!("  {chaos:?}: by itself");
                 continue;
             }
             if matches!(chaos, Chaos::KillHob | Chaos::EndHob) {
                 session.end();
             } else {
-                let alone = world.holds(Some(&session));
+                let alone = edited.holds(Some(&session));
                 println!("  {chaos:?}, by itself: {}", if alone.is_ok() { "yes" } else { "no" });
                 session.interrupt();
             }
-            if !world.up() {
+            if !edited.up() {
                 // No session can begin with such a tree.
                 continue 'cases;
             }
             println!("  {chaos:?}: after up");
-            session = world.start();
+            session = edited.keep_hot();
         }
         session.interrupt();
-        world.up();
+        edited.up();
     }
 }

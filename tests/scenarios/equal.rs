@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::lab::{Lab, until};
-use crate::world::{World, seeds};
+use crate::lab::{Edited, Lab, seeds, until};
 
 /// Bursts of one case.
 const BURSTS: usize = 2;
@@ -13,16 +12,16 @@ const BURSTS: usize = 2;
 #[ignore = "needs an engine: run it with --include-ignored"]
 fn a_hot_container_has_the_files_of_a_rebuild() {
     for seed in seeds(2) {
-        let mut world = World::new(seed);
-        println!("seed {seed}: {:?}", world.services());
-        let session = world.start();
+        let mut edited = Edited::new(seed);
+        println!("seed {seed}: {:?}", edited.services());
+        let session = edited.keep_hot();
         for _ in 0..BURSTS {
-            world.burst();
-            world.check(Some(&session));
+            edited.burst();
+            edited.check(Some(&session));
         }
         session.interrupt();
         // What was synced is in no image: the next `up` has to see to that.
-        world.up();
+        edited.up();
     }
 }
 

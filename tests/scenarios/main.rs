@@ -11,7 +11,6 @@
 )]
 
 mod lab;
-mod world;
 
 mod asides;
 mod bad;

@@ -7,10 +7,10 @@ use proptest::prelude::*;
 
 use super::lines::{LONGEST, Last, Line, Splitter};
 use super::*;
-use crate::engine::fake::{FakeEngine, Script};
+use crate::engine::fake::Script;
 use crate::engine::{Channel, Chunk, ErrorKind, LogQuery};
 use crate::event::{Event, LogStream};
-use crate::execute::testing::Events;
+use crate::execute::testing::{Events, Rig, project};
 use crate::model::{ContainerId, ContainerSpec, Service, time};
 use tokio::time::Instant;
 
@@ -117,20 +117,25 @@ proptest! {
     }
 }
 
-struct Rig {
-    engine: FakeEngine,
-    events: Arc<Events>,
+/// A rig whose containers' output is shown.
+struct Shown {
+    rig: Rig,
     logs: Logs,
 }
 
-impl Rig {
+impl std::ops::Deref for Shown {
+    type Target = Rig;
+
+    fn deref(&self) -> &Rig {
+        &self.rig
+    }
+}
+
+impl Shown {
     fn new() -> Self {
-        let engine = FakeEngine::new();
-        engine.add_image("img");
-        let events = Arc::new(Events::default());
-        let sink: Arc<dyn Sink> = events.clone();
-        let logs = Logs::new(Arc::new(engine.clone()), sink, LogOptions::default());
-        Self { engine, events, logs }
+        let rig = Rig::new(project(serde_json::json!({"web": {"image": "img"}})));
+        let logs = Logs::new(Arc::new(rig.engine.clone()), rig.events.clone(), LogOptions::default());
+        Self { rig, logs }
     }
 
     async fn create(&self, name: &str) -> ContainerId {
@@ -172,7 +177,7 @@ impl Rig {
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_loses_no_line_and_shows_none_twice() {
-    let rig = Rig::new();
+    let rig = Shown::new();
     rig.engine.script("web", Script::default().logging(&["up"]));
     let id = rig.create("p-web-1").await;
     // The same line is the first one of each run, and the log has it before the stream is attached.
@@ -193,7 +198,7 @@ async fn a_restart_loses_no_line_and_shows_none_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_is_dealt_with_late_shows_no_later_run_twice() {
-    let rig = Rig::new();
+    let rig = Shown::new();
     rig.engine.script("web", Script::default().logging(&["up"]));
     let id = rig.create("p-web-1").await;
     let mut starts = Vec::new();
@@ -221,7 +226,7 @@ async fn a_start_that_is_dealt_with_late_shows_no_later_run_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_attached_to_before_its_start_is_shown_without_its_log() {
-    let rig = Rig::new();
+    let rig = Shown::new();
     rig.engine.script("web", Script::default().logging(&["up"]));
     let id = rig.create("p-web-1").await;
     let web = Service { name: "web".into(), ..Service::default() };
@@ -251,7 +256,7 @@ async fn what_was_attached_to_before_its_start_is_shown_without_its_log() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recreated_container_comes_after_the_old_one() {
-    let rig = Rig::new();
+    let rig = Shown::new();
     rig.engine.script("web", Script::default().logging(&["old"]));
     let old = rig.create("p-web-1").await;
     let from = rig.started(&old, 0).await;
@@ -271,7 +276,7 @@ async fn a_recreated_container_comes_after_the_old_one() {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_container_that_was_there_only_the_new_lines_are_shown() {
-    let rig = Rig::new();
+    let rig = Shown::new();
     let id = rig.create("p-web-1").await;
     rig.engine.start(&id).await.unwrap();
     rig.engine.log("web", Channel::Out, "before");
@@ -285,7 +290,7 @@ async fn of_a_container_that_was_there_only_the_new_lines_are_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_written_while_the_engine_is_away_is_shown_later() {
-    let rig = Rig::new();
+    let rig = Shown::new();
     let id = rig.create("p-web-1").await;
     rig.engine.start(&id).await.unwrap();
     rig.follow(&id, From::Now);
@@ -309,7 +314,7 @@ async fn what_is_written_while_the_engine_is_away_is_shown_later() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_and_what_comes_after_it() {
-    let rig = Rig::new();
+    let rig = Shown::new();
     let id = rig.create("p-web-1").await;
     rig.engine.start(&id).await.unwrap();
     for line in ["one", "two", "three"] {
@@ -326,7 +331,7 @@ async fn a_log_and_what_comes_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_cannot_be_read_is_said_once() {
-    let rig = Rig::new();
+    let rig = Shown::new();
     let id = rig.create("p-web-1").await;
     for kind in [ErrorKind::Refused, ErrorKind::Refused, ErrorKind::NotFound] {
         rig.engine.fail_next("logs web", kind);
@@ -351,7 +356,7 @@ impl Sink for Full {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_does_not_wait_for_a_flood_and_says_whose_it_was() {
-    let rig = Rig::new();
+    let rig = Shown::new();
     let id = rig.create("p-web-1").await;
     rig.engine.start(&id).await.unwrap();
     let said = "the last output of web is not shown, there is too much of it: `hob logs web` has it";

@@ -14,8 +14,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use nix::sys::signal::Signal;
 
-use crate::lab::{Session, engine};
-use crate::world::seeds;
+use crate::lab::{Session, engine, seeds};
 use judge::Judge;
 use project::Town;
 

@@ -3,9 +3,11 @@
 //! Tests run side by side: every project has a name of its own, and what a test builds has a label of its own, so that
 //! no two tests share an image. Nothing is waited for by the clock: conditions are polled until a deadline.
 
+mod edited;
 pub mod engine;
 mod proxy;
 mod pty;
+mod seeds;
 mod session;
 mod stream;
 
@@ -22,8 +24,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub use edited::Edited;
 pub use proxy::{Proxy, Rule};
 pub use pty::Terminal;
+pub use seeds::seeds;
 pub use session::Session;
 
 /// After so long something that should happen is taken not to.

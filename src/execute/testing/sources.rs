@@ -1,99 +1,19 @@
-//! What tests of this room share: a project in memory, a sink that remembers, and both on the fake engine.
+//! A project in memory.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
-use serde_json::{Value, json};
-use tokio::sync::watch;
 
-use super::{Cause, Depth, Executor, Failure, Loaded, Outcome, Pass, RunOptions, Snapshot, Sources};
-use crate::engine::fake::FakeEngine;
-use crate::engine::{BuildSpec, Engine};
-use crate::event::{Event, Message, Sink};
+use crate::engine::BuildSpec;
+use crate::event::Message;
+use crate::execute::{Cause, Failure, Loaded, Sources};
 use crate::model::{
     Aside, ContainerId, Content, CopiedBy, Digest, Effect, Effects, Entry, FileParts, Measured, ObservedImage, Parts,
     Place, Project, RebuildReason, Reload, Reloader, ServiceName, SyncAction, SyncTarget, Watch,
 };
-use crate::plan::{self, Plan, UpOptions, Wanted, WantedImage};
-
-/// A sink that remembers, and that can be waited on.
-pub struct Events {
-    all: Mutex<Vec<Event>>,
-    count: watch::Sender<usize>,
-}
-
-impl Default for Events {
-    fn default() -> Self {
-        Self { all: Mutex::default(), count: watch::channel(0).0 }
-    }
-}
-
-impl Sink for Events {
-    fn emit(&self, event: Event) {
-        self.all.lock().unwrap().push(event);
-        self.count.send_modify(|count| *count += 1);
-    }
-}
-
-impl Events {
-    pub fn all(&self) -> Vec<Event> {
-        self.all.lock().unwrap().clone()
-    }
-
-    pub fn count(&self, matches: impl Fn(&Event) -> bool) -> usize {
-        self.all().iter().filter(|event| matches(event)).count()
-    }
-
-    /// Waits for the first event at or after `from` that matches, and gives the place after it.
-    pub async fn wait(&self, from: usize, what: &str, matches: impl Fn(&Event) -> bool) -> usize {
-        let mut count = self.count.subscribe();
-        let look = async {
-            loop {
-                count.borrow_and_update();
-                if let Some(at) = self.all().iter().skip(from).position(&matches) {
-                    return from + at + 1;
-                }
-                let _ = count.changed().await;
-            }
-        };
-        // Virtual time: it passes when nothing else can happen.
-        let found = tokio::time::timeout(std::time::Duration::from_hours(1), look).await;
-        found.unwrap_or_else(|_| panic!("{what} never came; there was {:#?}", self.all()))
-    }
-
-    /// Lines of logs, as `service: line`.
-    pub fn logs(&self) -> Vec<String> {
-        let line = |event: Event| match event {
-            Event::Log { service, line, .. } => Some(format!("{service}: {line}")),
-            _ => None,
-        };
-        self.all().into_iter().filter_map(line).collect()
-    }
-
-    /// What saves did, as `service: action`, with the error's text.
-    pub fn reloads(&self) -> Vec<String> {
-        let line = |event: Event| match event {
-            Event::Reloaded(r) => Some(match r.error {
-                Some(error) => format!("{}: {} ({})", r.service, r.action, error.text),
-                None => format!("{}: {}", r.service, r.action),
-            }),
-            _ => None,
-        };
-        self.all().into_iter().filter_map(line).collect()
-    }
-
-    /// Texts of errors, warnings and notices.
-    pub fn texts(&self) -> Vec<String> {
-        let text = |event: Event| match event {
-            Event::Error(message) | Event::Warning(message) => Some(message.text),
-            Event::Notice { text } => Some(text),
-            _ => None,
-        };
-        self.all().into_iter().filter_map(text).collect()
-    }
-}
+use crate::plan::{self, Wanted, WantedImage};
 
 /// What happens once when something is measured.
 pub type Hook = Box<dyn FnMut(&FakeSources) + Send>;
@@ -275,64 +195,5 @@ impl Sources for FakeSources {
     fn history(&self, digests: &[Digest]) -> HashMap<Digest, Parts> {
         let history = self.history.lock().unwrap();
         digests.iter().filter_map(|d| Some((d.clone(), history.get(d)?.clone()))).collect()
-    }
-}
-
-/// A project from its canonical form.
-#[allow(clippy::needless_pass_by_value, reason = "for `json!` at the call")]
-pub fn project(services: Value) -> Project {
-    let services = json!({ "name": "p", "services": services });
-    let mut project: Project = serde_json::from_value(services).unwrap();
-    for (name, service) in &mut project.services {
-        service.name = name.clone();
-    }
-    project
-}
-
-/// A fake engine with an executor on it.
-pub struct Rig {
-    pub engine: FakeEngine,
-    pub events: Arc<Events>,
-    pub sources: Arc<FakeSources>,
-    pub executor: Executor,
-    pub project: Arc<Project>,
-}
-
-impl Rig {
-    pub fn new(project: Project) -> Self {
-        let engine = FakeEngine::new();
-        for service in project.services.values() {
-            if let Some(image) = service.image.as_ref().filter(|_| service.build.is_none()) {
-                engine.add_image(image);
-            }
-        }
-        let (events, sources) = (Arc::new(Events::default()), Arc::new(FakeSources::default()));
-        for service in project.services.values().filter(|s| s.build.is_some()) {
-            sources.write(&format!("/src/{}/Dockerfile", service.name), "FROM scratch");
-        }
-        *sources.project.lock().unwrap() = Some(project.clone());
-        let dyn_engine: Arc<dyn Engine> = Arc::new(engine.clone());
-        let (sink, source): (Arc<dyn Sink>, Arc<dyn Sources>) = (events.clone(), sources.clone());
-        let executor = Executor::new(dyn_engine, sink, source);
-        Self { engine, events, sources, executor, project: Arc::new(project) }
-    }
-
-    pub async fn view(&self) -> Snapshot {
-        let services: Vec<ServiceName> = self.project.services.keys().cloned().collect();
-        let (options, run) = (UpOptions::default(), RunOptions::default());
-        let (executor, project) = (&self.executor, &self.project);
-        let pass = Pass { executor, project, services: &services, options: &options, run: &run };
-        pass.prepared(Depth::Whole).await.unwrap()
-    }
-
-    /// The plan of `up`.
-    pub async fn plan(&self) -> Plan {
-        plan::up(self.view().await.input(&HashMap::new()), &UpOptions::default()).unwrap()
-    }
-
-    /// Plans `up` and carries it out.
-    pub async fn up(&self, options: &RunOptions) -> Outcome {
-        let plan = self.plan().await;
-        self.executor.run(&self.project, &plan, options).await
     }
 }

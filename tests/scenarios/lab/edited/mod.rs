@@ -1,9 +1,5 @@
 //! Projects whose files are edited at random, and the law about them: a container that was kept hot has the files of
 //! one that was built anew from the final tree.
-//!
-//! `HOB_SEED` is the first seed and `HOB_CASES` the number of cases, each with the next seed. A failure prints the seed,
-//! the steps, and what hob said. Threads and the machine's load are not in the seed: what is found once may need
-//! some runs of the same seed to come again.
 
 mod edits;
 mod files;
@@ -13,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-pub use edits::Edits;
+use edits::Edits;
 use files::Files;
 
-use crate::lab::{Lab, PATIENCE, Session, engine};
+use super::{Lab, PATIENCE, Session, engine};
 
 /// What a service's image is made of.
 struct Shape {
@@ -87,22 +83,14 @@ const SHAPES: [Shape; 14] = [
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// A project that is edited.
-pub struct World {
+pub struct Edited {
     pub lab: Lab,
     pub seed: u64,
     pub edits: Edits,
     shapes: Vec<&'static Shape>,
 }
 
-/// Seeds of the cases of this run.
-pub fn seeds(cases: u64) -> std::ops::Range<u64> {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let (seed, count) = (number("HOB_SEED"), number("HOB_CASES"));
-    let first = seed.unwrap_or(1);
-    first..first + count.unwrap_or(if seed.is_some() { 1 } else { cases })
-}
-
-impl World {
+impl Edited {
     /// A project with two services.
     pub fn new(seed: u64) -> Self {
         let lab = Lab::new();
@@ -133,7 +121,7 @@ impl World {
     }
 
     /// `up` or `watch`, watching.
-    pub fn start(&mut self) -> Session {
+    pub fn keep_hot(&mut self) -> Session {
         let command = if self.edits.random().u8(..100) < 50 { "up" } else { "watch" };
         self.edits.log.push(format!("hob {command}"));
         let mut args = vec!["--progress", "json", command];
