@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::{GlobalArgs, KeyValue};
 use super::exit::{Exit, Failure};
 use super::journal::{Journal, Recorder};
+use super::variables::is_on;
 use crate::agent::BUILD_ID;
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Owner, Surroundings};
@@ -325,12 +326,6 @@ impl Orphans {
         }
         Ok(orphans)
     }
-}
-
-/// Whether a variable of Compose's is on, in its spellings: `yes` and `on` are none, and what removes containers must
-/// not be more ready to do so.
-pub fn is_on(value: &str) -> bool {
-    matches!(value.trim().to_ascii_lowercase().as_str(), "1" | "t" | "true" | "y")
 }
 
 /// "did you mean" where a known name is near, else the known names.

@@ -24,6 +24,7 @@ mod ps;
 mod reference;
 mod run;
 mod up;
+mod variables;
 mod version;
 mod walk;
 mod when;

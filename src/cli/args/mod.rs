@@ -118,7 +118,7 @@ impl GlobalArgs {
         ui::Options {
             progress: self.progress.or_else(|| parsed(env("COMPOSE_PROGRESS"))).unwrap_or_default(),
             ansi: self.ansi.or_else(|| parsed(env("COMPOSE_ANSI"))).unwrap_or_default(),
-            status_to_stdout: env("COMPOSE_STATUS_STDOUT").is_some_and(|value| super::context::is_on(&value)),
+            status_to_stdout: env("COMPOSE_STATUS_STDOUT").is_some_and(|value| super::variables::is_on(&value)),
             verbose: self.verbose,
             timings: self.verbose,
             ..ui::Options::default()
