@@ -1,5 +1,5 @@
 //! The program `hob`.
 
 fn main() -> std::process::ExitCode {
-    hob::cli::main()
+    hob::main()
 }

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hob::manifest::{LoadOptions, json, load};
-use hob::model::{Entry, EntryKind, FileTree};
+use hob::for_tests::manifest::{LoadOptions, json, load};
+use hob::for_tests::model::{Entry, EntryKind, FileTree};
 use serde_json::{Map, Value};
 
 struct Disk;

@@ -21,7 +21,7 @@ struct Schema {
 impl Schema {
     fn new() -> Self {
         let mut compiler = Compiler::new();
-        compiler.add_resource("devenv.json", hob::manifest::json_schema()).unwrap();
+        compiler.add_resource("devenv.json", hob::for_tests::manifest::json_schema()).unwrap();
         let mut schemas = Schemas::new();
         let index = compiler.compile("devenv.json", &mut schemas).unwrap();
         Self { schemas, index }
@@ -72,7 +72,9 @@ fn documents(text: &str) -> Result<Vec<Value>, serde_yaml::Error> {
 
 #[test]
 fn the_published_files_are_current() {
-    for (file, schema) in [(FILE, hob::manifest::json_schema()), (EVENTS, hob::event::json_schema())] {
+    for (file, schema) in
+        [(FILE, hob::for_tests::manifest::json_schema()), (EVENTS, hob::for_tests::event::json_schema())]
+    {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let schema = serde_json::to_string_pretty(&schema).unwrap() + "\n";
         if std::env::var_os("HOB_WRITE_DOCS").is_some() {
@@ -188,7 +190,7 @@ fn files_of(project: &Path, case: &Value) -> Vec<PathBuf> {
 #[test]
 fn the_example_of_the_event_stream_is_an_event() {
     let mut compiler = Compiler::new();
-    compiler.add_resource("events.json", hob::event::json_schema()).unwrap();
+    compiler.add_resource("events.json", hob::for_tests::event::json_schema()).unwrap();
     let mut schemas = Schemas::new();
     let index = compiler.compile("events.json", &mut schemas).unwrap();
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/events.md")).unwrap();

@@ -17,13 +17,10 @@ mod platform;
 mod program;
 pub mod protocol;
 
-pub use client::{
-    AgentClient, AgentError, Applied, Command, Executed, Messages, OutputStream, Refusal, Restarted, Running, SILENCE,
-    Then, ThenOutcome, Told,
-};
-pub use entrypoint::{Why, Wrapped, can_run, wrap};
+pub use client::{AgentClient, AgentError, Applied, Command, OutputStream, Refusal, SILENCE, Then, ThenOutcome, Told};
+pub use entrypoint::{can_run, wrap};
 use platform::Platform;
-pub use protocol::{CHUNK, Entry, EntryKind, Meta, Op, Packer, PathError, Phase, StatusReport};
+pub use protocol::{CHUNK, Entry, EntryKind, Meta, Op, Packer};
 
 /// Name of exactly this build of the agent: its sources and its compiler; the same for each architecture.
 pub const BUILD_ID: &str = env!("HOB_AGENT_BUILD_ID");

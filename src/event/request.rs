@@ -11,10 +11,10 @@ pub enum Request {
     End(&'static str),
     /// End at once and leave the services running: nobody reads the output any more.
     Leave,
-    /// Kill what is left, as the second Ctrl-C.
-    Kill,
     /// Restart a service.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the session does it; nothing asks for it yet"))]
     Restart(ServiceName),
     /// Build a service's image again and recreate it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the session does it; nothing asks for it yet"))]
     Rebuild(ServiceName),
 }

@@ -8,7 +8,6 @@ use super::wait::Wait;
 use super::{Failure, hooks};
 use crate::engine::{EngineError, ErrorKind};
 use crate::event::{Event, Hold};
-use crate::host::ports::Protocol;
 use crate::model::{ContainerId, Project, ServiceName};
 use crate::plan::{Op, Step, StepId};
 
@@ -139,7 +138,7 @@ impl Executor {
         if let Some(port) = port {
             let holder = match self.engine.port_holder(port, "tcp").await {
                 Ok(Some(holder)) => Some(format!("container {holder}")),
-                _ => crate::host::ports::holder(None, port, Protocol::Tcp).map(|holder| holder.to_string()),
+                _ => crate::host::ports::holder(None, port).map(|holder| holder.to_string()),
             };
             if let Some(holder) = holder {
                 failure.message.text = format!("port {port} of the host is taken by {holder}");

@@ -25,7 +25,6 @@ use crate::model::Digest;
 #[derive(Debug)]
 pub struct Lock {
     file: File,
-    path: PathBuf,
     holder: Holder,
     before: Option<Holder>,
 }
@@ -157,7 +156,7 @@ impl Lock {
         let before = read(&mut file);
         let holder = Holder::of_this_process(command);
         write(&mut file, &holder).map_err(failed)?;
-        Ok(Self { file, path, holder, before })
+        Ok(Self { file, holder, before })
     }
 
     /// Who has the lock, or had it last.
@@ -170,12 +169,6 @@ impl Lock {
     #[must_use]
     pub fn before(&self) -> Option<&Holder> {
         self.before.as_ref()
-    }
-
-    /// The lock's file. It stays when the lock is let go: taking it away could take it from the next holder.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 
@@ -288,7 +281,8 @@ mod tests {
     #[test]
     fn a_file_left_over_does_not_block() {
         let folder = tempfile::tempdir().unwrap();
-        let path = Lock::acquire(folder.path(), SHOP, "hob up").unwrap().path().to_owned();
+        Lock::acquire(folder.path(), SHOP, "hob up").unwrap();
+        let path = folder.path().join(SHOP.file_name());
         for content in [&br#"{"pid":1,"command":"hob up","since":1}"#[..], b"", b"no json at all", b"\xff\xfe"] {
             std::fs::write(&path, content).unwrap();
             Lock::acquire(folder.path(), SHOP, "hob up").unwrap();
@@ -298,7 +292,8 @@ mod tests {
     #[test]
     fn a_holder_that_is_killed_lets_go() {
         let folder = tempfile::tempdir().unwrap();
-        let path = Lock::acquire(folder.path(), SHOP, "hob up").unwrap().path().to_owned();
+        Lock::acquire(folder.path(), SHOP, "hob up").unwrap();
+        let path = folder.path().join(SHOP.file_name());
         // flock(1) takes the same kind of lock; without it there is nothing to learn here.
         let mut command = Command::new("flock");
         command.arg("--no-fork").arg(&path).args(["sh", "-c", "echo locked; read never"]);

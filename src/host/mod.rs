@@ -19,6 +19,5 @@ mod tree;
 pub mod watch;
 
 pub use contents::Contents;
-pub use digests::DigestCache;
 pub use output::output_files;
 pub use tree::{DiskTree, look};

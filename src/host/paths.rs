@@ -63,11 +63,6 @@ impl Paths {
         self.in_cache("digests")
     }
 
-    /// Programs that hob puts into containers, by version.
-    pub fn agents(&self) -> Result<PathBuf, PathsError> {
-        self.in_cache("agents")
-    }
-
     /// What is remembered of a project: results of prepare steps, what was synced.
     pub fn projects(&self) -> Result<PathBuf, PathsError> {
         self.in_cache("projects")
@@ -91,11 +86,6 @@ impl Paths {
     /// Requests to engines that are under way.
     pub fn requests(&self) -> Result<PathBuf, PathsError> {
         self.in_runtime("requests")
-    }
-
-    /// Sockets of running sessions.
-    pub fn sockets(&self) -> Result<PathBuf, PathsError> {
-        self.in_runtime("sockets")
     }
 
     /// Removes the files that a hob wrote beside others (see `atomic`; `NAME….PID.tmp`) and was killed before it put them in their places.
@@ -196,12 +186,12 @@ mod tests {
         std::fs::create_dir_all(&base).unwrap();
         std::fs::set_permissions(&base, Permissions::from_mode(0o755)).unwrap();
         let paths = Paths::new(&environment(&[("HOB_CACHE_DIR", &base)])).unwrap();
-        for path in [paths.digests().unwrap(), paths.agents().unwrap(), paths.projects().unwrap()] {
+        for path in [paths.digests().unwrap(), paths.projects().unwrap()] {
             assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700, "{}", path.display());
         }
         assert_eq!(paths.locks().unwrap(), base.join("run/locks"));
         assert_eq!(base.metadata().unwrap().mode() & 0o777, 0o700, "an open one is closed");
-        assert_eq!(paths.sockets().unwrap(), paths.sockets().unwrap(), "making it twice is no error");
+        assert_eq!(paths.locks().unwrap(), paths.locks().unwrap(), "making it twice is no error");
     }
 
     #[test]

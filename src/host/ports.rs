@@ -7,15 +7,6 @@
 use std::fmt;
 use std::net::IpAddr;
 
-/// The kind of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// A listening TCP socket.
-    Tcp,
-    /// A bound UDP socket.
-    Udp,
-}
-
 /// Who has a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortHolder {
@@ -52,12 +43,12 @@ impl fmt::Display for PortHolder {
 /// Who has `port`, as far as that can be known. `address` is the one that was to be bound; `None` and the unspecified
 /// address stand for all.
 #[must_use]
-pub fn holder(address: Option<IpAddr>, port: u16, protocol: Protocol) -> Option<PortHolder> {
+pub fn holder(address: Option<IpAddr>, port: u16) -> Option<PortHolder> {
     #[cfg(target_os = "linux")]
-    return linux::holder(address, port, protocol);
+    return linux::holder(address, port);
     #[cfg(not(target_os = "linux"))]
     {
-        let _ = (address, port, protocol);
+        let _ = (address, port);
         None
     }
 }
@@ -69,7 +60,7 @@ mod linux {
 
     use nix::unistd::{Uid, User};
 
-    use super::{PortHolder, Process, Protocol};
+    use super::{PortHolder, Process};
 
     /// A line of the kernel's table.
     #[derive(Debug, PartialEq, Eq)]
@@ -82,14 +73,11 @@ mod linux {
     /// A command line may be a whole script.
     const COMMAND_MOST: usize = 120;
 
-    pub(super) fn holder(address: Option<IpAddr>, port: u16, protocol: Protocol) -> Option<PortHolder> {
-        let tables = match protocol {
-            Protocol::Tcp => ["/proc/net/tcp", "/proc/net/tcp6"],
-            Protocol::Udp => ["/proc/net/udp", "/proc/net/udp6"],
-        };
+    pub(super) fn holder(address: Option<IpAddr>, port: u16) -> Option<PortHolder> {
+        let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
         let socket = tables.iter().find_map(|table| {
             let text = fs::read_to_string(table).ok()?;
-            text.lines().skip(1).filter_map(|line| parse(line, port, protocol)).find(|socket| clash(address, socket))
+            text.lines().skip(1).filter_map(|line| parse(line, port)).find(|socket| clash(address, socket))
         })?;
         let user = match User::from_uid(Uid::from_raw(socket.uid)) {
             Ok(Some(user)) => user.name,
@@ -108,14 +96,14 @@ mod linux {
     }
 
     /// Reads a line of `/proc/net/{tcp,udp}{,6}` (proc(5)) if it is of this port and in use.
-    pub(super) fn parse(line: &str, port: u16, protocol: Protocol) -> Option<Socket> {
+    pub(super) fn parse(line: &str, port: u16) -> Option<Socket> {
         let mut fields = line.split_ascii_whitespace();
         let (address, local_port) = fields.nth(1)?.split_once(':')?;
         if u16::from_str_radix(local_port, 16).ok()? != port {
             return None;
         }
         // 0A is listening. A UDP socket that is only bound is 07, and a connected one 01.
-        if fields.nth(1)? != "0A" && protocol == Protocol::Tcp {
+        if fields.nth(1)? != "0A" {
             return None;
         }
         let uid = fields.nth(3)?.parse().ok()?;
@@ -172,7 +160,7 @@ mod linux {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+    use std::net::{Ipv4Addr, TcpListener};
 
     use super::linux::{Socket, parse};
     use super::*;
@@ -182,30 +170,26 @@ mod tests {
     fn lines_of_the_kernel_are_read() {
         let listening = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4242 1 0000000000000000 100 0 0 10 0";
         let expected = Socket { address: Ipv4Addr::LOCALHOST.into(), uid: 1000, inode: 4242 };
-        assert_eq!(parse(listening, 8080, Protocol::Tcp), Some(expected));
-        assert_eq!(parse(listening, 8081, Protocol::Tcp), None, "another port");
+        assert_eq!(parse(listening, 8080), Some(expected));
+        assert_eq!(parse(listening, 8081), None, "another port");
         let connected = listening.replace(" 0A ", " 01 ");
-        assert_eq!(parse(&connected, 8080, Protocol::Tcp), None, "a connection from the same port");
+        assert_eq!(parse(&connected, 8080), None, "a connection from the same port");
         let six = "   1: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 7 1 0000000000000000 100 0 0 10 0";
-        assert_eq!(parse(six, 80, Protocol::Tcp).unwrap().address, "::1".parse::<IpAddr>().unwrap());
+        assert_eq!(parse(six, 80).unwrap().address, "::1".parse::<IpAddr>().unwrap());
         for junk in ["", "a b c", "0: xyz", "  sl  local_address rem_address   st"] {
-            assert_eq!(parse(junk, 80, Protocol::Tcp), None);
+            assert_eq!(parse(junk, 80), None);
         }
     }
 
     #[test]
     fn our_own_sockets_are_ours() {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        for (address, protocol) in
-            [(tcp.local_addr().unwrap(), Protocol::Tcp), (udp.local_addr().unwrap(), Protocol::Udp)]
-        {
-            for wanted in [None, Some(address.ip()), Some(Ipv4Addr::UNSPECIFIED.into())] {
-                let holder = holder(wanted, address.port(), protocol).unwrap();
-                let process = holder.process.clone().unwrap();
-                assert_eq!(process.pid, std::process::id());
-                assert!(holder.to_string().contains(&format!("process {}", process.pid)), "{holder}");
-            }
+        let address = tcp.local_addr().unwrap();
+        for wanted in [None, Some(address.ip()), Some(Ipv4Addr::UNSPECIFIED.into())] {
+            let holder = holder(wanted, address.port()).unwrap();
+            let process = holder.process.clone().unwrap();
+            assert_eq!(process.pid, std::process::id());
+            assert!(holder.to_string().contains(&format!("process {}", process.pid)), "{holder}");
         }
     }
 
@@ -214,6 +198,6 @@ mod tests {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = tcp.local_addr().unwrap().port();
         // Nobody else listens on that address of the machine's loopback.
-        assert_eq!(holder(Some("127.66.66.66".parse().unwrap()), port, Protocol::Tcp), None);
+        assert_eq!(holder(Some("127.66.66.66".parse().unwrap()), port), None);
     }
 }

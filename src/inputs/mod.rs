@@ -27,17 +27,16 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-pub use delta::{BuildRecord, NoDelta};
+pub use delta::BuildRecord;
 pub use dockerfile::step::place_of;
 pub use effect::housekeeping::Housekeeping;
-pub use effect::map::{InputsMap, ReadingInstruction};
+pub use effect::map::InputsMap;
 pub use effect::mounts::Mounts;
 pub use effect::rules::Rules;
-pub use error::{DockerfileError, InputsError, MissingSource};
+pub use error::InputsError;
 pub use ignore::Ignore;
-pub use reading::files::{ContextFile, ContextFiles, DockerfileSource};
+pub use reading::files::{ContextFile, ContextFiles};
 pub use reading::inputs::BuildInputs;
 pub use reading::request::{BaseImage, BuildRequest, Images};
 pub use reading::{base_images, read};
-pub use recipe::ImageUse;
 pub use reloader::reloader;

@@ -17,7 +17,7 @@
 
 mod check;
 pub mod command_line;
-#[doc(hidden)]
+#[allow(dead_code, reason = "only the fuzz targets come this way")]
 pub mod fuzzing;
 mod interpolate;
 mod language;
@@ -34,10 +34,10 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use load::{Loaded, load};
+pub use load::load;
 pub use options::{LoadOptions, Purpose};
 pub use print::canonical::{json, yaml as to_yaml};
 pub use print::emit::yaml as text_of;
-pub use print::explain::{Explanation, Overridden, Variable};
+pub use print::explain::Explanation;
 pub use print::schema::json_schema;
-pub use report::diagnostic::{Code, Diagnostic, Part, Severity};
+pub use report::diagnostic::{Code, Diagnostic, Severity};

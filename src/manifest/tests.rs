@@ -39,7 +39,7 @@ impl FileTree for Memory {
 }
 
 /// A load in `/p` of files that are named relative to it.
-pub fn run(files: &[(&str, &str)], change: impl FnOnce(&mut LoadOptions)) -> Loaded {
+pub fn run(files: &[(&str, &str)], change: impl FnOnce(&mut LoadOptions)) -> super::load::Loaded {
     let tree = Memory(files.iter().map(|(path, text)| (Path::new("/p").join(path), (*text).to_owned())).collect());
     let mut options = LoadOptions {
         working_dir: PathBuf::from("/p"),

@@ -30,25 +30,26 @@ pub use canonical::Extensions;
 pub use delta::{Delta, Look, LookKind, Put, PutKind, PutOwner, Removed};
 pub use digest::Digest;
 pub use effect::{Aside, CopiedBy, Effect, Effects, SyncAction, SyncTarget};
-pub use graph::{Cycle, Graph};
+pub use graph::Graph;
 pub use measured::{Measured, Reloader, Watch};
 pub use names::{ContainerId, ImageId, NetworkId, ProjectName, ServiceName};
 pub use observed::{
     ContainerState, Content, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage,
     ObservedNetwork, ObservedVolume, Published,
 };
-pub use origins::{Entered, Location, Origins};
+pub use origins::{Location, Origins};
 pub use part::Part;
 pub use parts::{FileParts, Parts};
 pub use paths::{clean_path, is_repository};
-pub use project::{ConfigFile, External, Ipam, IpamPool, Model, Network, Project, Secret, Volume};
+#[cfg(test)]
+pub use project::IpamPool;
+pub use project::{Ipam, Network, Project, Secret, Volume};
 pub use rebuild::{Fallback, Place, RebuildReason};
 pub use reference::{familiar_name, reference_problem, registry_of, split_reference, with_tag, without_latest};
-pub use scalar::{ByteSize, Interval, ParseScalarError};
+pub use scalar::{ByteSize, Interval};
 pub use service::{
-    Attachment, BindOptions, Build, Condition, Dependency, Deploy, Develop, Device, DeviceRequest, FileReference,
-    HealthCheck, Hook, HostProcess, ImageOptions, Logging, Mount, MountType, Port, Prepare, Probe, Reload, Resource,
-    Resources, RuleName, Service, TmpfsOptions, Ulimit, VolumeOptions, WatchAction, WatchRule,
+    Attachment, BindOptions, Build, Condition, Dependency, DeviceRequest, FileReference, HealthCheck, Hook, Mount,
+    MountType, Port, Reload, Resource, RuleName, Service, Ulimit, VolumeOptions, WatchAction, WatchRule,
 };
 pub use spec::{ContainerSpec, InjectedFile, NetworkSpec, Owned, VolumeSpec};
 pub use suggest::closest;

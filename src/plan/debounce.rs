@@ -74,12 +74,6 @@ impl<T> Default for Debouncer<T> {
 }
 
 impl<T: Ord + Clone> Debouncer<T> {
-    /// One that has nothing to say.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Takes in what changed at `now`: the moment at which the system told of it, so that time spent on other work
     /// counts as quiet.
     pub fn push(&mut self, items: impl IntoIterator<Item = T>, now: Instant) {
@@ -158,11 +152,6 @@ impl<T: Ord + Clone> Debouncer<T> {
         }
         self.pending.take().map(|pending| pending.burst)
     }
-
-    /// The burst, whether or not it is time.
-    pub fn flush(&mut self) -> Option<Burst<T>> {
-        self.pending.take().map(|pending| pending.burst)
-    }
 }
 
 /// The quiet that ends a burst of so many paths.
@@ -196,7 +185,7 @@ mod tests {
     #[test]
     fn one_save_is_acted_on_after_the_quiet() {
         let clock = Clock::new();
-        let mut debouncer = Debouncer::new();
+        let mut debouncer = Debouncer::default();
         assert_eq!(debouncer.deadline(), None);
         assert_eq!(debouncer.poll(clock.at(0)), None);
 
@@ -213,16 +202,15 @@ mod tests {
     #[test]
     fn nothing_pushed_is_nothing_pending() {
         let clock = Clock::new();
-        let mut debouncer = Debouncer::<&str>::new();
+        let mut debouncer = Debouncer::<&str>::default();
         debouncer.push([], clock.at(0));
         assert_eq!(debouncer.deadline(), None);
-        assert_eq!(debouncer.flush(), None);
     }
 
     #[test]
     fn a_constant_writer_is_not_waited_for() {
         let clock = Clock::new();
-        let mut debouncer = Debouncer::new();
+        let mut debouncer = Debouncer::default();
         let mut acted = Vec::new();
         for now in 0..1000 {
             acted.extend(debouncer.poll(clock.at(now)).map(|_| now));
@@ -234,7 +222,7 @@ mod tests {
     #[test]
     fn a_save_beside_a_constant_writer_is_held_back_a_little() {
         let clock = Clock::new();
-        let mut debouncer = Debouncer::new();
+        let mut debouncer = Debouncer::default();
         for now in 0..50 {
             debouncer.push(["log"], clock.at(now));
         }
@@ -249,7 +237,7 @@ mod tests {
     #[test]
     fn a_checkout_with_pauses_is_one_burst() {
         let clock = Clock::new();
-        let mut debouncer = Debouncer::new();
+        let mut debouncer = Debouncer::default();
         // Ten files each two milliseconds, and a pause of forty now and then.
         let mut now = 0;
         for number in 0..1000_u32 {
@@ -263,7 +251,7 @@ mod tests {
     #[test]
     fn nothing_is_held_back_longer_than_the_cap() {
         let clock = Clock::new();
-        let mut debouncer = Debouncer::new();
+        let mut debouncer = Debouncer::default();
         let acted = (0..5000_u64).find(|now| {
             debouncer.push([*now], clock.at(*now));
             debouncer.poll(clock.at(*now)).is_some()
@@ -281,17 +269,17 @@ mod tests {
     #[test]
     fn news_that_comes_late_does_not_turn_back_time() {
         let clock = Clock::new();
-        let mut debouncer = Debouncer::new();
+        let mut debouncer = Debouncer::default();
         debouncer.push(["a"], clock.at(10));
         debouncer.push(["b"], clock.at(5));
         assert_eq!(debouncer.deadline(), Some(clock.at(13)));
-        assert_eq!(items(debouncer.flush()), ["a", "b"]);
+        assert_eq!(items(debouncer.poll(clock.at(13))), ["a", "b"]);
     }
 
     #[test]
     fn what_is_gone_is_believed_after_a_while() {
         let clock = Clock::new();
-        let mut debouncer = Debouncer::new();
+        let mut debouncer = Debouncer::default();
         debouncer.push_gone("a", clock.at(0));
         debouncer.push_gone("a", clock.at(40));
         debouncer.push(["b"], clock.at(50));
@@ -304,7 +292,7 @@ mod tests {
     #[test]
     fn an_open_file_waits_until_it_is_closed_and_holds_nobody_back() {
         let clock = Clock::new();
-        let mut debouncer = Debouncer::new();
+        let mut debouncer = Debouncer::default();
         debouncer.push_open("slow", clock.at(0));
         debouncer.push(["a"], clock.at(10));
         assert_eq!(items(debouncer.poll(clock.at(13))), ["a"]);

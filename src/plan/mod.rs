@@ -26,10 +26,10 @@ mod tests;
 mod variables;
 mod wanted;
 
-pub use bake::{Bake, bake};
+pub use bake::bake;
 pub use brake::{Brake, Braked, Round};
 pub use change::{Decision, Running, decide, follows};
-pub use debounce::{Burst, Debouncer};
+pub use debounce::Debouncer;
 pub use delta::{LayerEntry, Layered, Looks, is_delta, key as layer_key, layer, paths as layer_paths};
 pub use down::{DownOptions, Images, down, restart, stop};
 pub use kill::{kill, remove};

@@ -37,8 +37,6 @@ pub enum Reason {
     SameName,
     /// A service whose namespace it shares, or for which `depends_on.restart` is set, is recreated or restarted.
     Dependency(ServiceName),
-    /// It is needed by another step for this service.
-    For(ServiceName),
     /// It does not run.
     NotRunning(ContainerState),
     /// It takes the place of one that was stopped.
@@ -90,7 +88,6 @@ impl fmt::Display for Reason {
             Self::Network(name) => write!(f, "network {name} is made again"),
             Self::SameName => f.write_str("there are two of this name"),
             Self::Dependency(service) => write!(f, "{service} is recreated or restarted"),
-            Self::For(service) => write!(f, "{service} needs it"),
             Self::NotRunning(ContainerState::Exited(code)) => write!(f, "it exited with {code}"),
             Self::NotRunning(ContainerState::Created) => f.write_str("it was never started"),
             Self::NotRunning(state) => write!(f, "it is {}", state.word()),

@@ -1,7 +1,7 @@
 //! The rules, as tables of what happens and what is done.
 
 use super::machine::CLEAR_TIME;
-use super::{Exit, Input, Machine, Phase, Step, Stop};
+use super::machine::{Exit, Input, Machine, Phase, Step, Stop};
 
 const STOP: Stop = Stop { signal: 15, grace: 100 };
 const SLOW: Stop = Stop { signal: 10, grace: 5000 };

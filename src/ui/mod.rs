@@ -7,7 +7,6 @@
 //!   the terminal is thousands of lines behind. Who brings a line of a program waits until most of what came before is
 //!   shown, so that a flood slows itself and nobody else.
 
-mod ask;
 mod clean;
 mod common;
 mod fields;
@@ -30,6 +29,5 @@ mod tests;
 mod thread;
 mod tty;
 
-pub use ask::confirm;
-pub use options::{Ansi, Options, Progress, Surroundings};
+pub use options::{Ansi, Options, Progress};
 pub use sink::sink;

@@ -57,7 +57,6 @@ impl Reader {
         services: &'a HashMap<ServiceName, BaseImage>,
     ) -> Option<BuildRequest<'a>> {
         Some(BuildRequest {
-            service: &service.name,
             build: service.build.as_ref()?,
             project,
             environment: &self.environment,

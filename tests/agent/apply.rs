@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use hob::agent::{AgentClient, EntryKind, Meta, Op, Then, ThenOutcome};
+use hob::for_tests::agent::{AgentClient, EntryKind, Meta, Op, Then, ThenOutcome};
 use tokio::process::Child;
 
 use crate::harness::{Supervised, is_root, need_isolation};

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use hob::agent::{AgentClient, Meta, Op};
+use hob::for_tests::agent::{AgentClient, Meta, Op};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
 
-use hob::agent::AgentClient;
+use hob::for_tests::agent::AgentClient;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -26,7 +26,7 @@ pub fn agent() -> &'static Path {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
             path
         };
-        let binary = hob::agent::binary(&format!("linux/{architecture}"));
+        let binary = hob::for_tests::agent::binary(&format!("linux/{architecture}"));
         let mut path = program("agent", binary.expect("hob carries this agent"));
         if architecture != own {
             let script = format!("#!/bin/sh\nexec qemu-{architecture} {} \"$@\"\n", path.display());

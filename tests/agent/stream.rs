@@ -1,7 +1,7 @@
 //! The stream: hellos, several requests in flight, hostile frames, and its end.
 
-use hob::agent::protocol::{Answer, FrameReader, MAX_FRAME, Op, Request, VERSION, encode_frame, refusal};
-use hob::agent::{AgentClient, AgentError, BUILD_ID, Command, Meta, OutputStream, Refusal};
+use hob::for_tests::agent::protocol::{Answer, FrameReader, MAX_FRAME, Op, Request, VERSION, encode_frame, refusal};
+use hob::for_tests::agent::{AgentClient, AgentError, BUILD_ID, Command, Meta, OutputStream, Refusal};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Child;
 

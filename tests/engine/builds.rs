@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use hob::engine::{
+use hob::for_tests::engine::{
     BuildContext, BuildProgress, BuildSecret, BuildSpec, ContextFile, Engine as _, ErrorKind, LogQuery, Was,
 };
-use hob::model::{Build, Digest, EntryKind};
+use hob::for_tests::model::{Build, Digest, EntryKind};
 use indexmap::IndexMap;
 
 use crate::support::{IMAGE, Lab, text_of, with_engine};
@@ -44,7 +44,10 @@ impl Context {
 }
 
 /// Builds and gives back the answer with everything that was told.
-async fn build(lab: &Lab, spec: &BuildSpec) -> (hob::engine::Result<hob::model::ImageId>, Vec<BuildProgress>) {
+async fn build(
+    lab: &Lab,
+    spec: &BuildSpec,
+) -> (hob::for_tests::engine::Result<hob::for_tests::model::ImageId>, Vec<BuildProgress>) {
     let news = Arc::new(Mutex::new(Vec::new()));
     let sink = news.clone();
     let answer = lab.engine.build(spec, &move |event| sink.lock().unwrap().push(event)).await;

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
-use hob::engine::docker::{Docker, Surroundings};
-use hob::engine::{BuildSpec, Engine as _, ErrorKind, LogQuery};
+use hob::for_tests::engine::docker::{Docker, Surroundings};
+use hob::for_tests::engine::{BuildSpec, Engine as _, ErrorKind, LogQuery};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -94,7 +94,7 @@ async fn an_engine_that_stops_in_the_middle() {
                     ..Default::default()
                 };
                 let sink = move |event| {
-                    if let hob::engine::BuildProgress::Output { .. } = event
+                    if let hob::for_tests::engine::BuildProgress::Output { .. } = event
                         && let Some(begun) = begun.lock().unwrap().take()
                     {
                         let _ = begun.send(());

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use hob::engine::docker::{Docker, Surroundings};
-use hob::engine::{Action, Engine as _, ErrorKind, ExecSpec, LogQuery};
-use hob::model::{
+use hob::for_tests::engine::docker::{Docker, Surroundings};
+use hob::for_tests::engine::{Action, Engine as _, ErrorKind, ExecSpec, LogQuery};
+use hob::for_tests::model::{
     Attachment, ContainerState, Health, HealthCheck, InjectedFile, Interval, Mount, NetworkSpec, Port, VolumeSpec,
 };
 use tokio::io::AsyncWriteExt as _;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt as _;
-use hob::engine::docker::{Docker, Surroundings};
-use hob::engine::{BoxStream, Channel, Chunk, Engine as _, ExecSpec, LogQuery, Query, Result};
-use hob::model::{ContainerId, ContainerSpec, Observed, Service};
+use hob::for_tests::engine::docker::{Docker, Surroundings};
+use hob::for_tests::engine::{BoxStream, Channel, Chunk, Engine as _, ExecSpec, LogQuery, Query, Result};
+use hob::for_tests::model::{ContainerId, ContainerSpec, Observed, Service};
 use indexmap::IndexMap;
 
 /// Every test has this long; a real engine that hangs must not hang the suite.

@@ -394,7 +394,7 @@ impl Engine for FakeEngine {
         true
     }
 
-    async fn exec(&self, id: &ContainerId, spec: &ExecSpec) -> Result<Session> {
+    async fn exec(&self, id: &ContainerId, _spec: &ExecSpec) -> Result<Session> {
         let subject = self.subject(id);
         self.call(&format!("exec {subject}"), true).await?;
         let id = self.id(id)?;
@@ -402,7 +402,7 @@ impl Engine for FakeEngine {
         if !container.state.is_running() {
             return Err(EngineError::new(ErrorKind::Conflict, format!("Container {id} is not running")));
         }
-        Ok(self.run_exec(&container, spec))
+        Ok(self.run_exec(&container))
     }
 
     async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {

@@ -3,8 +3,6 @@
 use tokio::io::DuplexStream;
 use tokio::sync::oneshot;
 
-use crate::engine::ExecSpec;
-
 /// A call that waits for the test. Dropping it releases the call.
 pub struct Hold {
     reached: Option<oneshot::Receiver<()>>,
@@ -40,10 +38,6 @@ pub(super) fn hold() -> (Hold, Held) {
 
 /// A command that runs in a container, with the test as the command.
 pub struct FakeExec {
-    /// The container's name.
-    pub container: String,
-    /// What was asked for.
-    pub spec: ExecSpec,
     /// Its standard input to read from, and its standard output to write to. Dropping it ends the output.
     pub io: DuplexStream,
     /// Gives the exit code; without one it is 0.

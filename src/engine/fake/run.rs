@@ -11,7 +11,7 @@ use tokio_util::io::ReaderStream;
 
 use super::container::no_such;
 use super::{FakeEngine, FakeExec};
-use crate::engine::{BoxStream, Channel, Chunk, EngineError, ErrorKind, ExecSpec, LogQuery, Result, Session};
+use crate::engine::{BoxStream, Channel, Chunk, EngineError, ErrorKind, LogQuery, Result, Session};
 use crate::model::{ContainerId, ObservedContainer};
 
 impl FakeEngine {
@@ -119,7 +119,7 @@ impl FakeEngine {
     }
 
     /// Runs a command: by the script, or with the test as the command.
-    pub(super) fn run_exec(&self, container: &ObservedContainer, spec: &ExecSpec) -> Session {
+    pub(super) fn run_exec(&self, container: &ObservedContainer) -> Session {
         let (exec, script, test) = {
             let mut state = self.state();
             let exec = state.new_id();
@@ -130,7 +130,7 @@ impl FakeEngine {
         if let Some(test) = test {
             let (ours, theirs) = tokio::io::duplex(64 * 1024);
             let (exit, code) = oneshot::channel();
-            let run = FakeExec { container: container.name.clone(), spec: spec.clone(), io: theirs, exit };
+            let run = FakeExec { io: theirs, exit };
             if test.send(run).is_ok() {
                 let (engine, id) = (self.clone(), exec.clone());
                 tokio::spawn(async move {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use futures_util::StreamExt;
 
-pub use super::splitter::{LONGEST, Line, Splitter};
+pub use super::splitter::{Line, Splitter};
 use crate::engine::{BoxStream, Channel, Chunk, Result};
 use crate::model::time::nanos_of;
 

@@ -5,7 +5,8 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
-use super::lines::{LONGEST, Last, Line, Splitter};
+use super::lines::{Last, Line, Splitter};
+use super::splitter::LONGEST;
 use super::*;
 use crate::engine::fake::Script;
 use crate::engine::{Channel, Chunk, ErrorKind, LogQuery};

@@ -65,6 +65,7 @@ impl Changes {
     }
 
     /// What waits now, without waiting for more.
+    #[cfg(test)]
     pub fn try_recv(&mut self) -> Option<Batch> {
         self.shared.with(Pending::take)
     }

@@ -113,12 +113,6 @@ impl Watcher {
         self.shared.woken.notify_all();
         coverage
     }
-
-    /// Replaces the predicate that says which new folders are watched; the next [`set`](Self::set) applies it to
-    /// those that were found before.
-    pub fn set_wanted(&mut self, wanted: Wanted) {
-        self.shared.lock().wanted = wanted;
-    }
 }
 
 impl Drop for Watcher {

@@ -68,7 +68,6 @@ impl Bench {
         let image = BaseImage { id: "1".into(), working_dir: Some("/srv".into()), ..BaseImage::default() };
         let images: Images = [(self.base.to_owned(), image)].into();
         let request = BuildRequest {
-            service: &"api".into(),
             build: &self.build(),
             project: &project,
             environment: &HashMap::new(),

@@ -17,7 +17,7 @@ use crate::inputs::recipe::{CopyStep, Origin, Recipe, Source, What};
 use crate::inputs::select::context::View;
 use crate::inputs::select::finder::{Placement, Reader};
 use crate::inputs::select::{Files, Selected, Selection};
-use crate::model::{Entry, EntryKind, Fallback, Place, RebuildReason};
+use crate::model::{EntryKind, Fallback, Place, RebuildReason};
 
 /// An instruction that reads files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,69 +143,11 @@ impl InputsMap {
         self.watched.iter().any(|watched| watched == folder) || self.contexts.iter().enumerate().any(matters)
     }
 
-    /// The instructions that read a path.
-    pub fn readers(&self, path: &Path) -> Vec<&ReadingInstruction> {
-        let mut found: Vec<&ReadingInstruction> = Vec::new();
-        for (index, context) in self.contexts.iter().enumerate() {
-            let Some(rel) = below_host(&context.root, path) else { continue };
-            if context.ignore.ignores(rel) {
-                continue;
-            }
-            for hit in self.hits(index, rel) {
-                if !found.contains(&&hit.step.instruction) {
-                    found.push(&hit.step.instruction);
-                }
-            }
-        }
-        found
-    }
-
     /// All instructions that read files of the host, in order.
     pub fn instructions(&self) -> Vec<&ReadingInstruction> {
         let mut found: Vec<&ReadingInstruction> = self.steps.values().map(|s| &s.instruction).collect();
         found.sort_by_key(|i| i.place);
         found
-    }
-
-    /// Takes note of a change that has been acted upon, so that the next one is judged by it. A batch is judged as a
-    /// whole first, and noted then.
-    pub fn note(&mut self, path: &Path, now: Option<&Entry>) {
-        let mut sources = false;
-        for index in 0..self.contexts.len() {
-            let root = self.contexts[index].root.clone();
-            let Some(rel) = below_host(&root, path).filter(|rel| !rel.is_empty() && !root.as_os_str().is_empty())
-            else {
-                continue;
-            };
-            let hits = self.hits(index, rel);
-            sources |= hits.iter().any(|hit| matches!(hit.placement, Placement::Itself { .. }));
-            let read = !hits.is_empty() || self.contexts[index].whole.is_some();
-            let ignored = self.contexts[index].ignore.ignores(rel);
-            let known = self.files[index].get(rel);
-            sources |= known.is_some_and(|k| matches!(k.kind, EntryKind::Symlink(_)));
-            let Some(entry) = now else {
-                let gone: Vec<Arc<str>> = at_or_below(&self.files[index], rel).map(|(path, _)| path.clone()).collect();
-                sources |= gone.len() > 1;
-                for path in gone {
-                    self.files[index].remove(&path);
-                }
-                continue;
-            };
-            sources |= matches!(entry.kind, EntryKind::Symlink(_));
-            let (way, keep) = (known.is_some_and(|k| k.parent_only), read && !ignored || known.is_some());
-            if entry.kind == EntryKind::Dir && self.watches(path) && !self.watched.iter().any(|w| w == path) {
-                self.watched.push(path.to_owned());
-            }
-            if entry.kind == EntryKind::Other || !keep {
-                continue;
-            }
-            let selected = Selected { kind: entry.kind.clone(), mode: entry.mode, parent_only: way && !read };
-            self.files[index].insert(rel.into(), selected);
-        }
-        if sources {
-            self.image = Image::new(&self.recipe, &self.readers, &self.files);
-            self.follow_links();
-        }
     }
 
     /// The same map with other files: what it was before they changed.

@@ -32,8 +32,6 @@ pub struct BuildInputs {
     pub images: Vec<ImageUse>,
     /// Services whose images it uses, through `additional_contexts`.
     pub services: Vec<crate::model::ServiceName>,
-    /// Ids of build secrets that it mounts.
-    pub secrets: Vec<String>,
     /// What a change of a path asks for.
     pub map: Arc<InputsMap>,
     /// Digest of all but the files: what is done with them, and how they are found.

@@ -99,7 +99,6 @@ pub fn read(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<BuildInpu
         unpinned,
         images: recipe.images.into_iter().collect(),
         services: recipe.services.into_iter().collect(),
-        secrets: recipe.secrets.into_iter().collect(),
         map: Arc::new(map),
         shape,
     })

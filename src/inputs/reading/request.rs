@@ -25,8 +25,6 @@ pub type Images = HashMap<String, BaseImage>;
 
 /// One build.
 pub struct BuildRequest<'a> {
-    /// The service.
-    pub service: &'a ServiceName,
     /// Its `build`.
     pub build: &'a Build,
     /// The project, for secrets and for the folder where relative paths start.

@@ -10,7 +10,8 @@ pub mod tree;
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{BaseImage, BuildInputs, BuildRequest, ImageUse, Images, InputsError, base_images, read};
+use super::recipe::ImageUse;
+use super::{BaseImage, BuildInputs, BuildRequest, Images, InputsError, base_images, read};
 use crate::model::{Build, Effect, FileTree as _, Project, Secret, ServiceName};
 use tree::MemTree;
 
@@ -63,13 +64,11 @@ impl Case {
     }
 
     pub fn try_read(&self) -> Result<BuildInputs, InputsError> {
-        let service = "api".into();
-        read(&self.tree, &self.request(&service))
+        read(&self.tree, &self.request())
     }
 
-    pub fn request<'a>(&'a self, service: &'a ServiceName) -> BuildRequest<'a> {
+    pub fn request(&self) -> BuildRequest<'_> {
         BuildRequest {
-            service,
             build: &self.build,
             project: &self.project,
             environment: &self.environment,
@@ -82,7 +81,7 @@ impl Case {
     }
 
     pub fn images(&self) -> Vec<ImageUse> {
-        base_images(&self.tree, &self.request(&"api".into())).unwrap()
+        base_images(&self.tree, &self.request()).unwrap()
     }
 
     pub fn read(&self) -> BuildInputs {

@@ -359,9 +359,8 @@ fn a_hot_sync_equals_a_rebuild() {
             }
             told |= synced != image.fs;
             image.fs = synced;
-            for (path, now) in &changed {
-                std::sync::Arc::make_mut(&mut inputs.map).note(path, now.as_ref());
-            }
+            let Ok(read) = after.try_read() else { return told };
+            inputs = read;
             tree = edited;
         }
         told

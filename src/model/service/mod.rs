@@ -15,13 +15,13 @@ mod network;
 pub use build::{Build, Prepare};
 pub use command::{Hook, HostProcess};
 pub use dependency::{Condition, Dependency};
-pub use deploy::{Deploy, Resource, Resources};
+pub use deploy::{Deploy, Resource};
 pub use develop::{Develop, Reload, RuleName, WatchAction, WatchRule};
 pub use device::{Device, DeviceRequest, Ulimit};
 pub use files::FileReference;
 pub use health::{HealthCheck, Probe};
 pub use logging::Logging;
-pub use mount::{BindOptions, ImageOptions, Mount, MountType, TmpfsOptions, VolumeOptions};
+pub use mount::{BindOptions, Mount, MountType, VolumeOptions};
 pub use network::{Attachment, Port};
 
 use indexmap::IndexMap;

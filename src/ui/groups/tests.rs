@@ -1,7 +1,8 @@
 //! What is said of plans, step by step.
 
 use super::*;
-use crate::event::{Message, Reason, Until};
+use crate::event::{Message, Reason};
+use crate::plan::Until;
 
 fn op(kind: Kind) -> Operation {
     let (container, name, signal) = ("c".to_owned(), "n".to_owned(), "SIGINT".to_owned());

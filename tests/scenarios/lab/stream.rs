@@ -9,7 +9,7 @@ fn schema() -> &'static (Schemas, SchemaIndex) {
     static SCHEMA: OnceLock<(Schemas, SchemaIndex)> = OnceLock::new();
     SCHEMA.get_or_init(|| {
         let mut compiler = Compiler::new();
-        compiler.add_resource("events.json", hob::event::json_schema()).expect("the schema is JSON");
+        compiler.add_resource("events.json", hob::for_tests::event::json_schema()).expect("the schema is JSON");
         let mut schemas = Schemas::new();
         let index = compiler.compile("events.json", &mut schemas).expect("the schema is one");
         (schemas, index)

@@ -74,7 +74,7 @@ impl Machine {
             Request::Stop if since.is_none() => self.stop(EndCause::Interrupt, None),
             Request::End(signal) if since.is_none() => self.stop(EndCause::signal(signal), None),
             Request::Leave => self.leave(),
-            Request::Stop | Request::Kill => self.kill(EndCause::Interrupt),
+            Request::Stop => self.kill(EndCause::Interrupt),
             // `timeout` signals its child, and then the group that it is in.
             Request::End(_) if since.is_some_and(|since| self.now().duration_since(since) < TWICE) => {}
             Request::End(signal) => self.kill(EndCause::signal(signal)),

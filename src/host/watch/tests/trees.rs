@@ -60,18 +60,6 @@ async fn what_was_found_stays_watched_and_what_is_dropped_does_not() {
 }
 
 #[tokio::test]
-async fn what_is_no_longer_wanted_is_dropped_by_the_next_set() {
-    let mut scene = Scene::new();
-    scene.dir("src");
-    scene.set(&["src"]);
-    scene.dir("src/found");
-    scene.expect("src/found", ChangeKind::Created).await;
-
-    scene.watcher.set_wanted(Arc::new(|_: &Path| false));
-    assert_eq!(scene.set(&["src"]).watched, 1);
-}
-
-#[tokio::test]
 async fn a_watched_folder_may_be_deleted_and_made_again() {
     let mut scene = Scene::new();
     scene.dir("out/src/below");
