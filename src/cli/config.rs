@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
         explain: args.explain.clone(),
         ..context.load_options(&args.services_named)
     };
-    let loaded = manifest::load(&*context.tree, &options);
+    let loaded = tracing::info_span!("load").in_scope(|| manifest::load(&*context.tree, &options));
     let errors = loaded.diagnostics.iter().any(|d| d.severity == Severity::Error);
     if args.format == ConfigFormat::Json && errors {
         // For an editor's problem matcher or a CI annotation.

@@ -23,6 +23,7 @@ mod ps;
 #[cfg(test)]
 mod reference;
 mod run;
+mod trace;
 mod up;
 mod variables;
 mod version;
@@ -99,6 +100,7 @@ fn start(cli: Cli, sink: &Arc<dyn Sink>, closed: CancellationToken) -> anyhow::R
     if let Some(folder) = &cli.global.change_dir {
         std::env::set_current_dir(folder).with_context(|| format!("cannot change to {}", folder.display()))?;
     }
+    trace::start(&crate::host::env::snapshot())?;
     let command = cli.command;
     let mut context = Context::new(cli.global, command.title(), Arc::clone(sink), closed)?;
     context.purpose = purpose(&command);

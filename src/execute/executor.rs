@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, debug_span, info_span};
 
 use super::agents::Agents;
 use super::beside::{Beside, State, Working};
@@ -173,6 +174,11 @@ impl Executor {
 
     /// Says what will be done, and does it.
     pub async fn run(&self, project: &Arc<Project>, plan: &Plan, options: &RunOptions) -> Outcome {
+        let span = info_span!("execute", steps = plan.steps.len());
+        self.carry_out(project, plan, options).instrument(span).await
+    }
+
+    async fn carry_out(&self, project: &Arc<Project>, plan: &Plan, options: &RunOptions) -> Outcome {
         let base = self.steps.fetch_add(plan.steps.len(), Ordering::Relaxed);
         self.announce(plan, base, false, options.reload_of.clone());
         let mut states = vec![State::Waiting; plan.steps.len()];
@@ -192,7 +198,8 @@ impl Executor {
             if !ready.is_empty() && self.resumes(options, &mut outcome).await {
                 for id in ready {
                     states[id] = State::Running;
-                    running.push(self.step(project, plan, base, id, options, stop.clone()));
+                    let span = debug_span!("step", number = base + id);
+                    running.push(self.step(project, plan, base, id, options, stop.clone()).instrument(span));
                 }
             } else if !ready.is_empty() {
                 stop.cancel();

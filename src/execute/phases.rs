@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use tracing::{Instrument as _, info_span};
 
 use super::measure::{measured, names};
 use super::observe::{blocking, images_of, observed};
@@ -62,6 +63,7 @@ impl Snapshot {
         planner: Planner,
         options: &UpOptions,
     ) -> Result<Plan, Vec<Failure>> {
+        let _span = info_span!("reconcile").entered();
         planner(self.input(synced), options).map_err(|errors| plan_failures(&self.project, errors))
     }
 }
@@ -120,12 +122,14 @@ impl Pass<'_> {
         &self,
         which: impl Fn(&Service) -> bool,
     ) -> Result<(Wanted, IndexMap<String, ObservedImage>), Vec<Failure>> {
-        measured(&*self.executor.engine, &self.executor.sources, self.project, self.services, which).await
+        measured(&*self.executor.engine, &self.executor.sources, self.project, self.services, which)
+            .instrument(info_span!("measure", services = self.services.len()))
+            .await
     }
 
     /// Observes the project on the engine.
     async fn observe(&self) -> Result<Observed, Vec<Failure>> {
-        observed(&*self.executor.engine, self.project).await
+        observed(&*self.executor.engine, self.project).instrument(info_span!("observe")).await
     }
 
     /// Makes the plan, of containers of which nothing is known but what they say themselves.

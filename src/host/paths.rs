@@ -78,6 +78,11 @@ impl Paths {
         Ok(self.in_cache("engines")?.join("said.json"))
     }
 
+    /// What `HOB_LOG` writes where standard error is a terminal.
+    pub fn log(&self) -> Result<PathBuf, PathsError> {
+        Ok(self.in_cache("log")?.join("hob.log"))
+    }
+
     /// Locks of projects.
     pub fn locks(&self) -> Result<PathBuf, PathsError> {
         self.in_runtime("locks")

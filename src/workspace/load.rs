@@ -19,6 +19,7 @@ pub struct Unusable {
 /// # Errors
 /// All errors of the manifest.
 pub fn load(tree: &dyn FileTree, options: &LoadOptions) -> Result<Loaded, Unusable> {
+    let _span = tracing::info_span!("load").entered();
     let loaded = manifest::load(tree, options);
     let (errors, warnings): (Vec<_>, Vec<_>) =
         loaded.diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Error);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span};
 
 use super::drift::differing;
 use super::mounted::Mounted;
@@ -146,7 +147,8 @@ impl ReloadTask {
         let (hot, mounted) = (shared.executor.agents.carries(&self.service.name), shared.mounts.of(&self.service.name));
         let executor = shared.executor;
         let job = Job { executor, task: self, hot, stamps: HashMap::new(), mounted, at_start, cancel, stop };
-        Ended::Reloaded(Box::new(job.run().await))
+        let span = info_span!("job", service = %job.service.name);
+        Ended::Reloaded(Box::new(job.run().instrument(span).await))
     }
 }
 
@@ -357,8 +359,8 @@ impl Job {
     async fn measure(&self) -> Result<Measure, Failure> {
         let (sources, project) = (Arc::clone(&self.executor.sources), Arc::clone(&self.project));
         let (service, images) = (self.service.name.clone(), self.executor.agents.images());
-        let wanted = blocking(move || sources.measure(&project, std::slice::from_ref(&service), &images)).await;
-        match wanted {
+        let wanted = blocking(move || sources.measure(&project, std::slice::from_ref(&service), &images));
+        match wanted.instrument(info_span!("measure")).await {
             Ok(wanted) => Ok(self.measure_of(&wanted)),
             Err(failures) => Err(first(failures)),
         }
