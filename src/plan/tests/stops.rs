@@ -46,10 +46,10 @@ fn stop_start_and_restart_keep_the_order() {
     2. stop container shop-api-1, because requested by `stop` [after 1]
     3. stop container shop-db-1, because requested by `stop` [after 2]
     "#);
-    assert_snapshot!(restart(&world.project, &world.observed, &["api".into()], None), @"1. restart container shop-api-1, because requested by `restart`");
+    assert_snapshot!(restart(&world.project, &world.observed, &["api".into()], None), @" 1. restart container shop-api-1, because requested by `restart`");
     let stopped = stop(&world.project, &world.observed, &["web".into()], None, &crate::plan::Reason::Asked("stop"));
     world.apply(&stopped);
-    assert_snapshot!(start(&world.project, &world.observed, &["web".into()]).unwrap(), @"1. start container shop-web-1, because requested by `start`");
+    assert_snapshot!(start(&world.project, &world.observed, &["web".into()]).unwrap(), @" 1. start container shop-web-1, because requested by `start`");
     world.apply(&stop(&world.project, &world.observed, &[], None, &crate::plan::Reason::Asked("stop")));
     assert_snapshot!(start(&world.project, &world.observed, &["api".into()]).unwrap(), @r"
     1. start container shop-db-1, because requested by `start`
