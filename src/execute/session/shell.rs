@@ -94,6 +94,10 @@ impl Session {
             Ok(saves) => saves,
             Err(failure) => return End::Failed(vec![failure]),
         };
+        // Before anything else is asked: from here on every edit of the manifest is told.
+        for action in self.machine.watch(moment(&self.shared.executor)) {
+            self.carry_out(action);
+        }
         let name = self.machine.project().name.clone();
         let mut events = match self.shared.executor.engine.events(&name).await {
             Ok(events) => events,

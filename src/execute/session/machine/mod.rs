@@ -127,6 +127,13 @@ impl Machine {
         }
     }
 
+    /// What is to be done to watch the manifest, before anything else happens.
+    pub fn watch(&mut self, moment: Moment) -> Vec<Action> {
+        self.moment = moment;
+        self.set_folders();
+        std::mem::take(&mut self.actions)
+    }
+
     /// Takes in one thing that happens: what is to be done for it, in this order, and whether the session is over.
     pub fn step(&mut self, input: Input, moment: Moment) -> (Vec<Action>, Option<End>) {
         self.moment = moment;
@@ -157,7 +164,7 @@ impl Machine {
 
     fn take_in(&mut self, input: Input) {
         match input {
-            Input::Begin => drop(self.set_folders()),
+            Input::Begin => {}
             Input::Request(request) => self.request(request),
             Input::Engine(event, doer) => self.engine_event(&event, doer),
             Input::EngineLost => self.engine_lost(),

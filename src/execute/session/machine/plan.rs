@@ -62,7 +62,12 @@ impl Machine {
 
     /// Sets the watch, and then plans and carries out: what is saved meanwhile is seen.
     pub(super) fn snapshot_taken(&mut self, seen: SnapshotTaken) {
-        let SnapshotTaken { snapshot, taken, watched, turn, mends, claimed } = seen;
+        let SnapshotTaken { of, snapshot, taken, watched, turn, mends, claimed } = seen;
+        if !Arc::ptr_eq(&of, &self.project) {
+            // The manifest was read meanwhile, and the plan is made again.
+            self.applied(Applied::nothing(Vec::new()));
+            return;
+        }
         self.watching.set_mends(mends);
         let snapshot = match snapshot {
             Ok(snapshot) => snapshot,

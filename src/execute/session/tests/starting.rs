@@ -127,3 +127,21 @@ async fn logs_go_on_across_restart_and_recreation() {
     assert_eq!(rig.events.reloads(), ["web: container restarted", "web: rebuilt + recreated"]);
     assert_eq!(rig.events.logs(), ["web: one", "web: two", "web: three", "web: four"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_of_the_manifest_while_the_first_plan_is_looked_at_is_not_forgotten() {
+    for held in ["events", "observe"] {
+        let rig = rig(json!({"web": {"image": "web"}}));
+        let mut look = rig.engine.hold(held);
+        let running = start(rig, options());
+        look.reached().await;
+        assert!(running.folders.lock().unwrap()[0].contains(std::path::Path::new("/m")), "{held}");
+        running.rig.sources.project.lock().unwrap().as_mut().unwrap().services.get_mut("web").unwrap().scale = Some(2);
+        running.touch(&["/m/devenv.yaml"]).await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        look.release();
+        let started =
+            |e: &Event| matches!(e, Event::StepDone { op, .. } if op.to_string() == "start container p-web-2");
+        running.wait(0, "the second container", started).await;
+    }
+}

@@ -71,6 +71,8 @@ pub struct CarryOut {
 
 /// What a plan is to be made from.
 pub struct SnapshotTaken {
+    /// The project for which it was looked at.
+    pub of: Arc<Project>,
     /// What was seen, or why it cannot be.
     pub snapshot: Result<Snapshot, Vec<Failure>>,
     /// When the engine was asked.
@@ -129,6 +131,7 @@ impl TakeSnapshot {
                         looking.snapshot_taken(&shared, snapshot, taken, false, turn).await
                     }
                     Err(failures) => SnapshotTaken {
+                        of: looking.project,
                         snapshot: Err(failures),
                         taken: now(),
                         watched: false,
@@ -192,7 +195,7 @@ impl Looking {
         } else {
             Claimed::default()
         };
-        SnapshotTaken { snapshot, taken, watched, turn, mends, claimed }
+        SnapshotTaken { of: Arc::clone(&self.project), snapshot, taken, watched, turn, mends, claimed }
     }
 
     /// The turn to change the project, where that is to be done; no failure says that it was cancelled.
