@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Machine;
 use crate::execute::session::action::{Action, Work};
-use crate::execute::session::work::{CompareContainers, DriftReport, differing};
+use crate::execute::session::work::{CompareContainers, DriftReport, Held, differing};
 use crate::model::{ContainerId, Digest, Observed, ObservedContainer, Parts, Service, ServiceName};
 use crate::plan::labels::made_from;
 use crate::plan::{Recreate, ReloadReason};
@@ -99,14 +99,18 @@ impl Machine {
     }
 
     /// Containers as a plan left them, or as it found them and let them be, count as compared; but where a build does not
-    /// give all that a container should hold.
-    pub(super) fn set_verified(&mut self, observed: &Observed) {
+    /// give all that a container should hold, or somebody else made the container while the plan was carried out: then it
+    /// does not hold what the plan was to bring about, where that succeeded.
+    pub(super) fn set_verified(&mut self, observed: &Observed, success: bool, held: &[Held]) {
         for container in observed.containers.iter().filter(|c| !c.oneoff) {
             let service = self.project.services.get(&container.service);
-            let built = self.watching.get(&container.service).is_some_and(|watched| watched.inputs.is_some());
+            let inputs = self.watching.get(&container.service).and_then(|watched| watched.inputs.as_ref());
+            let Some(wanted) = inputs.map(|inputs| &inputs.digest) else { continue };
             // What its image was made of was not confirmed, where the files changed while it was built.
-            let known = self.synced.contains_key(&container.id) || made_from(container).is_some();
-            if built && known && !service.is_some_and(has_initial_sync) {
+            let holds = self.synced.get(&container.id).cloned().or_else(|| made_from(container));
+            let is_held = held.iter().any(|held| held.container == container.id);
+            let is_it = holds.is_some_and(|holds| !success || is_held || holds == *wanted);
+            if is_it && !service.is_some_and(has_initial_sync) {
                 self.verified.insert(container.id.clone());
             }
         }

@@ -115,7 +115,7 @@ impl Machine {
             self.containers.observe(after, *taken, &scope);
             // Without a plan nobody has compared them.
             if self.options.apply || self.phase.is_up() {
-                self.set_verified(after);
+                self.set_verified(after, outcome.is_success(), &held);
             }
             for container in after.containers.iter().filter(|c| !c.oneoff) {
                 self.act(Action::Saw(Box::new(container.clone())));

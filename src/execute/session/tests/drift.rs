@@ -271,3 +271,20 @@ async fn initial_sync_fills_every_new_container() {
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(running.rig.events.reloads(), ["web: synced", "web: rebuilt + recreated", "web: synced"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_makes_anew_while_a_plan_is_carried_out_is_compared() {
+    let running = start(rig(json!({"web": {"build": {"context": "/src/web"}}, "db": {"image": "db"}})), options());
+    running.up().await;
+    running.saved("/src/web/sync/a", "1").await;
+    running.rig.sources.project.lock().unwrap().as_mut().unwrap().services.get_mut("db").unwrap().scale = Some(2);
+    let mut create = running.rig.engine.hold("create db#2");
+    running.touch(&["/m/devenv.yaml"]).await;
+    create.reached().await;
+    let at = running.rig.events.all().len();
+    let inputs = running.inputs("web");
+    running.recreate("web", Some(&inputs)).await;
+    create.release();
+    running.wait(at, "the sync", reloaded).await;
+    assert_eq!(running.file("/app/sync/a"), Some("1".into()));
+}
