@@ -229,10 +229,15 @@ impl Looking {
         Ok(snapshot)
     }
 
-    /// What may mend the services that could not be measured.
+    /// What may mend the services that could not be measured. Where the failure is of none, such as an engine's that did
+    /// not answer in time, that is a save of any: it is tried again.
     async fn mends(&self, snapshot: &Result<Snapshot, Vec<Failure>>) -> HashMap<ServiceName, Watch> {
         let Err(failures) = snapshot else { return HashMap::new() };
-        let broken: Vec<ServiceName> = failures.iter().filter_map(|failure| failure.message.service.clone()).collect();
+        let mut broken: Vec<ServiceName> =
+            failures.iter().filter_map(|failure| failure.message.service.clone()).collect();
+        if broken.len() < failures.len() {
+            broken.clone_from(&self.scope);
+        }
         if !self.watch || broken.is_empty() {
             return HashMap::new();
         }
