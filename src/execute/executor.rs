@@ -301,6 +301,7 @@ impl Executor {
         let work = self.perform(project, base + id, step, options);
         let result = match step.op {
             Op::Build { .. } | Op::Pull { .. } | Op::Wait { .. } => tokio::select! {
+                biased;
                 result = work => result,
                 () = stop.cancelled() => return (id, None),
             },

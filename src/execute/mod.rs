@@ -24,6 +24,8 @@ mod program;
 mod provide;
 mod prune;
 pub mod session;
+#[cfg(test)]
+mod simulated;
 mod snapshot;
 mod step;
 mod sync;

@@ -64,6 +64,10 @@ pub(super) async fn images_of(
 
 /// Runs something that blocks off the loop. A panic in it goes on here.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    #[cfg(test)]
+    if super::simulated::is_on() {
+        return super::simulated::blocking(work).await;
+    }
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -52,6 +52,7 @@ impl Executor {
             Op::BeforeStart { runs } => {
                 for run in runs {
                     tokio::select! {
+                        biased;
                         result = hooks::before_start(engine, run, &held) => result?,
                         () = options.cancel.cancelled() => {
                             engine.remove_container(&ContainerId::new(&run.name), true).await.map_err(|error| {
@@ -84,6 +85,7 @@ impl Executor {
                 let container = ContainerId::new(container);
                 let hooks = Of { engine, project: Some(project), service, container: &container };
                 return tokio::select! {
+                    biased;
                     result = hooks.after_start(&held) => result,
                     // What runs in the container ends with it.
                     () = options.cancel.cancelled() => Ok(()),

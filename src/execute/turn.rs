@@ -120,6 +120,7 @@ impl Turns {
                 sink.emit(Event::Notice { text: waiting_for(&held) });
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(TRY) => {}
                 () = cancel.cancelled() => return Ok(None),
             }

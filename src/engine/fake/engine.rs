@@ -275,7 +275,7 @@ impl Engine for FakeEngine {
         let id = self.id(id)?;
         let mut changes = self.changes.subscribe();
         loop {
-            changes.borrow_and_update();
+            changes.update();
             {
                 let state = self.state();
                 if state.away {
@@ -288,7 +288,7 @@ impl Engine for FakeEngine {
                     None => return Ok(137),
                 }
             }
-            let _ = changes.changed().await;
+            changes.changed().await;
         }
     }
 
@@ -348,11 +348,12 @@ impl Engine for FakeEngine {
             async move {
                 // Attached before the start: the output begins with it.
                 loop {
-                    changes.borrow_and_update();
+                    changes.update();
                     let created = engine.state_of(&id) == Some(ContainerState::Created);
-                    if !created || changes.changed().await.is_err() {
+                    if !created {
                         return engine.lines(id, query, 0);
                     }
+                    changes.changed().await;
                 }
             }
         });
@@ -371,15 +372,16 @@ impl Engine for FakeEngine {
         let query = LogQuery { follow: true, ..Default::default() };
         let output = stream::once(async move {
             loop {
-                changes.borrow_and_update();
+                changes.update();
                 let started = {
                     let state = engine.state();
                     let container = state.containers.get(&id);
                     container.is_none_or(|c| running || c.seen.state.is_running() || c.lines.len() > from)
                 };
-                if started || changes.changed().await.is_err() {
+                if started {
                     return engine.lines(id, query, from);
                 }
+                changes.changed().await;
             }
         });
         Ok(Box::pin(output.flatten()))

@@ -8,6 +8,7 @@
 //! `build p-web` (the first tag), `exec web` and so on. `observe`, `inspect web`, `logs web` and other reads are not in
 //! the journal, and can be scripted all the same.
 
+mod changes;
 mod container;
 mod create;
 mod engine;
@@ -18,15 +19,18 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use super::{Channel, EngineError, ErrorKind, Result};
-use crate::model::{ContainerState, EngineInfo, Health, HealthProbe, ImageId, ObservedContainer, ObservedImage};
+use super::{Action, Channel, EngineError, ErrorKind, Result};
+use crate::model::{
+    ContainerSpec, ContainerState, EngineInfo, Health, HealthProbe, ImageId, ObservedContainer, ObservedImage,
+};
 
+use changes::Changes;
 pub use handles::{FakeExec, Hold};
 pub use script::Script;
 use state::State;
@@ -37,7 +41,7 @@ pub struct FakeEngine {
     info: Arc<EngineInfo>,
     state: Arc<Mutex<State>>,
     /// Counts changes, for those that wait for one.
-    changes: Arc<watch::Sender<u64>>,
+    changes: Arc<Changes>,
 }
 
 impl Default for FakeEngine {
@@ -60,7 +64,7 @@ impl FakeEngine {
 
     /// An empty engine that says this about itself.
     pub fn with_info(info: EngineInfo) -> Self {
-        Self { info: Arc::new(info), state: Arc::default(), changes: Arc::new(watch::channel(0).0) }
+        Self { info: Arc::new(info), state: Arc::default(), changes: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -68,7 +72,7 @@ impl FakeEngine {
     }
 
     fn changed(&self) {
-        self.changes.send_modify(|count| *count += 1);
+        self.changes.tell();
     }
 
     /// Puts an image on the engine under a name.
@@ -180,6 +184,28 @@ impl FakeEngine {
         let state = self.state();
         let id = state.find(name)?;
         state.containers.get(&id)?.files.get(path).cloned()
+    }
+
+    /// All containers, with what they were made by and the files that were put into them.
+    pub fn containers(&self) -> Vec<(ObservedContainer, ContainerSpec, BTreeMap<String, Bytes>)> {
+        let of = |c: &container::Container| {
+            let files = c.files.iter().map(|(path, content)| (path.clone(), content.clone()));
+            (c.seen.clone(), c.spec.clone(), files.collect())
+        };
+        self.state().containers.values().map(of).collect()
+    }
+
+    /// An image as it is now.
+    pub fn find_image(&self, reference: &str) -> Option<ObservedImage> {
+        self.state().image(reference).cloned()
+    }
+
+    /// Tells what another program does to a container, such as to send a signal.
+    pub fn tell(&self, name: &str, action: Action) {
+        let mut state = self.state();
+        if let Some(id) = state.find(name) {
+            state.tell(&id, action);
+        }
     }
 
     /// Makes a path of a container a symbolic link.

@@ -97,7 +97,7 @@ impl FakeEngine {
             let (id, query) = (id.clone(), query.clone());
             async move {
                 loop {
-                    changes.borrow_and_update();
+                    changes.update();
                     let ended = {
                         let state = engine.state();
                         let container = state.containers.get(&id)?;
@@ -110,9 +110,10 @@ impl FakeEngine {
                         }
                         !query.follow || !container.seen.state.is_running() || state.away
                     };
-                    if ended || changes.changed().await.is_err() {
+                    if ended {
                         return None;
                     }
+                    changes.changed().await;
                 }
             }
         }))

@@ -60,6 +60,10 @@ pub(super) enum Next {
 
 /// The time by this machine's clock, in nanoseconds since 1970.
 pub fn clock() -> i64 {
+    #[cfg(test)]
+    if let Some(now) = crate::execute::simulated::clock() {
+        return now;
+    }
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }

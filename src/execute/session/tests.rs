@@ -8,6 +8,7 @@ mod drift;
 mod ending;
 mod notes;
 mod saves;
+mod simulation;
 mod starting;
 
 use std::collections::BTreeSet;

@@ -213,6 +213,7 @@ impl Looking {
         let project = if self.apply {
             let cancelled = self.run.cancel.cancelled();
             provided = tokio::select! {
+                biased;
                 provided = provide(&*executor.sink, project, scope) => provided?,
                 () = cancelled => return Err(Vec::new()),
             };
