@@ -77,7 +77,7 @@ impl Client {
             state.calls
         };
         let changes = !on.is_empty();
-        let is_wait = call.starts_with("inspect") || call.starts_with("ping");
+        let is_wait = call.starts_with("inspect");
         if changes {
             self.world.note(format_args!("-> {call}"));
             laws::begins(&self.world, number, on, &call);
@@ -170,6 +170,7 @@ impl Engine for Client {
     }
 
     async fn build(&self, spec: &BuildSpec, progress: &BuildSink) -> Result<Built> {
+        // Services are called as their contexts.
         let context = PathBuf::from(spec.build.context.clone().unwrap_or_default());
         let service = context.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         let (world, was) = (&self.world, spec.labels.get(HOLDS).cloned().unwrap_or_default());
@@ -343,7 +344,9 @@ impl Engine for Client {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.read("ping", self.world.engine.ping()).await
+        // It is quick: an engine that takes longer than a moment for it is taken to be gone.
+        self.live().await;
+        self.world.engine.ping().await
     }
 
     async fn port_holder(&self, port: u16, protocol: &str) -> Result<Option<String>> {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::client::{HOLDS, READ};
-use super::world::{Wish, World, acts, context};
-use crate::model::{ContainerSpec, Health, ObservedContainer};
+use super::world::{Wish, World, acts};
+use crate::model::{ContainerSpec, ContainerState, Health, ObservedContainer};
 
 /// Calls that a session makes in a minute at most, besides those that wait for something.
 const MOST: u64 = 600;
@@ -94,6 +94,10 @@ pub fn wrong(world: &World, service: &str, wish: Wish, strict: bool) -> Vec<Stri
         let names: Vec<&str> = mine.iter().map(|(c, ..)| c.name.as_str()).collect();
         wrong.push(format!("{service} has {names:?}, not {}", wish.scale));
     }
+    let has_ended = |c: &ObservedContainer| service == "job" && c.state == ContainerState::Exited(0);
+    for (container, ..) in mine.iter().filter(|(c, ..)| strict && !c.state.is_running() && !has_ended(c)) {
+        wrong.push(format!("{} does not run", container.name));
+    }
     for (container, spec, uploads) in mine {
         let name = &container.name;
         if *name != format!("p-{service}-{}", container.number) {
@@ -122,7 +126,7 @@ fn differing(
     let mut has: BTreeMap<PathBuf, String> =
         image.labels.get(HOLDS).and_then(|holds| serde_json::from_str(holds).ok())?;
     for (path, content) in uploads {
-        let path = context(service).join(path.trim_start_matches("/app/"));
+        let path = world.context(service).join(path.trim_start_matches("/app/"));
         has.insert(path, String::from_utf8_lossy(content).into_owned());
     }
     let mut wanted = world.files_of(service);
@@ -169,5 +173,23 @@ pub fn at_rest(world: &World, strict: bool) {
         }
         let law = if strict { "the next `up` puts all right" } else { "nothing is forgotten" };
         world.violate(law, wrong.join("; "));
+    }
+}
+
+/// A session that has ended in good order leaves nothing running.
+pub fn has_ended(world: &World) {
+    let wishes = world.state().wishes.clone();
+    for (container, ..) in world.engine.containers() {
+        if wishes.contains_key(container.service.as_str()) && container.state.is_running() {
+            world.violate("Ctrl-C ends the services", format!("{} runs on", container.name));
+        }
+    }
+}
+
+/// Where nothing goes wrong, nothing is reported to have failed.
+pub fn nothing_failed(world: &World, since: u64) {
+    let reported = world.state().reported.clone();
+    if let Some((service, _)) = reported.iter().find(|(_, at)| **at > since) {
+        world.violate("a failure has a cause", format!("of {service:?}"));
     }
 }

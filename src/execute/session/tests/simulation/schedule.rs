@@ -1,6 +1,6 @@
 //! What happens, and in which order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +15,12 @@ use super::world::{Chances, FILES, Kill, SERVICES, Wish, World, watcher};
 use crate::engine::fake::Script;
 use crate::engine::{Action, Engine as _};
 use crate::event::Request;
-use crate::execute::Executor;
+use crate::execute::observe::settle;
+use crate::execute::{Executor, RunOptions};
 use crate::execute::session::tests::Set;
 use crate::execute::session::{Attach, End, Session, SessionOptions};
 use crate::model::{ContainerState, Health, ServiceName};
+use crate::plan::{self, UpOptions};
 
 /// How a case ended.
 pub struct Ended {
@@ -46,6 +48,10 @@ const END: Duration = Duration::from_mins(2);
 pub async fn run(seed: u64) -> Ended {
     let world = World::new(seed);
     let mut case = Case { world: Arc::clone(&world), hob: None };
+    if seed % 3 == 0 {
+        let kill = Kill { at: 1 + world.random(120), done: world.chance(50) };
+        world.state().life.kill = Some(kill);
+    }
     case.up();
     let steps = 4 + world.random(20);
     for _ in 0..steps {
@@ -181,6 +187,7 @@ impl Case {
                     hob.asked.get_or_insert_with(Instant::now);
                 }
             }
+            34 if world.chance(20) => self.ask(Request::Leave).await,
             34..36 => {
                 self.rest().await;
                 if self.hob.as_ref().is_some_and(|hob| hob.asked.is_none()) {
@@ -335,6 +342,36 @@ impl Case {
         }
     }
 
+    /// Ends the session, and waits for that.
+    async fn stop(&mut self) {
+        self.ask(Request::Stop).await;
+        if let Some(hob) = &mut self.hob {
+            hob.asked.get_or_insert_with(Instant::now);
+        }
+        while self.hob.is_some() && self.world.state().violation.is_none() {
+            sleep(Duration::from_secs(1)).await;
+            self.look().await;
+        }
+    }
+
+    /// A plan that was carried out leaves nothing to do.
+    async fn nothing_left(&self) {
+        let world = &self.world;
+        let client = Arc::new(Client { world: Arc::clone(world), life: world.state().life.number });
+        let executor = Executor::new(client.clone(), client.clone(), client);
+        let project = Arc::new(world.project());
+        let services: Vec<ServiceName> = project.services.keys().cloned().collect();
+        let (options, run) = (UpOptions { ignore_orphans: true, ..UpOptions::default() }, RunOptions::default());
+        let view = settle(&executor, &project, &services, &options, &run).await.unwrap();
+        let plan = plan::up(view.input(&HashMap::new()), &options).unwrap();
+        // A job that nobody waits for is started again by each `up`.
+        let left = plan.steps.iter().filter(|step| step.service.as_ref().is_none_or(|name| name.as_str() != "job"));
+        let left: Vec<String> = left.map(|step| format!("{} ({})", step.op, step.reason)).collect();
+        if !left.is_empty() {
+            world.violate("a plan leaves nothing to do", left.join("; "));
+        }
+    }
+
     /// All goes well from here on: what is pending is done, the session ends, and the next `up` is right.
     async fn end(&mut self) {
         let world = Arc::clone(&self.world);
@@ -357,24 +394,25 @@ impl Case {
             world.publish();
             self.rest().await;
         }
-        self.ask(Request::Stop).await;
-        if let Some(hob) = &mut self.hob {
-            hob.asked.get_or_insert_with(Instant::now);
-        }
-        while self.hob.is_some() && world.state().violation.is_none() {
-            sleep(Duration::from_secs(1)).await;
-            self.look().await;
-        }
+        self.stop().await;
         if world.state().violation.is_some() {
             return;
         }
         world.state().life.kill = None;
+        let since = world.moment();
         self.up();
         self.rest().await;
         if self.hob.is_none() {
             world.violate("the next `up` puts all right", "it ended");
         }
         laws::at_rest(&world, true);
-        world.bury();
+        laws::nothing_failed(&world, since);
+        if world.state().violation.is_none() {
+            self.nothing_left().await;
+        }
+        self.stop().await;
+        if world.state().violation.is_none() {
+            laws::has_ended(&world);
+        }
     }
 }

@@ -104,6 +104,8 @@ pub struct World {
     pub sources: FakeSources,
     pub disk: tempfile::TempDir,
     pub began: Instant,
+    /// Two services have one context.
+    is_shared: bool,
     state: Mutex<State>,
 }
 
@@ -154,7 +156,12 @@ impl World {
         };
         let disk = tempfile::tempdir().unwrap();
         std::fs::create_dir(disk.path().join("versions")).unwrap();
-        let world = Arc::new(Self { engine, sources, disk, began, state: Mutex::new(state) });
+        let is_shared = seed % 4 == 0;
+        let world = Arc::new(Self { engine, sources, disk, began, is_shared, state: Mutex::new(state) });
+        if is_shared {
+            let folder = world.context("twin").display().to_string();
+            world.sources.contexts.lock().unwrap().insert("twin".into(), folder);
+        }
         for service in SERVICES.into_iter().filter(|name| *name != "db") {
             for file in FILES {
                 world.put(service, file);
@@ -166,6 +173,11 @@ impl World {
 
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    /// The moment that it is.
+    pub fn moment(&self) -> u64 {
+        self.state().moment
     }
 
     /// A number below `most`.
@@ -222,7 +234,7 @@ impl World {
                 service["image"] = json!("db");
                 service["healthcheck"] = json!({"test": ["CMD", "true"]});
             } else {
-                service["build"] = json!({"context": context(name)});
+                service["build"] = json!({"context": self.context(name)});
             }
             let mut needs = serde_json::Map::new();
             let needed = [("web", "api", "service_started"), ("api", "db", "service_healthy")];
@@ -266,7 +278,7 @@ impl World {
 
     /// Writes a file. Each is another one on the disk, of another name before, so that it differs from those before it.
     pub fn put_content(&self, service: &str, file: &str, content: &str) {
-        let path = context(service).join(file);
+        let path = self.context(service).join(file);
         let here = self.on_disk(&path);
         let version = {
             let mut state = self.state();
@@ -283,11 +295,11 @@ impl World {
     }
 
     pub fn content(&self, service: &str, file: &str) -> Option<String> {
-        self.sources.files.lock().unwrap().get(&context(service).join(file)).cloned()
+        self.sources.files.lock().unwrap().get(&self.context(service).join(file)).cloned()
     }
 
     pub fn delete(&self, service: &str, file: &str) {
-        let path = context(service).join(file);
+        let path = self.context(service).join(file);
         let was = self.sources.files.lock().unwrap().remove(&path);
         let _ = std::fs::remove_file(self.on_disk(&path));
         if was.is_some() {
@@ -301,19 +313,27 @@ impl World {
     }
 
     fn has_changed(&self, service: &str, path: &Path) {
-        let files = self.files_of(service);
-        let mut state = self.state();
-        let moment = state.moment;
-        if acts(path) {
-            state.changed.insert(service.to_owned(), moment);
+        let of = self.context(service);
+        for service in SERVICES.into_iter().filter(|other| self.context(other) == of) {
+            let files = self.files_of(service);
+            let mut state = self.state();
+            let moment = state.moment;
+            if acts(path) {
+                state.changed.insert(service.to_owned(), moment);
+            }
+            state.versions.entry(service.to_owned()).or_default().push((Instant::now(), files));
         }
-        state.versions.entry(service.to_owned()).or_default().push((Instant::now(), files));
+    }
+
+    /// The folder of a service.
+    pub fn context(&self, service: &str) -> PathBuf {
+        Path::new("/src").join(if service == "twin" && self.is_shared { "api" } else { service })
     }
 
     /// What a context holds now.
     pub fn files_of(&self, service: &str) -> BTreeMap<PathBuf, String> {
         let files = self.sources.files.lock().unwrap();
-        let of = context(service);
+        let of = self.context(service);
         files.iter().filter(|(path, _)| path.starts_with(&of)).map(|(p, c)| (p.clone(), c.clone())).collect()
     }
 
@@ -403,11 +423,6 @@ pub async fn watcher(mut told: mpsc::UnboundedReceiver<(Instant, Change)>, saves
             return;
         }
     }
-}
-
-/// The folder of a service.
-pub fn context(service: &str) -> PathBuf {
-    Path::new("/src").join(service)
 }
 
 /// Whether a change of the file asks for something.
