@@ -106,7 +106,10 @@ pub fn wrong(world: &World, service: &str, wish: Wish, strict: bool) -> Vec<Stri
         if version(spec) != wish.version.to_string() && !meddled {
             wrong.push(format!("{name} is made by version {} of the manifest, not {}", version(spec), wish.version));
         }
-        wrong.extend(differing(world, service, container, uploads));
+        // What does not run is brought up to date when it is started.
+        if strict || container.state.is_running() {
+            wrong.extend(differing(world, service, container, uploads));
+        }
     }
     wrong
 }

@@ -14,7 +14,7 @@ use schedule::Ended;
 use crate::execute::simulated;
 
 /// Cases that run by default.
-const CASES: u64 = 250;
+const CASES: u64 = 150;
 
 fn case(seed: u64) -> Ended {
     let _simulated = simulated::enter(seed);

@@ -15,10 +15,9 @@ use super::world::{Chances, FILES, Kill, SERVICES, Wish, World, watcher};
 use crate::engine::fake::Script;
 use crate::engine::{Action, Engine as _};
 use crate::event::Request;
-use crate::execute::observe::settle;
-use crate::execute::{Executor, RunOptions};
 use crate::execute::session::tests::Set;
 use crate::execute::session::{Attach, End, Session, SessionOptions};
+use crate::execute::{Depth, Executor, Pass, RunOptions};
 use crate::model::{ContainerState, Health, ServiceName};
 use crate::plan::{self, UpOptions};
 
@@ -53,6 +52,7 @@ pub async fn run(seed: u64) -> Ended {
         world.state().life.kill = Some(kill);
     }
     case.up();
+    tokio::task::yield_now().await;
     let steps = 4 + world.random(20);
     for _ in 0..steps {
         case.pause().await;
@@ -156,6 +156,8 @@ impl Case {
         let world = Arc::clone(&self.world);
         if self.hob.is_none() && world.chance(60) && !world.state().broken {
             self.up();
+            // What is edited between the reading of the manifest and the watch is not told.
+            tokio::task::yield_now().await;
             return;
         }
         match world.random(40) {
@@ -362,8 +364,9 @@ impl Case {
         let project = Arc::new(world.project());
         let services: Vec<ServiceName> = project.services.keys().cloned().collect();
         let (options, run) = (UpOptions { ignore_orphans: true, ..UpOptions::default() }, RunOptions::default());
-        let view = settle(&executor, &project, &services, &options, &run).await.unwrap();
-        let plan = plan::up(view.input(&HashMap::new()), &options).unwrap();
+        let pass = Pass { executor: &executor, project: &project, services: &services, options: &options, run: &run };
+        let snapshot = pass.prepared(Depth::Whole).await.unwrap();
+        let plan = plan::up(snapshot.input(&HashMap::new()), &options).unwrap();
         // A job that nobody waits for is started again by each `up`.
         let left = plan.steps.iter().filter(|step| step.service.as_ref().is_none_or(|name| name.as_str() != "job"));
         let left: Vec<String> = left.map(|step| format!("{} ({})", step.op, step.reason)).collect();
