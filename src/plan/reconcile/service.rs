@@ -153,7 +153,11 @@ impl Up<'_> {
         if container.state.is_running() {
             match restart_after {
                 Some(other) if !self.options.no_start => {
-                    let after = self.gates(service);
+                    let mut after = self.gates(service);
+                    if container.name != name {
+                        // Until then the name is another's, or nobody's.
+                        after.extend(done.created.last().copied());
+                    }
                     let op = Op::Restart { container: name.to_owned(), grace: self.options.grace };
                     let step = self.plan.push(op, Some(&service.name), Reason::Dependency(other), after);
                     done.started.push(step);

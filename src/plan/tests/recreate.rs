@@ -56,6 +56,21 @@ fn an_interrupted_recreation_is_put_right() {
     assert_eq!(world.observed.containers[0].name, "s-a-1");
 }
 
+/// It is restarted by its name, which may be another's until that is removed.
+#[test]
+fn a_restart_waits_until_the_container_has_its_name() {
+    let needs = json!({"a": {"condition": "service_started", "required": true, "restart": true}});
+    let services = json!({"a": {"image": "busybox"}, "b": {"image": "busybox", "depends_on": needs}});
+    let mut world = World::new(json!({"name": "s", "services": services}));
+    world.settle();
+    world.container("s-b-1").name = "0_s-b-1".into();
+    world.service("a").command = Some(vec!["true".into()]);
+    let plan = world.up();
+    let renamed = plan.steps.iter().position(|step| matches!(&step.op, Op::Rename { name, .. } if name == "s-b-1"));
+    let restart = plan.steps.iter().find(|step| matches!(step.op, Op::Restart { .. })).unwrap();
+    assert!(restart.after.contains(&renamed.unwrap()), "{plan}");
+}
+
 /// Wherever hob was killed, and whether the manifest changed once more: the next run leaves one container, under its
 /// own name, that runs.
 #[test]
