@@ -12,7 +12,7 @@ mod sink;
 mod state;
 mod told;
 
-pub use crate::plan::{Operation, Reason, ReloadReason};
+pub use crate::plan::{Operation, Reason};
 pub use elsewhere::{Did, Elsewhere};
 pub use failure::{Cause, Failure};
 pub use message::Message;

@@ -17,11 +17,11 @@ use super::sink::renderer;
 use super::streams::Streams;
 use super::*;
 use crate::event::{
-    Did, Elsewhere, EndCause, Event, Followed, Hold, LogStream, Message, Pending, PlannedStep, ReloadAction,
-    ReloadReason, Reloaded, State, Timings,
+    Did, Elsewhere, EndCause, Event, Followed, Hold, LogStream, Message, Pending, PlannedStep, ReloadAction, Reloaded,
+    State, Timings,
 };
 use crate::model::{Part, Place, RebuildReason, ServiceName};
-use crate::plan::{Operation, Reason, Until};
+use crate::plan::{Operation, Reason, ReloadReason, Until};
 
 use events::{
     build_step, build_step_done, done, failing, file, held, log, op, reloaded, started, timings, to_stderr, up,
