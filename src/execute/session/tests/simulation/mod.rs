@@ -33,9 +33,7 @@ fn said(seed: u64, ended: &Ended) -> String {
 }
 
 fn judge(seed: u64, ended: &Ended) {
-    if ended.violation.is_some() {
-        panic!("{}\n{}", ended.trace.join("\n"), said(seed, ended));
-    }
+    assert!(ended.violation.is_none(), "{}\n{}", ended.trace.join("\n"), said(seed, ended));
 }
 
 #[test]

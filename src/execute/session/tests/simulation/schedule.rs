@@ -144,7 +144,7 @@ impl Case {
         SERVICES[usize::try_from(self.world.random(SERVICES.len() as u64)).unwrap()]
     }
 
-    async fn ask(&self, request: Request) {
+    fn ask(&self, request: Request) {
         if let Some(hob) = &self.hob {
             self.world.note(format_args!("## asked: {request:?}"));
             let _ = hob.requests.try_send(request);
@@ -168,7 +168,7 @@ impl Case {
             27..29 => {
                 let service = ServiceName::new(self.service());
                 let request = if world.chance(50) { Request::Restart(service) } else { Request::Rebuild(service) };
-                self.ask(request).await;
+                self.ask(request);
             }
             29..31 => {
                 world.set_away(true);
@@ -181,7 +181,7 @@ impl Case {
                 world.state().life.kill = Some(Kill { at, done });
             }
             33 => {
-                self.ask(Request::Stop).await;
+                self.ask(Request::Stop);
                 if let Some(hob) = &mut self.hob {
                     if hob.asked.is_some() {
                         world.state().forced = true;
@@ -189,7 +189,7 @@ impl Case {
                     hob.asked.get_or_insert_with(Instant::now);
                 }
             }
-            34 if world.chance(20) => self.ask(Request::Leave).await,
+            34 if world.chance(20) => self.ask(Request::Leave),
             34..36 => {
                 self.rest().await;
                 if self.hob.as_ref().is_some_and(|hob| hob.asked.is_none()) {
@@ -346,7 +346,7 @@ impl Case {
 
     /// Ends the session, and waits for that.
     async fn stop(&mut self) {
-        self.ask(Request::Stop).await;
+        self.ask(Request::Stop);
         if let Some(hob) = &mut self.hob {
             hob.asked.get_or_insert_with(Instant::now);
         }
