@@ -15,7 +15,7 @@ use crate::agent::BUILD_ID;
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Owner, Surroundings};
 use crate::event::{Cause, Event, Message, Sink};
-use crate::execute::{Executor, Pass, Place, RunOptions, Turn, Turns};
+use crate::execute::{Executor, LockScope, Pass, RunOptions, Turn, Turns};
 use crate::host::paths::{Paths, PathsError};
 use crate::host::{Contents, DiskTree, env, process};
 use crate::manifest::{LoadOptions, Purpose};
@@ -225,7 +225,7 @@ impl Context {
             Err(PathsError::NoHome) => PathBuf::new(),
         };
         let (engine, project, command) = (engine.to_owned(), project.to_owned(), self.command.clone());
-        Turns::new(Place { folder, engine, project, command })
+        Turns::new(LockScope { folder, engine, project, command })
     }
 
     /// Waits for the turn to change the project; to be taken before looking at what is there.

@@ -23,12 +23,12 @@ mod ps;
 #[cfg(test)]
 mod reference;
 mod run;
+mod timestamp;
 mod trace;
 mod up;
 mod variables;
 mod version;
 mod walk;
-mod when;
 mod why;
 mod why_file;
 

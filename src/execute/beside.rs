@@ -11,7 +11,7 @@ use crate::plan::{Op, Plan};
 
 /// How far a step of a plan is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum StepState {
     Waiting,
     Running,
     Done,
@@ -29,15 +29,15 @@ pub struct Working {
 }
 
 impl Working {
-    pub(super) fn of(plan: &Plan, states: &[State]) -> Self {
+    pub(super) fn of(plan: &Plan, states: &[StepState]) -> Self {
         let mut working = Self::default();
         let (mut waits, mut acts) = (false, false);
         for (step, state) in plan.steps.iter().zip(states) {
             let is_wait = matches!(step.op, Op::Wait { .. });
-            waits |= *state == State::Running && is_wait;
-            acts |= *state == State::Running && !is_wait;
+            waits |= *state == StepState::Running && is_wait;
+            acts |= *state == StepState::Running && !is_wait;
             // After a failure the container is not what was planned, and another plan follows.
-            if is_wait || *state == State::Done {
+            if is_wait || *state == StepState::Done {
                 continue;
             }
             working.services.extend(step.service.clone());

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug_span, info_span};
 
 use super::agents::Agents;
-use super::beside::{Beside, State, Working};
+use super::beside::{Beside, StepState, Working};
 use super::builds::Builds;
 use super::prune::Prunes;
 use super::turn::{Turn, Turns};
@@ -181,7 +181,7 @@ impl Executor {
     async fn carry_out(&self, project: &Arc<Project>, plan: &Plan, options: &RunOptions) -> Outcome {
         let base = self.steps.fetch_add(plan.steps.len(), Ordering::Relaxed);
         self.announce(plan, base, false, options.reload_of.clone());
-        let mut states = vec![State::Waiting; plan.steps.len()];
+        let mut states = vec![StepState::Waiting; plan.steps.len()];
         let mut outcome = Outcome::default();
         if !plan.steps.is_empty()
             && let Err(error) = self.engine.verify_info().await
@@ -197,7 +197,7 @@ impl Executor {
             let ready = if stop.is_cancelled() { Vec::new() } else { ready(plan, &states) };
             if !ready.is_empty() && self.resumes(options, &mut outcome).await {
                 for id in ready {
-                    states[id] = State::Running;
+                    states[id] = StepState::Running;
                     let span = debug_span!("step", number = base + id);
                     running.push(self.step(project, plan, base, id, options, stop.clone()).instrument(span));
                 }
@@ -205,8 +205,8 @@ impl Executor {
                 stop.cancel();
             }
             if let Some(turn) = &options.turn
-                && states.contains(&State::Running)
-                && states.iter().zip(&plan.steps).all(|(state, step)| *state != State::Running || is_wait(&step.op))
+                && states.contains(&StepState::Running)
+                && states.iter().zip(&plan.steps).all(|(state, step)| *state != StepState::Running || is_wait(&step.op))
             {
                 turn.rest();
             }
@@ -216,31 +216,31 @@ impl Executor {
             let Some((id, result)) = running.next().await else { break };
             match result {
                 Some(Ok(())) => {
-                    states[id] = State::Done;
+                    states[id] = StepState::Done;
                     outcome.done += 1;
                 }
                 Some(Err(failure)) => {
-                    states[id] = State::Failed;
+                    states[id] = StepState::Failed;
                     self.skip_dependents(plan, base, id, &failure, &mut states);
                     outcome.failures.push(failure);
                     if !options.keep_going {
                         stop.cancel();
                     }
                 }
-                None => states[id] = State::Waiting,
+                None => states[id] = StepState::Waiting,
             }
         }
-        let all_done = states.iter().all(|state| *state == State::Done);
+        let all_done = states.iter().all(|state| *state == StepState::Done);
         let is_reported =
             |id: usize| all_done && options.reload_of.is_some() && plan.steps[id].service == options.reload_of;
-        for change in super::changed::changes(plan, |id| states[id] == State::Done && !is_reported(id)) {
+        for change in super::changed::changes(plan, |id| states[id] == StepState::Done && !is_reported(id)) {
             self.sink.emit(change);
         }
         self.prunes.start(&self.engine).await;
         // A request to end that comes after the last step has nothing left to end.
-        outcome.cancelled = options.cancel.is_cancelled() && states.contains(&State::Waiting);
+        outcome.cancelled = options.cancel.is_cancelled() && states.contains(&StepState::Waiting);
         for (id, state) in states.iter().enumerate() {
-            if matches!(state, State::Done) {
+            if matches!(state, StepState::Done) {
                 continue;
             }
             if let Some(service) = &plan.steps[id].service
@@ -250,11 +250,11 @@ impl Executor {
             }
         }
         if !outcome.failures.is_empty() {
-            let state = |of: State| {
+            let state = |of: StepState| {
                 let steps = plan.steps.iter().zip(&states).filter(move |(_, state)| **state == of);
                 steps.filter_map(|(step, _)| step.service.clone())
             };
-            let mut failed: Vec<ServiceName> = state(State::Failed).collect();
+            let mut failed: Vec<ServiceName> = state(StepState::Failed).collect();
             failed.dedup();
             let left = outcome.incomplete.iter().filter(|service| !failed.contains(service)).cloned().collect();
             self.sink.emit(Event::Incomplete { failed, left });
@@ -319,16 +319,16 @@ impl Executor {
     }
 
     /// Everything that needed a failed step, directly or not, is not tried.
-    fn skip_dependents(&self, plan: &Plan, base: usize, failed: StepId, failure: &Failure, states: &mut [State]) {
+    fn skip_dependents(&self, plan: &Plan, base: usize, failed: StepId, failure: &Failure, states: &mut [StepState]) {
         let cause = &plan.steps[failed];
         // The failure itself is told once, with all that it printed.
         let Message { service, location, text, .. } = failure.message.clone();
         let service = service.or_else(|| cause.service.clone());
         let because = Message { service, location, ..Message::new(text) };
         for (id, step) in plan.steps.iter().enumerate().skip(failed + 1) {
-            let hit = step.after.iter().any(|before| matches!(states[*before], State::Failed | State::Skipped));
-            if states[id] == State::Waiting && hit {
-                states[id] = State::Skipped;
+            let hit = step.after.iter().any(|before| matches!(states[*before], StepState::Failed | StepState::Skipped));
+            if states[id] == StepState::Waiting && hit {
+                states[id] = StepState::Skipped;
                 self.sink.emit(Event::StepSkipped {
                     step: base + id,
                     op: Operation::from(&step.op),
@@ -360,9 +360,10 @@ fn is_wait(op: &Op) -> bool {
     matches!(op, Op::Wait { .. })
 }
 
-fn ready(plan: &Plan, states: &[State]) -> Vec<StepId> {
-    let is_ready =
-        |id: &StepId| states[*id] == State::Waiting && plan.steps[*id].after.iter().all(|b| states[*b] == State::Done);
+fn ready(plan: &Plan, states: &[StepState]) -> Vec<StepId> {
+    let is_ready = |id: &StepId| {
+        states[*id] == StepState::Waiting && plan.steps[*id].after.iter().all(|b| states[*b] == StepState::Done)
+    };
     (0..states.len()).filter(is_ready).collect()
 }
 

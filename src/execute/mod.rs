@@ -45,4 +45,4 @@ pub use logs::{AtStart, Follow, From, LogOptions, Logs, lines};
 pub use phases::{Depth, Pass};
 pub use provide::{provide, release};
 pub use snapshot::Snapshot;
-pub use turn::{Doer, Place, Turn, Turns};
+pub use turn::{Doer, LockScope, Turn, Turns};

@@ -20,7 +20,7 @@ use crate::agent;
 use crate::event::{Event, Message};
 use crate::model::{ContainerState, Reload, Service, SyncTarget};
 
-pub use hot::{Hot, SyncError, Synced};
+pub use hot::{SyncContainer, SyncError, Synced};
 use hot::{ended, paused};
 
 /// After how long a person wonders what is waited for.
@@ -30,7 +30,7 @@ impl Agents {
     /// Puts files into a container and does what follows.
     pub async fn sync(
         &self,
-        hot: &Hot<'_>,
+        hot: &SyncContainer<'_>,
         targets: &[SyncTarget],
         then: &Reload,
         grace: Option<Duration>,
@@ -65,7 +65,7 @@ impl Agents {
     }
 
     /// Says what is waited for, once a person wonders.
-    async fn told<T>(&self, hot: &Hot<'_>, what: &str, work: impl Future<Output = T>) -> T {
+    async fn told<T>(&self, hot: &SyncContainer<'_>, what: &str, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         tokio::select! {
             done = &mut work => return done,
@@ -76,7 +76,7 @@ impl Agents {
     }
 
     /// Ends when what is waited for will not come before a person lets the container go on.
-    async fn pauses(&self, hot: &Hot<'_>) {
+    async fn pauses(&self, hot: &SyncContainer<'_>) {
         loop {
             tokio::time::sleep(WONDERS).await;
             if self.is_paused(hot).await {
@@ -86,19 +86,19 @@ impl Agents {
     }
 
     /// Whether the container runs, as far as the engine answers.
-    async fn runs(&self, hot: &Hot<'_>) -> bool {
+    async fn runs(&self, hot: &SyncContainer<'_>) -> bool {
         let container = tokio::time::timeout(WONDERS, self.engine.inspect(hot.container)).await;
         !matches!(container, Ok(Ok(Some(container))) if !container.state.is_running())
     }
 
     /// Nothing that is in a paused container answers.
-    async fn is_paused(&self, hot: &Hot<'_>) -> bool {
+    async fn is_paused(&self, hot: &SyncContainer<'_>) -> bool {
         let container = tokio::time::timeout(WONDERS, self.engine.inspect(hot.container)).await;
         matches!(container, Ok(Ok(Some(container))) if container.state == ContainerState::Paused)
     }
 
     /// The container's restart, with the commands of its service's hooks.
-    async fn restart(&self, hot: &Hot<'_>, grace: Option<Duration>) -> Result<(), SyncError> {
+    async fn restart(&self, hot: &SyncContainer<'_>, grace: Option<Duration>) -> Result<(), SyncError> {
         let of = Of { engine: &*self.engine, project: None, service: Some(hot.service), container: hot.container };
         of.restart(grace, &|_| ()).await.map_err(SyncError::Failed)
     }

@@ -24,13 +24,13 @@ const ECHO: Duration = Duration::from_secs(1);
 /// The turns of this process on one project.
 #[derive(Debug, Default)]
 pub struct Turns {
-    place: Option<Place>,
-    state: Mutex<State>,
+    place: Option<LockScope>,
+    state: Mutex<TurnState>,
 }
 
 /// Where the locks are, and what this process is to others.
 #[derive(Debug)]
-pub struct Place {
+pub struct LockScope {
     /// The folder of the locks.
     pub folder: PathBuf,
     /// The engine's address.
@@ -42,7 +42,7 @@ pub struct Place {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TurnState {
     /// Plans of this process that are under way; they share the lock.
     plans: usize,
     lock: Option<Lock>,
@@ -77,11 +77,11 @@ pub enum Doer {
 
 impl Turns {
     /// Turns that are shared with other processes.
-    pub fn new(place: Place) -> Self {
+    pub fn new(place: LockScope) -> Self {
         Self { place: Some(place), state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, TurnState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,7 +190,7 @@ impl Turns {
     }
 }
 
-impl Place {
+impl LockScope {
     fn key<'a>(&'a self, service: Option<&'a ServiceName>) -> Key<'a> {
         Key { engine: &self.engine, project: &self.project, service: service.map(ServiceName::as_str) }
     }
@@ -244,7 +244,7 @@ mod tests {
     use crate::execute::testing::Events;
 
     fn turns(folder: &std::path::Path, command: &str) -> Arc<Turns> {
-        Arc::new(Turns::new(Place {
+        Arc::new(Turns::new(LockScope {
             folder: folder.to_owned(),
             engine: "unix:///run/docker.sock".into(),
             project: "shop".into(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::inputs::ignore::Ignore;
 use crate::inputs::paths::{base_name, below, join};
-use crate::inputs::recipe::{CopyStep, Dest, Origin, Recipe, Source, Unclear, What};
+use crate::inputs::recipe::{CopyStep, Dest, Origin, Recipe, Source, StepKind, Unclear};
 use crate::inputs::select::finder::{Finder, Reader};
 use crate::inputs::select::{Files, Selected};
 use crate::model::{EntryKind, Place, RebuildReason};
@@ -79,16 +79,16 @@ impl Image {
         for stage in &recipe.chain {
             for (index, step) in recipe.steps.iter().enumerate().filter(|(_, s)| s.stage == *stage) {
                 image.positions[index] = Some(position);
-                if matches!(step.what, What::Run(_)) {
+                if matches!(step.what, StepKind::Run(_)) {
                     image.runs.push((position, step.text.clone()));
                 }
                 match &step.what {
-                    What::Workdir(Some(path)) => image.folder(position, path),
-                    What::Run(_) | What::Folder(_) | What::Workdir(None) => {
+                    StepKind::Workdir(Some(path)) => image.folder(position, path),
+                    StepKind::Run(_) | StepKind::Folder(_) | StepKind::Workdir(None) => {
                         image.unknown_from.get_or_insert(position);
                     }
-                    What::Copy(copy) => image.copy((index, step.place), position, copy, readers, files),
-                    What::Other => {}
+                    StepKind::Copy(copy) => image.copy((index, step.place), position, copy, readers, files),
+                    StepKind::Other => {}
                 }
                 position += 1;
             }
@@ -349,7 +349,7 @@ fn extension(name: &str) -> Option<&str> {
 pub(crate) fn obstacle(recipe: &Recipe, image: &Image, index: usize) -> Option<RebuildReason> {
     let step = &recipe.steps[index];
     let place = step.place;
-    let What::Copy(copy) = &step.what else { return Some(RebuildReason::Mounted { place }) };
+    let StepKind::Copy(copy) = &step.what else { return Some(RebuildReason::Mounted { place }) };
     let Some(position) = image.positions[index] else {
         let stage = recipe.stages[step.stage].label.clone();
         return Some(RebuildReason::OtherStage { stage, place });
@@ -362,7 +362,7 @@ pub(crate) fn obstacle(recipe: &Recipe, image: &Image, index: usize) -> Option<R
         });
     }
     let later = recipe.steps.iter().enumerate().filter(|(i, _)| image.is_after(*i, position));
-    if let Some((_, run)) = later.clone().find(|(_, s)| matches!(s.what, What::Run(_))) {
+    if let Some((_, run)) = later.clone().find(|(_, s)| matches!(s.what, StepKind::Run(_))) {
         return Some(RebuildReason::LaterRun { place: run.place });
     }
     // The stages of the chain that hold what this step copies: its own and those that start from it.

@@ -8,13 +8,13 @@ use indexmap::IndexMap;
 use crate::event::{EndCause, Event, LogStream, Message, PlannedStep, ReloadAction, Reloaded};
 use crate::model::ServiceName;
 
-use super::clean::{clean, clean_text};
 use super::fields::millis;
 use super::groups::{End, Groups, Line, Said};
 use super::message::{self, Severity};
 use super::options::Settings;
 use super::palette::{DIM, ERROR, Palette, paint};
 use super::prefix::Prefixes;
+use super::sanitize::{sanitize, sanitize_text};
 use super::streams::Streams;
 use super::summary;
 use super::table;
@@ -90,7 +90,7 @@ impl Common {
             }
             Event::Output { text } => self.output(text),
             Event::Notice { text } => {
-                let text = clean_text(text, false).into_owned();
+                let text = sanitize_text(text, false).into_owned();
                 self.streams.status(&text);
             }
             Event::Warning(message) => self.message(Severity::Warning, message),
@@ -127,7 +127,7 @@ impl Common {
                     (true, EndCause::Interrupt) => "killing what is left (Ctrl-C again)".to_owned(),
                     (true, cause) => format!("killing what is left ({cause})"),
                     (false, EndCause::Interrupt) => "stopping (Ctrl-C); press it again to kill".to_owned(),
-                    (false, cause) => format!("stopping ({})", clean(&cause.to_string(), false)),
+                    (false, cause) => format!("stopping ({})", sanitize(&cause.to_string(), false)),
                 };
                 self.streams.status(&text);
             }
@@ -163,7 +163,7 @@ impl Common {
     /// A service's name in its colour, as wide as every other.
     pub fn column(&mut self, service: Option<&ServiceName>) -> String {
         let Some(service) = service else { return " ".repeat(self.width) };
-        let name = clean(service, false);
+        let name = sanitize(service, false);
         let own = console::measure_text_width(&name);
         self.width = self.width.max(own);
         let pad = self.width - own;
@@ -222,21 +222,21 @@ impl Common {
             LogStream::Stdout => self.settings.out_color,
             LogStream::Stderr => self.settings.err_color,
         };
-        let line = clean(line, color);
+        let line = sanitize(line, color);
         if !self.settings.log_prefix {
             self.streams.log(stream, &line);
             return;
         }
         let prefix = self.prefixes.of(service, container, number);
         let color = color && self.settings.log_color;
-        let prefix = paint(&clean(&prefix, false), self.palette.color(service), color);
+        let prefix = paint(&sanitize(&prefix, false), self.palette.color(service), color);
         self.streams.log(stream, &format!("{prefix}{line}"));
     }
 
     fn output(&mut self, text: &str) {
         // Into a file or a program goes exactly what the command gave; a terminal is not driven by it.
         if self.settings.out_tty {
-            let text = clean_text(text, self.settings.out_color).into_owned();
+            let text = sanitize_text(text, self.settings.out_color).into_owned();
             self.streams.out_text(&text);
         } else {
             self.streams.out_text(text);
@@ -267,7 +267,7 @@ impl Common {
     fn url(&mut self, service: &ServiceName, url: &str) {
         // After the summary a new address would not be seen otherwise.
         if self.urls_shown {
-            let text = clean(url, false).into_owned();
+            let text = sanitize(url, false).into_owned();
             self.say(Some(service), &text);
             return;
         }

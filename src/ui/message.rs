@@ -7,8 +7,8 @@ use anstyle::Style;
 use crate::event::Message;
 use crate::model::Location;
 
-use super::clean::clean;
 use super::palette::{BOLD, DIM, ERROR, HELP, WARNING, paint};
+use super::sanitize::sanitize;
 
 /// How bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +31,10 @@ pub(super) fn lines(severity: Severity, message: &Message, relative_to: Option<&
     let mut lines = Vec::new();
     let (head, style) = severity.head();
     let mut text = message.text.lines();
-    let first = clean(text.next().unwrap_or_default(), false);
+    let first = sanitize(text.next().unwrap_or_default(), false);
     let service = message.service.as_ref().filter(|service| !names(&first, service));
     let first = match service {
-        Some(service) => format!("{}: {first}", clean(service, false)),
+        Some(service) => format!("{}: {first}", sanitize(service, false)),
         None => first.into_owned(),
     };
     lines.push(format!("{} {}", paint(&format!("{head}:"), style, color), paint(&first, BOLD, color)));
@@ -42,12 +42,12 @@ pub(super) fn lines(severity: Severity, message: &Message, relative_to: Option<&
         lines.push(format!(" {} {}", paint("-->", HELP, color), place(location, relative_to)));
     }
     let detail = text.chain(message.detail.iter().map(String::as_str)).flat_map(str::lines);
-    lines.extend(detail.map(|line| format!("  {}", clean(line, color)).trim_end().to_owned()));
+    lines.extend(detail.map(|line| format!("  {}", sanitize(line, color)).trim_end().to_owned()));
     for hint in &message.hints {
         let mut hint = hint.lines();
-        let first = clean(hint.next().unwrap_or_default(), false);
+        let first = sanitize(hint.next().unwrap_or_default(), false);
         lines.push(format!("{} {first}", paint("help:", HELP, color)));
-        lines.extend(hint.map(|line| format!("      {}", clean(line, false))));
+        lines.extend(hint.map(|line| format!("      {}", sanitize(line, false))));
     }
     lines
 }
@@ -63,12 +63,12 @@ fn names(text: &str, service: &str) -> bool {
 fn place(location: &Location, relative_to: Option<&Path>) -> String {
     let inside = relative_to.and_then(|folder| location.file.strip_prefix(folder).ok());
     let file = inside.unwrap_or(&location.file).display().to_string();
-    format!("{}:{}:{}", clean(&file, false), location.line, location.column)
+    format!("{}:{}:{}", sanitize(&file, false), location.line, location.column)
 }
 
 /// Several dim words, or nothing.
 pub(super) fn aside(text: &str, color: bool) -> String {
-    if text.is_empty() { String::new() } else { paint(&format!(" ({})", clean(text, false)), DIM, color) }
+    if text.is_empty() { String::new() } else { paint(&format!(" ({})", sanitize(text, false)), DIM, color) }
 }
 
 #[cfg(test)]

@@ -2,17 +2,16 @@
 //! (`quiet`). Nothing else in hob writes to the terminal, but the byte pump of an interactive `exec` or `run`.
 //!
 //! - Results of a command (tables, output, logs) go to standard output, everything else to standard error.
-//! - Text from containers and builds never drives the terminal: see `clean`.
+//! - Text from containers and builds never drives the terminal: see `sanitize`.
 //! - One thread renders, in the order of the events. Whoever emits an event does not wait for the terminal, unless
 //!   the terminal is thousands of lines behind. Who brings a line of a program waits until most of what came before is
 //!   shown, so that a flood slows itself and nobody else.
 
-mod clean;
+mod activity;
 mod common;
 mod fields;
 mod groups;
 mod json;
-mod live;
 mod message;
 mod options;
 mod palette;
@@ -20,6 +19,7 @@ mod plain;
 mod prefix;
 mod quiet;
 mod render;
+mod sanitize;
 mod sink;
 mod streams;
 mod summary;

@@ -6,15 +6,15 @@ use std::time::Duration;
 use crate::event::{Event, Hold};
 use crate::model::ServiceName;
 
-use super::clean::clean;
+use super::activity::{Activity, Step, internal, waiting};
 use super::common::Common;
 use super::fields::{bytes, millis, seconds, transfer};
 use super::groups::Said;
-use super::live::{Live, Step, internal, waiting};
 use super::message::aside;
 use super::options::Settings;
 use super::palette::{ERROR, paint};
 use super::render::Render;
+use super::sanitize::sanitize;
 use super::streams::Streams;
 use super::summary::{cause, names, state_of};
 
@@ -23,16 +23,16 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) struct Plain {
     common: Common,
-    live: Live,
+    live: Activity,
 }
 
 impl Plain {
     pub fn new(settings: &Settings, streams: Streams) -> Self {
-        Self { common: Common::new(settings, streams), live: Live::default() }
+        Self { common: Common::new(settings, streams), live: Activity::default() }
     }
 
     fn say(&mut self, service: Option<&ServiceName>, text: &str) {
-        let text = clean(text, false).into_owned();
+        let text = sanitize(text, false).into_owned();
         self.common.say(service, &text);
     }
 
@@ -52,21 +52,21 @@ impl Plain {
         let color = self.common.settings.status_color;
         match event {
             Event::StepStarted { op, service, reason, .. } => {
-                let text = format!("{}{}", clean(&op.to_string(), false), aside(&reason.to_string(), color));
+                let text = format!("{}{}", sanitize(&op.to_string(), false), aside(&reason.to_string(), color));
                 self.common.say(service.as_ref(), &text);
             }
             Event::StepDone { op, service, took_ms, .. } => {
                 self.say(service.as_ref(), &format!("{op}: done in {}", millis(*took_ms)));
             }
             Event::StepFailed { op, service, .. } => {
-                let text = format!("{}: {}", clean(&op.to_string(), false), paint("failed", ERROR, color));
+                let text = format!("{}: {}", sanitize(&op.to_string(), false), paint("failed", ERROR, color));
                 self.common.say(service.as_ref(), &text);
             }
             Event::StepSkipped { op, service, because, .. } if self.common.settings.verbose => {
                 self.say(service.as_ref(), &format!("{op}: skipped, because {}", cause(because)));
             }
             Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
-                let line = clean(line, color).into_owned();
+                let line = sanitize(line, color).into_owned();
                 self.common.say(services.first(), &format!("# {line}"));
             }
             Event::BuildStepDone { services, name, cached, took_ms, error, .. } => match error {
@@ -86,7 +86,7 @@ impl Plain {
 
     fn build_step_done(&mut self, services: &[ServiceName], name: &str, how: &str) {
         if self.common.settings.verbose || !internal(name) {
-            let text = format!("{}: {how}", clean(name, false));
+            let text = format!("{}: {how}", sanitize(name, false));
             self.common.say(services.first(), &text);
         }
     }
@@ -136,7 +136,7 @@ impl Render for Plain {
 
     fn tick(&mut self, now: Duration) {
         for line in heartbeat(&mut self.live, now) {
-            self.common.streams.status(&clean(&line, false));
+            self.common.streams.status(&sanitize(&line, false));
         }
         self.common.streams.flush();
     }
@@ -148,7 +148,7 @@ impl Render for Plain {
 }
 
 /// When something was last said, of everything that is going on.
-fn said(live: &Live) -> impl Iterator<Item = Duration> {
+fn said(live: &Activity) -> impl Iterator<Item = Duration> {
     let steps = live.steps.values().map(|step| step.said);
     let builds = live.builds.values().flat_map(|build| build.running.values().map(|step| step.said));
     let transfers = live.pulls.values().chain(live.syncs.values());
@@ -156,12 +156,12 @@ fn said(live: &Live) -> impl Iterator<Item = Duration> {
 }
 
 /// What has been going on for so long that it should be said.
-fn heartbeat(live: &mut Live, now: Duration) -> Vec<String> {
+fn heartbeat(live: &mut Activity, now: Duration) -> Vec<String> {
     let due = |said: Duration| now.saturating_sub(said) >= HEARTBEAT;
     let since = |since: Duration| seconds(now.saturating_sub(since).as_secs());
     let mut lines = Vec::new();
     // A build and a pull speak for their step.
-    let told = |live: &Live, step: &Step| {
+    let told = |live: &Activity, step: &Step| {
         live.build_of(step).is_some_and(|build| !build.running.is_empty()) || live.pull_of(step).is_some()
     };
     let told: Vec<usize> = live.steps.iter().filter(|(_, step)| told(live, step)).map(|(number, _)| *number).collect();

@@ -7,10 +7,10 @@ use indexmap::IndexMap;
 use crate::event::{Did, Elsewhere, Message, PlannedStep, ReloadAction, Reloaded, State};
 use crate::model::ServiceName;
 
-use super::clean::clean;
 use super::fields::{micros, millis};
 use super::message::aside;
 use super::palette::{BOLD, DIM, DONE, ERROR, paint};
+use super::sanitize::sanitize;
 use super::table;
 
 /// More names than these are counted.
@@ -20,10 +20,10 @@ const NAMED: usize = 8;
 pub(super) fn names(services: &[ServiceName]) -> String {
     match services {
         [] => "no service".to_owned(),
-        [one] => clean(one, false).into_owned(),
+        [one] => sanitize(one, false).into_owned(),
         [first @ .., last] if services.len() <= NAMED => {
-            let first: Vec<_> = first.iter().map(|name| clean(name, false)).collect();
-            format!("{} and {}", first.join(", "), clean(last, false))
+            let first: Vec<_> = first.iter().map(|name| sanitize(name, false)).collect();
+            format!("{} and {}", first.join(", "), sanitize(last, false))
         }
         _ => counted(services.len(), "service"),
     }
@@ -98,7 +98,7 @@ pub(super) fn ready(
     let mut lines = Vec::new();
     for (service, urls) in urls {
         for url in urls {
-            lines.push(format!("{}  {}", column(service), paint(&clean(url, false), BOLD, color)));
+            lines.push(format!("{}  {}", column(service), paint(&sanitize(url, false), BOLD, color)));
         }
     }
     let ready = paint(if waited { "ready:" } else { "up:" }, DONE, color);
@@ -147,7 +147,7 @@ pub(super) fn elsewhere(elsewhere: &Elsewhere) -> String {
     let parts: Vec<String> =
         by_kind.iter().map(|(did, services)| format!("{} {}", did.word(), names(services))).collect();
     let who = match (&elsewhere.command, elsewhere.process) {
-        (Some(command), Some(process)) => format!("`{}` (process {process})", clean(command, false)),
+        (Some(command), Some(process)) => format!("`{}` (process {process})", sanitize(command, false)),
         _ => "another program".to_owned(),
     };
     let end = if elsewhere.everything { "; nothing is left, and the session ends" } else { "" };
@@ -162,7 +162,7 @@ fn total(us: u64) -> String {
 /// `src/app.py`, or `src/app.py and 3 more`.
 pub(super) fn files(reloaded: &Reloaded) -> String {
     let Some(first) = reloaded.files.first() else { return String::new() };
-    let first = clean(&first.display().to_string(), false).into_owned();
+    let first = sanitize(&first.display().to_string(), false).into_owned();
     match reloaded.files.len() - 1 {
         0 => first,
         more => format!("{first} and {more} more"),

@@ -1,12 +1,12 @@
 //! Tables, aligned as Docker does: three blanks between columns, nothing after the last.
 
-use super::clean::clean;
+use super::sanitize::sanitize;
 
 /// The table's lines.
 pub(super) fn lines(head: &[String], rows: &[Vec<String>], color: bool) -> Vec<String> {
     let cells: Vec<Vec<String>> = std::iter::once(head)
         .chain(rows.iter().map(Vec::as_slice))
-        .map(|row| row.iter().map(|cell| clean(cell, color).into_owned()).collect())
+        .map(|row| row.iter().map(|cell| sanitize(cell, color).into_owned()).collect())
         .collect();
     let columns = cells.iter().map(Vec::len).max().unwrap_or_default();
     let widths: Vec<usize> = (0..columns)

@@ -24,7 +24,7 @@ const LINES: u32 = 128 * 1024;
 /// What a line takes besides its text.
 const LINE: u32 = 128;
 
-enum Letter {
+enum RenderCommand {
     Event(Box<Event>),
     /// A line of a program, and what it takes of the room for lines.
     Line(Box<Event>, u32),
@@ -38,7 +38,7 @@ pub(super) struct Thread {
 }
 
 struct Running {
-    letters: Option<SyncSender<Letter>>,
+    commands: Option<SyncSender<RenderCommand>>,
     thread: Option<JoinHandle<()>>,
     /// Room for lines. First come, first served: who brings one line does not wait for all of a flood.
     room: Arc<Semaphore>,
@@ -51,7 +51,7 @@ impl Running {
         let semaphore = Arc::clone(&room.semaphore);
         let thread = std::thread::Builder::new().name("ui".to_owned()).spawn(move || run(renderer, &receiver, room));
         // Without a thread (the machine has no room for one) nothing can be shown; events are dropped.
-        Self { letters: Some(sender), thread: thread.ok(), room: semaphore }
+        Self { commands: Some(sender), thread: thread.ok(), room: semaphore }
     }
 }
 
@@ -95,15 +95,15 @@ impl Thread {
     fn running(&self) -> &Running {
         self.running.get_or_init(|| match self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(renderer) => Running::start(renderer),
-            None => Running { letters: None, thread: None, room: Arc::new(Semaphore::new(LINES as usize)) },
+            None => Running { commands: None, thread: None, room: Arc::new(Semaphore::new(LINES as usize)) },
         })
     }
 
-    fn send(&self, letter: Letter) {
-        let Some(letters) = &self.running().letters else { return };
-        if let Err(TrySendError::Full(letter)) = letters.try_send(letter) {
+    fn send(&self, letter: RenderCommand) {
+        let Some(commands) = &self.running().commands else { return };
+        if let Err(TrySendError::Full(letter)) = commands.try_send(letter) {
             // The terminal is far behind. Other tasks of the runtime must go on, Ctrl-C above all.
-            let send = || drop(letters.send(letter));
+            let send = || drop(commands.send(letter));
             match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
                 Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(send),
                 _ => send(),
@@ -114,7 +114,7 @@ impl Thread {
 
 impl Sink for Thread {
     fn emit(&self, event: Event) {
-        self.send(Letter::Event(Box::new(event)));
+        self.send(RenderCommand::Event(Box::new(event)));
     }
 
     fn line(&self, line: Event) -> BoxFuture<'_, ()> {
@@ -123,7 +123,7 @@ impl Sink for Thread {
             // An error means that the thread has ended.
             if let Ok(permit) = self.running().room.acquire_many(size).await {
                 permit.forget();
-                self.send(Letter::Line(Box::new(line), size));
+                self.send(RenderCommand::Line(Box::new(line), size));
             }
         })
     }
@@ -133,7 +133,7 @@ impl Sink for Thread {
             return;
         }
         let (sender, done) = sync_channel(1);
-        self.send(Letter::Flush(sender));
+        self.send(RenderCommand::Flush(sender));
         // An error means that the thread has ended, and with it what it had to show.
         let _ = done.recv();
     }
@@ -141,7 +141,7 @@ impl Sink for Thread {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.letters = None;
+        self.commands = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -149,21 +149,21 @@ impl Drop for Running {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the clock of this layer; renderers are handed the time")]
-fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>, mut room: Room) {
+fn run(mut renderer: Box<dyn Render>, commands: &Receiver<RenderCommand>, mut room: Room) {
     let start = Instant::now();
     loop {
-        let letter = match letters.try_recv() {
+        let letter = match commands.try_recv() {
             Ok(letter) => letter,
             Err(TryRecvError::Disconnected) => break,
             Err(TryRecvError::Empty) => {
                 renderer.flush(start.elapsed());
                 room.give_back();
                 match renderer.next_tick(start.elapsed()) {
-                    None => match letters.recv() {
+                    None => match commands.recv() {
                         Ok(letter) => letter,
                         Err(_) => break,
                     },
-                    Some(wait) => match letters.recv_timeout(wait) {
+                    Some(wait) => match commands.recv_timeout(wait) {
                         Ok(letter) => letter,
                         Err(RecvTimeoutError::Disconnected) => break,
                         Err(RecvTimeoutError::Timeout) => {
@@ -175,12 +175,12 @@ fn run(mut renderer: Box<dyn Render>, letters: &Receiver<Letter>, mut room: Room
             }
         };
         match letter {
-            Letter::Event(event) => renderer.event(*event, start.elapsed()),
-            Letter::Line(line, size) => {
+            RenderCommand::Event(event) => renderer.event(*event, start.elapsed()),
+            RenderCommand::Line(line, size) => {
                 renderer.event(*line, start.elapsed());
                 room.taken(size);
             }
-            Letter::Flush(done) => {
+            RenderCommand::Flush(done) => {
                 renderer.release(start.elapsed());
                 let _ = done.send(());
             }

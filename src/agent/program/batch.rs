@@ -46,10 +46,10 @@ struct Pending {
     folder: Rc<Fd>,
     name: Vec<u8>,
     path: Vec<u8>,
-    what: What,
+    what: Change,
 }
 
-enum What {
+enum Change {
     Place { staged: Vec<u8> },
     Link { to: Vec<u8>, uid: u32, gid: u32 },
     Delete { recursive: bool },
@@ -96,8 +96,8 @@ impl Batch {
                     Err(error) => self.fail(&path, error, "make the folder"),
                 }
             }
-            Op::Link { path, to, uid, gid } => self.later(&path, What::Link { to, uid, gid }),
-            Op::Delete { path, recursive } => self.later(&path, What::Delete { recursive }),
+            Op::Link { path, to, uid, gid } => self.later(&path, Change::Link { to, uid, gid }),
+            Op::Delete { path, recursive } => self.later(&path, Change::Delete { recursive }),
         }
     }
 
@@ -169,7 +169,7 @@ impl Batch {
             let staged = format!(".hob-{}-{}", sys::getpid(), self.names).into_bytes();
             match sys::openat(folder.raw(), &staged, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600) {
                 Ok(file) => {
-                    let what = What::Place { staged };
+                    let what = Change::Place { staged };
                     return Ok((file, Pending { folder, name, path: self.full(path), what }));
                 }
                 Err(Errno::EXIST) => {}
@@ -178,8 +178,8 @@ impl Batch {
         }
     }
 
-    fn later(&mut self, path: &[u8], what: What) {
-        let create = matches!(what, What::Link { .. });
+    fn later(&mut self, path: &[u8], what: Change) {
+        let create = matches!(what, Change::Link { .. });
         match self.folder(path, create) {
             Ok((folder, name)) => {
                 self.turning.push(path.to_vec());
@@ -233,8 +233,8 @@ impl Batch {
         for step in core::mem::take(&mut self.pending) {
             let (dir, name) = (step.folder.raw(), step.name.as_slice());
             let (result, words) = match &step.what {
-                What::Place { staged } => (place(dir, staged, name), "put in place"),
-                What::Link { to, uid, gid } => {
+                Change::Place { staged } => (place(dir, staged, name), "put in place"),
+                Change::Link { to, uid, gid } => {
                     self.names += 1;
                     let staged = format!(".hob-{}-{}", sys::getpid(), self.names).into_bytes();
                     let made = sys::symlinkat(to, dir, &staged)
@@ -245,12 +245,12 @@ impl Batch {
                     }
                     (made, "make the link")
                 }
-                What::Delete { recursive } => (delete(dir, name, *recursive, 0), "delete"),
+                Change::Delete { recursive } => (delete(dir, name, *recursive, 0), "delete"),
             };
             match result {
                 Ok(()) => self.done += 1,
                 Err(error) => {
-                    if let What::Place { staged } = &step.what {
+                    if let Change::Place { staged } = &step.what {
                         let _ = sys::unlinkat(dir, staged, false);
                     }
                     self.fail_at(step.path, error, words);
@@ -296,7 +296,7 @@ impl Drop for Batch {
 }
 
 fn drop_staged(place: Option<Pending>) {
-    if let Some(Pending { folder, what: What::Place { staged }, .. }) = place {
+    if let Some(Pending { folder, what: Change::Place { staged }, .. }) = place {
         let _ = sys::unlinkat(folder.raw(), &staged, false);
     }
 }

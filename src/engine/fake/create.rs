@@ -6,13 +6,13 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use super::container::{Container, Line, identity, no_such, timestamp};
-use super::state::State;
+use super::state::FakeState;
 use crate::engine::{Action, Channel, EngineError, ErrorKind, Result};
 use crate::model::{
     ContainerId, ContainerSpec, ContainerState, MountType, NetworkId, ObservedContainer, ObservedVolume, Published,
 };
 
-impl State {
+impl FakeState {
     /// Makes a container from a spec, with the checks that an engine makes.
     pub(super) fn create(&mut self, spec: &ContainerSpec) -> Result<ContainerId> {
         let error = |kind, message: String| Err(EngineError::new(kind, message));

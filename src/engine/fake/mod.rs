@@ -33,13 +33,13 @@ use crate::model::{
 use changes::Changes;
 pub use handles::{FakeExec, Hold};
 pub use script::Script;
-use state::State;
+use state::FakeState;
 
 /// The engine; clones are the same engine.
 #[derive(Clone)]
 pub struct FakeEngine {
     info: Arc<EngineInfo>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FakeState>>,
     /// Counts changes, for those that wait for one.
     changes: Arc<Changes>,
 }
@@ -67,7 +67,7 @@ impl FakeEngine {
         Self { info: Arc::new(info), state: Arc::default(), changes: Arc::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FakeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

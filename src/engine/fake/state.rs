@@ -15,7 +15,7 @@ use crate::model::{
     with_tag,
 };
 
-pub(super) struct State {
+pub(super) struct FakeState {
     pub(super) containers: IndexMap<ContainerId, Container>,
     pub(super) images: Vec<ObservedImage>,
     pub(super) offered: BTreeSet<String>,
@@ -35,7 +35,7 @@ pub(super) struct State {
     last: (i64, u32),
 }
 
-impl Default for State {
+impl Default for FakeState {
     fn default() -> Self {
         Self {
             containers: IndexMap::new(),
@@ -58,7 +58,7 @@ impl Default for State {
     }
 }
 
-impl State {
+impl FakeState {
     /// A fresh id of 64 hexadecimal characters.
     pub(super) fn new_id(&mut self) -> String {
         self.made += 1;

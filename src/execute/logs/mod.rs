@@ -38,7 +38,7 @@ pub struct Logs {
     engine: Arc<dyn Engine>,
     sink: Arc<dyn Sink>,
     options: LogOptions,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<Lanes>>,
 }
 
 /// A lane that takes containers.
@@ -48,7 +48,7 @@ struct Open {
 }
 
 #[derive(Default)]
-struct State {
+struct Lanes {
     lanes: HashMap<Key, Open>,
     tasks: JoinSet<()>,
     /// Starts that were attached to and have not been told of.
@@ -122,7 +122,7 @@ impl Logs {
         while tasks.join_next().await.is_some() {}
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Lanes> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -130,7 +130,7 @@ impl Logs {
         let (Next::Follow(follow, _) | Next::Attached(follow, ..)) = &next;
         let key = (follow.service.clone(), follow.number);
         let mut state = self.state();
-        let State { lanes, tasks, .. } = &mut *state;
+        let Lanes { lanes, tasks, .. } = &mut *state;
         let lane = lanes.entry(key).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
             let behind = Arc::<AtomicBool>::default();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::hot::{Hot, Moved, SyncError, Synced, action, agent_failed, micros};
+use super::hot::{Moved, SyncContainer, SyncError, Synced, action, agent_failed, micros};
 use super::room;
 use crate::agent::{self, AgentClient, AgentError, Then};
 use crate::event::{Event, Message};
@@ -21,7 +21,7 @@ const TOLD: Duration = Duration::from_millis(200);
 impl Agents {
     pub(super) async fn sync_by_agent(
         &self,
-        hot: &Hot<'_>,
+        hot: &SyncContainer<'_>,
         client: &AgentClient,
         items: Vec<(SyncTarget, Item)>,
         then: &Reload,
@@ -98,7 +98,7 @@ impl Agents {
     /// Sends a batch with large files: they are read while it goes out, and never as a whole.
     async fn send(
         &self,
-        hot: &Hot<'_>,
+        hot: &SyncContainer<'_>,
         client: &AgentClient,
         steps: Vec<Step>,
         follow: Option<Then>,
@@ -121,7 +121,12 @@ impl Agents {
     }
 
     /// What the agent does right after the files are in place.
-    fn follow(&self, hot: &Hot<'_>, then: &Reload, grace: Option<Duration>) -> Result<Option<Then>, SyncError> {
+    fn follow(
+        &self,
+        hot: &SyncContainer<'_>,
+        then: &Reload,
+        grace: Option<Duration>,
+    ) -> Result<Option<Then>, SyncError> {
         let signal = |text: &str| {
             linux_signal(text).ok_or_else(|| {
                 let text = format!("{text:?} is not a signal; a name such as SIGHUP was expected");
@@ -140,7 +145,7 @@ impl Agents {
     }
 
     /// The manifest's stop signal, else the image's, else SIGTERM.
-    fn stop_signal(&self, hot: &Hot<'_>) -> String {
+    fn stop_signal(&self, hot: &SyncContainer<'_>) -> String {
         let of_image = || {
             let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
             images.get(&hot.image).and_then(|image| image.stop_signal.clone())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::hot::{Hot, Moved, SyncError, Synced, action, engine_failed, micros};
+use super::hot::{Moved, SyncContainer, SyncError, Synced, action, engine_failed, micros};
 use crate::execute::agents::Agents;
 use crate::execute::sync_files::{self, Item};
 use crate::model::{Reload, SyncTarget};
@@ -12,7 +12,7 @@ use crate::model::{Reload, SyncTarget};
 impl Agents {
     pub(super) async fn sync_by_engine(
         &self,
-        hot: &Hot<'_>,
+        hot: &SyncContainer<'_>,
         items: Vec<(SyncTarget, Item)>,
         then: &Reload,
         grace: Option<Duration>,
@@ -53,7 +53,7 @@ impl Agents {
 
     /// The engine's archive API follows every link in a container; below the folder that an instruction or a rule
     /// names, one of these leads to where a build puts nothing.
-    async fn refuse_links(&self, hot: &Hot<'_>, items: &[(SyncTarget, Item)]) -> Result<(), SyncError> {
+    async fn refuse_links(&self, hot: &SyncContainer<'_>, items: &[(SyncTarget, Item)]) -> Result<(), SyncError> {
         for folder in sync_files::folders_below(items.iter().map(|(target, _)| target)) {
             if self.engine.is_link(hot.container, &folder).await.map_err(|e| engine_failed(hot.service, e))? {
                 return Err(SyncError::Rebuild(format!("{folder} is a symbolic link in the container")));

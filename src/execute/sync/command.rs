@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use super::hot::{Hot, SyncError, agent_failed, engine_failed};
+use super::hot::{SyncContainer, SyncError, agent_failed, engine_failed};
 use crate::agent::{AgentClient, AgentError, Command, OutputStream, Told};
 use crate::engine::{Channel, ExecSpec};
 use crate::event::{Event, LogStream, Message};
@@ -25,7 +25,7 @@ enum GivenUp {
 /// The output of a command, as it is shown.
 struct Output<'a> {
     agents: &'a Agents,
-    hot: &'a Hot<'a>,
+    hot: &'a SyncContainer<'a>,
     container: String,
     number: u32,
     last: Last,
@@ -64,7 +64,7 @@ impl Agents {
     /// Runs a command through the agent.
     pub(super) async fn run_by_agent(
         &self,
-        hot: &Hot<'_>,
+        hot: &SyncContainer<'_>,
         client: &AgentClient,
         argv: &[String],
     ) -> Result<(), SyncError> {
@@ -89,7 +89,7 @@ impl Agents {
     }
 
     /// The same through the engine.
-    pub(super) async fn run_by_engine(&self, hot: &Hot<'_>, argv: &[String]) -> Result<(), SyncError> {
+    pub(super) async fn run_by_engine(&self, hot: &SyncContainer<'_>, argv: &[String]) -> Result<(), SyncError> {
         let mut output = self.output(hot).await?;
         let spec = ExecSpec { command: argv.to_vec(), ..ExecSpec::default() };
         let run = async {
@@ -108,7 +108,7 @@ impl Agents {
         }
     }
 
-    async fn output<'a>(&'a self, hot: &'a Hot<'_>) -> Result<Output<'a>, SyncError> {
+    async fn output<'a>(&'a self, hot: &'a SyncContainer<'_>) -> Result<Output<'a>, SyncError> {
         let container = self.engine.inspect(hot.container).await.map_err(|e| engine_failed(hot.service, e))?;
         let (container, number) = container.map(|c| (c.name, c.number)).unwrap_or_default();
         Ok(Output { agents: self, hot, container, number, last: Last::default() })
@@ -116,14 +116,14 @@ impl Agents {
 }
 
 /// Waits for a command, for as long as it may take.
-async fn limited<T>(hot: &Hot<'_>, run: impl Future<Output = T>) -> Result<T, GivenUp> {
+async fn limited<T>(hot: &SyncContainer<'_>, run: impl Future<Output = T>) -> Result<T, GivenUp> {
     tokio::select! {
         ended = tokio::time::timeout(LIMIT, run) => ended.map_err(|_| GivenUp::TooLong),
         () = hot.stop.cancelled() => Err(GivenUp::Stopped),
     }
 }
 
-fn judge(hot: &Hot<'_>, argv: &[String], code: i64, lines: Vec<String>) -> Result<(), SyncError> {
+fn judge(hot: &SyncContainer<'_>, argv: &[String], code: i64, lines: Vec<String>) -> Result<(), SyncError> {
     if code == 0 {
         return Ok(());
     }
@@ -131,7 +131,7 @@ fn judge(hot: &Hot<'_>, argv: &[String], code: i64, lines: Vec<String>) -> Resul
     Err(failed(Message::new(text).service(&hot.service.name).detail(lines)))
 }
 
-fn unfinished(hot: &Hot<'_>, argv: &[String], given_up: &GivenUp) -> SyncError {
+fn unfinished(hot: &SyncContainer<'_>, argv: &[String], given_up: &GivenUp) -> SyncError {
     let command = argv.join(" ");
     let message = match given_up {
         GivenUp::TooLong => Message::new(format!("`{command}` has not ended within {} min", LIMIT.as_secs() / 60))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::hot::{Hot, LISTED, SyncError, agent_failed};
+use super::hot::{LISTED, SyncContainer, SyncError, agent_failed};
 use crate::agent::AgentClient;
 use crate::execute::agents::Agents;
 use crate::execute::observe::blocking;
@@ -15,7 +15,7 @@ const DIGESTED: u64 = 64 << 20;
 impl Agents {
     /// Those of the targets that are not in the container as they are on the host. Without an agent nobody can tell,
     /// and that is all of them.
-    pub async fn missing(&self, hot: &Hot<'_>, targets: &[SyncTarget]) -> Result<Vec<SyncTarget>, SyncError> {
+    pub async fn missing(&self, hot: &SyncContainer<'_>, targets: &[SyncTarget]) -> Result<Vec<SyncTarget>, SyncError> {
         if !hot.agent {
             return Ok(targets.to_vec());
         }
@@ -32,7 +32,7 @@ impl Agents {
     /// The first of these files, by its path in the container, that is not there as it is on the host: they are mounted
     /// one by one, and a mount shows the file that was there when the container was started. Without an agent nobody can
     /// tell; then the container itself is restarted anyway, or is not.
-    pub async fn stale_mount(&self, hot: &Hot<'_>, files: &[(PathBuf, String)]) -> Option<String> {
+    pub async fn stale_mount(&self, hot: &SyncContainer<'_>, files: &[(PathBuf, String)]) -> Option<String> {
         let target = |(source, path): &(PathBuf, String)| SyncTarget {
             source: source.clone(),
             path: path.clone(),

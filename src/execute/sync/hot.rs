@@ -12,7 +12,7 @@ use crate::execute::{Cause, Failure};
 use crate::model::{ContainerId, Reload, Service, SyncTarget};
 
 /// A container that is to be synced.
-pub struct Hot<'a> {
+pub struct SyncContainer<'a> {
     /// Its service.
     pub service: &'a Service,
     /// The container.
@@ -71,7 +71,7 @@ pub(super) fn ended() -> SyncError {
     SyncError::Rebuild("it does not run".to_owned())
 }
 
-pub(super) fn paused(hot: &Hot<'_>) -> SyncError {
+pub(super) fn paused(hot: &SyncContainer<'_>) -> SyncError {
     let text = format!("{} is paused; it is brought up to date once it goes on", hot.service.name);
     let message = Message::new(text).service(&hot.service.name).hint("`docker unpause` lets it go on");
     SyncError::Failed(Failure { cause: Cause::Engine, message })

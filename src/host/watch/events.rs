@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::change::{ChangeKind, Gathered};
 use super::editor_files::is_editor_temporary;
-use super::source::{Raw, What};
+use super::source::{Happening, Raw};
 use super::state::{Held, State};
 
 impl State {
@@ -37,7 +37,14 @@ impl State {
     }
 
     /// One thing that happened in a folder, or to the folder itself if there is no name.
-    pub(super) fn entry(&mut self, folder: &Path, name: Option<&OsStr>, what: What, is_dir: bool, out: &mut Gathered) {
+    pub(super) fn entry(
+        &mut self,
+        folder: &Path,
+        name: Option<&OsStr>,
+        what: Happening,
+        is_dir: bool,
+        out: &mut Gathered,
+    ) {
         let Some(reports) = self.nodes.get(folder).map(|node| node.reports()) else { return };
         let Some(name) = name else {
             if reports {
@@ -56,23 +63,23 @@ impl State {
         }
         let told = reports || requested;
         match what {
-            What::Appeared => {
+            Happening::Appeared => {
                 if told {
                     out.push(&path, ChangeKind::Created);
                 }
                 self.appeared(&path, is_dir, reports, out);
             }
-            What::Vanished => {
+            Happening::Vanished => {
                 if is_dir || known.is_some() {
                     self.detach_subtree(&path);
                 }
                 // Told even if nobody asked for this very folder: it stands for what was asked for below it.
                 out.push(&path, ChangeKind::Removed);
             }
-            What::Written if told => out.push(&path, ChangeKind::Modified),
-            What::Writing if told => out.push_open(&path),
-            What::Attributes if told => out.push(&path, ChangeKind::Attributes),
-            What::Written | What::Writing | What::Attributes => {}
+            Happening::Written if told => out.push(&path, ChangeKind::Modified),
+            Happening::Writing if told => out.push_open(&path),
+            Happening::Attributes if told => out.push(&path, ChangeKind::Attributes),
+            Happening::Written | Happening::Writing | Happening::Attributes => {}
         }
     }
 

@@ -13,7 +13,7 @@ use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::source::{Raw, Reader, Reading, Refused, Register, WatchId, What};
+use super::source::{Happening, Raw, Reader, Reading, Refused, Register, WatchId};
 
 /// Only what tells of a change. Opening and reading are not asked for, so they cannot cause one, and cost nothing.
 fn mask() -> WatchMask {
@@ -131,15 +131,15 @@ fn translate(event: &inotify::Event<&std::ffi::OsStr>) -> Option<Raw> {
         return Some(Raw::Gone(watch));
     }
     let what = if mask.intersects(EventMask::CREATE | EventMask::MOVED_TO) {
-        What::Appeared
+        Happening::Appeared
     } else if mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
-        What::Vanished
+        Happening::Vanished
     } else if mask.contains(EventMask::CLOSE_WRITE) {
-        What::Written
+        Happening::Written
     } else if mask.contains(EventMask::MODIFY) {
-        What::Writing
+        Happening::Writing
     } else if mask.contains(EventMask::ATTRIB) {
-        What::Attributes
+        Happening::Attributes
     } else {
         return None;
     };

@@ -44,7 +44,7 @@ use std::time::Duration;
 pub use change::{Batch, Change, ChangeKind};
 pub use channel::Changes;
 pub use notice::Notice;
-pub use state::{Coverage, Wanted};
+pub use state::{Coverage, FolderFilter};
 
 use channel::channel;
 use shared::Shared;
@@ -65,12 +65,12 @@ pub struct Watcher {
 impl Watcher {
     /// Starts to watch nothing. Fails only if a thread or a socket cannot be had: where the system has no watcher to
     /// give, folders are polled, and the first batch says why.
-    pub fn start(wanted: Wanted) -> io::Result<(Self, Changes)> {
+    pub fn start(wanted: FolderFilter) -> io::Result<(Self, Changes)> {
         Self::with(wanted, POLL_EVERY, open)
     }
 
     /// For tests: another source of events, and another rhythm.
-    fn with(wanted: Wanted, every: Duration, open: impl FnOnce() -> Opened) -> io::Result<(Self, Changes)> {
+    fn with(wanted: FolderFilter, every: Duration, open: impl FnOnce() -> Opened) -> io::Result<(Self, Changes)> {
         let (sender, changes) = channel();
         let opened = open();
         let mut state = State::new(opened.register, wanted, every);

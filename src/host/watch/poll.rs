@@ -102,7 +102,7 @@ fn next_round(shared: &Shared, pause: Duration) -> Option<Round> {
 #[cfg(test)]
 mod tests {
     use super::super::snapshot::Stamp;
-    use super::super::source::What;
+    use super::super::source::Happening;
     use super::*;
 
     fn stamp(inode: u64, content: u64, mode: u32) -> Stamp {
@@ -139,11 +139,11 @@ mod tests {
         assert_eq!(
             news,
             [
-                ("gone".to_owned(), What::Vanished),
-                ("mode".to_owned(), What::Attributes),
-                ("new".to_owned(), What::Appeared),
-                ("over".to_owned(), What::Appeared),
-                ("written".to_owned(), What::Written),
+                ("gone".to_owned(), Happening::Vanished),
+                ("mode".to_owned(), Happening::Attributes),
+                ("new".to_owned(), Happening::Appeared),
+                ("over".to_owned(), Happening::Appeared),
+                ("written".to_owned(), Happening::Written),
             ]
         );
     }

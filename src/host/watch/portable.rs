@@ -24,7 +24,7 @@ use std::time::Instant;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::source::{Raw, Reader, Reading, Refused, Register, WatchId, What};
+use super::source::{Happening, Raw, Reader, Reading, Refused, Register, WatchId};
 
 /// Events that may wait. What comes beyond that is lost, and said to be.
 const WAITING: usize = 16 * 1024;
@@ -237,15 +237,15 @@ fn translate(folders: &mut Folders, kind: EventKind, path: &Path, raw: &mut Vec<
         }
     };
     if told_gone || own_gone || seen.is_none() {
-        entry(What::Vanished);
+        entry(Happening::Vanished);
     }
     if seen.is_some() {
         match kind {
-            _ if told_gone || own_gone => entry(What::Appeared),
-            EventKind::Modify(ModifyKind::Metadata(_)) => entry(What::Attributes),
+            _ if told_gone || own_gone => entry(Happening::Appeared),
+            EventKind::Modify(ModifyKind::Metadata(_)) => entry(Happening::Attributes),
             EventKind::Modify(ModifyKind::Data(_)) | EventKind::Access(_) if is_dir => {}
-            EventKind::Modify(ModifyKind::Data(_)) | EventKind::Access(_) => entry(What::Written),
-            _ => entry(What::Appeared),
+            EventKind::Modify(ModifyKind::Data(_)) | EventKind::Access(_) => entry(Happening::Written),
+            _ => entry(Happening::Appeared),
         }
     }
     if let Some(folder) = own {
@@ -254,7 +254,7 @@ fn translate(folders: &mut Folders, kind: EventKind, path: &Path, raw: &mut Vec<
             folder.identity = None;
             raw.push(Raw::Gone(watch));
         } else if matches!(kind, EventKind::Modify(ModifyKind::Metadata(_))) {
-            raw.push(Raw::Entry { watch, name: None, what: What::Attributes, is_dir });
+            raw.push(Raw::Entry { watch, name: None, what: Happening::Attributes, is_dir });
         }
     }
 }

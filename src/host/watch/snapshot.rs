@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::source::What;
+use super::source::Happening;
 
 /// How a folder's entries looked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,20 +37,20 @@ impl Snapshot {
     }
 
     /// What must have happened since `before`.
-    pub(super) fn since(&self, before: &Self) -> Vec<(OsString, What, bool)> {
+    pub(super) fn since(&self, before: &Self) -> Vec<(OsString, Happening, bool)> {
         let mut news = Vec::new();
         for (name, old) in &before.0 {
             if !self.0.contains_key(name) {
-                news.push((name.clone(), What::Vanished, old.is_dir));
+                news.push((name.clone(), Happening::Vanished, old.is_dir));
             }
         }
         for (name, new) in &self.0 {
             let what = match before.0.get(name) {
                 Some(old) if old == new => continue,
-                Some(old) if (old.inode, old.is_dir) != (new.inode, new.is_dir) => What::Appeared,
-                Some(old) if old.content != new.content => What::Written,
-                Some(_) => What::Attributes,
-                None => What::Appeared,
+                Some(old) if (old.inode, old.is_dir) != (new.inode, new.is_dir) => Happening::Appeared,
+                Some(old) if old.content != new.content => Happening::Written,
+                Some(_) => Happening::Attributes,
+                None => Happening::Appeared,
             };
             news.push((name.clone(), what, new.is_dir));
         }

@@ -49,7 +49,7 @@ pub(super) enum Refused {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Raw {
     /// Something in a watched folder, or, without a name, the folder itself.
-    Entry { watch: WatchId, name: Option<OsString>, what: What, is_dir: bool },
+    Entry { watch: WatchId, name: Option<OsString>, what: Happening, is_dir: bool },
     /// The watched folder is deleted, moved away or unmounted.
     Gone(WatchId),
     /// Events were lost.
@@ -58,7 +58,7 @@ pub(super) enum Raw {
 
 /// What happened to an entry of a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum Happening {
     /// A name appeared: created or moved in.
     Appeared,
     /// Content was written, and the file was closed.

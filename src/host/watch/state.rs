@@ -18,7 +18,7 @@ use super::source::{Refused, Register, WatchId};
 
 /// Says whether a folder that has just been made is to be watched. It is called with the watcher's state locked:
 /// it must be quick, and must not call the watcher.
-pub type Wanted = Arc<dyn Fn(&Path) -> bool + Send + Sync>;
+pub type FolderFilter = Arc<dyn Fn(&Path) -> bool + Send + Sync>;
 
 /// How the folders of the last [`set`](super::Watcher::set) are watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(super) enum Held {
 #[allow(clippy::struct_excessive_bools, reason = "what was told once, and whether a limit is reached")]
 pub(super) struct State {
     pub(super) register: Box<dyn Register>,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: FolderFilter,
     pub(super) nodes: BTreeMap<Arc<Path>, Node>,
     pub(super) by_watch: HashMap<WatchId, Vec<Arc<Path>>>,
     pub(super) missing: BTreeSet<Arc<Path>>,
@@ -84,7 +84,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(register: Box<dyn Register>, wanted: Wanted, every: Duration) -> Self {
+    pub(super) fn new(register: Box<dyn Register>, wanted: FolderFilter, every: Duration) -> Self {
         Self {
             register,
             wanted,

@@ -56,7 +56,7 @@ impl<B: Backend> SceneOf<B> {
     fn with(every: Duration, open: impl FnOnce() -> Opened) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path().canonicalize().unwrap();
-        let wanted: Wanted = Arc::new(|path: &Path| !path.ends_with("node_modules"));
+        let wanted: FolderFilter = Arc::new(|path: &Path| !path.ends_with("node_modules"));
         let (watcher, batches) = Watcher::with(wanted, every, open).unwrap();
         let (told, notices) = (Vec::new(), Vec::new());
         Self { root, watcher, batches, told, notices, sentinels: 0, _temp: temp, _backend: PhantomData }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::inputs::effect::map::InputsMap;
 use crate::inputs::reading::files::{ContextFile, ContextFiles};
 use crate::inputs::reading::inputs::BuildInputs;
-use crate::inputs::recipe::What;
+use crate::inputs::recipe::StepKind;
 use crate::inputs::select::context::View;
 use crate::inputs::select::finder::Reader;
 use crate::inputs::select::{Files, Selected};
@@ -191,11 +191,11 @@ impl BuildInputs {
         removed.sort();
         removed.dedup();
         let after = || was.steps_from(first);
-        if !removed.is_empty() && after().any(|step| !matches!(step, What::Copy(_) | What::Other)) {
+        if !removed.is_empty() && after().any(|step| !matches!(step, StepKind::Copy(_) | StepKind::Other)) {
             let path = removed[0].path.clone();
             return Err(NoDelta::Unclear { path, why: "it was removed, and folders are made after it" });
         }
-        let copies = after().filter(|step| matches!(step, What::Copy(_))).count();
+        let copies = after().filter(|step| matches!(step, StepKind::Copy(_))).count();
         let copies = if removed.is_empty() { 0 } else { copies };
         Ok(Delta { puts: puts.into_values().collect(), removed, copies })
     }

@@ -13,7 +13,7 @@ use crate::inputs::image::{self, Image};
 use crate::inputs::paths::{below_host, join};
 use crate::inputs::reading::files::DockerfileSource;
 use crate::inputs::reading::parts::SecretInput;
-use crate::inputs::recipe::{CopyStep, Origin, Recipe, Source, What};
+use crate::inputs::recipe::{CopyStep, Origin, Recipe, Source, StepKind};
 use crate::inputs::select::context::View;
 use crate::inputs::select::finder::{Placement, Reader};
 use crate::inputs::select::{Files, Selected, Selection};
@@ -175,7 +175,7 @@ impl InputsMap {
     }
 
     /// The steps of the chain from a position on.
-    pub(crate) fn steps_from(&self, position: usize) -> impl Iterator<Item = &What> {
+    pub(crate) fn steps_from(&self, position: usize) -> impl Iterator<Item = &StepKind> {
         let steps = self.recipe.steps.iter().zip(&self.image.positions);
         steps.filter(move |(_, at)| at.is_some_and(|at| at >= position)).map(|(step, _)| &step.what)
     }
@@ -206,19 +206,19 @@ impl ReadingStep {
     fn new(recipe: &Recipe, image: &Image, views: &[View<'_>], index: usize) -> Self {
         let step = &recipe.steps[index];
         let copy = match &step.what {
-            What::Copy(copy) => Some((**copy).clone()),
+            StepKind::Copy(copy) => Some((**copy).clone()),
             _ => None,
         };
         let (origin, sources) = match &step.what {
-            What::Copy(copy) => (Some(&copy.origin), copy.sources.iter().filter_map(Source::path).collect()),
-            What::Run(mounts) => {
+            StepKind::Copy(copy) => (Some(&copy.origin), copy.sources.iter().filter_map(Source::path).collect()),
+            StepKind::Run(mounts) => {
                 let read = mounts.iter().filter(|m| matches!(m.origin, Origin::Context(_)));
                 (read.clone().map(|m| &m.origin).next(), read.map(|m| m.source.clone()).collect())
             }
             _ => (None, vec![".".to_owned()]),
         };
         let context = match (origin, &step.what) {
-            (Some(Origin::Context(index)), _) | (None, What::Folder(index)) if *index > 0 => {
+            (Some(Origin::Context(index)), _) | (None, StepKind::Folder(index)) if *index > 0 => {
                 Some(views[*index].root.clone())
             }
             _ => None,

@@ -12,7 +12,7 @@ use crate::inputs::reading::request::BuildRequest;
 use crate::model::{EntryKind, FileTree};
 
 /// The files of a request, loaded.
-pub(crate) struct Loaded {
+pub(crate) struct BuildFiles {
     pub root: Option<PathBuf>,
     pub source: Option<DockerfileSource>,
     pub dockerfile: Dockerfile,
@@ -22,7 +22,7 @@ pub(crate) struct Loaded {
     pub candidates: Vec<PathBuf>,
 }
 
-pub(crate) fn load(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<Loaded, InputsError> {
+pub(crate) fn load(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<BuildFiles, InputsError> {
     let root = request.context().ok();
     if let Some(root) = &root {
         check_folder(tree, root)?;
@@ -54,7 +54,7 @@ pub(crate) fn load(tree: &dyn FileTree, request: &BuildRequest<'_>) -> Result<Lo
             ignore_file = Some(path);
         }
     }
-    Ok(Loaded { root, source, dockerfile, ignore, ignore_file, candidates })
+    Ok(BuildFiles { root, source, dockerfile, ignore, ignore_file, candidates })
 }
 
 fn find_dockerfile(

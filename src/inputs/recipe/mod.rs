@@ -92,7 +92,7 @@ pub struct MountStep {
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum StepKind {
     /// `COPY` or `ADD`.
     Copy(Box<CopyStep>),
     /// `RUN` with the bind mounts that it reads.
@@ -107,7 +107,7 @@ pub enum What {
 
 /// One instruction of a reachable stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct RecipeStep {
     /// Index of the stage.
     pub stage: usize,
     /// Where it is.
@@ -115,7 +115,7 @@ pub struct Step {
     /// Its text as written.
     pub text: String,
     /// What it does.
-    pub what: What,
+    pub what: StepKind,
 }
 
 /// An image that a build starts from or copies from.
@@ -174,7 +174,7 @@ pub struct Recipe {
     /// The target and the stages that it starts from, the first one first.
     pub chain: Vec<usize>,
     /// The instructions of reachable stages, stage by stage.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RecipeStep>,
     /// Images that it uses.
     pub images: BTreeSet<ImageUse>,
     /// Services whose images it uses.
@@ -197,15 +197,15 @@ pub struct Recipe {
     pub text: String,
 }
 
-impl Step {
+impl RecipeStep {
     /// Whether it reads files of this context.
     pub fn reads_context(&self, context: usize) -> bool {
         let here = Origin::Context(context);
         match &self.what {
-            What::Copy(copy) => copy.origin == here,
-            What::Run(mounts) => mounts.iter().any(|m| m.origin == here),
-            What::Folder(index) => *index == context,
-            What::Workdir(_) | What::Other => false,
+            StepKind::Copy(copy) => copy.origin == here,
+            StepKind::Run(mounts) => mounts.iter().any(|m| m.origin == here),
+            StepKind::Folder(index) => *index == context,
+            StepKind::Workdir(_) | StepKind::Other => false,
         }
     }
 }

@@ -7,12 +7,12 @@ use crate::inputs::paths::is_remote;
 use crate::inputs::recipe::mount::{field, fields};
 use crate::inputs::recipe::resolver::Resolver;
 use crate::inputs::recipe::scope::Scope;
-use crate::inputs::recipe::{CopyStep, Dest, Known, MountStep, Origin, Source, Step, Unclear, What};
+use crate::inputs::recipe::{CopyStep, Dest, Known, MountStep, Origin, RecipeStep, Source, StepKind, Unclear};
 use crate::model::{Fallback, Place, clean_path};
 
 /// What a stage starts with and, after it, ends with.
 #[derive(Clone, Default)]
-struct State {
+struct StageState {
     scope: Scope,
     /// None where it is the base image's, and that is not known.
     workdir: Option<String>,
@@ -20,7 +20,7 @@ struct State {
 
 /// Adds the steps of all reachable stages to the recipe.
 pub(crate) fn evaluate(resolver: &mut Resolver<'_>, target: usize) -> Result<(), DockerfileError> {
-    let mut ends: Vec<State> = vec![State::default(); resolver.recipe.stages.len()];
+    let mut ends: Vec<StageState> = vec![StageState::default(); resolver.recipe.stages.len()];
     for stage in resolver.recipe.reachable.clone() {
         let mut state = start(resolver, stage, &ends);
         if let Some(Origin::Context(index)) = resolver.base(stage).cloned()
@@ -28,12 +28,12 @@ pub(crate) fn evaluate(resolver: &mut Resolver<'_>, target: usize) -> Result<(),
         {
             let from = &resolver.dockerfile.stages[stage];
             let (place, text) = (from.place, from.text.clone());
-            resolver.recipe.steps.push(Step { stage, place, text, what: What::Folder(index) });
+            resolver.recipe.steps.push(RecipeStep { stage, place, text, what: StepKind::Folder(index) });
         }
         for instruction in std::mem::take(&mut resolver.instructions[stage]) {
             let what = Stepper { resolver, stage, state: &mut state, place: instruction.place }.step(&instruction)?;
             let text = instruction.text.clone();
-            resolver.recipe.steps.push(Step { stage, place: instruction.place, text, what });
+            resolver.recipe.steps.push(RecipeStep { stage, place: instruction.place, text, what });
             resolver.instructions[stage].push(instruction);
         }
         ends[stage] = state;
@@ -41,24 +41,27 @@ pub(crate) fn evaluate(resolver: &mut Resolver<'_>, target: usize) -> Result<(),
     Ok(())
 }
 
-fn start(resolver: &Resolver<'_>, stage: usize, ends: &[State]) -> State {
+fn start(resolver: &Resolver<'_>, stage: usize, ends: &[StageState]) -> StageState {
     let root = Some("/".to_owned());
     let image = match resolver.base(stage) {
         None => {
-            return State { scope: Scope::default(), workdir: root.filter(|_| resolver.recipe.stages[stage].scratch) };
+            return StageState {
+                scope: Scope::default(),
+                workdir: root.filter(|_| resolver.recipe.stages[stage].scratch),
+            };
         }
         Some(Origin::Stage(base)) => {
             let end = &ends[*base];
-            return State { scope: end.scope.inherited(), workdir: end.workdir.clone() };
+            return StageState { scope: end.scope.inherited(), workdir: end.workdir.clone() };
         }
-        Some(Origin::Context(_)) => return State { scope: Scope::default(), workdir: root },
+        Some(Origin::Context(_)) => return StageState { scope: Scope::default(), workdir: root },
         Some(Origin::Image(name)) => resolver.request.images.get(name),
         Some(Origin::Service(name)) => resolver.request.services.get(name),
         Some(Origin::Remote(_)) => None,
     };
     match image {
-        None => State::default(),
-        Some(image) => State {
+        None => StageState::default(),
+        Some(image) => StageState {
             scope: Scope::from_image(&image.env),
             workdir: Some(image.working_dir.clone().filter(|w| !w.is_empty()).unwrap_or_else(|| "/".to_owned())),
         },
@@ -68,7 +71,7 @@ fn start(resolver: &Resolver<'_>, stage: usize, ends: &[State]) -> State {
 struct Stepper<'a, 'r> {
     resolver: &'a mut Resolver<'r>,
     stage: usize,
-    state: &'a mut State,
+    state: &'a mut StageState,
     place: Place,
 }
 
@@ -90,7 +93,7 @@ impl Stepper<'_, '_> {
         Ok(self.known(word)?.map_or(Value::Unknown, Value::Known))
     }
 
-    fn step(&mut self, instruction: &Instruction) -> Result<What, DockerfileError> {
+    fn step(&mut self, instruction: &Instruction) -> Result<StepKind, DockerfileError> {
         match &instruction.kind {
             Kind::Arg(args) => {
                 for (name, default) in args {
@@ -113,13 +116,13 @@ impl Stepper<'_, '_> {
                     (Ok(path), Some(folder)) => Some(clean_path(&format!("{folder}/{path}"))),
                     (Err(_), _) | (Ok(_), None) => None,
                 };
-                return Ok(What::Workdir(self.state.workdir.clone()));
+                return Ok(StepKind::Workdir(self.state.workdir.clone()));
             }
-            Kind::Copy(copy) => return self.copy(copy).map(|copy| What::Copy(Box::new(copy))),
-            Kind::Run(mounts) => return self.run(mounts).map(What::Run),
+            Kind::Copy(copy) => return self.copy(copy).map(|copy| StepKind::Copy(Box::new(copy))),
+            Kind::Run(mounts) => return self.run(mounts).map(StepKind::Run),
             Kind::OnBuild(_) | Kind::Other => {}
         }
-        Ok(What::Other)
+        Ok(StepKind::Other)
     }
 
     fn arg(&mut self, name: &str, default: Option<&str>) -> Result<(), DockerfileError> {

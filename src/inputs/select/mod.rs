@@ -13,7 +13,7 @@ use crate::inputs::error::{InputsError, MissingSource, similar};
 use crate::inputs::ignore::glob::{Glob, has_wildcard};
 use crate::inputs::ignore::{Ignore, Matched};
 use crate::inputs::paths::{join, relative};
-use crate::inputs::recipe::{CopyStep, MountStep, Origin, Recipe, Source, Step, What};
+use crate::inputs::recipe::{CopyStep, MountStep, Origin, Recipe, RecipeStep, Source, StepKind};
 use crate::inputs::select::context::{Child, View};
 use crate::inputs::select::finder::{Finder, Reader};
 use crate::model::{EntryKind, Fallback};
@@ -54,18 +54,18 @@ pub(crate) fn select(
     for (index, step) in recipe.steps.iter().enumerate() {
         selector.step = index;
         match &step.what {
-            What::Copy(copy) => {
+            StepKind::Copy(copy) => {
                 if let Origin::Context(context) = copy.origin {
                     selector.copy(step, copy, context)?;
                 }
             }
-            What::Run(mounts) => {
+            StepKind::Run(mounts) => {
                 for mount in mounts {
                     selector.mount(step, mount)?;
                 }
             }
-            What::Folder(context) => selector.take(*context, 0, Finder::Path(String::new()), None)?,
-            What::Workdir(_) | What::Other => {}
+            StepKind::Folder(context) => selector.take(*context, 0, Finder::Path(String::new()), None)?,
+            StepKind::Workdir(_) | StepKind::Other => {}
         }
     }
     if recipe.fallback.is_some() || selector.selection.fallback.is_some() {
@@ -110,7 +110,7 @@ struct Selector<'a, 't> {
 }
 
 impl Selector<'_, '_> {
-    fn copy(&mut self, step: &Step, copy: &CopyStep, context: usize) -> Result<(), InputsError> {
+    fn copy(&mut self, step: &RecipeStep, copy: &CopyStep, context: usize) -> Result<(), InputsError> {
         let exclude = Ignore::from_patterns(copy.exclude.iter().map(String::as_str)).unwrap_or_default();
         for (index, source) in copy.sources.iter().enumerate() {
             let Source::Path(raw) = source else { continue };
@@ -149,7 +149,7 @@ impl Selector<'_, '_> {
         Ok(())
     }
 
-    fn unclear(&mut self, step: &Step, source: &str) {
+    fn unclear(&mut self, step: &RecipeStep, source: &str) {
         let reason = Fallback::UnclearPattern { place: step.place, source: source.to_owned() };
         self.selection.fallback.get_or_insert(reason);
     }
@@ -169,7 +169,7 @@ impl Selector<'_, '_> {
     /// A source without wildcards: it must be there.
     fn literal(
         &mut self,
-        step: &Step,
+        step: &RecipeStep,
         context: usize,
         source: usize,
         path: &str,
@@ -201,14 +201,14 @@ impl Selector<'_, '_> {
         Ok(())
     }
 
-    fn mount(&mut self, step: &Step, mount: &MountStep) -> Result<(), InputsError> {
+    fn mount(&mut self, step: &RecipeStep, mount: &MountStep) -> Result<(), InputsError> {
         match mount.origin {
             Origin::Context(context) => self.literal(step, context, 0, &relative(&mount.source), None),
             _ => Ok(()),
         }
     }
 
-    fn parents(&mut self, step: &Step, context: usize, source: usize, raw: &str) -> Result<(), InputsError> {
+    fn parents(&mut self, step: &RecipeStep, context: usize, source: usize, raw: &str) -> Result<(), InputsError> {
         let (folder, pattern) = match raw.split_once("/./") {
             Some((folder, pattern)) => (relative(folder), relative(pattern)),
             None => (String::new(), relative(raw)),
@@ -381,7 +381,7 @@ impl Selector<'_, '_> {
         Ok(())
     }
 
-    fn missing(&self, step: &Step, context: usize, path: &str) -> InputsError {
+    fn missing(&self, step: &RecipeStep, context: usize, path: &str) -> InputsError {
         let view = &self.views[context];
         let instruction = step.text.split_whitespace().next().unwrap_or_default().to_uppercase();
         let hint = match view.ignore.deciding_line(path) {

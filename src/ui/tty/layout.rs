@@ -5,17 +5,17 @@ use std::time::Duration;
 use console::{measure_text_width, truncate_str};
 
 use crate::model::ServiceName;
-use crate::ui::clean::clean;
+use crate::ui::activity::{Activity, Build};
 use crate::ui::common::Common;
 use crate::ui::fields::{tenths, transfer};
-use crate::ui::live::{Build, Live};
 use crate::ui::palette::{DIM, WARNING, paint};
+use crate::ui::sanitize::sanitize;
 use crate::ui::summary::{counted, names};
 
 use super::bars::{BAR, Line, SPINNER, Size};
 
 /// The area's lines, none as wide as the terminal, and fewer than it has rows.
-pub(super) fn lines(live: &Live, common: &mut Common, now: Duration, size: Size) -> Vec<Line> {
+pub(super) fn lines(live: &Activity, common: &mut Common, now: Duration, size: Size) -> Vec<Line> {
     let (rows, columns) = size;
     let mut lines = full(live, common, now, true);
     // The last lines that builds wrote are the first to go.
@@ -44,7 +44,7 @@ fn fitted(line: Line, width: usize, tail: &str) -> Line {
     Line { spinner, text, ..Line::default() }
 }
 
-fn full(live: &Live, common: &mut Common, now: Duration, output: bool) -> Vec<Line> {
+fn full(live: &Activity, common: &mut Common, now: Duration, output: bool) -> Vec<Line> {
     let color = common.settings.status_color;
     let mut lines = Vec::new();
     for step in live.steps.values() {
@@ -52,8 +52,8 @@ fn full(live: &Live, common: &mut Common, now: Duration, output: bool) -> Vec<Li
         let time = since(step.since, now, color);
         let build = live.build_of(step);
         let what = match &step.held {
-            Some(on) => format!("{} {}", paint("waiting:", WARNING, color), clean(&on.to_string(), false)),
-            None => clean(&step.op.to_string(), false).into_owned(),
+            Some(on) => format!("{} {}", paint("waiting:", WARNING, color), sanitize(&on.to_string(), false)),
+            None => sanitize(&step.op.to_string(), false).into_owned(),
         };
         let what = format!("{column}  {what}");
         lines.push(match (build, live.pull_of(step)) {
@@ -70,7 +70,7 @@ fn full(live: &Live, common: &mut Common, now: Duration, output: bool) -> Vec<Li
         steps(&mut lines, build, now, output, color);
     }
     for (image, pull) in live.other_pulls() {
-        let what = format!("pull {}", clean(image, false));
+        let what = format!("pull {}", sanitize(image, false));
         lines.push(transferring(true, &what, "", pull.current, pull.total, &since(pull.since, now, color)));
     }
     for (service, sync) in &live.syncs {
@@ -89,16 +89,16 @@ fn heading(common: &mut Common, services: &[ServiceName], build: &Build) -> Line
 
 fn steps(lines: &mut Vec<Line>, build: &Build, now: Duration, output: bool, color: bool) {
     for step in build.running.values() {
-        let name = format!("    {}", clean(&step.name, false));
+        let name = format!("    {}", sanitize(&step.name, false));
         let time = since(step.since, now, color);
         lines.push(match &step.transfer {
             Some((what, current, total)) => {
-                transferring(false, &name, &format!("{} ", clean(what, false)), *current, *total, &time)
+                transferring(false, &name, &format!("{} ", sanitize(what, false)), *current, *total, &time)
             }
             None => text(name + &time),
         });
         if output && !step.last.is_empty() {
-            lines.push(text(format!("      {}", paint(&clean(&step.last, false), DIM, color))));
+            lines.push(text(format!("      {}", paint(&sanitize(&step.last, false), DIM, color))));
         }
     }
 }

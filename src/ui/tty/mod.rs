@@ -13,15 +13,15 @@ use std::time::Duration;
 use crate::event::{Event, Operation, State};
 use crate::model::ServiceName;
 
-use super::clean::clean;
+use super::activity::{Activity, Ended};
 use super::common::Common;
 use super::fields::millis;
 use super::groups::{End, Said};
-use super::live::{Ended, Live};
 use super::message::aside;
 use super::options::Settings;
 use super::palette::{DIM, DONE, ERROR, paint};
 use super::render::Render;
+use super::sanitize::sanitize;
 use super::streams::Streams;
 use super::summary::{cause, counted, state_of};
 
@@ -32,7 +32,7 @@ const FRAME: Duration = Duration::from_millis(100);
 
 pub(super) struct Tty {
     common: Common,
-    live: Live,
+    live: Activity,
     bars: Bars,
     drawn_at: Duration,
     /// The terminal is someone else's until the next event.
@@ -48,7 +48,7 @@ impl Tty {
         let common = Common::new(settings, streams);
         Self {
             common,
-            live: Live::default(),
+            live: Activity::default(),
             bars,
             drawn_at: Duration::ZERO,
             released: false,
@@ -80,7 +80,7 @@ impl Tty {
             _ => String::new(),
         };
         let took = paint(&format!("{build}  {}", millis(took_ms)), DIM, color);
-        self.over(Sign::Done, service, &format!("{}{reason}{took}", clean(&op.to_string(), false)));
+        self.over(Sign::Done, service, &format!("{}{reason}{took}", sanitize(&op.to_string(), false)));
     }
 
     /// What an event says in its own words.
@@ -92,19 +92,19 @@ impl Tty {
                 }
             }
             Event::StepFailed { op, service, .. } => {
-                let what = clean(&op.to_string(), false).into_owned();
+                let what = sanitize(&op.to_string(), false).into_owned();
                 self.over(Sign::Failed, service.as_ref(), &what);
             }
             Event::StepSkipped { op, service, because, .. } if self.common.settings.verbose => {
-                let text = clean(&format!("{op}: skipped, because {}", cause(because)), false).into_owned();
+                let text = sanitize(&format!("{op}: skipped, because {}", cause(because)), false).into_owned();
                 self.over(Sign::Skipped, service.as_ref(), &text);
             }
             Event::BuildOutput { services, line, .. } if self.common.settings.verbose => {
-                let line = clean(line, self.common.settings.status_color).into_owned();
+                let line = sanitize(line, self.common.settings.status_color).into_owned();
                 self.common.say(services.first(), &format!("# {line}"));
             }
             Event::State { service, container, number, state, .. } if self.is_news(service, *state) => {
-                let text = clean(&state_of(container, *number, *state), false).into_owned();
+                let text = sanitize(&state_of(container, *number, *state), false).into_owned();
                 self.common.say(Some(service), &text);
             }
             Event::Ready { .. } => self.was_ready = true,
@@ -163,7 +163,7 @@ impl Render for Tty {
         };
         if let Event::Stopping { .. } = &event {
             for (service, text) in self.live.dropped() {
-                let text = clean(&text, false).into_owned();
+                let text = sanitize(&text, false).into_owned();
                 self.over(Sign::Skipped, service.as_ref(), &text);
             }
         }

@@ -57,7 +57,7 @@ impl Docker {
         let sent = Arc::new(sent::Sent::default());
         let trees = trees_of(spec, &sent).await?;
         let services = services::Services::new(self, spec, (trees, Arc::clone(&sent)), caches.clone()).await?;
-        let session = session::Session::open(self, &id, &request::shared_key(spec), services)
+        let session = session::BuildSession::open(self, &id, &request::shared_key(spec), services)
             .await
             .map_err(|error| errors::connection(&error, &self.info.endpoint))?;
         let Some(session) = session else { return classic::build(self, spec, progress).await };
@@ -98,7 +98,7 @@ impl Docker {
         trees.insert(request::CONTEXT.to_owned(), files::Tree::of_text(LAYER, layer.tar.clone()));
         let services = services::Services::new(self, &spec, (trees, sent), caches::Caches::default()).await?;
         // It is one file, and never the same: there is no copy to begin from.
-        let session = session::Session::open(self, &id, &format!("layer {id}"), services)
+        let session = session::BuildSession::open(self, &id, &format!("layer {id}"), services)
             .await
             .map_err(|error| errors::connection(&error, &self.info.endpoint))?;
         let Some(session) = session else { return refuse("this engine has no BuildKit") };
@@ -110,7 +110,7 @@ impl Docker {
         &self,
         request: bollard_buildkit_proto::moby::buildkit::v1::SolveRequest,
         progress: &BuildSink,
-        session: &session::Session,
+        session: &session::BuildSession,
         dockerfile: &str,
     ) -> Result<SolveResponse> {
         let channel = self.control_channel().await?;

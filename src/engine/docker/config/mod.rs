@@ -21,7 +21,7 @@ use crate::model::{ContainerSpec, HealthCheck};
 
 /// What to create.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct CreateRequest {
     /// The body of the create request.
     pub(super) body: ContainerCreateBody,
     /// Networks to connect after it: an API before 1.44 takes only one.
@@ -31,7 +31,7 @@ pub(super) struct Wanted {
 }
 
 /// Maps a whole spec.
-pub(super) fn container_config(spec: &ContainerSpec, api: (u32, u32)) -> Result<Wanted> {
+pub(super) fn container_config(spec: &ContainerSpec, api: (u32, u32)) -> Result<CreateRequest> {
     let api = Api(api);
     // Every failure in here is about one service of the manifest.
     map(spec, api).map_err(|mut error| {
@@ -40,7 +40,7 @@ pub(super) fn container_config(spec: &ContainerSpec, api: (u32, u32)) -> Result<
     })
 }
 
-fn map(spec: &ContainerSpec, api: Api) -> Result<Wanted> {
+fn map(spec: &ContainerSpec, api: Api) -> Result<CreateRequest> {
     let service = &spec.service;
     let mut host = host::host_config(spec, api)?;
     let (first, others) = endpoints::endpoints(spec, api)?;
@@ -79,7 +79,7 @@ fn map(spec: &ContainerSpec, api: Api) -> Result<Wanted> {
         networking_config: (!at_create.is_empty()).then_some(NetworkingConfig { endpoints_config: Some(at_create) }),
         ..Default::default()
     };
-    Ok(Wanted { body, connect, mac_address: endpoints::mac_address(spec, api) })
+    Ok(CreateRequest { body, connect, mac_address: endpoints::mac_address(spec, api) })
 }
 
 /// A name without `=` takes a variable of the image away.

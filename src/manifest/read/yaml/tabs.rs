@@ -8,16 +8,16 @@ use super::reindent::Reindented;
 const BLANKS: [char; 2] = [' ', '\t'];
 
 /// A line and a column, both from one.
-type Place = (u32, u32);
+type Position = (u32, u32);
 
 /// Where brackets and texts stand in a text that has tabs.
 #[derive(Debug, Default)]
 pub struct Tabs {
     chars: Vec<char>,
     depth: usize,
-    open: Place,
+    open: Position,
     /// From where to where, in the order of the text; none is inside another one.
-    covered: Vec<(Place, Place)>,
+    covered: Vec<(Position, Position)>,
 }
 
 impl Tabs {
@@ -47,13 +47,13 @@ impl Tabs {
         }
     }
 
-    fn is_covered(&self, at: Place) -> bool {
+    fn is_covered(&self, at: Position) -> bool {
         let began = self.covered.partition_point(|(start, _)| *start <= at);
         began > 0 && at < self.covered[began - 1].1
     }
 
     /// The first tab of the original text that indents or follows a dash, outside of brackets and texts.
-    pub fn wrong(&self, text: &str) -> Option<Place> {
+    pub fn wrong(&self, text: &str) -> Option<Position> {
         let mut after_comment = false;
         for (line, content) in (1..).zip(text.lines()) {
             let is_comment = content.trim_start().starts_with('#');

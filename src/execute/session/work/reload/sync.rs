@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Job, Measure, Reloaded};
 use crate::event::{Message, ReloadAction, Timings};
 use crate::execute::observe::blocking;
-use crate::execute::sync::{Hot, SyncError};
+use crate::execute::sync::{SyncContainer, SyncError};
 use crate::execute::{Failure, sync_files};
 use crate::model::{Content, Digest, Reload as Then, SyncTarget};
 use crate::plan::ReloadReason;
@@ -20,7 +20,8 @@ impl Job {
         }
         for container in &self.containers {
             let image = self.project.image_name(&self.service);
-            let hot = Hot { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
+            let hot =
+                SyncContainer { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
             if let Some(stale) = self.executor.agents.stale_mount(&hot, files).await {
                 if let ReloadReason::Changed { replaced, .. } = why {
                     *replaced = Some(stale);
@@ -43,7 +44,8 @@ impl Job {
         let mut action = None;
         for container in &self.containers {
             let image = self.project.image_name(&self.service);
-            let hot = Hot { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
+            let hot =
+                SyncContainer { service: &self.service, container, agent: self.hot, image, stop: self.stop.clone() };
             // Until all is there, it holds what no build gives.
             reload.synced.insert(container.clone(), Digest::of(b"partly synced"));
             if measured.inputs.is_some() && !targets.is_empty() {
@@ -95,7 +97,12 @@ impl Job {
     /// Whether a container has what was measured. A file that was touched since may have been another one for a moment,
     /// such as empty while it was saved twice, or there while version control passed by, and nothing would tell: the next
     /// measure is as this one.
-    pub(super) async fn is_as_measured(&self, hot: &Hot<'_>, targets: &[SyncTarget], measured: &Measure) -> bool {
+    pub(super) async fn is_as_measured(
+        &self,
+        hot: &SyncContainer<'_>,
+        targets: &[SyncTarget],
+        measured: &Measure,
+    ) -> bool {
         let now = |target: &SyncTarget| sync_files::stamp(&target.source);
         // What was not there has no time of its last change: it may have been there since, and be gone again.
         let is_touched = |target: &&SyncTarget| {
@@ -127,8 +134,13 @@ impl Job {
         let mut action = None;
         for container in self.containers.clone() {
             let image = self.project.image_name(&self.service);
-            let hot =
-                Hot { service: &self.service, container: &container, agent: self.hot, image, stop: self.stop.clone() };
+            let hot = SyncContainer {
+                service: &self.service,
+                container: &container,
+                agent: self.hot,
+                image,
+                stop: self.stop.clone(),
+            };
             let agents = &self.executor.agents;
             let done = match agents.missing(&hot, &targets).await {
                 Ok(missing) if missing.is_empty() => continue,

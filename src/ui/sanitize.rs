@@ -15,12 +15,12 @@ use std::str::Chars;
 pub(super) const RESET: &str = "\u{1b}[0m";
 
 /// The line as it may be shown. `color` lets SGR sequences through.
-pub(super) fn clean(line: &str, color: bool) -> Cow<'_, str> {
+pub(super) fn sanitize(line: &str, color: bool) -> Cow<'_, str> {
     let line = line.strip_suffix('\n').unwrap_or(line);
-    if !suspicious(line) {
+    if !is_suspect(line) {
         return Cow::Borrowed(line);
     }
-    let mut clean = String::with_capacity(line.len());
+    let mut sanitize = String::with_capacity(line.len());
     // What a carriage return would let the next characters overwrite.
     let mut before_return: Option<String> = None;
     let mut colored = false;
@@ -30,9 +30,9 @@ pub(super) fn clean(line: &str, color: bool) -> Cow<'_, str> {
             '\u{1b}' => {
                 if let Some(sgr) = escape(&mut chars).filter(|_| color) {
                     colored = true;
-                    clean.push_str("\u{1b}[");
-                    clean.push_str(&sgr);
-                    clean.push('m');
+                    sanitize.push_str("\u{1b}[");
+                    sanitize.push_str(&sgr);
+                    sanitize.push('m');
                 }
             }
             '\u{9b}' => {
@@ -40,41 +40,41 @@ pub(super) fn clean(line: &str, color: bool) -> Cow<'_, str> {
                 control_sequence(&mut chars);
             }
             '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => string(&mut chars),
-            '\r' if visible(&clean) => before_return = Some(std::mem::take(&mut clean)),
-            '\r' => clean.clear(),
-            '\u{8}' => drop_last(&mut clean),
-            '\t' => clean.push('\t'),
-            '\n' => clean.push(' '),
+            '\r' if visible(&sanitize) => before_return = Some(std::mem::take(&mut sanitize)),
+            '\r' => sanitize.clear(),
+            '\u{8}' => drop_last(&mut sanitize),
+            '\t' => sanitize.push('\t'),
+            '\n' => sanitize.push(' '),
             _ if char.is_control() => {}
-            _ => clean.push(char),
+            _ => sanitize.push(char),
         }
     }
-    if let Some(before) = before_return.filter(|_| !visible(&clean)) {
-        clean = before;
+    if let Some(before) = before_return.filter(|_| !visible(&sanitize)) {
+        sanitize = before;
     }
-    if colored && !clean.ends_with(RESET) {
-        clean.push_str(RESET);
+    if colored && !sanitize.ends_with(RESET) {
+        sanitize.push_str(RESET);
     }
-    Cow::Owned(clean)
+    Cow::Owned(sanitize)
 }
 
 /// Text of several lines, each cleaned.
-pub(super) fn clean_text(text: &str, color: bool) -> Cow<'_, str> {
-    if text.split_inclusive('\n').all(|line| !suspicious(line.strip_suffix('\n').unwrap_or(line))) {
+pub(super) fn sanitize_text(text: &str, color: bool) -> Cow<'_, str> {
+    if text.split_inclusive('\n').all(|line| !is_suspect(line.strip_suffix('\n').unwrap_or(line))) {
         return Cow::Borrowed(text);
     }
-    let mut clean_text = String::with_capacity(text.len());
+    let mut sanitize_text = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        clean_text.push_str(&clean(line, color));
+        sanitize_text.push_str(&sanitize(line, color));
         if line.ends_with('\n') {
-            clean_text.push('\n');
+            sanitize_text.push('\n');
         }
     }
-    Cow::Owned(clean_text)
+    Cow::Owned(sanitize_text)
 }
 
 /// Whether there is anything to clean, found without decoding: most lines have nothing.
-fn suspicious(line: &str) -> bool {
+fn is_suspect(line: &str) -> bool {
     let bytes = line.as_bytes();
     // C1 controls (U+0080 to U+009F) are `C2 80` to `C2 9F` in UTF-8.
     bytes.iter().any(|&byte| byte < 0x20 && byte != b'\t' || byte == 0x7f)
@@ -136,22 +136,22 @@ fn string(chars: &mut Peekable<Chars<'_>>) {
 }
 
 /// A backspace lets the next character overwrite the last. A colour is never taken apart by it.
-fn drop_last(clean: &mut String) {
-    if clean.ends_with(|char| char != 'm') || !ends_with_sgr(clean) {
-        clean.pop();
+fn drop_last(sanitize: &mut String) {
+    if sanitize.ends_with(|char| char != 'm') || !ends_with_sgr(sanitize) {
+        sanitize.pop();
     }
 }
 
-fn ends_with_sgr(clean: &str) -> bool {
-    clean.rfind('\u{1b}').is_some_and(|start| {
-        let inside = clean[start..].strip_prefix("\u{1b}[").and_then(|rest| rest.strip_suffix('m'));
+fn ends_with_sgr(sanitize: &str) -> bool {
+    sanitize.rfind('\u{1b}').is_some_and(|start| {
+        let inside = sanitize[start..].strip_prefix("\u{1b}[").and_then(|rest| rest.strip_suffix('m'));
         inside.is_some_and(|inside| inside.chars().all(|char| matches!(char, '0'..='9' | ';' | ':')))
     })
 }
 
 /// Whether anything but colours and blanks is there.
-fn visible(clean: &str) -> bool {
-    let mut chars = clean.chars();
+fn visible(sanitize: &str) -> bool {
+    let mut chars = sanitize.chars();
     while let Some(char) = chars.next() {
         match char {
             '\u{1b}' => {
@@ -212,30 +212,30 @@ mod tests {
             ("line feed within", "a\nb", "a b", "a b"),
         ];
         for (what, line, with, without) in cases {
-            assert_eq!(clean(line, true), with, "{what}, with colours");
+            assert_eq!(sanitize(line, true), with, "{what}, with colours");
             if what != "backspace at a colour" {
-                assert_eq!(clean(line, false), without, "{what}, without colours");
+                assert_eq!(sanitize(line, false), without, "{what}, without colours");
             }
         }
     }
 
     #[test]
     fn a_line_with_nothing_to_clean_is_not_copied() {
-        assert!(matches!(clean("2026-11-24 ok é", true), Cow::Borrowed(_)));
-        assert!(matches!(clean_text("a\nb\n", true), Cow::Borrowed(_)));
+        assert!(matches!(sanitize("2026-11-24 ok é", true), Cow::Borrowed(_)));
+        assert!(matches!(sanitize_text("a\nb\n", true), Cow::Borrowed(_)));
     }
 
     #[test]
     fn text_keeps_its_lines() {
-        assert_eq!(clean_text("a\x1b[2J\n\x1b[31mb\nc", true), "a\n\x1b[31mb\x1b[0m\nc");
-        assert_eq!(clean_text("a\x07\n\n", false), "a\n\n");
+        assert_eq!(sanitize_text("a\x1b[2J\n\x1b[31mb\nc", true), "a\n\x1b[31mb\x1b[0m\nc");
+        assert_eq!(sanitize_text("a\x07\n\n", false), "a\n\n");
     }
 
     proptest! {
         #[test]
         fn nothing_but_colours_ever_passes(line in r"[\x00-\x7f\u{80}-\u{a1}m\[\x1b;]{0,40}") {
-            prop_assert!(clean(&line, false).chars().all(|char| char == '\t' || !char.is_control()));
-            let shown = clean(&line, true);
+            prop_assert!(sanitize(&line, false).chars().all(|char| char == '\t' || !char.is_control()));
+            let shown = sanitize(&line, true);
             let mut rest: &str = &shown;
             let mut last = "";
             while let Some(start) = rest.find('\u{1b}') {
@@ -249,7 +249,7 @@ mod tests {
             }
             prop_assert!(rest.chars().all(|char| char == '\t' || !char.is_control()));
             prop_assert!(last.is_empty() || last == RESET && rest.is_empty());
-            prop_assert_eq!(clean(&shown, true).replace(RESET, ""), shown.replace(RESET, ""), "cleaning is final");
+            prop_assert_eq!(sanitize(&shown, true).replace(RESET, ""), shown.replace(RESET, ""), "cleaning is final");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::model::ServiceName;
 
 /// Everything that has begun and has not ended.
 #[derive(Debug, Default)]
-pub(super) struct Live {
+pub(super) struct Activity {
     pub steps: BTreeMap<usize, Step>,
     pub builds: IndexMap<Vec<ServiceName>, Build>,
     pub pulls: IndexMap<String, Pull>,
@@ -76,7 +76,7 @@ pub(super) fn waiting(op: &Operation, on: &Hold) -> String {
     }
 }
 
-impl Live {
+impl Activity {
     /// Nothing is going on.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
