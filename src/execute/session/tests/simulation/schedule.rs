@@ -47,7 +47,7 @@ const END: Duration = Duration::from_mins(2);
 pub async fn run(seed: u64) -> Ended {
     let world = World::new(seed);
     let mut case = Case { world: Arc::clone(&world), hob: None };
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         let kill = Kill { at: 1 + world.random(120), done: world.chance(50) };
         world.state().life.kill = Some(kill);
     }
@@ -197,7 +197,7 @@ impl Case {
                 }
             }
             _ => {
-                for _ in 0..1 + world.random(5) {
+                for _ in 0..=world.random(5) {
                     self.save();
                 }
             }

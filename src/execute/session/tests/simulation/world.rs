@@ -66,6 +66,9 @@ pub struct Wish {
     pub scale: u32,
 }
 
+/// What the files of a context were, and from when on.
+type Version = (Instant, BTreeMap<PathBuf, String>);
+
 /// What changes all the time.
 pub struct State {
     pub rng: Rng,
@@ -90,7 +93,7 @@ pub struct State {
     /// When a failure was last reported, of a service or (empty) of all.
     pub reported: BTreeMap<String, u64>,
     /// What a context was, and from when on, oldest first.
-    pub versions: BTreeMap<String, Vec<(Instant, BTreeMap<PathBuf, String>)>>,
+    pub versions: BTreeMap<String, Vec<Version>>,
     pub violation: Option<Violation>,
     pub written: u64,
     /// When somebody else last changed containers of a service.
@@ -156,7 +159,7 @@ impl World {
         };
         let disk = tempfile::tempdir().unwrap();
         std::fs::create_dir(disk.path().join("versions")).unwrap();
-        let is_shared = seed % 4 == 0;
+        let is_shared = seed.is_multiple_of(4);
         let world = Arc::new(Self { engine, sources, disk, began, is_shared, state: Mutex::new(state) });
         if is_shared {
             let folder = world.context("twin").display().to_string();
