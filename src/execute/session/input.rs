@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::work::{Applied, CaughtUp, DriftReport, Readiness, Reloaded, SnapshotTaken};
+use super::ended::Ended;
 use crate::engine::EngineEvent;
-use crate::event::{Message, Request};
+use crate::event::Request;
+use crate::execute::Doer;
 use crate::execute::beside::Working;
-use crate::execute::{Doer, Failure, Loaded};
 use crate::host::watch::Batch;
-use crate::model::{ContainerId, Observed};
+use crate::model::Observed;
 
 /// One thing that happens.
 pub enum Input {
@@ -30,30 +30,6 @@ pub enum Input {
     Progress(Option<Working>),
     /// Some work has ended.
     Ended(Ended),
-}
-
-/// How work has ended.
-pub enum Ended {
-    /// All that a plan is made from was looked at.
-    SnapshotTaken(Box<SnapshotTaken>),
-    /// A plan was carried out.
-    Applied(Box<Applied>),
-    /// A save was answered.
-    Reloaded(Box<Reloaded>),
-    /// The manifest was read.
-    Read(Result<Box<Loaded>, Vec<Message>>),
-    /// The services were stopped, or the engine is silent; and what is left.
-    Stopped(Vec<Failure>, Option<Box<Observed>>),
-    /// A container has ended, and whether the engine starts it again.
-    Returns(ContainerId, bool),
-    /// When the engine was asked whether all containers have exited, and whether it says so.
-    AllExited(Instant, bool),
-    /// Whether services are ready was found out.
-    Ready(Box<Readiness>),
-    /// What the engine says of containers that were not compared yet; `None` where it did not answer.
-    Drift(Option<Box<DriftReport>>),
-    /// A build in the background has ended.
-    CaughtUp(CaughtUp),
 }
 
 /// What the shell knows at the moment of a step.

@@ -7,6 +7,8 @@
 //! What takes time is work beside the loop, so that one slow build or stuck stop delays no other service.
 
 mod action;
+mod clock;
+mod ended;
 mod input;
 mod machine;
 mod options;
@@ -18,10 +20,3 @@ mod work;
 pub use machine::End;
 pub use options::{Attach, EndOn, SessionOptions};
 pub use shell::Session;
-
-use std::time::Instant;
-
-/// The time by tokio's clock, which tests can pause.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}

@@ -11,10 +11,12 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::action::{Action, Job, Work};
-use super::input::{Ended, Input, Moment};
+use super::clock::now;
+use super::ended::Ended;
+use super::input::{Input, Moment};
 use super::machine::{End, Machine};
+use super::options::SessionOptions;
 use super::work::{self, Shared};
-use super::{SessionOptions, now};
 use crate::engine::{BoxStream, EngineEvent, Query};
 use crate::event::{Event, Message, Request};
 use crate::execute::beside::{Beside, Working};

@@ -19,8 +19,9 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::clock::now;
 use super::shell::Folders;
-use super::{Attach, End, Session, SessionOptions, now};
+use super::{Attach, End, Session, SessionOptions};
 use crate::event::{Event, Request};
 use crate::execute::testing::{Rig, project};
 use crate::host::watch::{Batch, Change, ChangeKind, Coverage};

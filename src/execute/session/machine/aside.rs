@@ -4,40 +4,11 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::Machine;
-use super::watched::Noted;
+use super::known::watched::Noted;
+use super::state::Machine;
 use crate::event::{Event, Message};
 use crate::model::{Aside, ServiceName};
 use crate::plan::Braked;
-
-/// What was said of a service.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Said {
-    mounted: bool,
-    /// That a save does not start it again; said once for each time that it has ended.
-    pub ended: bool,
-    housekeeping: bool,
-    output: bool,
-    /// That its image could not be built in the background.
-    pub stale_image: bool,
-}
-
-impl Said {
-    fn of(&mut self, aside: &Aside) -> Option<&mut bool> {
-        match aside {
-            Aside::Mounted { said: false, .. } => Some(&mut self.mounted),
-            Aside::Housekeeping { .. } => Some(&mut self.housekeeping),
-            Aside::Output => Some(&mut self.output),
-            Aside::Mounted { .. } | Aside::Hidden { .. } | Aside::IgnoreFile => None,
-        }
-    }
-
-    /// Whether there is something to say that was not said.
-    pub fn may_say(mut self, aside: &Aside) -> bool {
-        let ended = matches!(aside, Aside::Mounted { said: false, .. }) && !self.ended;
-        ended || self.of(aside).is_some_and(|said| !*said)
-    }
-}
 
 /// Endings of files that a person writes and a program reads, and not the other way round. Of what a program writes into
 /// a mount nobody has to be told.

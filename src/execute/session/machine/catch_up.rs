@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Machine;
-use super::phase::{Connection, ImageState, ManifestState, Phase, PlanState};
+use super::known::phase::{Connection, ImageState, ManifestState, Phase, PlanState};
+use super::state::Machine;
 use crate::event::{Event, Message};
 use crate::execute::executor::millis;
 use crate::execute::session::action::{Action, Job, Work};
-use crate::execute::session::work::{CatchUp, CaughtUp, Image};
+use crate::execute::session::ended::{CaughtUp, Image};
+use crate::execute::session::work::CatchUp;
 use crate::model::ServiceName;
 
 /// How long a service must have been left alone.

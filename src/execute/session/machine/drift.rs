@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Machine;
+use super::state::Machine;
 use crate::execute::session::action::{Action, Work};
-use crate::execute::session::work::{CompareContainers, DriftReport, Held, differing};
+use crate::execute::session::ended::{DriftReport, Held};
+use crate::execute::session::work::{CompareContainers, differing};
 use crate::model::{ContainerId, Digest, Observed, ObservedContainer, Parts, Service, ServiceName};
 use crate::plan::labels::made_from;
 use crate::plan::{Recreate, ReloadReason};

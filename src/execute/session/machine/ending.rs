@@ -2,28 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::Machine;
-use super::phase::{AllExited, ManifestState, Phase, PlanState};
+use super::known::ending::{End, StopPlan, Stopping};
+use super::known::phase::{AllExited, ManifestState, Phase, PlanState};
+use super::state::Machine;
 use crate::event::{EndCause, Event, Request};
 use crate::execute::Failure;
 use crate::execute::session::action::{Action, Work};
 use crate::execute::session::work::Stop;
 use crate::execute::session::{Attach, EndOn};
 use crate::model::{ContainerId, ContainerState, Observed, Reload, ServiceName};
-
-/// Why a session ended.
-#[derive(Debug)]
-pub enum End {
-    /// It was asked to.
-    Stopped {
-        /// It had to be asked twice.
-        killed: bool,
-    },
-    /// It could not do what it was asked to.
-    Failed(Vec<Failure>),
-    /// The containers have exited; the code of the one that counts.
-    Exited(i64),
-}
 
 /// How long jobs may take to end once the session is being stopped: what they wait for may never come.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,36 +23,6 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// A signal that comes so soon after the first was sent with it.
 const TWICE: Duration = Duration::from_secs(1);
-
-/// The session is being stopped.
-#[derive(Debug)]
-pub struct Stopping {
-    /// Since when.
-    since: Instant,
-    /// The first plan had ended.
-    pub(super) was_up: bool,
-    /// When jobs that have not ended are given up; `None` once they have been.
-    give_up: Option<Instant>,
-    /// A second request came.
-    killed: bool,
-    /// How far the stop plan is.
-    plan: StopPlan,
-    /// What the session ends with.
-    exit: Option<i64>,
-    failures: Vec<Failure>,
-    /// Nobody reads what the session says.
-    reader_is_gone: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StopPlan {
-    /// Jobs are in its way.
-    Waits,
-    /// It is being carried out.
-    Runs,
-    /// It has ended, or is not to be waited for.
-    Done,
-}
 
 impl Machine {
     pub(super) fn request(&mut self, request: Request) {

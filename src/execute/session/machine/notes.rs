@@ -3,21 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::Machine;
+use super::known::notes::Note;
+use super::state::Machine;
 use crate::execute::session::action::Action;
 use crate::model::{ContainerId, Digest, ServiceName};
 
 /// News of a change is here by then.
 const SETTLED: Duration = Duration::from_millis(200);
-
-/// What a container holds if no news comes.
-#[derive(Debug)]
-pub struct Note {
-    service: ServiceName,
-    container: ContainerId,
-    digest: Digest,
-    at: Instant,
-}
 
 impl Machine {
     /// A container holds what a build of this digest gives, as far as is known.

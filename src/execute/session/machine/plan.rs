@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Machine;
-use super::phase::{Phase, PlanState};
-use super::progress::Progress;
+use super::known::phase::{Phase, PlanState};
+use super::known::progress::Progress;
+use super::state::Machine;
 use crate::event::{Event, Message};
 use crate::execute::session::action::{Action, Work};
-use crate::execute::session::work::{Applied, CarryOut, Held, PlanOptions, SnapshotTaken, TakeSnapshot};
+use crate::execute::session::ended::{Applied, Held, SnapshotTaken};
+use crate::execute::session::work::{CarryOut, PlanOptions, TakeSnapshot};
 use crate::model::ServiceName;
 use crate::plan;
 

@@ -3,31 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::Machine;
+use super::state::Machine;
 use crate::execute::beside::Working;
 use crate::execute::session::action::{Action, Job};
 use crate::model::ServiceName;
 
 /// How long a plan must have done nothing but wait before it is said that saves are seen.
 const WAITED: Duration = Duration::from_secs(1);
-
-/// How far a plan is.
-#[derive(Default)]
-pub struct Progress {
-    /// When the engine was asked for what it is made from; `None` until then.
-    pub looked_at: Option<Instant>,
-    /// What it still has to do; `None` before its first step.
-    working: Option<Working>,
-    /// Since when it only waits.
-    waits: Option<Instant>,
-}
-
-impl Progress {
-    /// The plan has no step left for the service, or none but waits.
-    fn frees(&self, service: &ServiceName) -> bool {
-        self.working.as_ref().is_some_and(|working| !working.services.contains(service))
-    }
-}
 
 impl Machine {
     pub(super) fn progress(&mut self, working: Option<Working>) {

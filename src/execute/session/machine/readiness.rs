@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::Machine;
+use super::state::Machine;
 use crate::event::Event;
 use crate::execute::executor::millis;
 use crate::execute::session::action::Work;
-use crate::execute::session::work::{FindOutWhetherReady, Readiness, url};
+use crate::execute::session::ended::Readiness;
+use crate::execute::session::work::{FindOutWhetherReady, url};
 use crate::model::{Observed, ServiceName};
 
 impl Machine {

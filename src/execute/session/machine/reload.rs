@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Machine;
-use super::phase::{Activity, ImageState};
+use super::known::phase::{Activity, ImageState};
+use super::state::Machine;
 use crate::event::{self, Event, ReloadAction};
 use crate::execute::session::action::Work;
-use crate::execute::session::work::{Measure, ReloadTask, Reloaded};
+use crate::execute::session::ended::{Measure, Reloaded};
+use crate::execute::session::work::ReloadTask;
 use crate::model::{ContainerId, MountType, Service, ServiceName};
 use crate::plan::{Round, WantedImage};
 

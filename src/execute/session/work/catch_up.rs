@@ -4,22 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::event::{Event, Sink};
-use crate::execute::session::input::Ended;
-use crate::execute::session::now;
+use crate::execute::session::clock::now;
+use crate::execute::session::ended::{CaughtUp, Ended, Image};
 use crate::execute::{Depth, Executor, Failure, Pass, RunOptions, Snapshot};
 use crate::model::{Project, ServiceName};
 use crate::plan::{self, Op, Plan, UpOptions};
-
-/// Which image of a service is built in the background.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Image {
-    /// That of what the files are now.
-    Current,
-    /// The same, without layers of its own for what changed since.
-    Whole,
-}
 
 /// Builds the image of a service.
 pub struct CatchUp {
@@ -31,18 +22,6 @@ pub struct CatchUp {
     pub image: Image,
     /// Images that are superseded stay.
     pub keep_images: bool,
-}
-
-/// How a build in the background ended.
-pub struct CaughtUp {
-    /// The service.
-    pub service: ServiceName,
-    /// Which image it was about.
-    pub image: Image,
-    /// How long a build took, `None` where there was nothing to build; or why there is no image.
-    pub result: Result<Option<Duration>, Failure>,
-    /// It was given up.
-    pub cancelled: bool,
 }
 
 impl CatchUp {

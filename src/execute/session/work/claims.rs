@@ -4,21 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::execute::Turns;
-use crate::host::lock::{Held, Lock};
+use crate::execute::session::ended::Claimed;
+use crate::host::lock::Lock;
 use crate::model::ServiceName;
 
 /// The services whose saves this session takes care of, each with its lock where there are other processes.
 #[derive(Default)]
 pub struct Claims(Mutex<BTreeMap<ServiceName, Option<Lock>>>);
-
-/// Whose saves a session takes care of.
-#[derive(Default)]
-pub struct Claimed {
-    /// Its own.
-    pub mine: Vec<ServiceName>,
-    /// Those that another session takes care of, and which that is.
-    pub taken: Vec<(ServiceName, Held)>,
-}
 
 impl Claims {
     /// Takes those of these services that no other session takes care of, and lets go of all others.

@@ -1,14 +1,14 @@
 //! What the engine says of containers that the session has not compared with what is wanted.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::engine::Query;
 use crate::execute::observe::{blocking, say_what_they_hold};
-use crate::execute::session::input::Ended;
-use crate::model::{ContainerId, Digest, Observed, Part, Parts};
+use crate::execute::session::ended::{DriftReport, Ended};
+use crate::model::{ContainerId, Digest, Part};
 use crate::plan::ReloadReason;
 use crate::plan::labels::made_from;
 
@@ -22,16 +22,6 @@ pub struct CompareContainers {
     pub synced: Vec<Digest>,
     /// When the newest container was made that was there before the session, by the engine's clock.
     pub newest_at_start: Option<i64>,
-}
-
-/// What the engine says about the project's containers, and what is known about what they were built from.
-pub struct DriftReport {
-    /// The containers that it is about.
-    pub containers: BTreeSet<ContainerId>,
-    /// What is there.
-    pub observed: Observed,
-    /// What earlier builds read.
-    pub history: HashMap<Digest, Parts>,
 }
 
 impl CompareContainers {

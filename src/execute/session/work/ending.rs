@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::engine::Query;
 use crate::event::{Event, Message};
-use crate::execute::session::input::Ended;
+use crate::execute::session::ended::Ended;
 use crate::execute::{Cause, Failure, RunOptions};
 use crate::model::{ContainerId, ObservedContainer, Project, ServiceName};
 use crate::plan;

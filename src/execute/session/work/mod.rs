@@ -9,29 +9,14 @@ mod mounted;
 mod plan;
 mod readiness;
 mod reload;
+mod shared;
 mod url;
 
-use std::sync::Arc;
-
-pub use catch_up::{CatchUp, CaughtUp, Image};
-pub use claims::{Claimed, Claims};
-pub use drift::{CompareContainers, DriftReport, differing};
+pub use catch_up::CatchUp;
+pub use drift::{CompareContainers, differing};
 pub use ending::{Stop, ask_whether_all_exited, ask_whether_it_returns, kill, watch_engine};
-pub use mounted::Mounts;
-pub use plan::{Applied, CarryOut, Held, PlanOptions, SnapshotTaken, TakeSnapshot, measured};
-pub use readiness::{FindOutWhetherReady, Readiness, find_out_urls};
-pub use reload::{Measure, ReloadTask, Reloaded};
+pub use plan::{CarryOut, PlanOptions, TakeSnapshot, measured};
+pub use readiness::{FindOutWhetherReady, find_out_urls};
+pub use reload::ReloadTask;
+pub use shared::Shared;
 pub use url::url;
-
-use crate::execute::Executor;
-
-/// What all work has in common.
-#[derive(Clone)]
-pub struct Shared {
-    /// Carries plans out; with the engine, the sources and the sink.
-    pub executor: Executor,
-    /// Whose saves this session takes care of.
-    pub claims: Arc<Claims>,
-    /// What files behind mounts held.
-    pub mounts: Arc<Mounts>,
-}

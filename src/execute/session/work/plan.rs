@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::drift::differing;
-use super::{Claimed, Shared};
+use super::shared::Shared;
 use crate::engine::Query;
 use crate::execute::observe::blocking;
-use crate::execute::session::input::Ended;
-use crate::execute::session::now;
+use crate::execute::session::clock::now;
+use crate::execute::session::ended::{Applied, Claimed, Ended, Held, SnapshotTaken};
 use crate::execute::snapshot::stand_for;
 use crate::execute::{Depth, Executor, Failure, Outcome, Pass, RunOptions, Snapshot, Turn, provide};
 use crate::host::look;
-use crate::model::{Aside, ContainerId, Digest, Measured, Observed, ObservedContainer, Project, ServiceName, Watch};
+use crate::model::{Aside, ContainerId, Digest, Measured, ObservedContainer, Project, ServiceName, Watch};
 use crate::plan::labels::made_from;
 use crate::plan::{self, Op, Plan, UpOptions, Wanted, WantedImage};
 
@@ -67,54 +67,6 @@ pub struct CarryOut {
     pub turn: Option<Arc<Turn>>,
     /// What containers hold by hot sync.
     pub synced: HashMap<ContainerId, Digest>,
-}
-
-/// What a plan is to be made from.
-pub struct SnapshotTaken {
-    /// The project for which it was looked at.
-    pub of: Arc<Project>,
-    /// What was seen, or why it cannot be.
-    pub snapshot: Result<Snapshot, Vec<Failure>>,
-    /// When the engine was asked.
-    pub taken: Instant,
-    /// It was taken with all folders watched that it reads.
-    pub watched: bool,
-    /// The turn in which what is planned from it is carried out.
-    pub turn: Option<Arc<Turn>>,
-    /// What may mend the services that could not be measured.
-    pub mends: HashMap<ServiceName, Watch>,
-    /// Whose saves this session takes care of.
-    pub claimed: Claimed,
-}
-
-/// A container that holds all that matters of what is wanted.
-pub struct Held {
-    /// Its service.
-    pub service: ServiceName,
-    /// The container.
-    pub container: ContainerId,
-    /// Of what is wanted.
-    pub digest: Digest,
-    /// The image would have something that the container has not.
-    pub is_image_stale: bool,
-}
-
-/// How a plan ended.
-pub struct Applied {
-    /// Containers that hold all that matters of what is wanted, though it has changed.
-    pub held: Vec<Held>,
-    /// What is there afterwards, and when the engine was asked; `None` where it did not answer.
-    pub after: Option<(Observed, Instant)>,
-    /// How it was carried out.
-    pub outcome: Outcome,
-}
-
-impl Applied {
-    /// Nothing was planned; without a failure because it was cancelled.
-    pub fn nothing(failures: Vec<Failure>) -> Self {
-        let outcome = Outcome { cancelled: failures.is_empty(), failures, ..Outcome::default() };
-        Self { held: Vec::new(), after: None, outcome }
-    }
 }
 
 impl TakeSnapshot {

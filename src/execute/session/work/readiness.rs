@@ -2,30 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::Shared;
+use super::shared::Shared;
 use super::url::url;
 use crate::engine::{Engine, Query};
 use crate::event::Event;
 use crate::execute::port;
-use crate::execute::session::input::Ended;
+use crate::execute::session::ended::{Ended, Readiness};
 use crate::execute::wait::Wait;
 use crate::model::{ContainerId, ContainerState, Observed, ObservedContainer, Project, Service, ServiceName};
 use crate::plan::Until;
-
-/// What was found out.
-#[derive(Default)]
-pub struct Readiness {
-    /// Services that are ready.
-    pub ready: usize,
-    /// Services that should be.
-    pub of: usize,
-    /// Services that have ended, and how.
-    pub ended: Vec<(ServiceName, String)>,
-    /// What else there is to say, in order.
-    pub events: Vec<Event>,
-    /// It was waited until they are.
-    pub waited: bool,
-}
 
 /// Finds out whether services are ready.
 pub struct FindOutWhetherReady {

@@ -14,17 +14,17 @@ use tracing::{Instrument as _, info_span};
 
 use super::drift::differing;
 use super::mounted::Mounted;
-use super::{Shared, plan};
+use super::plan;
+use super::shared::Shared;
 use crate::event::{self, Message, ReloadAction, Timings};
 use crate::execute::observe::blocking;
-use crate::execute::session::input::Ended;
-use crate::execute::session::machine::Pending;
-use crate::execute::session::now;
+use crate::execute::session::clock::now;
+use crate::execute::session::ended::{Ended, Measure, Pending, Reloaded};
 use crate::execute::{AtStart, Executor, Failure, sync_files};
 use crate::host::look;
 use crate::model::{
-    Aside, ContainerId, Digest, Effect, Measured, Part, Project, Reload as Then, Reloader, Service, ServiceName,
-    SyncTarget, Watch,
+    Aside, ContainerId, Digest, Effect, Measured, Part, Project, Reload as Then, Service, ServiceName, SyncTarget,
+    Watch,
 };
 use crate::plan::{Brake, Decision, ReloadReason, Running, Wanted, decide};
 
@@ -64,51 +64,6 @@ pub struct ReloadTask {
     pub keep_images: bool,
     /// Services whose output is to be shown.
     pub shown: BTreeSet<ServiceName>,
-}
-
-/// How the answer ended.
-pub struct Reloaded {
-    /// The service.
-    pub service: ServiceName,
-    /// What it was about; goes back where it did not succeed.
-    pub pending: Pending,
-    /// When the first change was noticed.
-    pub noticed: Instant,
-    /// The containers that it was put into.
-    pub containers: Vec<ContainerId>,
-    /// What was measured, where it succeeded.
-    pub measured: Option<Measure>,
-    /// What the containers hold now, or that they hold a part of it.
-    pub synced: HashMap<ContainerId, Digest>,
-    /// A file was touched while it was synced. Its event is still to come, and an equal measure will say nothing.
-    pub is_unsure: bool,
-    /// What of that is to be written down, for the next hob.
-    pub notes: Vec<(ContainerId, Digest)>,
-    /// Its containers may hold what their image has not, or their image what has changed since.
-    pub is_image_stale: bool,
-    /// What was acted upon, with the sizes of files.
-    pub acted: Vec<(PathBuf, Option<u64>)>,
-    /// Its containers were made anew.
-    pub rebuilt: bool,
-    /// What may mend it, where it did not succeed.
-    pub mend: Option<Watch>,
-    /// For the person; `None` where nothing was to be done or the job was superseded.
-    pub report: Option<event::Reloaded>,
-    /// A newer change took its place.
-    pub superseded: bool,
-    /// A recreation was begun and not finished.
-    pub recreate_interrupted: bool,
-}
-
-/// A service as measured by its job.
-#[derive(Clone)]
-pub struct Measure {
-    /// What its build reads.
-    pub inputs: Option<Measured>,
-    /// What is watched for it.
-    pub watch: Option<Watch>,
-    /// Its program, where that reloads itself.
-    pub reloader: Option<Reloader>,
 }
 
 /// Everything that the work takes with it.

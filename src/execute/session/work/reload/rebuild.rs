@@ -1,8 +1,9 @@
 //! An image is built, and the containers of a service are made anew.
 
-use super::{Job, Measure, Reloaded, first, micros};
+use super::{Job, first, micros};
 use crate::event::{Message, ReloadAction, Timings};
-use crate::execute::session::now;
+use crate::execute::session::clock::now;
+use crate::execute::session::ended::{Measure, Reloaded};
 use crate::execute::{Depth, Failure, Pass, RunOptions};
 use crate::model::Reload as Then;
 use crate::plan::{self, Op, Recreate, UpOptions};

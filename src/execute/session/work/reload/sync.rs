@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Job, Measure, Reloaded};
+use super::Job;
 use crate::event::{Message, ReloadAction, Timings};
 use crate::execute::observe::blocking;
+use crate::execute::session::ended::{Measure, Reloaded};
 use crate::execute::sync::{SyncContainer, SyncError};
 use crate::execute::{Failure, sync_files};
 use crate::model::{Content, Digest, Reload as Then, SyncTarget};

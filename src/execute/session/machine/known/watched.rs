@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::phase::{Activity, ImageState};
-use crate::model::{Aside, Effect, Entry, Measured, Reload, ServiceName, Watch};
-use crate::plan::{Brake, ReloadReason};
+use crate::execute::session::ended::Pending;
+use crate::model::{Aside, Effect, Entry, Measured, ServiceName, Watch};
+use crate::plan::Brake;
 
 /// A watched service.
 pub struct Watched {
@@ -20,7 +21,7 @@ pub struct Watched {
     /// by the new measure it may.
     pub meanwhile: BTreeMap<PathBuf, Option<Entry>>,
     /// What had changed when everything began to be measured; to be done still where that fails.
-    pub(super) planned: BTreeSet<PathBuf>,
+    pub planned: BTreeSet<PathBuf>,
     /// A recreation was begun and not finished.
     pub recreate_interrupted: bool,
     /// `initial_sync` was begun and not finished.
@@ -41,49 +42,8 @@ pub struct Watched {
     pub activity: Activity,
 }
 
-/// What is to be done to a service, and what a job of it is about.
-#[derive(Clone, Debug, Default)]
-pub struct Pending {
-    /// Its containers are new, and `initial_sync` is still to be done. That is a job of its own, before all else.
-    pub initial_sync: bool,
-    /// Something has changed that asks for nothing, and is to be taken note of.
-    pub aside: bool,
-    /// What has changed since it was measured.
-    pub files: BTreeSet<PathBuf>,
-    /// Its containers lack what none of `files` tells of: why it must be built.
-    pub rebuild_reason: Option<ReloadReason>,
-    /// Asked for by a person, not by a save.
-    pub asked: Option<Reload>,
-    /// A job ended halfway: what the containers hold is not known, and an equal measure says nothing.
-    pub is_unsure: bool,
-    /// When the first change was noticed.
-    pub noticed: Option<Instant>,
-    /// When the burst had ended.
-    pub quiet: Option<Instant>,
-    /// When what is suspected to follow a start was first noticed.
-    pub trial: Option<Instant>,
-}
-
-impl Pending {
-    /// It is about more than changes that ask for nothing.
-    pub fn has_work(&self) -> bool {
-        self.initial_sync || self.asked.is_some() || self.rebuild_reason.is_some() || !self.files.is_empty()
-    }
-
-    /// It is to be done now, without a burst to wait for.
-    pub fn set_due(&mut self, now: Instant) {
-        self.set_due_since(now, now);
-    }
-
-    /// The same of what was noticed before.
-    pub fn set_due_since(&mut self, noticed: Instant, now: Instant) {
-        self.noticed.get_or_insert(noticed);
-        self.quiet.get_or_insert(now);
-    }
-}
-
 /// What a service makes of a change.
-enum Stance {
+pub enum Stance {
     Nothing,
     Aside(Aside),
     Acts,
@@ -117,7 +77,7 @@ impl Watched {
     }
 
     /// Takes note of a change, if it is one that asks for nothing of this service.
-    pub(super) fn note(
+    pub fn note(
         &mut self,
         service: &ServiceName,
         path: &Path,
@@ -134,11 +94,11 @@ impl Watched {
 
     /// Whether a change of the path asks for something. What is still to be done does in any case: after a failure, that
     /// a folder is as it was before may be what mends it.
-    pub(super) fn concerns(&self, path: &Path, look: Option<&Entry>) -> bool {
+    pub fn concerns(&self, path: &Path, look: Option<&Entry>) -> bool {
         matches!(self.stance(path, look), Stance::Acts)
     }
 
-    fn stance(&self, path: &Path, look: Option<&Entry>) -> Stance {
+    pub fn stance(&self, path: &Path, look: Option<&Entry>) -> Stance {
         match self.watch.effects.effect(path, look) {
             _ if self.brake.holds(path) => Stance::Nothing,
             _ if self.pending.files.contains(path) => Stance::Acts,
@@ -149,7 +109,7 @@ impl Watched {
     }
 
     /// When the changes that ask for nothing are taken note of.
-    pub(super) fn aside_at(&self) -> Option<Instant> {
+    pub fn aside_at(&self) -> Option<Instant> {
         self.aside.filter(|_| self.inputs.is_some() && !self.is_busy()).map(|since| since + ASIDE)
     }
 
@@ -159,7 +119,7 @@ impl Watched {
     }
 
     /// Whether a folder that is read is at or below the path.
-    pub(super) fn reads_folder_at(&self, path: &Path) -> bool {
+    pub fn reads_folder_at(&self, path: &Path) -> bool {
         self.watch.folders.range(path.to_path_buf()..).next().is_some_and(|folder| folder.starts_with(path))
     }
 
