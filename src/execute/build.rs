@@ -47,6 +47,7 @@ impl Executor {
         let all = || std::iter::once(image.to_owned()).chain(names.iter().cloned()).collect();
         // Its files were compared with their digests as they were read, so nothing has to be measured again.
         if let Some(id) = self.delta(project, &first, (image, names), &spec, &take).await {
+            self.builds.built(image, &id, true);
             return self.name(&id, all()).await.map_err(failure);
         }
         let context = spec.context_key();
@@ -68,6 +69,7 @@ impl Executor {
         let asked = spec.labels.get(INPUTS).and_then(|digest| Digest::parse(digest));
         let is_it = built.as_measured && asked.is_none_or(|digest| by_digest(&digest) == image);
         let confirmed = is_it && !self.has_changed(project, &first, image).await;
+        self.builds.built(image, &built.id, confirmed);
         let names = if confirmed { all() } else { names.to_vec() };
         self.name(&built.id, names).await.map_err(failure)
     }

@@ -12,6 +12,8 @@ pub struct Builds {
     cores: OnceLock<Semaphore>,
     pulls: OnceLock<Semaphore>,
     by_image: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Names by digest for which an image was built last that was not confirmed, and that image's id.
+    unconfirmed: Mutex<HashMap<String, String>>,
     /// Whoever gives names to images.
     pub(super) naming: tokio::sync::Mutex<()>,
 }
@@ -32,6 +34,21 @@ impl Builds {
     pub async fn pull(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
         let pulls = self.pulls.get_or_init(|| Semaphore::new(self.limit.unwrap_or(Semaphore::MAX_PERMITS)));
         pulls.acquire().await.ok()
+    }
+
+    /// The image `id` was built for a name by digest, and that it is what that says was `confirmed` or not.
+    pub(super) fn built(&self, name: &str, id: &str, confirmed: bool) {
+        let mut unconfirmed = self.unconfirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        if confirmed {
+            unconfirmed.remove(name);
+        } else {
+            unconfirmed.insert(name.to_owned(), id.to_owned());
+        }
+    }
+
+    /// The image that was built last for a name by digest, where it was not confirmed.
+    pub(super) fn unconfirmed(&self, name: &str) -> Option<String> {
+        self.unconfirmed.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// The turn of one image.

@@ -65,7 +65,14 @@ impl Executor {
         let digest = spec.labels.get(INPUTS).and_then(|digest| Digest::parse(digest));
         let Some(digest) = digest else { return Ok(None) };
         let name = by_digest(&digest);
-        let Some(image) = self.engine.image(&name).await? else {
+        let unconfirmed = self.builds.unconfirmed(&name);
+        // An image that was built before has the digest, and the one that was built since has the service's name.
+        let is_newer = match &unconfirmed {
+            Some(id) => self.engine.image(&spec.image).await?.is_some_and(|image| image.id.as_str() == id),
+            None => false,
+        };
+        let image = if is_newer { None } else { self.engine.image(&name).await? };
+        let Some(image) = image else {
             spec.labels.insert(INPUTS.to_owned(), UNCONFIRMED.to_owned());
             return Ok(None);
         };

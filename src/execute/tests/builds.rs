@@ -142,3 +142,27 @@ async fn what_nobody_confirmed_is_not_taken_for_what_was_measured() {
     assert_ne!(rig.engine.container("web").unwrap().labels[INPUTS], UNCONFIRMED);
     assert!(rig.plan().await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_nobody_confirmed_gives_way_to_no_older_image() {
+    let rig = web();
+    rig.sources.write("/src/web/main", "1");
+    let options = RunOptions::default();
+    let plan = rig.plan().await;
+    let image = build_call(&plan, "web").replace("build ", "");
+    let older = ObservedImage { id: "sha256:older".into(), tags: vec![image, "p-web".into()], ..Default::default() };
+    rig.engine.put_image(older);
+    let asked = UpOptions { rebuild: true, recreate: plan::Recreate::Always, ..UpOptions::default() };
+    let plan = plan::up(rig.view().await.input(&HashMap::new()), &asked).unwrap();
+    let mut build = rig.engine.hold(&build_call(&plan, "web"));
+    let save = async {
+        build.reached().await;
+        rig.sources.write("/src/web/main", "2");
+        build.release();
+    };
+    let (outcome, ()) = tokio::join!(rig.executor.run(&rig.project, &plan, &options), save);
+    assert!(outcome.is_success(), "{:?}", outcome.failures);
+    let container = rig.engine.container("web").unwrap();
+    assert_ne!(container.image.as_str(), "sha256:older");
+    assert_eq!(container.labels[INPUTS], UNCONFIRMED);
+}
