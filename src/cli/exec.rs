@@ -44,7 +44,10 @@ pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
     let code = stack.engine.exec_exit_code(&exec).await?.unwrap_or(0);
     let text: Option<String> = held.lock().unwrap_or_else(PoisonError::into_inner).take();
     match text {
-        Some(text) if code == 126 || code == 127 => Err(refused(EngineError::new(ErrorKind::Refused, text.trim()))),
+        Some(text) if code == 126 || code == 127 => {
+            let kind = ErrorKind::of_refused_command(&text).unwrap_or(ErrorKind::Refused);
+            Err(refused(EngineError::new(kind, text.trim())))
+        }
         Some(text) => {
             context.sink.emit(Event::Output { text });
             Ok(Exit::command(code))
@@ -69,18 +72,13 @@ fn hold_refusal(output: BoxStream<Result<Chunk>>, held: Arc<Mutex<Option<String>
 
 /// What the engine refuses to run, as docker's own commands report it.
 pub fn refused(error: crate::engine::EngineError) -> anyhow::Error {
-    match error.kind {
-        ErrorKind::Refused | ErrorKind::Other | ErrorKind::NotFound => {
-            let text = error.message;
-            let exit = match &text {
-                text if text.contains("executable file not found") || text.contains("no such file") => Exit::NotFound,
-                text if text.contains("permission denied") => Exit::NotExecutable,
-                _ => Exit::Refused,
-            };
-            Failure::new(exit, text).into()
-        }
-        _ => error.into(),
-    }
+    let exit = match error.kind {
+        ErrorKind::NoProgram { .. } => Exit::NotFound,
+        ErrorKind::NotExecutable => Exit::NotExecutable,
+        ErrorKind::Refused | ErrorKind::Other | ErrorKind::NotFound => Exit::Refused,
+        _ => return error.into(),
+    };
+    Failure::new(exit, error.message).into()
 }
 
 /// Something with a terminal of its own, whose size follows ours.

@@ -60,10 +60,33 @@ pub enum ErrorKind {
         /// What to write instead.
         instead: String,
     },
+    /// A command cannot be run, because something that it needs is not in the container.
+    NoProgram {
+        /// Its program; `None` where that is there and, for example, its working directory is not.
+        program: Option<String>,
+    },
+    /// A program may not be run.
+    NotExecutable,
     /// The engine refused what was asked.
     Refused,
     /// Anything else.
     Other,
+}
+
+impl ErrorKind {
+    /// Why a command cannot be run, by what runc says: `exec: "slep": executable file not found in $PATH`. `None` where
+    /// it says something else.
+    pub fn of_refused_command(text: &str) -> Option<Self> {
+        let program = text.split_once("exec: \"").and_then(|(_, rest)| rest.split_once('"'));
+        if program.is_none() && !text.contains("chdir to cwd") {
+            return None;
+        }
+        let why = program.map_or(text, |(_, why)| why);
+        if why.contains("executable file not found") || why.contains("no such file or directory") {
+            return Some(Self::NoProgram { program: program.map(|(program, _)| program.to_owned()) });
+        }
+        why.contains("permission denied").then_some(Self::NotExecutable)
+    }
 }
 
 impl EngineError {

@@ -67,7 +67,12 @@ impl Failure {
                 ));
                 Cause::Unhealthy
             }
-            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Refused | ErrorKind::Other => Cause::Engine,
+            ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::NoProgram { .. }
+            | ErrorKind::NotExecutable
+            | ErrorKind::Refused
+            | ErrorKind::Other => Cause::Engine,
         };
         Self { cause, message }
     }

@@ -135,8 +135,14 @@ impl Executor {
             ErrorKind::PortTaken { port } => Some(port),
             _ => None,
         };
+        let program = match &error.kind {
+            ErrorKind::NoProgram { program } => program.clone(),
+            _ => None,
+        };
         let mut failure = Failure::of_engine(service, error);
-        super::program::explain(&mut failure);
+        if let Some(program) = program {
+            super::program::explain(&mut failure, &program);
+        }
         if let Some(port) = port {
             let holder = match self.engine.port_holder(port, "tcp").await {
                 Ok(Some(holder)) => Some(format!("container {holder}")),

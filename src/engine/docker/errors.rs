@@ -138,6 +138,9 @@ fn kind_of_answer(status: u16, message: &str) -> ErrorKind {
     if lower.contains("no space left on device") || lower.contains("disk quota exceeded") {
         return ErrorKind::DiskFull;
     }
+    if let Some(kind) = ErrorKind::of_refused_command(message) {
+        return kind;
+    }
     match status {
         404 => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
@@ -284,6 +287,21 @@ mod tests {
             (409, "remove v: volume is in use - [0f]", ErrorKind::Conflict),
             (500, "Pool overlaps with other one on this address space", ErrorKind::Conflict),
             (500, "write /var/lib/docker/x: no space left on device", ErrorKind::DiskFull),
+            (
+                400,
+                "OCI runtime create failed: runc create failed: unable to start container process: exec: \"/bin/bash\": stat /bin/bash: no such file or directory: unknown",
+                ErrorKind::NoProgram { program: Some("/bin/bash".to_owned()) },
+            ),
+            (
+                400,
+                "OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd (\"/no\") set in config.json failed: no such file or directory: unknown",
+                ErrorKind::NoProgram { program: None },
+            ),
+            (
+                400,
+                "OCI runtime exec failed: exec failed: unable to start container process: exec: \"/etc\": permission denied: unknown",
+                ErrorKind::NotExecutable,
+            ),
             (400, "invalid reference format", ErrorKind::Refused),
             (0, "context canceled", ErrorKind::Other),
         ] {
