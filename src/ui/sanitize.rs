@@ -20,7 +20,7 @@ pub(super) fn sanitize(line: &str, color: bool) -> Cow<'_, str> {
     if !is_suspect(line) {
         return Cow::Borrowed(line);
     }
-    let mut sanitize = String::with_capacity(line.len());
+    let mut cleaned = String::with_capacity(line.len());
     // What a carriage return would let the next characters overwrite.
     let mut before_return: Option<String> = None;
     let mut colored = false;
@@ -30,9 +30,9 @@ pub(super) fn sanitize(line: &str, color: bool) -> Cow<'_, str> {
             '\u{1b}' => {
                 if let Some(sgr) = escape(&mut chars).filter(|_| color) {
                     colored = true;
-                    sanitize.push_str("\u{1b}[");
-                    sanitize.push_str(&sgr);
-                    sanitize.push('m');
+                    cleaned.push_str("\u{1b}[");
+                    cleaned.push_str(&sgr);
+                    cleaned.push('m');
                 }
             }
             '\u{9b}' => {
@@ -40,22 +40,22 @@ pub(super) fn sanitize(line: &str, color: bool) -> Cow<'_, str> {
                 control_sequence(&mut chars);
             }
             '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => string(&mut chars),
-            '\r' if visible(&sanitize) => before_return = Some(std::mem::take(&mut sanitize)),
-            '\r' => sanitize.clear(),
-            '\u{8}' => drop_last(&mut sanitize),
-            '\t' => sanitize.push('\t'),
-            '\n' => sanitize.push(' '),
+            '\r' if visible(&cleaned) => before_return = Some(std::mem::take(&mut cleaned)),
+            '\r' => cleaned.clear(),
+            '\u{8}' => drop_last(&mut cleaned),
+            '\t' => cleaned.push('\t'),
+            '\n' => cleaned.push(' '),
             _ if char.is_control() => {}
-            _ => sanitize.push(char),
+            _ => cleaned.push(char),
         }
     }
-    if let Some(before) = before_return.filter(|_| !visible(&sanitize)) {
-        sanitize = before;
+    if let Some(before) = before_return.filter(|_| !visible(&cleaned)) {
+        cleaned = before;
     }
-    if colored && !sanitize.ends_with(RESET) {
-        sanitize.push_str(RESET);
+    if colored && !cleaned.ends_with(RESET) {
+        cleaned.push_str(RESET);
     }
-    Cow::Owned(sanitize)
+    Cow::Owned(cleaned)
 }
 
 /// Text of several lines, each cleaned.
@@ -136,22 +136,22 @@ fn string(chars: &mut Peekable<Chars<'_>>) {
 }
 
 /// A backspace lets the next character overwrite the last. A colour is never taken apart by it.
-fn drop_last(sanitize: &mut String) {
-    if sanitize.ends_with(|char| char != 'm') || !ends_with_sgr(sanitize) {
-        sanitize.pop();
+fn drop_last(cleaned: &mut String) {
+    if cleaned.ends_with(|char| char != 'm') || !ends_with_sgr(cleaned) {
+        cleaned.pop();
     }
 }
 
-fn ends_with_sgr(sanitize: &str) -> bool {
-    sanitize.rfind('\u{1b}').is_some_and(|start| {
-        let inside = sanitize[start..].strip_prefix("\u{1b}[").and_then(|rest| rest.strip_suffix('m'));
+fn ends_with_sgr(cleaned: &str) -> bool {
+    cleaned.rfind('\u{1b}').is_some_and(|start| {
+        let inside = cleaned[start..].strip_prefix("\u{1b}[").and_then(|rest| rest.strip_suffix('m'));
         inside.is_some_and(|inside| inside.chars().all(|char| matches!(char, '0'..='9' | ';' | ':')))
     })
 }
 
 /// Whether anything but colours and blanks is there.
-fn visible(sanitize: &str) -> bool {
-    let mut chars = sanitize.chars();
+fn visible(cleaned: &str) -> bool {
+    let mut chars = cleaned.chars();
     while let Some(char) = chars.next() {
         match char {
             '\u{1b}' => {

@@ -22,13 +22,12 @@ impl BuildSession {
     /// Opens a session. `None` where the engine has none.
     pub(super) async fn open(docker: &Docker, id: &str, key: &str, services: Services) -> io::Result<Option<Self>> {
         let mut headers = vec![
-            ("X-Docker-Expose-BuildSession-Uuid", id.to_owned()),
-            ("X-Docker-Expose-BuildSession-Name", "hob".to_owned()),
-            ("X-Docker-Expose-BuildSession-Sharedkey", key.to_owned()),
+            ("X-Docker-Expose-Session-Uuid", id.to_owned()),
+            ("X-Docker-Expose-Session-Name", "hob".to_owned()),
+            ("X-Docker-Expose-Session-Sharedkey", key.to_owned()),
         ];
         let methods = services.methods();
-        headers
-            .extend(methods.into_iter().map(|method| ("X-Docker-Expose-BuildSession-Grpc-Method", method.to_owned())));
+        headers.extend(methods.into_iter().map(|method| ("X-Docker-Expose-Session-Grpc-Method", method.to_owned())));
         let path = format!("{}/session", docker.prefix());
         let Some(stream) = docker.endpoint.upgrade(&path, &headers).await? else { return Ok(None) };
         let (close, closed) = oneshot::channel();
