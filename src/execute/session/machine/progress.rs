@@ -35,6 +35,8 @@ impl Machine {
     /// When it is said that saves are seen although the plan goes on.
     pub(super) fn say_at(&self) -> Option<Instant> {
         let waits = self.plan.progress()?.waits.filter(|_| self.options.watch && self.said.watching.is_empty());
+        // While something else must end first it would be due for ever.
+        let waits = waits.filter(|_| self.may_begin());
         waits.map(|since| since + WAITED)
     }
 

@@ -69,6 +69,10 @@ impl Machine {
         let project = Arc::clone(&self.project);
         let by_rules = project.services.get(&reload.service).is_some_and(Service::has_watch_rules);
         if reload.measured.is_some() {
+            // One that did not run just then has nothing of it, and is compared once it runs.
+            for id in self.containers.of_service(&reload.service).filter(|id| !reload.containers.contains(id)) {
+                self.verified.remove(id);
+            }
             for (container, digest) in reload.notes {
                 self.note_later(&reload.service, container, digest);
             }

@@ -74,6 +74,12 @@ impl Machine {
         }
     }
 
+    /// Whether anything may begin beside a plan that goes on.
+    pub(super) fn may_begin(&self) -> bool {
+        let held_up = self.phase.is_stopping() || self.connection.is_lost() || self.plan.is_due();
+        !held_up && self.manifest == ManifestState::Current
+    }
+
     /// What can begin now that something has ended.
     fn next(&mut self) -> Option<End> {
         if self.phase.is_stopping() {

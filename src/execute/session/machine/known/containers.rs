@@ -58,6 +58,11 @@ impl Containers {
         self.all.iter().filter(of).map(|(id, c)| (id.clone(), c.clone())).collect()
     }
 
+    /// All containers of a service.
+    pub fn of_service(&self, service: &str) -> impl Iterator<Item = &ContainerId> {
+        self.all.iter().filter(move |(_, c)| c.service.as_str() == service).map(|(id, _)| id)
+    }
+
     /// Whether a service has a container.
     pub fn any_of(&self, service: &str) -> bool {
         self.all.values().any(|c| c.service.as_str() == service)
