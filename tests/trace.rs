@@ -49,10 +49,10 @@ fn a_phase_is_told_on_standard_error_or_in_a_file_and_no_value_with_it() {
 }
 
 #[test]
-fn a_filter_that_is_none_is_a_wrong_command_line() {
+fn an_invalid_filter_is_a_wrong_command_line() {
     let output = config(project().path(), &[("HOB_LOG", "hob=loud")]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(String::from_utf8(output.stderr).unwrap().contains("HOB_LOG=hob=loud is no filter"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("invalid filter HOB_LOG=hob=loud"));
 }
 
 #[test]

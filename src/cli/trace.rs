@@ -26,11 +26,11 @@ const FILE: &str = "HOB_LOG_FILE";
 /// Begins to write, if that is asked for.
 ///
 /// # Errors
-/// The filter is none, or the file cannot be written.
+/// The filter is invalid, or the file cannot be written.
 pub fn start(environment: &Environment) -> anyhow::Result<()> {
     let Some(filter) = environment.get(FILTER).filter(|text| !text.is_empty()) else { return Ok(()) };
     let targets = filter.parse::<Targets>().map_err(|error| {
-        let failure = Failure::new(Exit::Usage, format!("{FILTER}={filter} is no filter: {error}"));
+        let failure = Failure::new(Exit::Usage, format!("invalid filter {FILTER}={filter}: {error}"));
         failure.hint(format!("write a level (`{FILTER}=info`) or a module with one (`{FILTER}=hob::execute=debug`)"))
     })?;
     match file(environment)? {

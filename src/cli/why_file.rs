@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use crate::execute::Snapshot;
-use crate::host::look;
+use crate::host::entry_at;
 use crate::model::{Aside, Effect, Fallback, FileParts, RebuildReason, Reload, Service, ServiceName, clean_path};
 use crate::plan::{self, ReloadReason, WantedImage};
 
@@ -193,7 +193,7 @@ impl fmt::Display for Why {
 /// What a change of a path does to a service and why; `None` where it does nothing.
 pub fn of(snapshot: &Snapshot, read: &Read, service: &ServiceName, path: &Path) -> Option<(Does, Why)> {
     let is_read = read.reads(service, path);
-    Some(match snapshot.wanted.watch.get(service)?.effects.effect(path, look(path).ok().as_ref()) {
+    Some(match snapshot.wanted.watch.get(service)?.effects.effect(path, entry_at(path).ok().as_ref()) {
         Effect::Nothing if is_read => (Does::Later, Why::OnlyRead),
         Effect::Nothing => return None,
         Effect::Aside(why) => (if is_read { Does::Later } else { Does::Nothing }, Why::Aside(why)),

@@ -20,4 +20,4 @@ pub mod watch;
 
 pub use contents::Contents;
 pub use output::output_files;
-pub use tree::{DiskTree, look};
+pub use tree::{DiskTree, entry_at};

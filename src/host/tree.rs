@@ -116,7 +116,7 @@ impl FileTree for DiskTree {
     }
 
     fn entry(&self, path: &Path) -> io::Result<Entry> {
-        look(path)
+        entry_at(path)
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
@@ -226,7 +226,7 @@ fn each_entry(folder: &Path, mut take: impl FnMut(Entry, &Metadata)) -> io::Resu
 ///
 /// # Errors
 /// As [`fs::symlink_metadata`].
-pub fn look(path: &Path) -> io::Result<Entry> {
+pub fn entry_at(path: &Path) -> io::Result<Entry> {
     let metadata = fs::symlink_metadata(path)?;
     entry(path.file_name().unwrap_or_default().to_owned(), &metadata, || path.to_owned())
 }

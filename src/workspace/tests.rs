@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::{BuildOptions, Sources, Unusable, Workspace};
 use crate::event::Cause;
-use crate::host::{DiskTree, look};
+use crate::host::{DiskTree, entry_at};
 use crate::manifest::LoadOptions;
 
 /// What is to be mended in the files of a folder, and what is said first.
@@ -138,7 +138,7 @@ fn a_folder_that_no_program_needs_is_put_aside_as_it_was_measured() {
     let services: Vec<_> = project.services.keys().cloned().collect();
     let wanted = sources.measure(&project, &services, &IndexMap::new()).unwrap();
     let is_aside = |service: usize, rel: &str| {
-        wanted.watch[&services[service]].effects.aside(&path(rel), look(&path(rel)).ok().as_ref()).is_some()
+        wanted.watch[&services[service]].effects.aside(&path(rel), entry_at(&path(rel)).ok().as_ref()).is_some()
     };
     for (rel, copied, mounted) in [
         (".git/refs/heads", true, true),

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::work::{CarryOut, CatchUp, CompareContainers, FindOutWhetherReady, ReloadTask, Stop, TakeSnapshot};
 use crate::event::Event;
 use crate::execute::{Follow, From};
-use crate::model::{ContainerId, Digest, Observed, ObservedContainer, Service, ServiceName, Watch};
+use crate::model::{ContainerId, Digest, Effects, Observed, ObservedContainer, Service, ServiceName, Watch};
 
 /// One thing to do. All but [`Action::Start`] is done at once.
 pub enum Action {
@@ -26,7 +27,7 @@ pub enum Action {
         /// The folders.
         folders: BTreeSet<PathBuf>,
         /// Asked for folders that are made from now on.
-        on_behalf: Vec<Watch>,
+        on_behalf: Vec<Arc<dyn Effects>>,
     },
     /// Look at files behind mounts ahead of their first change.
     ReadMounts(ServiceName, Watch),

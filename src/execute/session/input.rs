@@ -16,16 +16,17 @@ pub enum Input {
     Begin,
     /// A person asks for something.
     Request(Request),
-    /// The engine tells of a container, and who seems to have done it.
-    Engine(EngineEvent, Doer),
+    /// The engine tells of a container, and who seems to have done it; `None` where nobody
+    /// has to know.
+    Engine(EngineEvent, Option<Doer>),
     /// The engine's events have ended.
     EngineLost,
     /// The engine answers again: what it has, and when it was asked.
     EngineBack(Box<Observed>, Instant),
     /// Files have changed.
     Saves(Batch),
-    /// Time has passed; who was the last to change the project.
-    Time(Doer),
+    /// Time has passed; who was the last to change the project, where that is to be told.
+    Time(Option<Doer>),
     /// What the plan that is carried out still has to do.
     Progress(Option<Working>),
     /// Some work has ended.

@@ -20,9 +20,12 @@ use super::work::{self, Shared};
 use crate::engine::{BoxStream, EngineEvent, Query};
 use crate::event::{Event, Message, Request};
 use crate::execute::beside::{Beside, Working};
-use crate::execute::{AtStart, Cause, Executor, Failure, Follow, From, Logs, RunOptions, logs, phases};
+use crate::execute::{AtStart, Cause, Doer, Executor, Failure, Follow, From, Logs, RunOptions, logs, phases};
 use crate::host::watch::{Batch, Changes, Coverage, Watcher};
 use crate::model::{Content, Effects, Observed, Project, ServiceName};
+
+/// The time between two deadlines: one that a step leaves as it was must not turn the loop at full speed.
+const BRAKE: Duration = Duration::from_millis(10);
 
 /// What is told which folders matter; the saves in them come over a channel.
 pub trait Folders: Send {
@@ -107,24 +110,27 @@ impl Session {
         };
         let mut input = Input::Begin;
         let end = loop {
+            let was_due = matches!(input, Input::Time(_));
             if let Some(end) = self.step(input) {
                 break end;
             }
             let deadline = self.machine.deadline(moment(&self.shared.executor));
+            let deadline = deadline.map(|at| if was_due { at.max(now() + BRAKE) } else { at });
             input = tokio::select! {
                 // What the engine tells of a job is known before the job's own end.
                 biased;
                 Some(request) = requests.recv() => Input::Request(request),
                 event = events.next() => {
                     if let Some(Ok(event)) = event {
-                        Input::Engine(event, self.shared.executor.turns.doer())
+                        let doer = Machine::asks_who_did(&event).then(|| self.shared.executor.turns.doer());
+                        Input::Engine(event, doer)
                     } else {
                         events = stream::pending().boxed();
                         Input::EngineLost
                     }
                 },
                 Some(batch) = saves.next() => Input::Saves(batch),
-                () = until(deadline) => Input::Time(self.shared.executor.turns.doer()),
+                () = until(deadline) => Input::Time(self.doer()),
                 working = news(&mut self.progress) => Input::Progress(working),
                 Some(done) = self.jobs.join_next() => match finished(done) {
                     Some(Done::Work(ended)) => Input::Ended(ended),
@@ -132,7 +138,7 @@ impl Session {
                         events = back;
                         Input::EngineBack(observed, taken)
                     }
-                    None => Input::Time(self.shared.executor.turns.doer()),
+                    None => Input::Time(self.doer()),
                 },
             };
         };
@@ -140,6 +146,11 @@ impl Session {
         let patience = if self.machine.reader_is_gone() { Duration::ZERO } else { Duration::from_secs(1) };
         self.logs.finish(patience).await;
         end
+    }
+
+    /// Who was the last to change the project, where that is to be told.
+    fn doer(&self) -> Option<Doer> {
+        self.machine.is_about_others().then(|| self.shared.executor.turns.doer())
     }
 
     fn step(&mut self, input: Input) -> Option<End> {
@@ -163,8 +174,7 @@ impl Session {
             Action::CancelAll => self.cancel.cancel(),
             Action::Abandon => self.jobs = JoinSet::new(),
             Action::Watch { folders, on_behalf } => {
-                let effects = on_behalf.iter().map(|watch| Arc::clone(&watch.effects)).collect();
-                *self.effects.write().unwrap_or_else(PoisonError::into_inner) = effects;
+                *self.effects.write().unwrap_or_else(PoisonError::into_inner) = on_behalf;
                 let coverage = self.watcher.as_mut().map(|watcher| watcher.set(&folders));
                 for notice in coverage.into_iter().flat_map(|coverage| coverage.notices) {
                     executor.sink.emit(Event::Warning(Message::new(notice.to_string())));

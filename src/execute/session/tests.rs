@@ -6,6 +6,7 @@ mod beside;
 mod catch_up;
 mod drift;
 mod ending;
+mod machine;
 mod notes;
 mod saves;
 mod simulation;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use indexmap::IndexMap;
 
 use super::Notice;
-use crate::host::tree::look;
+use crate::host::tree::entry_at;
 use crate::model::Entry;
 
 /// What happened to a path.
@@ -142,7 +142,7 @@ impl Gathered {
     /// Looks at what is there. Done by whoever saw the changes, so that nobody who acts upon them has to.
     pub(super) fn look(&mut self) {
         for (path, gist) in self.0.iter_mut().filter(|(_, gist)| gist.kind != ChangeKind::Rescan) {
-            gist.now = look(path).ok();
+            gist.now = entry_at(path).ok();
         }
     }
 

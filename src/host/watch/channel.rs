@@ -27,6 +27,8 @@ pub(super) struct Sender {
 struct Shared {
     pending: Mutex<Pending>,
     woken: Notify,
+    /// Held by the thread that looks and tells. Who listens does not wait for it.
+    order: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +43,7 @@ struct Pending {
 
 pub(super) fn channel() -> (Sender, Changes) {
     let pending = Pending { senders: 1, ..Pending::default() };
-    let shared = Arc::new(Shared { pending: Mutex::new(pending), woken: Notify::new() });
+    let shared = Arc::new(Shared { pending: Mutex::new(pending), woken: Notify::new(), order: Mutex::default() });
     (Sender { shared: shared.clone() }, Changes { shared })
 }
 
@@ -84,6 +86,8 @@ impl Sender {
         if changes.is_empty() && notices.is_empty() {
             return;
         }
+        // What was looked at later is told later.
+        let _order = self.shared.order.lock().unwrap_or_else(PoisonError::into_inner);
         changes.look();
         self.shared.with(|pending| {
             if !pending.receiver_gone {

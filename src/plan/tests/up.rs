@@ -117,14 +117,7 @@ fn what_is_external_must_be_there() {
     let mut world = shop();
     world.project.networks.get_mut("default").unwrap().external = true;
     world.project.volumes.get_mut("data").unwrap().external = true;
-    let input = Input {
-        project: &world.project,
-        wanted: &world.wanted,
-        observed: &world.observed,
-        history: &world.history,
-        synced: &world.synced,
-    };
-    let errors = up(input, &UpOptions::default()).unwrap_err();
+    let errors = up(world.input(), &UpOptions::default()).unwrap_err();
     let paths: Vec<_> = errors.iter().map(|e| e.path.as_str()).collect();
     assert_eq!(paths, ["networks.default", "volumes.data"], "both are named in one run");
 }
@@ -133,14 +126,7 @@ fn what_is_external_must_be_there() {
 fn a_cycle_is_refused() {
     let mut world = shop();
     world.service("db").depends_on.insert("web".into(), Dependency::default());
-    let input = Input {
-        project: &world.project,
-        wanted: &world.wanted,
-        observed: &world.observed,
-        history: &world.history,
-        synced: &world.synced,
-    };
-    let errors = up(input, &UpOptions::default()).unwrap_err();
+    let errors = up(world.input(), &UpOptions::default()).unwrap_err();
     assert!(errors[0].text.contains("dependency cycle: "), "{}", errors[0].text);
 }
 

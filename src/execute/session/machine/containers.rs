@@ -62,7 +62,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn engine_event(&mut self, event: &EngineEvent, doer: Doer) {
+    pub(super) fn engine_event(&mut self, event: &EngineEvent, doer: Option<Doer>) {
         let elsewhere = self.take_note(event, doer);
         let now = self.now();
         let known = self.project.services.contains_key(&event.service) && self.in_scope(&event.service);

@@ -34,28 +34,23 @@ impl Machine {
         }
     }
 
+    /// Whether the machine has to know who did what an event tells of.
+    pub fn asks_who_did(event: &EngineEvent) -> bool {
+        Seen::change(event).is_some()
+    }
+
+    /// Whether something that others did is still to be told.
+    pub fn is_about_others(&self) -> bool {
+        self.others.deadline().is_some()
+    }
+
     /// Takes note of an event that is another's doing. Whether what it says of a container will be told with all that
     /// the other did.
-    pub(super) fn take_note(&mut self, event: &EngineEvent, doer: Doer) -> bool {
-        if event.oneoff {
-            return false;
-        }
-        if event.action == Action::Start {
+    pub(super) fn take_note(&mut self, event: &EngineEvent, doer: Option<Doer>) -> bool {
+        if event.action == Action::Start && !event.oneoff {
             self.others.stopped.remove(&event.service);
         }
-        let change: fn(&mut Seen) = match &event.action {
-            Action::Create => |seen| seen.created = true,
-            Action::Start => |seen| seen.started = true,
-            Action::Die(_) => |seen| seen.died = true,
-            Action::Destroy => |seen| seen.removed = true,
-            Action::Other(word) => match word.as_str() {
-                "kill" => |seen| seen.signalled = true,
-                "pause" => |seen| seen.paused = Some(true),
-                "unpause" => |seen| seen.paused = Some(false),
-                _ => return false,
-            },
-            Action::Health(_) | Action::OutOfMemory => return false,
-        };
+        let (Some(change), Some(doer)) = (Seen::change(event), doer) else { return false };
         let Some(by) = self.is_ours(&event.service, doer) else { return false };
         // What one command did is told apart from what the next one does.
         if let (Some(new), Some(old)) = (&by, &self.others.by)
@@ -83,13 +78,13 @@ impl Machine {
     }
 
     /// Says what others did, when that seems to be all.
-    pub(super) fn tell_of_others(&mut self, doer: &Doer) {
+    pub(super) fn tell_of_others(&mut self, doer: Option<&Doer>) {
         let now = self.now();
         let (Some(first), Some(last)) = (self.others.first, self.others.last) else { return };
         if now < last + self.others.pause() {
             return;
         }
-        let goes_on = matches!(doer, Doer::Hob(holder) if holder.until.is_none());
+        let goes_on = matches!(doer, Some(Doer::Hob(holder)) if holder.until.is_none());
         if goes_on && now < first + PATIENCE {
             self.others.last = Some(now);
             return;

@@ -1,6 +1,5 @@
 //! The plan of all services: looked at and carried out in two pieces of work, with the watch set between them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::known::phase::{Phase, PlanState};
@@ -84,7 +83,7 @@ impl Machine {
         if !self.phase.is_up() && !watched {
             let scope = self.scope();
             self.containers.observe(&snapshot.observed, taken, &scope);
-            self.first_view.get_or_insert(taken);
+            self.first_asked.get_or_insert(taken);
             let newest = snapshot.observed.containers.iter().map(|container| container.created).max();
             self.newest_at_start.get_or_insert(newest.unwrap_or(i64::MIN));
             self.show_running(None);
@@ -99,7 +98,7 @@ impl Machine {
         if let Some(progress) = self.plan.progress_mut() {
             progress.looked_at = Some(taken);
         }
-        let (options, synced) = (self.plan_options(), self.synced.clone().into_iter().collect::<HashMap<_, _>>());
+        let (options, synced) = (self.plan_options(), self.synced.clone());
         self.start(Work::CarryOut(CarryOut { options, snapshot: Box::new(snapshot), taken, turn, synced }));
     }
 
@@ -124,7 +123,7 @@ impl Machine {
                     self.connect_agent(&container.service, &container.id);
                 }
             }
-            if let Some(first) = self.first_view {
+            if let Some(first) = self.first_asked {
                 self.show_old(first);
             }
         }

@@ -52,7 +52,7 @@ impl Machine {
                 stopped: self.others.has_stopped(&name),
                 removed: !self.containers.any_of(&name),
                 pending,
-                synced: self.synced.clone().into_iter().collect(),
+                synced: self.synced.clone(),
                 containers,
                 shown,
                 grace: self.options.up.grace,

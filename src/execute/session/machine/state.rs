@@ -1,5 +1,9 @@
 //! All that a session knows.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
 use super::known::containers::Containers;
 use super::known::notes::Note;
 use super::known::others::Others;
@@ -11,9 +15,6 @@ use crate::execute::session::input::Moment;
 use crate::execute::session::options::SessionOptions;
 use crate::model::{ContainerId, Digest, Project, ServiceName};
 use crate::plan::Wanted;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::Instant;
 
 /// A session on one project.
 pub struct Machine {
@@ -29,7 +30,7 @@ pub struct Machine {
     pub(super) project: Arc<Project>,
     pub(super) wanted: Arc<Wanted>,
     /// What containers hold by hot sync.
-    pub(super) synced: BTreeMap<ContainerId, Digest>,
+    pub(super) synced: HashMap<ContainerId, Digest>,
     /// What is to be written down of that, once no news comes.
     pub(super) notes: Vec<Note>,
     /// Containers whose content was compared with what is wanted; from then on it is this session that changes it.
@@ -43,7 +44,7 @@ pub struct Machine {
     pub(super) watching: Watching,
     pub(super) began: Instant,
     /// When the engine was asked for the first time.
-    pub(super) first_view: Option<Instant>,
+    pub(super) first_asked: Option<Instant>,
     /// When the newest container was made that was there before the session, in seconds since the epoch of the engine's
     /// clock; the smallest number where there was none.
     pub(super) newest_at_start: Option<i64>,
@@ -83,7 +84,7 @@ impl Machine {
             connection: Connection::Present,
             project,
             wanted: Arc::default(),
-            synced: BTreeMap::new(),
+            synced: HashMap::new(),
             notes: Vec::new(),
             verified: BTreeSet::new(),
             verifying: false,
@@ -92,7 +93,7 @@ impl Machine {
             others: Others::default(),
             watching: Watching::default(),
             began: moment.now,
-            first_view: None,
+            first_asked: None,
             newest_at_start: None,
             flags_used: false,
             all_exited: AllExited::Unknown,

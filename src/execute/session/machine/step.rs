@@ -1,5 +1,8 @@
 //! One step: what happens and the time go in, what is to be done comes out.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use super::known::ending::End;
 use super::known::phase::{Connection, ManifestState};
 use super::state::Machine;
@@ -9,8 +12,6 @@ use crate::execute::session::action::{Action, Job, Work};
 use crate::execute::session::ended::Ended;
 use crate::execute::session::input::{Input, Moment};
 use crate::model::Observed;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// What ends so shortly before the engine goes away is ended by it: it gives its containers 15 s when it is stopped.
 const LEAVING: Duration = Duration::from_secs(20);
@@ -51,7 +52,7 @@ impl Machine {
             Input::Saves(batch) => self.saves(batch),
             Input::Time(doer) => {
                 self.quiet();
-                self.tell_of_others(&doer);
+                self.tell_of_others(doer.as_ref());
                 self.write_notes(false);
             }
             Input::Progress(working) => self.progress(working),
@@ -74,7 +75,7 @@ impl Machine {
         }
     }
 
-    /// Whether anything may begin beside a plan that goes on.
+    /// Whether jobs may begin, beside a plan that goes on or without one.
     pub(super) fn may_begin(&self) -> bool {
         let held_up = self.phase.is_stopping() || self.connection.is_lost() || self.plan.is_due();
         !held_up && self.manifest == ManifestState::Current
@@ -103,7 +104,7 @@ impl Machine {
             } else if !self.watching.is_busy() && !self.manifest.is_being_read() {
                 self.begin_plan();
             }
-        } else if !self.manifest.is_being_read() {
+        } else if self.may_begin() {
             self.say_watching_beside();
             self.verify_containers();
             self.start_reloads();

@@ -76,9 +76,9 @@ impl Machine {
         self.watching.manifest = files.cloned().collect();
         let of_manifest = self.watching.manifest.iter().filter_map(|file| file.parent().map(Path::to_path_buf));
         let watches = self.watching.services.values().map(|watched| &watched.watch).chain(self.watching.mends.values());
-        let on_behalf: Vec<Watch> = watches.cloned().collect();
-        let of_services = on_behalf.iter().flat_map(|watch| watch.folders.iter().cloned());
+        let of_services = watches.clone().flat_map(|watch| watch.folders.iter().cloned());
         let folders: BTreeSet<PathBuf> = of_manifest.chain(of_services).collect();
+        let on_behalf = watches.map(|watch| Arc::clone(&watch.effects)).collect();
         let more = !folders.is_subset(&self.watching.folders);
         self.watching.folders.clone_from(&folders);
         if self.options.watch {

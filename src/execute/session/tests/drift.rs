@@ -288,3 +288,18 @@ async fn what_somebody_makes_anew_while_a_plan_is_carried_out_is_compared() {
     running.wait(at, "the sync", reloaded).await;
     assert_eq!(running.file("/app/sync/a"), Some("1".into()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_does_not_run_at_a_save_gets_it_when_it_runs() {
+    let services = json!({"web": {"build": {"context": "/src/web"}, "scale": 2}});
+    let running = start(rig(services), options());
+    running.up().await;
+    // So soon after the plan that the engine's word counts as its echo.
+    let second = running.rig.engine.container("web#2").unwrap().id;
+    running.rig.engine.exit("web#2", 0);
+    let at = running.saved("/src/web/sync/a", "1").await;
+    assert_eq!(running.rig.engine.file("web#2", "/app/sync/a"), None);
+    running.rig.engine.start(&second).await.unwrap();
+    running.wait(at, "the sync into the second", reloaded).await;
+    assert!(running.rig.engine.file("web#2", "/app/sync/a").is_some());
+}

@@ -53,7 +53,7 @@ impl Mounted {
             |folder: &&PathBuf| self.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert((*folder).clone());
         let entries = watch.folders.iter().filter(is_new).filter_map(|folder| fs::read_dir(folder).ok()).flatten();
         for path in entries.filter_map(Result::ok).map(|entry| entry.path()).take(FILES) {
-            let entry = crate::host::look(&path).ok();
+            let entry = crate::host::entry_at(&path).ok();
             if !matches!(watch.effects.effect(&path, entry.as_ref()), Effect::Reload { .. }) {
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::execute::session::clock::now;
 use crate::execute::session::ended::{Applied, Claimed, Ended, Held, SnapshotTaken};
 use crate::execute::snapshot::stand_for;
 use crate::execute::{Depth, Executor, Failure, Outcome, Pass, RunOptions, Snapshot, Turn, provide};
-use crate::host::look;
+use crate::host::entry_at;
 use crate::model::{Aside, ContainerId, Digest, Measured, ObservedContainer, Project, ServiceName, Watch};
 use crate::plan::labels::made_from;
 use crate::plan::{self, Op, Plan, UpOptions, Wanted, WantedImage};
@@ -311,7 +311,7 @@ impl Looking {
                 let (files, besides) =
                     differing(now.parts.differing(before), |part| self.project.file_of(part, service));
                 let asides: Option<Vec<Aside>> =
-                    files.iter().map(|path| watch.effects.aside(path, look(path).ok().as_ref())).collect();
+                    files.iter().map(|path| watch.effects.aside(path, entry_at(path).ok().as_ref())).collect();
                 let Some(asides) = asides.filter(|_| besides.is_none()) else { continue };
                 is_image_stale = asides.iter().any(Aside::is_in_image);
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::engine::Action;
+use crate::engine::{Action, EngineEvent};
 use crate::event::Did;
 use crate::host::lock::Holder;
 use crate::model::ServiceName;
@@ -48,6 +48,26 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// What an event of a service's container changes of it; `None` where that says nothing of a command.
+    pub fn change(event: &EngineEvent) -> Option<fn(&mut Self)> {
+        if event.oneoff {
+            return None;
+        }
+        Some(match &event.action {
+            Action::Create => |seen| seen.created = true,
+            Action::Start => |seen| seen.started = true,
+            Action::Die(_) => |seen| seen.died = true,
+            Action::Destroy => |seen| seen.removed = true,
+            Action::Other(word) => match word.as_str() {
+                "kill" => |seen| seen.signalled = true,
+                "pause" => |seen| seen.paused = Some(true),
+                "unpause" => |seen| seen.paused = Some(false),
+                _ => return None,
+            },
+            Action::Health(_) | Action::OutOfMemory => return None,
+        })
+    }
+
     /// What that comes to. `left` are the containers that are there now, and whether one runs; `known` whether
     /// another hob did it.
     pub fn did(self, left: Option<bool>, known: bool) -> Option<Did> {

@@ -211,6 +211,8 @@ impl Case {
             return;
         }
         let content = world.content(service, file);
+        // What is taken back at once asks for nothing.
+        let changed = world.state().changed.clone();
         match (world.random(10), content) {
             (0, Some(content)) => {
                 world.note(format_args!("## touch {service}/{file}"));
@@ -222,12 +224,14 @@ impl Case {
                 if world.chance(50) {
                     world.note(format_args!("## as it was: {service}/{file}"));
                     world.put_content(service, file, &content);
+                    world.state().changed = changed;
                 }
             }
             (3, Some(content)) => {
                 world.note(format_args!("## write and take back {service}/{file}"));
                 world.put(service, file);
                 world.put_content(service, file, &content);
+                world.state().changed = changed;
             }
             _ => {
                 world.note(format_args!("## write {service}/{file}"));

@@ -21,7 +21,7 @@ use crate::execute::observe::blocking;
 use crate::execute::session::clock::now;
 use crate::execute::session::ended::{Ended, Measure, Pending, Reloaded};
 use crate::execute::{AtStart, Executor, Failure, sync_files};
-use crate::host::look;
+use crate::host::entry_at;
 use crate::model::{
     Aside, ContainerId, Digest, Effect, Measured, Part, Project, Reload as Then, Service, ServiceName, SyncTarget,
     Watch,
@@ -363,7 +363,7 @@ impl Job {
 
 /// What a change of a path asks for, as it is now.
 fn effect(watch: &Watch, path: &Path) -> Effect {
-    watch.effects.effect(path, look(path).ok().as_ref())
+    watch.effects.effect(path, entry_at(path).ok().as_ref())
 }
 
 /// A rule of the manifest asked for it: there may be no build whose inputs tell whether anything changed.
