@@ -85,10 +85,11 @@ pub fn wrong(world: &World, service: &str, wish: Wish, strict: bool) -> Vec<Stri
     let all = world.engine.containers();
     let mine: Vec<_> = all.iter().filter(|(c, ..)| c.service.as_str() == service && !c.oneoff).collect();
     let mut wrong = Vec::new();
-    // What somebody removes or makes anew with another variable is his affair, until the next plan.
+    // What somebody removes or makes anew with another variable is his affair, until the manifest asks for a plan: a save
+    // goes into what is there.
     let meddled = !strict && {
         let state = world.state();
-        state.meddled.get(service) > state.changed.get(service)
+        state.meddled.get(service).is_some_and(|at| *at > state.published)
     };
     if mine.len() != wish.scale as usize && !meddled {
         let names: Vec<&str> = mine.iter().map(|(c, ..)| c.name.as_str()).collect();

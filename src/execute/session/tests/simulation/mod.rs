@@ -14,7 +14,7 @@ use schedule::Ended;
 use crate::execute::simulated;
 
 /// Cases that run by default.
-const CASES: u64 = 150;
+const CASES: u64 = 600;
 
 fn case(seed: u64) -> Ended {
     let _simulated = simulated::enter(seed);
@@ -73,7 +73,7 @@ fn whatever_happens_the_laws_hold() {
 }
 
 /// Seeds that found something, as long as the schedule is as it was then.
-const FOUND: [u64; 4] = [504, 1519, 1546, 1864];
+const FOUND: [u64; 3] = [504, 1519, 1546];
 
 #[test]
 fn what_was_found_stays_mended() {

@@ -96,6 +96,8 @@ pub struct State {
     pub versions: BTreeMap<String, Vec<Version>>,
     pub violation: Option<Violation>,
     pub written: u64,
+    /// When the manifest was last written.
+    pub published: u64,
     /// When somebody else last changed containers of a service.
     pub meddled: BTreeMap<String, u64>,
     /// Ctrl-C came twice.
@@ -150,6 +152,7 @@ impl World {
             wishes,
             broken: false,
             changed: BTreeMap::new(),
+            published: 0,
             reported: BTreeMap::new(),
             versions: BTreeMap::new(),
             violation: None,
@@ -261,6 +264,7 @@ impl World {
         *self.sources.project.lock().unwrap() = Some(self.project());
         let mut state = self.state();
         let moment = state.moment;
+        state.published = moment;
         for name in SERVICES {
             state.changed.insert(name.to_owned(), moment);
         }
