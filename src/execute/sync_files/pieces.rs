@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use super::item::{Item, look};
+use super::stamp;
 use crate::agent::{CHUNK, Entry, EntryKind, Meta, Op, Packer};
 use crate::engine::BoxStream;
 use crate::model::SyncTarget;
@@ -144,7 +145,8 @@ pub fn compare(target: &SyncTarget, there: &Entry) -> Result<Compared, String> {
         }
         (Item::Folder { mode }, EntryKind::Dir) => mode == there.mode,
         (Item::Link { to }, EntryKind::Link(there)) => to.as_os_str().as_bytes() == there.as_slice(),
-        (Item::Gone { .. }, EntryKind::Missing) => true,
+        // It was gone when that was decided, and may be there again.
+        (Item::Gone { .. }, EntryKind::Missing) => stamp(&target.source).is_none(),
         _ => false,
     };
     Ok(if same { Compared::Same } else { Compared::Differs })

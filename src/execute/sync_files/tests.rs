@@ -179,7 +179,11 @@ fn what_a_container_holds_already_is_told_from_what_it_does_not() {
     assert_eq!(compared(&link, put, entry(EntryKind::Link(b"c".to_vec()), 0o777)), Compared::Differs);
     let mode = fs::metadata(folder.path()).unwrap().permissions().mode() & 0o7777;
     assert_eq!(compared(folder.path(), put, entry(EntryKind::Dir, mode)), Compared::Same);
-    assert_eq!(compared(&file, SyncAction::Remove, entry(EntryKind::Missing, 0)), Compared::Same);
+    let gone = folder.path().join("gone");
+    assert_eq!(compared(&gone, SyncAction::Remove, entry(EntryKind::Missing, 0)), Compared::Same);
+    // It was gone when the removal was decided, and has come back since.
+    assert_eq!(compared(&file, SyncAction::Remove, entry(EntryKind::Missing, 0)), Compared::Differs);
+    assert_eq!(compared(folder.path(), SyncAction::RemoveFolder, entry(EntryKind::Missing, 0)), Compared::Differs);
     assert_eq!(compared(&file, SyncAction::Remove, entry(EntryKind::Dir, 0o755)), Compared::Differs);
     assert!(holds(&entry(EntryKind::File(4, Some(digest(b"text"))), 0o644), &file));
     assert!(!holds(&entry(EntryKind::File(4, Some(digest(b"TEXT"))), 0o644), &file));
