@@ -1,11 +1,12 @@
 //! `hob down`, `stop`, `start`, `restart`, `kill` and `rm`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{DownArgs, KillArgs, RemoveImages, RestartArgs, RmArgs, StartArgs, StopArgs};
 use super::context::{Context, Stack};
 use super::exit::{Exit, Failure};
-use crate::execute::RunOptions;
+use crate::execute::{RunOptions, Turn};
 use crate::model::ObservedImage;
 use crate::plan::{self, DownOptions, Images, Plan, Reason, labels};
 
@@ -13,11 +14,30 @@ fn seconds(timeout: Option<u64>) -> Option<Duration> {
     timeout.map(Duration::from_secs)
 }
 
-/// Carries a plan out, going on after a failure: the more is stopped and removed the better.
-async fn carry_out(context: &Context, stack: &Stack, plan: &Plan) -> anyhow::Result<Exit> {
+/// Carries a plan out, going on after a failure: the more is stopped and removed the better. With `dry_run` it is only
+/// shown.
+pub async fn carry_out(context: &Context, stack: &Stack, plan: &Plan, dry_run: bool) -> anyhow::Result<Exit> {
+    if dry_run {
+        stack.executor.show(plan);
+        return Ok(Exit::Ok);
+    }
     let run = RunOptions { keep_going: true, ..RunOptions::default() };
     let outcome = stack.executor.run(&stack.project, plan, &run).await;
     if outcome.is_success() { Ok(Exit::Ok) } else { Err(context.failures(outcome.failures)) }
+}
+
+/// The turn to change the project; none is needed where nothing is changed.
+pub async fn turn(context: &Context, stack: &Stack, dry_run: bool) -> anyhow::Result<Option<Arc<Turn>>> {
+    if dry_run { Ok(None) } else { Ok(Some(context.turn(stack).await?)) }
+}
+
+/// The same for what starts containers, which waits for what killed hobs had begun.
+async fn settled_turn(context: &Context, stack: &Stack, dry_run: bool) -> anyhow::Result<Option<Arc<Turn>>> {
+    let turn = turn(context, stack, dry_run).await?;
+    if turn.is_some() {
+        context.settle(stack).await?;
+    }
+    Ok(turn)
 }
 
 /// `hob down`.
@@ -37,7 +57,7 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         ignore_orphans: orphans.ignore,
         grace: seconds(args.timeout),
     };
-    let _turn = if args.dry_run { None } else { Some(context.turn(&stack).await?) };
+    let _turn = turn(context, &stack, args.dry_run).await?;
     if !args.dry_run {
         // What is being stopped is stopped anyway.
         let _ = stack.engine.clear_left(Some(&stack.project.name)).await;
@@ -62,11 +82,10 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         }
     }
     let plan = plan::down(&stack.project, &observed, &options);
+    let exit = carry_out(context, &stack, &plan, args.dry_run).await?;
     if args.dry_run {
-        stack.executor.show(&plan);
-        return Ok(Exit::Ok);
+        return Ok(exit);
     }
-    let exit = carry_out(context, &stack, &plan).await?;
     let all = stack.project.services.keys().cloned().collect();
     let released = if options.services.is_empty() { all } else { options.services };
     let failures = crate::execute::release(&*context.sink, &stack.project, &released).await;
@@ -83,25 +102,24 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
 pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let _turn = context.turn(&stack).await?;
+    let _turn = turn(context, &stack, args.dry_run).await?;
     let observed = stack.observe().await?;
     let plan = plan::stop(&stack.project, &observed, &services, seconds(args.timeout), &Reason::Asked("stop"));
-    carry_out(context, &stack, &plan).await
+    carry_out(context, &stack, &plan, args.dry_run).await
 }
 
 /// `hob start`.
 pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let _turn = context.turn(&stack).await?;
-    context.settle(&stack).await?;
+    let _turn = settled_turn(context, &stack, args.dry_run).await?;
     let observed = stack.observe().await?;
     stack.executor.agents().remember(&observed);
     let plan = plan::start(&stack.project, &observed, &services).map_err(|service| {
         Failure::new(Exit::Failed, format!("service {service} has no container to start"))
             .hint(format!("make and start it with `hob up -d {service}`"))
     })?;
-    carry_out(context, &stack, &plan).await
+    carry_out(context, &stack, &plan, args.dry_run).await
 }
 
 /// `hob restart`.
@@ -111,29 +129,28 @@ pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Ex
     if !args.no_deps && !services.is_empty() {
         services.extend(stack.project.restarted_with(&services));
     }
-    let _turn = context.turn(&stack).await?;
-    context.settle(&stack).await?;
+    let _turn = settled_turn(context, &stack, args.dry_run).await?;
     let observed = stack.observe().await?;
     let plan = plan::restart(&stack.project, &observed, &services, seconds(args.timeout));
-    carry_out(context, &stack, &plan).await
+    carry_out(context, &stack, &plan, args.dry_run).await
 }
 
 /// `hob kill`. It waits for no other command: it is there to end what takes too long.
 pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let _turn = stack.executor.turns.try_take();
+    let _turn = if args.dry_run { None } else { stack.executor.turns.try_take() };
     let observed = stack.observe().await?;
     let plan = plan::kill(&stack.project, &observed, &services, &args.signal);
-    carry_out(context, &stack, &plan).await
+    carry_out(context, &stack, &plan, args.dry_run).await
 }
 
 /// `hob rm`.
 pub async fn rm(context: &Context, args: &RmArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let _turn = context.turn(&stack).await?;
+    let _turn = turn(context, &stack, args.dry_run).await?;
     let observed = stack.observe().await?;
     let plan = plan::remove(&stack.project, &observed, &services, args.stop, args.volumes);
-    carry_out(context, &stack, &plan).await
+    carry_out(context, &stack, &plan, args.dry_run).await
 }

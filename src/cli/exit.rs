@@ -108,7 +108,7 @@ impl Exit {
             Self::Killed => (137, "A second Ctrl-C: what was left was killed."),
             Self::ReaderGone => (141, "Whoever read the output, such as `head`, has gone; services run on."),
             Self::Terminated => (143, "SIGTERM or SIGHUP: everything was stopped gracefully."),
-            Self::Command(code) => (code, "`run`, `exec`, `up --exit-code-from`: the command's own code."),
+            Self::Command(code) => (code, "`run`, `exec`, `wait`, `up --exit-code-from`: the command's own code."),
         }
     }
 

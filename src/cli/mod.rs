@@ -18,6 +18,7 @@ mod init;
 mod journal;
 mod logs;
 mod mounts;
+mod pause;
 mod prune;
 mod ps;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod trace;
 mod up;
 mod variables;
 mod version;
+mod wait;
 mod walk;
 mod why;
 mod why_file;
@@ -104,7 +106,7 @@ fn start(cli: Cli, sink: &Arc<dyn Sink>, closed: CancellationToken) -> anyhow::R
     let command = cli.command;
     let mut context = Context::new(cli.global, command.title(), Arc::clone(sink), closed)?;
     context.purpose = purpose(&command);
-    context.may_build = matches!(&command, Command::Up(_) | Command::Watch(_) | Command::Run(_) | Command::Build(_));
+    context.may_build = matches!(purpose(&command), Purpose::Run) || matches!(&command, Command::Build(_));
     // What speaks to no engine needs no runtime and its threads.
     if let Some(exit) = offline(&context, &command)? {
         return Ok(exit);
@@ -126,7 +128,7 @@ fn start(cli: Cli, sink: &Arc<dyn Sink>, closed: CancellationToken) -> anyhow::R
 /// What a command needs of the project, so that what it does not use cannot be in its way.
 fn purpose(command: &Command) -> Purpose {
     match command {
-        Command::Up(_) | Command::Watch(_) | Command::Run(_) => Purpose::Run,
+        Command::Up(_) | Command::Watch(_) | Command::Run(_) | Command::Create(_) | Command::Scale(_) => Purpose::Run,
         Command::Config(_) | Command::Why(_) | Command::Explain(_) | Command::Doctor(_) => Purpose::Show,
         _ => Purpose::Names,
     }
@@ -165,6 +167,11 @@ async fn online(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Restart(args) => down::restart(context, &args).await,
         Command::Kill(args) => down::kill(context, &args).await,
         Command::Rm(args) => down::rm(context, &args).await,
+        Command::Create(args) => up::up(context, &args::UpArgs::from(&args)).await,
+        Command::Scale(args) => up::up(context, &args::UpArgs::from(&args)).await,
+        Command::Pause(args) => pause::pause(context, &args).await,
+        Command::Unpause(args) => pause::unpause(context, &args).await,
+        Command::Wait(args) => wait::run(context, &args).await,
         Command::Ps(args) => ps::run(context, &args).await,
         Command::Logs(args) => logs::run(context, &args).await,
         Command::Exec(args) => exec::run(context, &args).await,

@@ -132,6 +132,7 @@ pub fn pull_policy(when: PullWhen) -> &'static str {
         PullWhen::Always => "always",
         PullWhen::Missing => "missing",
         PullWhen::Never => "never",
+        PullWhen::Build => "build",
     }
 }
 

@@ -88,6 +88,14 @@ pub trait Engine: Send + Sync {
     async fn stop(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()>;
     /// Sends a signal, such as `SIGKILL`. Not an error where the container does not run or is gone.
     async fn kill(&self, id: &ContainerId, signal: &str) -> Result<()>;
+    /// Freezes what runs in a container. An error where it does not run, or is frozen.
+    async fn pause(&self, _id: &ContainerId) -> Result<()> {
+        Err(EngineError::new(ErrorKind::Refused, "this engine freezes nothing".to_owned()))
+    }
+    /// Lets what is frozen in a container go on. An error where it is not.
+    async fn unpause(&self, _id: &ContainerId) -> Result<()> {
+        Err(EngineError::new(ErrorKind::Refused, "this engine freezes nothing".to_owned()))
+    }
     /// Stops and starts a container.
     async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()>;
     /// Removes a container by force, with its anonymous volumes if asked. Not an error where it is gone.

@@ -13,6 +13,8 @@ struct Ops<'a> {
     restarted: Option<&'a Step>,
     started: Option<&'a Step>,
     stopped: Option<&'a Step>,
+    paused: Option<&'a Step>,
+    unpaused: Option<&'a Step>,
     built: Option<&'a Step>,
 }
 
@@ -29,6 +31,8 @@ pub fn changes(plan: &Plan, is_done: impl Fn(usize) -> bool) -> Vec<Event> {
             Op::Restart { .. } => &mut ops.restarted,
             Op::Start { .. } => &mut ops.started,
             Op::Stop { .. } | Op::Kill { .. } => &mut ops.stopped,
+            Op::Pause { .. } => &mut ops.paused,
+            Op::Unpause { .. } => &mut ops.unpaused,
             Op::Build { .. } => &mut ops.built,
             _ => continue,
         };
@@ -42,6 +46,8 @@ pub fn changes(plan: &Plan, is_done: impl Fn(usize) -> bool) -> Vec<Event> {
             Ops { started: Some(step), .. } => (Did::Started, step),
             Ops { removed: Some(step), .. } => (Did::Removed, step),
             Ops { stopped: Some(step), .. } => (Did::Stopped, step),
+            Ops { paused: Some(step), .. } => (Did::Paused, step),
+            Ops { unpaused: Some(step), .. } => (Did::Unpaused, step),
             Ops { built: Some(step), .. } => (Did::Built, step),
             _ => return None,
         };

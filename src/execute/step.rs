@@ -98,6 +98,8 @@ impl Executor {
                 engine.stop(&container, *grace).await
             }
             Op::Kill { container, signal } => engine.kill(&ContainerId::new(container), signal).await,
+            Op::Pause { container } => engine.pause(&ContainerId::new(container)).await,
+            Op::Unpause { container } => engine.unpause(&ContainerId::new(container)).await,
             Op::Restart { container, grace } => {
                 let container = ContainerId::new(container);
                 let hooks = Of { engine, project: Some(project), service, container: &container };

@@ -89,6 +89,16 @@ pub enum Op {
         /// The signal.
         signal: String,
     },
+    /// Freeze what runs in a container.
+    Pause {
+        /// Its name.
+        container: String,
+    },
+    /// Let what is frozen in a container go on.
+    Unpause {
+        /// Its name.
+        container: String,
+    },
     /// Stop and start a container.
     Restart {
         /// Its name.

@@ -88,6 +88,16 @@ pub enum Operation {
         /// The signal.
         signal: String,
     },
+    /// Freeze what runs in a container.
+    PauseContainer {
+        /// The container.
+        container: String,
+    },
+    /// Let what is frozen in a container go on.
+    UnpauseContainer {
+        /// The container.
+        container: String,
+    },
     /// Stop and start a container.
     RestartContainer {
         /// The container.
@@ -131,6 +141,8 @@ impl From<&Op> for Operation {
             Op::Kill { container: name, signal } => {
                 Self::KillContainer { container: container(name), signal: signal.clone() }
             }
+            Op::Pause { container: name } => Self::PauseContainer { container: container(name) },
+            Op::Unpause { container: name } => Self::UnpauseContainer { container: container(name) },
             Op::Restart { container: name, .. } => Self::RestartContainer { container: container(name) },
             Op::Remove { container: name, .. } => Self::RemoveContainer { container: container(name) },
             Op::Wait { containers, until, .. } => Self::Wait { containers: containers.clone(), until: *until },
@@ -164,6 +176,8 @@ impl fmt::Display for Operation {
             Self::StartContainer { container } => write!(f, "start container {container}"),
             Self::StopContainer { container } => write!(f, "stop container {container}"),
             Self::KillContainer { container, signal } => write!(f, "send {signal} to container {container}"),
+            Self::PauseContainer { container } => write!(f, "pause container {container}"),
+            Self::UnpauseContainer { container } => write!(f, "unpause container {container}"),
             Self::RestartContainer { container } => write!(f, "restart container {container}"),
             Self::RemoveContainer { container } => write!(f, "remove container {container}"),
             Self::Wait { containers, until } => {

@@ -35,6 +35,8 @@ enum Kind {
     Start,
     Stop,
     Kill,
+    Pause,
+    Unpause,
     Restart,
     Remove,
 }
@@ -47,6 +49,8 @@ impl Kind {
             Operation::StartContainer { .. } => Self::Start,
             Operation::StopContainer { .. } => Self::Stop,
             Operation::KillContainer { .. } => Self::Kill,
+            Operation::PauseContainer { .. } => Self::Pause,
+            Operation::UnpauseContainer { .. } => Self::Unpause,
             Operation::RestartContainer { .. } => Self::Restart,
             Operation::RemoveContainer { .. } => Self::Remove,
             _ => return None,
@@ -266,6 +270,10 @@ impl Group {
             (if forced { "killed" } else { "stopped" }, count(Kind::Stop))
         } else if has(Kind::Kill) {
             ("killed", count(Kind::Kill))
+        } else if has(Kind::Pause) {
+            ("paused", count(Kind::Pause))
+        } else if has(Kind::Unpause) {
+            ("unpaused", count(Kind::Unpause))
         } else {
             ("renamed", count(Kind::Rename))
         };

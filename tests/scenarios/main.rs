@@ -12,6 +12,7 @@
 
 mod lab;
 
+mod actions;
 mod asides;
 mod bad;
 mod builds;

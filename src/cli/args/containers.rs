@@ -302,6 +302,10 @@ pub struct StartArgs {
     /// Services to start [default: all]
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Stop services without removing them.
@@ -314,6 +318,10 @@ pub struct StopArgs {
     /// Seconds that a container has to stop before it is killed
     #[arg(short, long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Restart services.
@@ -330,6 +338,10 @@ pub struct RestartArgs {
     /// Seconds that a container has to stop before it is killed
     #[arg(short, long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Send a signal to services, SIGKILL unless told otherwise.
@@ -346,6 +358,10 @@ pub struct KillArgs {
     /// Accepted for scripts; `up` and `down` remove such containers
     #[arg(long)]
     pub remove_orphans: bool,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Remove stopped containers.
@@ -366,4 +382,8 @@ pub struct RmArgs {
     /// Remove the containers' anonymous volumes too
     #[arg(short, long)]
     pub volumes: bool,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }

@@ -4,6 +4,7 @@
 //! `-f` and `-p` stand before the command, as in Compose, because several commands use those letters themselves. The
 //! other global options may stand on either side of it.
 
+mod actions;
 mod containers;
 mod project;
 mod spelling;
@@ -18,6 +19,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::ui;
 
+pub use actions::{CreateArgs, PauseArgs, ScaleArgs, UnpauseArgs, WaitArgs};
 pub use containers::{
     ExecArgs, KillArgs, LogsArgs, PsArgs, RestartArgs, RmArgs, RunArgs, StartArgs, StatusFilter, StopArgs,
 };
@@ -143,6 +145,11 @@ pub enum Command {
     Restart(RestartArgs),
     Kill(KillArgs),
     Rm(RmArgs),
+    Create(CreateArgs),
+    Scale(ScaleArgs),
+    Pause(PauseArgs),
+    Unpause(UnpauseArgs),
+    Wait(WaitArgs),
     Watch(WatchArgs),
     Config(ConfigArgs),
     Why(WhyArgs),
@@ -173,6 +180,11 @@ impl Command {
             Self::Restart(args) => ("restart", args.services.clone()),
             Self::Kill(args) => ("kill", args.services.clone()),
             Self::Rm(args) => ("rm", args.services.clone()),
+            Self::Create(args) => ("create", args.services.clone()),
+            Self::Scale(args) => ("scale", args.scale.iter().map(|scale| scale.service.clone()).collect()),
+            Self::Pause(args) => ("pause", args.services.clone()),
+            Self::Unpause(args) => ("unpause", args.services.clone()),
+            Self::Wait(args) => ("wait", args.services.clone()),
             Self::Watch(args) => ("watch", args.services.clone()),
             _ => return "hob".to_owned(),
         };

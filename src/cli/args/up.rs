@@ -13,6 +13,8 @@ pub enum PullWhen {
     Missing,
     /// Never
     Never,
+    /// Not where it can be built
+    Build,
 }
 
 /// Build, create and start services, and keep them hot.

@@ -106,6 +106,14 @@ impl Docker {
         }
     }
 
+    pub(super) async fn pause(&self, id: &ContainerId) -> Result<()> {
+        self.api.pause_container(id.as_str()).await.map_err(|error| self.error(error))
+    }
+
+    pub(super) async fn unpause(&self, id: &ContainerId) -> Result<()> {
+        self.api.unpause_container(id.as_str()).await.map_err(|error| self.error(error))
+    }
+
     pub(super) async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
         let options = RestartContainerOptions { signal: None, t: grace.map(whole_seconds) };
         let noted = self.requests.note(Request::Restart { container: id.to_string(), grace: grace.map(seconds) });

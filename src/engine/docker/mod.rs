@@ -127,6 +127,13 @@ impl Engine for Docker {
     async fn kill(&self, id: &ContainerId, signal: &str) -> Result<()> {
         self.changed(&format!("a signal to container {}", id.short()), Duration::ZERO, self.kill(id, signal)).await
     }
+    async fn pause(&self, id: &ContainerId) -> Result<()> {
+        self.changed(&format!("the pause of container {}", id.short()), Duration::ZERO, self.pause(id)).await
+    }
+    async fn unpause(&self, id: &ContainerId) -> Result<()> {
+        self.changed(&format!("the end of the pause of container {}", id.short()), Duration::ZERO, self.unpause(id))
+            .await
+    }
     async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
         self.changed(
             &format!("the restart of container {}", id.short()),

@@ -215,6 +215,16 @@ impl Engine for FakeEngine {
         Ok(())
     }
 
+    async fn pause(&self, id: &ContainerId) -> Result<()> {
+        self.call(&format!("pause {}", self.subject(id)), true).await?;
+        self.freeze(id, true)
+    }
+
+    async fn unpause(&self, id: &ContainerId) -> Result<()> {
+        self.call(&format!("unpause {}", self.subject(id)), true).await?;
+        self.freeze(id, false)
+    }
+
     async fn restart(&self, id: &ContainerId, grace: Option<Duration>) -> Result<()> {
         self.call(&format!("restart {}", self.subject(id)), true).await?;
         let id = self.id(id)?;

@@ -11,8 +11,8 @@ use tokio_util::io::ReaderStream;
 
 use super::container::no_such;
 use super::{FakeEngine, FakeExec};
-use crate::engine::{BoxStream, Channel, Chunk, EngineError, ErrorKind, LogQuery, Result, Session};
-use crate::model::{ContainerId, ObservedContainer};
+use crate::engine::{Action, BoxStream, Channel, Chunk, EngineError, ErrorKind, LogQuery, Result, Session};
+use crate::model::{ContainerId, ContainerState, ObservedContainer};
 
 impl FakeEngine {
     /// What calls name a container by; its id where it is gone.
@@ -24,6 +24,25 @@ impl FakeEngine {
 
     pub(super) fn id(&self, id: &str) -> Result<ContainerId> {
         self.state().find(id).ok_or_else(|| no_such(id))
+    }
+
+    /// Freezes what runs in a container, or ends that.
+    pub(super) fn freeze(&self, id: &ContainerId, frozen: bool) -> Result<()> {
+        let id = self.id(id)?;
+        let mut state = self.state();
+        let container = state.containers.get_mut(&id).ok_or_else(|| no_such(&id))?;
+        let (from, to) = (ContainerState::Running, ContainerState::Paused);
+        let (from, to) = if frozen { (from, to) } else { (to, from) };
+        if container.seen.state != from {
+            let message = format!("Container {id} is {}", container.seen.state.word());
+            return Err(EngineError::new(ErrorKind::Conflict, message));
+        }
+        container.seen.state = to;
+        let word = if frozen { "pause" } else { "unpause" };
+        state.tell(&id, Action::Other(word.to_owned()));
+        drop(state);
+        self.changed();
+        Ok(())
     }
 
     /// Starts a container, and lets its script go on by itself.

@@ -167,6 +167,8 @@ impl World {
                 Op::Stop { container, .. } | Op::Kill { container, .. } => {
                     self.container(container).state = ContainerState::Exited(137);
                 }
+                Op::Pause { container } => self.container(container).state = ContainerState::Paused,
+                Op::Unpause { container } => self.container(container).state = ContainerState::Running,
                 Op::Remove { container, .. } => self.observed.containers.retain(|c| c.name != *container),
                 Op::Wait { containers, until, .. } => {
                     for name in containers {

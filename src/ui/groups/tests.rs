@@ -12,6 +12,8 @@ fn op(kind: Kind) -> Operation {
         Kind::Start => Operation::StartContainer { container },
         Kind::Stop => Operation::StopContainer { container },
         Kind::Kill => Operation::KillContainer { container, signal },
+        Kind::Pause => Operation::PauseContainer { container },
+        Kind::Unpause => Operation::UnpauseContainer { container },
         Kind::Restart => Operation::RestartContainer { container },
         Kind::Remove => Operation::RemoveContainer { container },
     }
