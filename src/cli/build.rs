@@ -23,6 +23,9 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
         .collect();
     let rebuild = args.no_cache || args.pull;
     let options = UpOptions { services: chosen.clone(), no_deps: true, rebuild, ..UpOptions::default() };
+    if context.global.dry_run {
+        return super::up::show(context, &stack, &options, (Depth::Whole, plan::images)).await;
+    }
     let run = RunOptions::default();
     let passed = stack.pass(&chosen, &options, &run).through(Depth::Whole, plan::images, false).await;
     let (_, outcome) = passed.map_err(|failures| context.failures(failures))?;
@@ -55,7 +58,10 @@ fn print(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
 
 /// Pulls images.
 pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack(&args.services).await?;
+    let mut stack = context.stack(&args.services).await?;
+    if args.no_parallel {
+        stack.executor = stack.executor.at_most(1);
+    }
     let named = super::context::named(&stack.project, &args.services)?;
     let chosen = plan::scope(&stack.project, &named, !args.include_deps);
     let services = plan::pulled(&stack.project, &chosen, args.ignore_buildable);
@@ -63,6 +69,10 @@ pub async fn pull(context: &Context, args: &PullArgs) -> anyhow::Result<Exit> {
     let query = crate::engine::Query { project: stack.project.name.to_string(), images, ..Default::default() };
     let observed = stack.engine.observe(&query).await?;
     let plan = plan::pull(&services, &observed, args.policy == Some(PullPolicyArg::Missing));
+    if context.global.dry_run {
+        stack.executor.show(&plan);
+        return Ok(Exit::Ok);
+    }
     let run = RunOptions { keep_going: true, ..RunOptions::default() };
     let outcome = stack.executor.run(&stack.project, &plan, &run).await;
     let is_built =

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::{GlobalArgs, KeyValue};
 use super::exit::{Exit, Failure};
 use super::journal::{Journal, Recorder};
-use super::variables::is_on;
+
 use crate::agent::BUILD_ID;
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Owner, Surroundings};
@@ -19,7 +19,7 @@ use crate::execute::{Executor, LockScope, Pass, RunOptions, Turn, Turns};
 use crate::host::paths::{Paths, PathsError};
 use crate::host::{Contents, DiskTree, env, process};
 use crate::manifest::{LoadOptions, Purpose};
-use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName, closest};
+use crate::model::{Digest, Observed, ObservedContainer, Project, ServiceName, closest, is_on};
 use crate::plan::UpOptions;
 use crate::workspace::{self, BuildOptions, History, Sources, Unusable, Workspace};
 
@@ -68,7 +68,7 @@ impl Context {
         closed: CancellationToken,
     ) -> anyhow::Result<Self> {
         let working_dir = std::env::current_dir().context("the working directory cannot be found")?;
-        let environment = env::snapshot();
+        let environment = global.docker.applied(env::snapshot());
         let paths = Paths::new(&environment)?;
         // Without a folder for them digests are only not remembered.
         // A file for each place where hob is started: a session keeps it in memory.
@@ -102,6 +102,11 @@ impl Context {
             purpose: self.purpose,
             targets: targets.to_vec(),
             no_interpolate: false,
+            no_normalize: false,
+            no_path_resolution: false,
+            no_consistency: false,
+            compatibility: self.global.compatibility,
+            all_resources: self.global.all_resources,
             explain: None,
         }
     }
@@ -136,7 +141,7 @@ impl Context {
 
     /// Connects to the engine.
     pub async fn engine(&self) -> anyhow::Result<Arc<dyn Engine>> {
-        let surroundings = Surroundings::from_process().remembering(self.paths.engines().ok());
+        let surroundings = Surroundings::of(&self.environment).remembering(self.paths.engines().ok());
         let owner = Owner { mark: process::mark().to_owned(), is_gone: process::is_gone };
         let surroundings = surroundings.noting(self.paths.requests().ok(), owner);
         Ok(Arc::new(Docker::connect(&surroundings).await?))
@@ -228,11 +233,15 @@ impl Context {
         Turns::new(LockScope { folder, engine, project, command })
     }
 
-    /// Waits for the turn to change the project; to be taken before looking at what is there.
-    pub async fn turn(&self, stack: &Stack) -> anyhow::Result<Arc<Turn>> {
+    /// Waits for the turn to change the project; to be taken before looking at what is there. `None` where nothing is to be
+    /// changed (`--dry-run`).
+    pub async fn turn(&self, stack: &Stack) -> anyhow::Result<Option<Arc<Turn>>> {
+        if self.global.dry_run {
+            return Ok(None);
+        }
         let turn = stack.executor.turn(&CancellationToken::new()).await;
         let turn = turn.map_err(|failure| self.failures(vec![failure]))?;
-        turn.context("the wait for another hob was cancelled")
+        turn.context("the wait for another hob was cancelled").map(Some)
     }
 
     /// `BUILDX_BUILDER` names a builder that is not the engine's own, which is the one that hob has.
@@ -248,6 +257,9 @@ impl Context {
     /// What hobs that were killed had begun: requests that the engine still carries out are waited for, and what belonged to
     /// those hobs alone is removed. Before anything is looked at that is to be changed.
     pub async fn settle(&self, stack: &Stack) -> anyhow::Result<()> {
+        if self.global.dry_run {
+            return Ok(());
+        }
         self.paths.clear_left();
         let tell = |text| self.sink.emit(Event::Notice { text });
         let (settled, cleared) =

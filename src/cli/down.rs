@@ -14,10 +14,9 @@ fn seconds(timeout: Option<u64>) -> Option<Duration> {
     timeout.map(Duration::from_secs)
 }
 
-/// Carries a plan out, going on after a failure: the more is stopped and removed the better. With `dry_run` it is only
-/// shown.
-pub async fn carry_out(context: &Context, stack: &Stack, plan: &Plan, dry_run: bool) -> anyhow::Result<Exit> {
-    if dry_run {
+/// Carries a plan out, going on after a failure: the more is stopped and removed the better. With `--dry-run` it is shown.
+pub async fn carry_out(context: &Context, stack: &Stack, plan: &Plan) -> anyhow::Result<Exit> {
+    if context.global.dry_run {
         stack.executor.show(plan);
         return Ok(Exit::Ok);
     }
@@ -26,17 +25,10 @@ pub async fn carry_out(context: &Context, stack: &Stack, plan: &Plan, dry_run: b
     if outcome.is_success() { Ok(Exit::Ok) } else { Err(context.failures(outcome.failures)) }
 }
 
-/// The turn to change the project; none is needed where nothing is changed.
-pub async fn turn(context: &Context, stack: &Stack, dry_run: bool) -> anyhow::Result<Option<Arc<Turn>>> {
-    if dry_run { Ok(None) } else { Ok(Some(context.turn(stack).await?)) }
-}
-
-/// The same for what starts containers, which waits for what killed hobs had begun.
-async fn settled_turn(context: &Context, stack: &Stack, dry_run: bool) -> anyhow::Result<Option<Arc<Turn>>> {
-    let turn = turn(context, stack, dry_run).await?;
-    if turn.is_some() {
-        context.settle(stack).await?;
-    }
+/// The turn for what starts containers, which waits for what killed hobs had begun.
+async fn settled_turn(context: &Context, stack: &Stack) -> anyhow::Result<Option<Arc<Turn>>> {
+    let turn = context.turn(stack).await?;
+    context.settle(stack).await?;
     Ok(turn)
 }
 
@@ -57,8 +49,9 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         ignore_orphans: orphans.ignore,
         grace: seconds(args.timeout),
     };
-    let _turn = turn(context, &stack, args.dry_run).await?;
-    if !args.dry_run {
+    let dry_run = context.global.dry_run;
+    let _turn = context.turn(&stack).await?;
+    if !dry_run {
         // What is being stopped is stopped anyway.
         let _ = stack.engine.clear_left(Some(&stack.project.name)).await;
     }
@@ -82,8 +75,8 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
         }
     }
     let plan = plan::down(&stack.project, &observed, &options);
-    let exit = carry_out(context, &stack, &plan, args.dry_run).await?;
-    if args.dry_run {
+    let exit = carry_out(context, &stack, &plan).await?;
+    if dry_run {
         return Ok(exit);
     }
     let all = stack.project.services.keys().cloned().collect();
@@ -102,24 +95,24 @@ pub async fn down(context: &Context, args: &DownArgs) -> anyhow::Result<Exit> {
 pub async fn stop(context: &Context, args: &StopArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let _turn = turn(context, &stack, args.dry_run).await?;
+    let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
     let plan = plan::stop(&stack.project, &observed, &services, seconds(args.timeout), &Reason::Asked("stop"));
-    carry_out(context, &stack, &plan, args.dry_run).await
+    carry_out(context, &stack, &plan).await
 }
 
 /// `hob start`.
 pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let _turn = settled_turn(context, &stack, args.dry_run).await?;
+    let _turn = settled_turn(context, &stack).await?;
     let observed = stack.observe().await?;
     stack.executor.agents().remember(&observed);
     let plan = plan::start(&stack.project, &observed, &services).map_err(|service| {
         Failure::new(Exit::Failed, format!("service {service} has no container to start"))
             .hint(format!("make and start it with `hob up -d {service}`"))
     })?;
-    carry_out(context, &stack, &plan, args.dry_run).await
+    carry_out(context, &stack, &plan).await
 }
 
 /// `hob restart`.
@@ -129,28 +122,28 @@ pub async fn restart(context: &Context, args: &RestartArgs) -> anyhow::Result<Ex
     if !args.no_deps && !services.is_empty() {
         services.extend(stack.project.restarted_with(&services));
     }
-    let _turn = settled_turn(context, &stack, args.dry_run).await?;
+    let _turn = settled_turn(context, &stack).await?;
     let observed = stack.observe().await?;
     let plan = plan::restart(&stack.project, &observed, &services, seconds(args.timeout));
-    carry_out(context, &stack, &plan, args.dry_run).await
+    carry_out(context, &stack, &plan).await
 }
 
 /// `hob kill`. It waits for no other command: it is there to end what takes too long.
 pub async fn kill(context: &Context, args: &KillArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let _turn = if args.dry_run { None } else { stack.executor.turns.try_take() };
+    let _turn = if context.global.dry_run { None } else { stack.executor.turns.try_take() };
     let observed = stack.observe().await?;
     let plan = plan::kill(&stack.project, &observed, &services, &args.signal);
-    carry_out(context, &stack, &plan, args.dry_run).await
+    carry_out(context, &stack, &plan).await
 }
 
 /// `hob rm`.
 pub async fn rm(context: &Context, args: &RmArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&args.services).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    let _turn = turn(context, &stack, args.dry_run).await?;
+    let _turn = context.turn(&stack).await?;
     let observed = stack.observe().await?;
     let plan = plan::remove(&stack.project, &observed, &services, args.stop, args.volumes);
-    carry_out(context, &stack, &plan, args.dry_run).await
+    carry_out(context, &stack, &plan).await
 }

@@ -17,7 +17,13 @@ pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
     let stack = context.stack_of_containers(&[args.service().to_owned()]).await?;
     let observed = stack.observe().await?;
     let service = ServiceName::new(args.service());
-    let id = super::context::container(&observed, &service, args.index)?.id.clone();
+    let container = super::context::container(&observed, &service, args.index)?;
+    if context.global.dry_run {
+        let text = format!("would run {} in {}", shown(args.command()), container.name);
+        context.sink.emit(Event::Output { text });
+        return Ok(Exit::Ok);
+    }
+    let id = container.id.clone();
     let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     let variables = super::context::variables(&stack.project, &args.env);
     let spec = ExecSpec {
@@ -54,6 +60,11 @@ pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
         }
         None => Ok(Exit::command(code)),
     }
+}
+
+/// A command that a dry run does not run.
+pub fn shown(command: &[String]) -> String {
+    if command.is_empty() { "the service's command".to_owned() } else { format!("`{}`", command.join(" ")) }
 }
 
 /// Engines before 25 report a command that cannot be run as its output (and with 126 where it is not even there). Such

@@ -34,9 +34,13 @@ pub fn run(context: &Context) -> anyhow::Result<Exit> {
     missing.retain(|_, lines| !lines.is_empty());
     let mut text = String::new();
     for (file, lines) in &missing {
-        append(file, lines).with_context(|| format!("cannot write {}", file.display()))?;
+        if !context.global.dry_run {
+            append(file, lines).with_context(|| format!("cannot write {}", file.display()))?;
+        }
         let shown = file.strip_prefix(&context.working_dir).unwrap_or(file).display();
-        text += &format!("{shown} leaves out from now on: {}\n", lines.iter().cloned().collect::<Vec<_>>().join(", "));
+        let leaves = if context.global.dry_run { "would leave" } else { "leaves" };
+        text +=
+            &format!("{shown} {leaves} out from now on: {}\n", lines.iter().cloned().collect::<Vec<_>>().join(", "));
     }
     if text.is_empty() {
         "nothing to write: no build reads version control, editors' folders or the manifest\n".clone_into(&mut text);

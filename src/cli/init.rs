@@ -21,7 +21,13 @@ use super::exit::{Exit, Failure};
 const SCHEMA: &str = "devenv.schema.json";
 
 /// Writes a manifest that fits the folder, or a template.
-pub fn run(args: &InitArgs, folder: &Path, tree: &dyn FileTree, sink: &dyn Sink) -> anyhow::Result<Exit> {
+pub fn run(
+    args: &InitArgs,
+    dry_run: bool,
+    folder: &Path,
+    tree: &dyn FileTree,
+    sink: &dyn Sink,
+) -> anyhow::Result<Exit> {
     let proposal = match &args.template {
         Some(name) => Proposal::Writes { files: from_template(name)?, found: Vec::new() },
         None => scaffold::propose(tree, folder, args.force),
@@ -39,10 +45,10 @@ pub fn run(args: &InitArgs, folder: &Path, tree: &dyn FileTree, sink: &dyn Sink)
     if !args.force {
         refuse_to_overwrite(folder, &files)?;
     }
-    for file in &files {
+    for file in files.iter().filter(|_| !dry_run) {
         write(folder, file, args.force).with_context(|| format!("cannot write {}", file.path.display()))?;
     }
-    sink.emit(Event::Output { text: summary(&files, &found) });
+    sink.emit(Event::Output { text: summary(&files, &found, dry_run) });
     Ok(Exit::Ok)
 }
 
@@ -68,14 +74,15 @@ fn with_schema(files: &mut Vec<NewFile>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn summary(files: &[NewFile], found: &[String]) -> String {
+fn summary(files: &[NewFile], found: &[String], dry_run: bool) -> String {
+    let wrote = if dry_run { "would write" } else { "wrote" };
     let mut text = String::new();
     // Writing into a string does not fail.
     for found in found {
         let _ = writeln!(text, "found {found}");
     }
     for file in files {
-        let _ = writeln!(text, "wrote {}", file.path.display());
+        let _ = writeln!(text, "{wrote} {}", file.path.display());
     }
     text.push_str("next: hob up");
     text
@@ -146,7 +153,7 @@ mod tests {
     fn init(folder: &Path, template: Option<&str>, force: bool) -> anyhow::Result<String> {
         let said = Said::default();
         let args = InitArgs { template: template.map(str::to_owned), force, ignore: false };
-        run(&args, folder, &Disk, &said)?;
+        run(&args, false, folder, &Disk, &said)?;
         Ok(said.0.into_inner().unwrap())
     }
 

@@ -27,7 +27,6 @@ mod run;
 mod timestamp;
 mod trace;
 mod up;
-mod variables;
 mod version;
 mod wait;
 mod walk;
@@ -139,7 +138,9 @@ fn offline(context: &Context, command: &Command) -> anyhow::Result<Option<Exit>>
     Ok(Some(match command {
         Command::Config(args) => config::run(context, args)?,
         Command::Init(args) if args.ignore => ignore::run(context)?,
-        Command::Init(args) => init::run(args, &context.working_dir, &*context.tree, &*context.sink)?,
+        Command::Init(args) => {
+            init::run(args, context.global.dry_run, &context.working_dir, &*context.tree, &*context.sink)?
+        }
         Command::Schema(_) => {
             let text = serde_json::to_string_pretty(&crate::manifest::json_schema())?;
             context.sink.emit(Event::Output { text });

@@ -11,7 +11,7 @@ use crate::plan::{labels, superseded};
 pub async fn run(context: &Context, args: &PruneArgs) -> anyhow::Result<Exit> {
     let engine = context.engine().await?;
     let images = engine.images(&[labels::INPUTS.to_owned()]).await?;
-    if !args.dry_run {
+    if !context.global.dry_run {
         engine.clear_left(None).await?;
     }
     let used = engine.used_images().await?;
@@ -19,7 +19,7 @@ pub async fn run(context: &Context, args: &PruneArgs) -> anyhow::Result<Exit> {
     let (mut count, mut bytes) = (0, 0_u64);
     for image in superseded(&images, &used, args.keep) {
         let name = image.tags.first().cloned().unwrap_or_else(|| image.id.to_string());
-        if !args.dry_run
+        if !context.global.dry_run
             && let Err(error) = engine.remove_image(&name).await
         {
             text.push_str(&format!("{name} stays: {error}\n"));
@@ -31,12 +31,12 @@ pub async fn run(context: &Context, args: &PruneArgs) -> anyhow::Result<Exit> {
             [labels::PROJECT, labels::SERVICE].map(|label| image.labels.get(label).map_or("", String::as_str));
         text.push_str(&format!(
             "{} {name}, of {}, {} MB\n",
-            if args.dry_run { "would remove" } else { "removed" },
+            if context.global.dry_run { "would remove" } else { "removed" },
             service.join("/"),
             image.size / 1_000_000
         ));
     }
-    let verb = if args.dry_run { "would free" } else { "freed" };
+    let verb = if context.global.dry_run { "would free" } else { "freed" };
     text.push_str(&format!("{count} images, {verb} up to {} MB (layers that others share stay)", bytes / 1_000_000));
     context.sink.emit(Event::Output { text });
     Ok(Exit::Ok)

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::args::RunArgs;
 use super::context::{Context, Stack};
-use super::exec::{Sized, interact, refused};
+use super::exec::{Sized, interact, refused, shown};
 use super::exit::{Exit, Failure};
-use super::up::{bring_up, pull_policy};
+use super::up::{bring_up, pull_policy, show};
 use crate::engine::Session;
 use crate::event::{Event, Message};
 use crate::execute::{Depth, RunOptions, provide};
@@ -21,7 +21,7 @@ use crate::plan::{self, UpOptions, labels};
 pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     let mut stack = context.stack(&[args.service().to_owned()]).await?;
     let name = ServiceName::new(args.service());
-    if !args.no_deps {
+    if !args.no_deps && !context.global.dry_run {
         let needed = plan::scope(&stack.project, std::slice::from_ref(&name), false);
         let provided = provide(&*context.sink, &stack.project, &needed).await;
         stack.project = provided.map_err(|failures| context.failures(failures))?;
@@ -37,9 +37,19 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     if !args.no_deps && !needs.is_empty() {
         let options =
             UpOptions { services: needs, needed_by: Some(name.clone()), pull: pull.clone(), ..UpOptions::default() };
-        bring_up(context, &stack, &options, &RunOptions::default()).await?;
+        if context.global.dry_run {
+            show(context, &stack, &options, (Depth::Plan, plan::up)).await?;
+        } else {
+            bring_up(context, &stack, &options, &RunOptions::default()).await?;
+        }
     }
     let options = UpOptions { services: vec![name.clone()], no_deps: true, pull, ..UpOptions::default() };
+    if context.global.dry_run {
+        show(context, &stack, &options, (Depth::Whole, plan::resources)).await?;
+        let text = format!("would run {} in a new container of {name}", shown(args.command()));
+        context.sink.emit(Event::Output { text });
+        return Ok(Exit::Ok);
+    }
     let run = RunOptions::default();
     let turn = context.turn(&stack).await?;
     let pass = stack.pass(std::slice::from_ref(&name), &options, &run);

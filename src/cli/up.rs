@@ -12,7 +12,7 @@ use super::context::{Context, Stack};
 use super::exit::{Exit, Failure};
 use crate::event::{Event, Request};
 use crate::execute::session::{Attach, End, EndOn, Session, SessionOptions};
-use crate::execute::{Depth, LogOptions, RunOptions};
+use crate::execute::{Depth, LogOptions, Planner, RunOptions};
 use crate::host::signals::{Signal, Signals};
 use crate::model::ServiceName;
 use crate::plan::{self, Recreate, UpOptions};
@@ -29,8 +29,8 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
         wait_timeout: args.wait_timeout.map(Duration::from_secs),
         ..RunOptions::default()
     };
-    if args.dry_run {
-        return dry_run(context, &stack, &options).await;
+    if context.global.dry_run {
+        return show(context, &stack, &options, (Depth::Plan, plan::up)).await;
     }
     context.settle(&stack).await?;
     let foreground = args.foreground();
@@ -71,9 +71,13 @@ pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> 
     let stack = context.stack(&args.services).await?;
     context.settle(&stack).await?;
     let services = super::context::named(&stack.project, &args.services)?;
-    watched_by_nobody(&stack, &services)?;
+    let up = UpOptions { services, ..UpOptions::default() };
+    if context.global.dry_run {
+        return show(context, &stack, &up, (Depth::Plan, plan::up)).await;
+    }
+    watched_by_nobody(&stack, &up.services)?;
     let session = SessionOptions {
-        up: UpOptions { services, ..UpOptions::default() },
+        up,
         apply: !args.no_up,
         watch: true,
         catch_up: !args.no_catch_up,
@@ -148,12 +152,18 @@ fn attach(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<Attach, Fa
     Ok(Attach::Only(asked.into_iter().filter(|service| !silent.contains(service)).collect()))
 }
 
-async fn dry_run(context: &Context, stack: &Stack, options: &UpOptions) -> anyhow::Result<Exit> {
+/// `--dry-run`: makes the plan and shows it.
+pub async fn show(
+    context: &Context,
+    stack: &Stack,
+    options: &UpOptions,
+    (depth, planner): (Depth, Planner),
+) -> anyhow::Result<Exit> {
     let scope = plan::scope(&stack.project, &options.services, options.no_deps);
     let run = RunOptions::default();
     let pass = stack.pass(&scope, options, &run);
-    let snapshot = pass.snapshot(Depth::Plan).await.map_err(|failures| context.failures(failures))?;
-    let plan = pass.reconcile(&snapshot, plan::up).map_err(|failures| context.failures(failures))?;
+    let snapshot = pass.snapshot(depth).await.map_err(|failures| context.failures(failures))?;
+    let plan = pass.reconcile(&snapshot, planner).map_err(|failures| context.failures(failures))?;
     stack.executor.show(&plan);
     Ok(Exit::Ok)
 }
@@ -162,7 +172,7 @@ async fn dry_run(context: &Context, stack: &Stack, options: &UpOptions) -> anyho
 pub async fn bring_up(context: &Context, stack: &Stack, options: &UpOptions, run: &RunOptions) -> anyhow::Result<()> {
     // As often as others changed the project while it waited for something.
     loop {
-        let run = RunOptions { turn: Some(context.turn(stack).await?), ..run.clone() };
+        let run = RunOptions { turn: context.turn(stack).await?, ..run.clone() };
         if bring_up_once(context, stack, options, &run).await? {
             return Ok(());
         }

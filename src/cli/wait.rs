@@ -23,8 +23,8 @@ pub async fn run(context: &Context, args: &WaitArgs) -> anyhow::Result<Exit> {
             .hint(format!("none of {} runs; start it with `hob up -d`", args.services.join(", ")))
             .into());
     }
-    let down = DownArgs { dry_run: args.dry_run, ..DownArgs::default() };
-    if args.dry_run {
+    let down = DownArgs::default();
+    if context.global.dry_run {
         let names = containers.iter().map(|container| container.name.as_str()).collect::<Vec<_>>().join(", ");
         context.sink.emit(Event::Notice { text: format!("would wait until {names} has ended") });
         return if args.down_project { super::down::down(context, &down).await } else { Ok(Exit::Ok) };

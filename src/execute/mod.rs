@@ -42,7 +42,7 @@ pub use crate::workspace::{Loaded, Sources};
 pub use executor::{Executor, Outcome, RunOptions};
 pub use failure::{Cause, Failure};
 pub use logs::{AtStart, Follow, From, LogOptions, Logs, lines};
-pub use phases::{Depth, Pass};
+pub use phases::{Depth, Pass, Planner};
 pub use provide::{provide, release};
 pub use snapshot::Snapshot;
 pub use turn::{Doer, LockScope, Turn, Turns};

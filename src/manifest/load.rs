@@ -92,7 +92,7 @@ impl Loader<'_> {
         }
         self.profiles = profiles(&manifest);
         if self.options.no_interpolate {
-            normalize::normalize(&mut manifest, &name, None);
+            self.normalize(&mut manifest, &name, None);
             manifest.insert("name".to_owned(), Node::text(name, Span::default()));
             self.model = (self.report.errors() == 0).then(|| lower::model(&manifest));
             return None;
@@ -104,8 +104,16 @@ impl Loader<'_> {
             }
             return None;
         }
-        normalize::normalize(&mut manifest, &name, Some(&*place.environment));
+        self.normalize(&mut manifest, &name, Some(&*place.environment));
         project::build(manifest, &name, &place, self)
+    }
+
+    fn normalize(&self, manifest: &mut Map, name: &str, values: Option<&dyn Lookup>) {
+        if self.options.no_normalize {
+            normalize::inherited(manifest, values);
+        } else {
+            normalize::normalize(manifest, name, values, self.options.all_resources);
+        }
     }
 
     /// The files that variables are read from, in words.
@@ -143,8 +151,11 @@ impl Loader<'_> {
             short_syntax::after_merge(&mut map, &mut self.report);
         }
         normalize::defaults(&mut map);
-        let home = self.options.environment.get("HOME").map(String::as_str);
-        Base { dir: &place.dir, home }.resolve(&mut map);
+        let is_own = place.chain.is_empty();
+        if !(is_own && self.options.no_path_resolution) {
+            let home = self.options.environment.get("HOME").map(String::as_str);
+            Base { dir: &place.dir, home }.resolve(&mut map);
+        }
         map
     }
 

@@ -38,6 +38,16 @@ pub struct LoadOptions {
     pub targets: Vec<String>,
     /// `--no-interpolate`: leave variables as they are written. There is no project then, only [`Loaded::model`](super::Loaded::model).
     pub no_interpolate: bool,
+    /// `config --no-normalize`: nothing is filled in: no default network, no names of resources, no implied dependencies.
+    pub no_normalize: bool,
+    /// `config --no-path-resolution`: paths stay as they are written.
+    pub no_path_resolution: bool,
+    /// `config --no-consistency`: parts that exclude each other, or that name what is not there, are no errors.
+    pub no_consistency: bool,
+    /// `--compatibility`: containers and images are named with `_`.
+    pub compatibility: bool,
+    /// `--all-resources`: networks, volumes and the like that no service uses stay.
+    pub all_resources: bool,
     /// `config --explain`: a dotted path to explain, such as `services.api.environment.LOG_LEVEL`.
     pub explain: Option<String>,
 }

@@ -24,6 +24,7 @@ mod spec;
 mod suggest;
 pub mod time;
 mod tree;
+mod variable;
 
 pub use archive::is_archive;
 pub use canonical::Extensions;
@@ -54,3 +55,4 @@ pub use service::{
 pub use spec::{ContainerSpec, InjectedFile, NetworkSpec, Owned, VolumeSpec};
 pub use suggest::closest;
 pub use tree::{Entry, EntryKind, FileTree, Listed};
+pub use variable::is_on;

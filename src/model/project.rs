@@ -57,6 +57,9 @@ pub struct Project {
     /// Services left out because none of their profiles is active, by name.
     #[serde(skip)]
     pub disabled: IndexMap<ServiceName, Service>,
+    /// What no service uses is made too (`--all-resources`).
+    #[serde(skip)]
+    pub all_resources: bool,
     /// Where each value came from.
     #[serde(skip)]
     pub origins: Origins,
@@ -131,7 +134,7 @@ impl Project {
 
     /// The tag that Compose gives to the image of a service: `image` if it is set, else `project-service`.
     pub fn image_name(&self, service: &Service) -> String {
-        service.image.clone().unwrap_or_else(|| format!("{}-{}", self.name, service.name))
+        service.image.clone().unwrap_or_else(|| format!("{}{}{}", self.name, service.separator(), service.name))
     }
 }
 

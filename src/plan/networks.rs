@@ -40,7 +40,8 @@ pub fn resources(
     let mut resources = Resources::default();
     let mut missing = Vec::new();
     for (key, network) in &project.networks {
-        if !services.iter().any(|s| s.network_mode.is_none() && s.networks.contains_key(key)) {
+        let uses = |s: &&Service| s.network_mode.is_none() && s.networks.contains_key(key);
+        if !project.all_resources && !services.iter().any(uses) {
             continue;
         }
         let name = project.network_name(key);
@@ -63,7 +64,7 @@ pub fn resources(
     }
     for (key, volume) in &project.volumes {
         let uses = |s: &&Service| s.volumes.iter().any(|mount| mount.source.as_deref() == Some(key));
-        if !services.iter().any(uses) {
+        if !project.all_resources && !services.iter().any(uses) {
             continue;
         }
         let name = project.volume_name(key);

@@ -20,6 +20,7 @@ mod chaos;
 mod commands;
 mod depends;
 mod equal;
+mod flags;
 mod foreground;
 mod git;
 mod hooks;

@@ -10,10 +10,6 @@ pub struct PauseArgs {
     /// Services to pause [default: all]
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Let paused services go on.
@@ -22,10 +18,6 @@ pub struct UnpauseArgs {
     /// Services to let go on [default: all]
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Wait until the containers of services have ended, and print their exit codes.
@@ -40,10 +32,6 @@ pub struct WaitArgs {
     /// Take the project down then, as `down` does
     #[arg(long)]
     pub down_project: bool,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Set the number of containers of services.
@@ -58,10 +46,6 @@ pub struct ScaleArgs {
     /// Leave out what the services depend on
     #[arg(long)]
     pub no_deps: bool,
-
-    /// Print what would be done, with the reasons, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 impl From<&ScaleArgs> for UpArgs {
@@ -70,7 +54,6 @@ impl From<&ScaleArgs> for UpArgs {
             services: args.scale.iter().map(|scale| scale.service.clone()).collect(),
             scale: args.scale.clone(),
             no_deps: args.no_deps,
-            dry_run: args.dry_run,
             detach: true,
             ..Self::default()
         }
@@ -85,10 +68,6 @@ pub struct CreateArgs {
     /// Services to create, with what they depend on [default: all]
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
-
-    /// Print what would be done, with the reasons, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 
     /// Accepted for scripts: hob always builds an image whose inputs changed, and never one whose did not
     #[arg(long, conflicts_with = "no_build")]
@@ -132,7 +111,6 @@ impl From<&CreateArgs> for UpArgs {
         Self {
             services: args.services.clone(),
             no_start: true,
-            dry_run: args.dry_run,
             build: args.build,
             no_build: args.no_build,
             force_recreate: args.force_recreate,

@@ -302,10 +302,6 @@ pub struct StartArgs {
     /// Services to start [default: all]
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Stop services without removing them.
@@ -318,10 +314,6 @@ pub struct StopArgs {
     /// Seconds that a container has to stop before it is killed
     #[arg(short, long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Restart services.
@@ -338,10 +330,6 @@ pub struct RestartArgs {
     /// Seconds that a container has to stop before it is killed
     #[arg(short, long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Send a signal to services, SIGKILL unless told otherwise.
@@ -358,10 +346,6 @@ pub struct KillArgs {
     /// Accepted for scripts; `up` and `down` remove such containers
     #[arg(long)]
     pub remove_orphans: bool,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Remove stopped containers.
@@ -383,7 +367,7 @@ pub struct RmArgs {
     #[arg(short, long)]
     pub volumes: bool,
 
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    /// Of Docker Compose 1: containers of `run` too, which is the default.
+    #[arg(short, long, hide = true)]
+    pub all: bool,
 }

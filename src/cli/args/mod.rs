@@ -12,6 +12,7 @@ mod tools;
 mod up;
 mod values;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -105,9 +106,80 @@ pub struct GlobalArgs {
     #[arg(long, value_name = "NUMBER", global = true, allow_negative_numbers = true)]
     pub parallel: Option<i64>,
 
+    /// Print what would be done, with the reasons, and do nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+
     /// Say more: builds' output as it comes, reasons, where the time of a reload went
     #[arg(long, global = true)]
     pub verbose: bool,
+
+    /// Name containers and images with `_`, as Docker Compose 1 did
+    #[arg(long, global = true)]
+    pub compatibility: bool,
+
+    /// Networks, volumes, configs, secrets and models that no service uses too
+    #[arg(long, global = true)]
+    pub all_resources: bool,
+
+    /// Docker Compose's older `--ansi never`.
+    #[arg(long, global = true, hide = true)]
+    pub no_ansi: bool,
+
+    /// Docker's options before `compose`: the context, the engine, TLS.
+    #[command(flatten)]
+    pub docker: DockerArgs,
+}
+
+/// Options of the docker program, which it hands on, and which Docker Compose takes as a program of its own. They stand
+/// before the command.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct DockerArgs {
+    /// Docker context, in place of `DOCKER_CONTEXT`.
+    #[arg(long, value_name = "NAME", hide = true, conflicts_with = "host")]
+    pub context: Option<String>,
+
+    /// The engine, in place of `DOCKER_HOST`.
+    #[arg(short = 'H', long, value_name = "URL", hide = true)]
+    pub host: Option<String>,
+
+    /// TLS.
+    #[arg(long, hide = true)]
+    pub tls: bool,
+
+    /// TLS that verifies.
+    #[arg(long, hide = true)]
+    pub tlsverify: bool,
+
+    /// Says no more than hob does anyway: `--verbose` does.
+    #[arg(short = 'D', long, hide = true)]
+    pub debug: bool,
+
+    /// `HOB_LOG` is hob's.
+    #[arg(short = 'l', long, value_name = "LEVEL", hide = true)]
+    pub log_level: Option<String>,
+
+    /// Version.
+    #[arg(short = 'v', hide = true, action = clap::ArgAction::Version)]
+    version_v: Option<bool>,
+}
+
+impl DockerArgs {
+    /// The environment as these options have it.
+    pub fn applied(&self, mut environment: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut set = |name: &str, value: &str| environment.insert(name.to_owned(), value.to_owned());
+        if let Some(host) = &self.host {
+            set("DOCKER_HOST", host);
+        }
+        if self.tls || self.tlsverify {
+            set("DOCKER_TLS_VERIFY", "1");
+        }
+        if let Some(context) = &self.context {
+            set("DOCKER_CONTEXT", context);
+            environment.remove("DOCKER_HOST");
+        }
+        environment
+    }
 }
 
 impl GlobalArgs {
@@ -119,8 +191,12 @@ impl GlobalArgs {
         }
         ui::Options {
             progress: self.progress.or_else(|| parsed(env("COMPOSE_PROGRESS"))).unwrap_or_default(),
-            ansi: self.ansi.or_else(|| parsed(env("COMPOSE_ANSI"))).unwrap_or_default(),
-            status_to_stdout: env("COMPOSE_STATUS_STDOUT").is_some_and(|value| super::variables::is_on(&value)),
+            ansi: self
+                .ansi
+                .or(self.no_ansi.then_some(ui::Ansi::Never))
+                .or_else(|| parsed(env("COMPOSE_ANSI")))
+                .unwrap_or_default(),
+            status_to_stdout: env("COMPOSE_STATUS_STDOUT").is_some_and(|value| crate::model::is_on(&value)),
             verbose: self.verbose,
             timings: self.verbose,
             ..ui::Options::default()

@@ -25,7 +25,7 @@ pub struct DownArgs {
     pub services: Vec<String>,
 
     /// Remove the manifest's named volumes and the containers' anonymous ones
-    #[arg(short, long)]
+    #[arg(short, long, alias = "volume")]
     pub volumes: bool,
 
     /// Remove images
@@ -39,10 +39,6 @@ pub struct DownArgs {
     /// Seconds that a container has to stop before it is killed
     #[arg(short, long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Build images.
@@ -77,6 +73,18 @@ pub struct BuildArgs {
     /// Build nothing, and print the builds as a file for `docker buildx bake`
     #[arg(long)]
     pub print: bool,
+
+    /// Of the builder before BuildKit: no effect.
+    #[arg(long, hide = true)]
+    pub compress: bool,
+
+    /// Of the builder before BuildKit: no effect.
+    #[arg(long, hide = true)]
+    pub force_rm: bool,
+
+    /// Of the builder before BuildKit: no effect.
+    #[arg(long, hide = true)]
+    pub no_rm: bool,
 }
 
 /// When `pull` pulls.
@@ -114,6 +122,10 @@ pub struct PullArgs {
     /// Do not show progress
     #[arg(short, long)]
     pub quiet: bool,
+
+    /// Docker Compose's older form of `--parallel 1`.
+    #[arg(long, hide = true)]
+    pub no_parallel: bool,
 }
 
 /// How `config` prints the model.

@@ -2,16 +2,17 @@
 //! `--detach=true`, `--build=false`, `-d=true`, and, before the command of `run` and `exec`, `-eNAME=value` and `-uroot`.
 
 use std::ffi::{OsStr, OsString};
+use std::iter::Peekable;
 
 use clap::{Arg, ArgAction, Command, Id};
 
 /// The words as clap reads them. Words that are no options of the command stay, for clap to say what is wrong with them.
 pub(super) fn plain(cli: &Command, words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut words = words.into_iter();
+    let mut words = words.into_iter().peekable();
     let mut plain = Plain { options: cli.get_arguments().collect(), out: vec![] };
     plain.out.extend(words.next().map(|program| (None, program)));
     while let Some(word) = words.next() {
-        if let Some(Next::Word(word)) = plain.word(word, &mut words) {
+        if let Some(Next::Word(word)) = plain.word(of_old(word), &mut words) {
             let command = word.to_str().and_then(|name| cli.find_subcommand(name));
             plain.out.push((None, word));
             if let Some(command) = command {
@@ -23,6 +24,26 @@ pub(super) fn plain(cli: &Command, words: impl IntoIterator<Item = OsString>) ->
         }
     }
     plain.out.into_iter().map(|(_, word)| word).chain(words).collect()
+}
+
+/// `--workdir` before the command, which commands have for something else.
+fn of_old(word: OsString) -> OsString {
+    match word.to_str().and_then(|text| text.strip_prefix("--workdir")) {
+        Some(rest) if rest.is_empty() || rest.starts_with('=') => format!("--project-directory{rest}").into(),
+        _ => word,
+    }
+}
+
+/// `build` and `pull` of Docker Compose 1 had a switch `--parallel`, which scripts still pass. What is no number behind it is
+/// not its value.
+fn is_old_parallel(command: &Command, word: &OsStr, next: Option<&OsString>) -> bool {
+    let is_number = |text: &OsStr| text.to_str().is_some_and(|text| text.parse::<i64>().is_ok());
+    let Some(rest) = word.to_str().and_then(|text| text.strip_prefix("--parallel")) else { return false };
+    matches!(command.get_name(), "build" | "pull")
+        && match rest.strip_prefix('=') {
+            Some(value) => truth(value).is_some() && !is_number(OsStr::new(value)),
+            None => rest.is_empty() && !next.is_some_and(|next| is_number(next)),
+        }
 }
 
 struct Plain<'a> {
@@ -39,9 +60,12 @@ enum Next {
 }
 
 impl<'a> Plain<'a> {
-    fn command(&mut self, command: &Command, words: &mut impl Iterator<Item = OsString>) {
+    fn command(&mut self, command: &Command, words: &mut Peekable<impl Iterator<Item = OsString>>) {
         let own = command.get_positionals().any(Arg::is_trailing_var_arg_set);
         while let Some(word) = words.next() {
+            if is_old_parallel(command, &word, words.peek()) {
+                continue;
+            }
             match self.word(word, words) {
                 None => {}
                 Some(Next::End) => return,
@@ -179,6 +203,12 @@ mod tests {
             ("nothing --detach=true", "nothing --detach=true"),
             ("up --scale", "up --scale"),
             ("up - -", "up - -"),
+            ("--workdir a --workdir=b ps", "--project-directory a --project-directory=b ps"),
+            ("--workdir a exec --workdir /b web ls", "--project-directory a exec --workdir /b -- web ls"),
+            ("build --parallel web", "build web"),
+            ("pull --parallel=true --parallel", "pull"),
+            ("build --parallel 2 --parallel=3 web", "build --parallel 2 --parallel=3 web"),
+            ("up --parallel 2", "up --parallel 2"),
         ];
         let cli = Cli::command();
         for (line, want) in cases {

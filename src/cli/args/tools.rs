@@ -122,10 +122,6 @@ pub struct SchemaArgs {}
 /// An image that a container uses is never removed.
 #[derive(Clone, Debug, Default, Args)]
 pub struct PruneArgs {
-    /// Print what would be removed, and remove nothing
-    #[arg(long)]
-    pub dry_run: bool,
-
     /// Leave so many of the newest images of each service
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub keep: usize,

@@ -31,10 +31,6 @@ pub struct UpArgs {
     #[arg(short, long, conflicts_with_all = ["watch", "abort_on_container_exit", "abort_on_container_failure"])]
     pub detach: bool,
 
-    /// Print what would be done, with the reasons, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
-
     /// Accepted for scripts: hob always builds an image whose inputs changed, and never one whose did not
     #[arg(long, conflicts_with = "no_build")]
     pub build: bool,
@@ -164,7 +160,7 @@ pub struct UpArgs {
 impl UpArgs {
     /// The command stays, shows logs and stops the services when it ends.
     pub fn foreground(&self) -> bool {
-        !(self.detach || self.wait || self.no_start || self.dry_run)
+        !(self.detach || self.wait || self.no_start)
     }
 
     /// Saves go live while the command stays.

@@ -29,7 +29,13 @@ pub struct Surroundings {
 impl Surroundings {
     /// The process's own environment; nothing is remembered.
     pub fn from_process() -> Self {
-        Self { env: std::env::vars().collect(), home: std::env::home_dir(), ..Self::default() }
+        Self::of(&crate::host::env::snapshot())
+    }
+
+    /// The same with the environment that a command has; nothing is remembered.
+    pub fn of(environment: &std::collections::BTreeMap<String, String>) -> Self {
+        let env = environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self { env, home: std::env::home_dir(), ..Self::default() }
     }
 
     /// The same, with engines remembered in this file.

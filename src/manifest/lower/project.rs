@@ -14,7 +14,7 @@ use crate::manifest::print::explain;
 use crate::manifest::read::environment::Environment;
 use crate::manifest::read::yaml::{Map, Node, Span, Value};
 use crate::manifest::report::diagnostic::Code;
-use crate::model::{Project, ProjectName, Service, ServiceName, closest};
+use crate::model::{Project, ProjectName, Service, ServiceName, closest, is_on};
 
 /// What can still be said about a manifest that has errors already.
 pub fn look_anyway(manifest: &Map, environment: &Environment, loader: &mut Loader<'_>) {
@@ -27,8 +27,10 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
     let active = profiles::active(&manifest, &place.environment, loader.options, &mut loader.report);
     let on = profiles::enabled(&manifest, &active);
     let used = profiles::used(&manifest, &on, loader.options);
-    consistency::check(&manifest, &on, &used, loader.options.purpose, &mut loader.report);
-    lints::look(&manifest, &used, &mut loader.report);
+    if !loader.options.no_consistency {
+        consistency::check(&manifest, &on, &used, loader.options.purpose, &mut loader.report);
+        lints::look(&manifest, &used, &mut loader.report);
+    }
     for service in &on {
         let node = manifest.get_mut("services").and_then(Node::as_map_mut).and_then(|map| map.get_mut(service));
         if let Some(map) = node.and_then(Node::as_map_mut) {
@@ -48,13 +50,23 @@ pub fn build(mut manifest: Map, name: &str, place: &Place, loader: &mut Loader<'
     if loader.report.errors() > 0 {
         return None;
     }
-    keep_used(&mut manifest, &on);
+    let all_resources = loader.options.all_resources;
+    if !all_resources {
+        keep_used(&mut manifest, &on);
+    }
+    let by_variable = place.environment.get("COMPOSE_COMPATIBILITY").is_some_and(is_on);
+    let underscores = loader.options.compatibility || by_variable;
     let origins = lower::origins(&manifest, &loader.report.sources);
-    let mut project =
-        Project { name: ProjectName::new(name), working_dir: place.dir.clone(), origins, ..Project::default() };
+    let mut project = Project {
+        name: ProjectName::new(name),
+        working_dir: place.dir.clone(),
+        origins,
+        all_resources,
+        ..Project::default()
+    };
     for (key, node) in manifest {
         match key.as_str() {
-            "services" => services(node, &on, &mut project, loader),
+            "services" => services(node, &on, underscores, &mut project, loader),
             "networks" => project.networks = section(&key, node, loader),
             "volumes" => project.volumes = section(&key, node, loader),
             "secrets" => project.secrets = section(&key, node, loader),
@@ -85,7 +97,7 @@ fn explain_path(manifest: &Map, path: &str, loader: &mut Loader<'_>) {
 }
 
 /// Takes the services' trees: the memory of each is free for those that follow.
-fn services(node: Node, on: &On, project: &mut Project, loader: &mut Loader<'_>) {
+fn services(node: Node, on: &On, underscores: bool, project: &mut Project, loader: &mut Loader<'_>) {
     let Value::Map(map) = node.value else { return };
     project.services.reserve_exact(on.len());
     for (name, node) in map {
@@ -94,6 +106,7 @@ fn services(node: Node, on: &On, project: &mut Project, loader: &mut Loader<'_>)
         match Service::deserialize(lower::service(map)) {
             Ok(mut service) => {
                 service.name = ServiceName::new(&name);
+                service.underscores = underscores;
                 let name = service.name.clone();
                 if on.contains(name.as_str()) {
                     project.services.insert(name, service);

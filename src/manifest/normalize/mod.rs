@@ -55,7 +55,8 @@ fn default(node: &mut Node, key: &str, value: &str) {
 }
 
 /// What is done once, to the whole manifest. Without `values`, variables without a value stay so.
-pub fn normalize(manifest: &mut Map, project: &str, values: Option<&dyn Lookup>) {
+/// With `all_resources` the network `default` is there even where nothing uses it.
+pub fn normalize(manifest: &mut Map, project: &str, values: Option<&dyn Lookup>, all_resources: bool) {
     if let Some(services) = manifest.get_mut("services").and_then(Node::as_map_mut) {
         for service in services.values_mut() {
             let span = service.key_or_span();
@@ -64,8 +65,17 @@ pub fn normalize(manifest: &mut Map, project: &str, values: Option<&dyn Lookup>)
             }
         }
     }
-    networks(manifest);
+    networks(manifest, all_resources);
     names(manifest, project);
+}
+
+/// The part of it that is no matter of form: variables that containers take over from here.
+pub fn inherited(manifest: &mut Map, values: Option<&dyn Lookup>) {
+    let Some(values) = values else { return };
+    let services = manifest.get_mut("services").and_then(Node::as_map_mut).into_iter().flat_map(|map| map.values_mut());
+    for environment in services.filter_map(|service| service.as_map_mut()?.get_mut("environment")) {
+        inherit(environment, values, true);
+    }
 }
 
 fn normalize_service(service: &mut Map, span: Span, values: Option<&dyn Lookup>) {
@@ -165,9 +175,9 @@ fn implied(service: &mut Map, span: Span, in_full: bool) {
     }
 }
 
-/// The network `default`, for services that name none.
-fn networks(manifest: &mut Map) {
-    let mut used = None;
+/// The network `default`, for services that name none; with `always` also where there are none.
+fn networks(manifest: &mut Map, always: bool) {
+    let mut used = always.then(Span::default);
     if let Some(services) = manifest.get_mut("services").and_then(Node::as_map_mut) {
         for service in services.values_mut() {
             let span = service.key_or_span();

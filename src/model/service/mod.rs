@@ -59,6 +59,9 @@ pub struct Service {
     /// Cgroup namespace: `host` or `private`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
+    /// Parts of its names are joined by `_`, as Compose's `--compatibility` has it.
+    #[serde(skip)]
+    pub underscores: bool,
     /// Parent cgroup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup_parent: Option<String>,
@@ -348,7 +351,13 @@ impl Service {
 
     /// `container_name`, else Compose's `project-service-number`.
     pub fn container_name(&self, project: &super::ProjectName, number: u32) -> String {
-        self.container_name.clone().unwrap_or_else(|| format!("{project}-{}-{number}", self.name))
+        let join = self.separator();
+        self.container_name.clone().unwrap_or_else(|| format!("{project}{join}{}{join}{number}", self.name))
+    }
+
+    /// What stands between the parts of a name.
+    pub fn separator(&self) -> char {
+        if self.underscores { '_' } else { '-' }
     }
 
     /// Whether the manifest itself gives it a health check that runs.
