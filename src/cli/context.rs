@@ -377,7 +377,14 @@ pub fn container<'a>(
     };
     match found {
         Some(container) if container.state.is_running() => Ok(container),
-        _ => Err(Failure::new(Exit::Failed, format!("service {service} is not running"))
+        _ => Err(Failure::new(Exit::Failed, not_running(service, index))
             .hint(format!("start it with `hob up -d {service}`"))),
+    }
+}
+
+fn not_running(service: &ServiceName, index: Option<u32>) -> String {
+    match index {
+        Some(number) => format!("service {service} is not running container #{number}"),
+        None => format!("service {service} is not running"),
     }
 }

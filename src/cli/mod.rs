@@ -6,13 +6,16 @@
 pub mod args;
 mod build;
 mod by_name;
+mod commit;
 mod completions;
 mod config;
 mod context;
+mod cp;
 mod doctor;
 mod down;
 mod exec;
 pub mod exit;
+mod export;
 mod ignore;
 mod init;
 mod journal;
@@ -24,6 +27,7 @@ mod ps;
 #[cfg(test)]
 mod reference;
 mod run;
+mod tar_out;
 mod timestamp;
 mod trace;
 mod up;
@@ -172,6 +176,9 @@ async fn online(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Scale(args) => up::up(context, &args::UpArgs::from(&args)).await,
         Command::Pause(args) => pause::pause(context, &args).await,
         Command::Unpause(args) => pause::unpause(context, &args).await,
+        Command::Cp(args) => cp::run(context, &args).await,
+        Command::Export(args) => export::run(context, &args).await,
+        Command::Commit(args) => commit::run(context, &args).await,
         Command::Wait(args) => wait::run(context, &args).await,
         Command::Ps(args) => ps::run(context, &args).await,
         Command::Logs(args) => logs::run(context, &args).await,

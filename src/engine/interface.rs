@@ -10,8 +10,8 @@ use indexmap::IndexMap;
 
 use super::reach;
 use super::{
-    BoxStream, BuildSink, BuildSpec, Built, Chunk, EngineError, EngineEvent, ErrorKind, ExecSpec, Exit, LayerSpec,
-    LogQuery, PullSink, Result, Session,
+    BoxStream, BuildSink, BuildSpec, Built, Chunk, CommitSpec, EngineError, EngineEvent, ErrorKind, ExecSpec, Exit,
+    LayerSpec, LogQuery, PathStat, PullSink, Result, Session,
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
@@ -127,6 +127,33 @@ pub trait Engine: Send + Sync {
     async fn file_size(&self, _id: &ContainerId, _path: &str) -> Result<Option<u64>> {
         Ok(None)
     }
+    /// What is at a path in a container, running or not; `None` where it is not there.
+    async fn stat(&self, _id: &ContainerId, _path: &str) -> Result<Option<PathStat>> {
+        Err(no_files())
+    }
+    /// What is at a path in a container, as a tar archive whose names begin with the path's last part.
+    async fn download(&self, _id: &ContainerId, _path: &str) -> Result<BoxStream<Result<Bytes>>> {
+        Err(no_files())
+    }
+    /// Puts a tar archive's content into a folder of a container. Neither does a file take a folder's place nor the other
+    /// way round. With `copy_owner` all belongs to the container's user.
+    async fn extract(
+        &self,
+        _id: &ContainerId,
+        _folder: &str,
+        _tar: BoxStream<std::io::Result<Bytes>>,
+        _copy_owner: bool,
+    ) -> Result<()> {
+        Err(no_files())
+    }
+    /// All files of a container as a tar archive.
+    async fn export(&self, _id: &ContainerId) -> Result<BoxStream<Result<Bytes>>> {
+        Err(no_files())
+    }
+    /// Makes an image of a container.
+    async fn commit(&self, _id: &ContainerId, _spec: &CommitSpec) -> Result<ImageId> {
+        Err(no_files())
+    }
     /// The program of a container's command, which comes after the words `wrapper`, where the container has no such
     /// program; `None` where it has, where the command does not begin with these words, or the engine cannot say.
     async fn lacks_program(&self, _id: &ContainerId, _wrapper: &[&str]) -> Result<Option<String>> {
@@ -168,6 +195,10 @@ pub trait Engine: Send + Sync {
     async fn port_holder(&self, port: u16, protocol: &str) -> Result<Option<String>>;
     /// Names of projects on the engine with their containers' states, for `doctor` and messages.
     async fn projects(&self) -> Result<Vec<(String, usize)>>;
+}
+
+fn no_files() -> EngineError {
+    EngineError::new(ErrorKind::Refused, "this engine does not hand files out".to_owned())
 }
 
 /// What `observe` is asked for.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an effectful layer: it talks to the engine, reads its credentials")]
 
+mod archive;
 pub mod docker;
 mod error;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod interface;
 mod reach;
 mod streams;
 
+pub use archive::{CommitSpec, PathStat};
 pub use error::{EngineError, ErrorKind, Result};
 pub use happened::{Action, EngineEvent};
 pub use images::{

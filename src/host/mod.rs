@@ -3,6 +3,7 @@
 //! Everything here does I/O and decides nothing about services: what a change asks for is `plan`'s business.
 #![allow(clippy::disallowed_methods, reason = "the layer that does what the pure ones must not")]
 
+pub mod archive;
 pub mod atomic;
 mod contents;
 mod digests;

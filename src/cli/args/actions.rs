@@ -1,6 +1,8 @@
 //! Commands that act on containers one by one, or make them.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
 
 use super::{PullWhen, Scale, UpArgs};
 
@@ -121,4 +123,96 @@ impl From<&CreateArgs> for UpArgs {
             ..Self::default()
         }
     }
+}
+
+/// Copy files between a service's containers and this machine.
+///
+/// `-` in place of a path of this machine is a tar archive on standard input or output. What is copied to a service goes
+/// to all of its containers, what is copied from it comes from the first.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CpArgs {
+    /// What to copy: a path, `-`, or `SERVICE:PATH`
+    #[arg(value_name = "SOURCE", allow_hyphen_values = true)]
+    pub source: String,
+
+    /// Where it goes: `SERVICE:PATH`, or a path or `-`
+    #[arg(value_name = "TARGET", allow_hyphen_values = true)]
+    pub target: String,
+
+    /// Containers of `run` too
+    #[arg(long)]
+    pub all: bool,
+
+    /// Give what is copied to the user of the container
+    #[arg(short, long)]
+    pub archive: bool,
+
+    /// Copy what a link leads to in place of the link
+    #[arg(short = 'L', long)]
+    pub follow_link: bool,
+
+    /// Number of the container, for a service with several
+    #[arg(long, value_name = "NUMBER")]
+    pub index: Option<u32>,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Write all files of a container as a tar archive.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ExportArgs {
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    pub service: String,
+
+    /// Number of the container, for a service with several
+    #[arg(long, value_name = "NUMBER")]
+    pub index: Option<u32>,
+
+    /// Write to a file in place of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Make an image of a container as it is.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CommitArgs {
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    pub service: String,
+
+    /// Name of the image
+    #[arg(value_name = "IMAGE")]
+    pub image: Option<String>,
+
+    /// Who makes it, such as `Jane <jane@example.com>`
+    #[arg(short, long, value_name = "AUTHOR")]
+    pub author: Option<String>,
+
+    /// Dockerfile instruction that changes its configuration; repeatable
+    #[arg(short, long = "change", value_name = "INSTRUCTION")]
+    pub changes: Vec<String>,
+
+    /// Number of the container, for a service with several
+    #[arg(long, value_name = "NUMBER")]
+    pub index: Option<u32>,
+
+    /// What is said about it
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<String>,
+
+    /// Freeze the container meanwhile
+    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
+          default_value_t = true, default_missing_value = "true")]
+    pub pause: bool,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }

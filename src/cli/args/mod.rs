@@ -20,7 +20,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::ui;
 
-pub use actions::{CreateArgs, PauseArgs, ScaleArgs, UnpauseArgs, WaitArgs};
+pub use actions::{CommitArgs, CpArgs, CreateArgs, ExportArgs, PauseArgs, ScaleArgs, UnpauseArgs, WaitArgs};
 pub use containers::{
     ExecArgs, KillArgs, LogsArgs, PsArgs, RestartArgs, RmArgs, RunArgs, StartArgs, StatusFilter, StopArgs,
 };
@@ -226,6 +226,9 @@ pub enum Command {
     Pause(PauseArgs),
     Unpause(UnpauseArgs),
     Wait(WaitArgs),
+    Cp(CpArgs),
+    Export(ExportArgs),
+    Commit(CommitArgs),
     Watch(WatchArgs),
     Config(ConfigArgs),
     Why(WhyArgs),
@@ -260,6 +263,8 @@ impl Command {
             Self::Scale(args) => ("scale", args.scale.iter().map(|scale| scale.service.clone()).collect()),
             Self::Pause(args) => ("pause", args.services.clone()),
             Self::Unpause(args) => ("unpause", args.services.clone()),
+            Self::Commit(args) => ("commit", vec![args.service.clone()]),
+            Self::Export(args) => ("export", vec![args.service.clone()]),
             Self::Wait(args) => ("wait", args.services.clone()),
             Self::Watch(args) => ("watch", args.services.clone()),
             _ => return "hob".to_owned(),

@@ -4,6 +4,7 @@
 //! bollard sends its requests without a version in the path, so that an engine answers in its newest dialect; the
 //! connection made here puts the negotiated version in front of every path.
 
+mod archive;
 mod auth;
 mod build;
 mod config;
@@ -36,8 +37,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    BoxStream, BuildSink, BuildSpec, Built, Chunk, Engine, EngineEvent, ExecSpec, Exit, LayerSpec, LogQuery, PullSink,
-    Query, Result, Session,
+    BoxStream, BuildSink, BuildSpec, Built, Chunk, CommitSpec, Engine, EngineEvent, ExecSpec, Exit, LayerSpec,
+    LogQuery, PathStat, PullSink, Query, Result, Session,
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
@@ -177,6 +178,29 @@ impl Engine for Docker {
     }
     async fn file_size(&self, id: &ContainerId, path: &str) -> Result<Option<u64>> {
         self.asked(&format!("{path} of container {}", id.short()), self.file_size(id, path)).await
+    }
+
+    async fn stat(&self, id: &ContainerId, path: &str) -> Result<Option<PathStat>> {
+        self.asked(&format!("{path} of container {}", id.short()), self.stat(id, path)).await
+    }
+    async fn download(&self, id: &ContainerId, path: &str) -> Result<BoxStream<Result<Bytes>>> {
+        Ok(self.download(id, path))
+    }
+    async fn extract(
+        &self,
+        id: &ContainerId,
+        folder: &str,
+        tar: BoxStream<std::io::Result<Bytes>>,
+        copy_owner: bool,
+    ) -> Result<()> {
+        let work = self.extract(id, folder, tar, copy_owner);
+        self.while_there(&format!("files for container {}", id.short()), work).await
+    }
+    async fn export(&self, id: &ContainerId) -> Result<BoxStream<Result<Bytes>>> {
+        Ok(self.export(id))
+    }
+    async fn commit(&self, id: &ContainerId, spec: &CommitSpec) -> Result<ImageId> {
+        self.while_there(&format!("an image of container {}", id.short()), self.commit(id, spec)).await
     }
 
     async fn lacks_program(&self, id: &ContainerId, wrapper: &[&str]) -> Result<Option<String>> {
