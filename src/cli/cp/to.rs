@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use futures_util::TryStreamExt as _;
 use tokio_util::io::ReaderStream;
 
 use super::paths::{self, Target, There};
@@ -63,7 +62,7 @@ async fn send(stack: &Stack, id: &ContainerId, source: Source, target: Target, c
         writer.finish(&result);
         result
     });
-    let sent = stack.engine.extract(id, &target.folder, Box::pin(pieces.map_err(|error| error)), copy_owner).await;
+    let sent = stack.engine.extract(id, &target.folder, Box::pin(pieces), copy_owner).await;
     // What cannot be read is why the engine got no whole archive; an archive that nobody takes is the engine's refusal.
     match packing.await? {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(refused(error.to_string()).into()),

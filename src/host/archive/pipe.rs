@@ -3,8 +3,9 @@
 use std::io::{self, Read, Write};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 /// Pieces on their way.
 const PIECES: usize = 8;
@@ -19,12 +20,9 @@ pub struct Writer {
 }
 
 /// A way from a thread to a task.
-pub fn pieces() -> (Writer, impl Stream<Item = io::Result<Bytes>> + Send + 'static) {
+pub fn pieces() -> (Writer, ReceiverStream<io::Result<Bytes>>) {
     let (sender, receiver) = mpsc::channel(PIECES);
-    let pieces = stream::unfold(receiver, async |mut receiver: mpsc::Receiver<io::Result<Bytes>>| {
-        receiver.recv().await.map(|piece| (piece, receiver))
-    });
-    (Writer { sender, piece: BytesMut::with_capacity(PIECE) }, pieces)
+    (Writer { sender, piece: BytesMut::with_capacity(PIECE) }, ReceiverStream::new(receiver))
 }
 
 impl Writer {
