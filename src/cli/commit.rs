@@ -14,7 +14,7 @@ pub async fn run(context: &Context, args: &CommitArgs) -> anyhow::Result<Exit> {
     let service = ServiceName::new(&args.service);
     let container = super::context::container(&observed, &service, args.index)?;
     let name = &container.name;
-    if args.dry_run {
+    if context.global.dry_run {
         let image = args.image.as_deref().unwrap_or("an image without a name");
         context.sink.emit(Event::Output { text: format!("commit {name} as {image}") });
         return Ok(Exit::Ok);

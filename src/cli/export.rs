@@ -26,7 +26,7 @@ pub async fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<Exit> {
     let container = super::context::container(&observed, &service, args.index)?;
     let name = &container.name;
     let to = args.output.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string());
-    if args.dry_run {
+    if context.global.dry_run {
         context.sink.emit(Event::Output { text: format!("export {name} to {to}") });
         return Ok(Exit::Ok);
     }

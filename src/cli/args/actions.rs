@@ -154,10 +154,6 @@ pub struct CpArgs {
     /// Number of the container, for a service with several
     #[arg(long, value_name = "NUMBER")]
     pub index: Option<u32>,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Write all files of a container as a tar archive.
@@ -174,10 +170,6 @@ pub struct ExportArgs {
     /// Write to a file in place of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Make an image of a container as it is.
@@ -211,8 +203,4 @@ pub struct CommitArgs {
     #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
           default_value_t = true, default_missing_value = "true")]
     pub pause: bool,
-
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }

@@ -32,7 +32,7 @@ pub(super) async fn copy(
         tar_out::no_terminal("a tar archive is not written to a terminal")?;
     }
     let copy = Copy { context, container, from: format!("{}:{path}", container.name), to: local.to_owned() };
-    if !args.dry_run {
+    if !context.global.dry_run {
         copy.say("Copying");
     }
     let id = &container.id;
@@ -46,7 +46,7 @@ pub(super) async fn copy(
         found = stack.engine.stat(id, &path).await?.ok_or_else(|| missing(&path))?;
     }
     if local == "-" {
-        if args.dry_run {
+        if context.global.dry_run {
             copy.would();
             return Ok(Exit::Ok);
         }
@@ -56,7 +56,7 @@ pub(super) async fn copy(
     }
     let (to, there) = destination(&context.working_dir, local)?;
     let target = paths::place(found.is_folder, to.to_str().context("a path is not text")?, there).map_err(refused)?;
-    if args.dry_run {
+    if context.global.dry_run {
         copy.would();
         return Ok(Exit::Ok);
     }

@@ -29,7 +29,7 @@ pub(super) async fn copy(
     for container in containers {
         let (from, to) = (local.to_owned(), format!("{}:{path}", container.name));
         let copy = Copy { context, container, from, to };
-        if !args.dry_run {
+        if !context.global.dry_run {
             copy.say("Copying");
         }
         let place = find(stack, &container.id, path).await?;
@@ -37,18 +37,18 @@ pub(super) async fn copy(
             let Place { path, there: There::Folder } = place else {
                 return Err(refused(format!("destination \"{}\" must be a directory", copy.to)).into());
             };
-            if !args.dry_run {
+            if !context.global.dry_run {
                 let tar = Box::pin(ReaderStream::new(tokio::io::stdin()));
                 stack.engine.extract(&container.id, &path, tar, args.archive).await?;
             }
         } else {
             let source = Source::find(&context.working_dir, local, args.follow_link)?;
             let target = paths::place(source.is_folder, &place.path, place.there).map_err(refused)?;
-            if !args.dry_run {
+            if !context.global.dry_run {
                 send(stack, &container.id, source, target, args.archive).await?;
             }
         }
-        if args.dry_run { copy.would() } else { copy.say("Copied") }
+        if context.global.dry_run { copy.would() } else { copy.say("Copied") }
     }
     Ok(Exit::Ok)
 }
