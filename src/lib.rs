@@ -1,6 +1,6 @@
 //! hob runs a team's services on a developer's machine and keeps them hot.
 //!
-//! One package with one-way imports: a pure core (`model`, `manifest`, `inputs`, `plan`, `event`) and thin
+//! One package with one-way imports: a pure core (`model`, `manifest`, `inputs`, `plan`, `event`, `template`) and thin
 //! effectful shells around it. `tests/architecture` holds each layer to the list of layers it may import; the list
 //! and the reasons are in `docs/architecture.md`.
 //!
@@ -21,6 +21,7 @@ mod model;
 mod plan;
 mod scaffold;
 mod supervise;
+mod template;
 mod ui;
 mod workspace;
 

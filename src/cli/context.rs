@@ -173,18 +173,23 @@ impl Context {
     /// The project for a command on containers that are there: with `-p NAME` and no manifest named it is what their
     /// labels tell, as in Compose, and also where `COMPOSE_PROJECT_NAME` names one and no manifest is found.
     pub async fn stack_of_containers(&self, targets: &[String]) -> anyhow::Result<Stack> {
-        let variable = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
-        let named_file = !self.global.files.is_empty() || variable("COMPOSE_FILE").is_some();
-        let name = match (&self.global.project_name, variable("COMPOSE_PROJECT_NAME")) {
-            (Some(name), _) if !named_file => name,
-            (None, Some(name)) if !named_file && self.has_no_manifest() => name,
-            _ => return self.stack(targets).await,
-        };
+        let Some(name) = self.by_name() else { return self.stack(targets).await };
         let engine = self.engine().await?;
         let query = crate::engine::Query { project: name.clone(), ..Default::default() };
         let project = super::by_name::project(name, &engine.observe(&query).await?);
         named(&project, targets)?;
         self.assemble(project, engine, targets, Vec::new(), BuildOptions::default())
+    }
+
+    /// The project's name, where nothing else says what it is.
+    pub fn by_name(&self) -> Option<&String> {
+        let variable = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
+        let named_file = !self.global.files.is_empty() || variable("COMPOSE_FILE").is_some();
+        match (&self.global.project_name, variable("COMPOSE_PROJECT_NAME")) {
+            (Some(name), _) if !named_file => Some(name),
+            (None, Some(name)) if !named_file && self.has_no_manifest() => Some(name),
+            _ => None,
+        }
     }
 
     fn has_no_manifest(&self) -> bool {

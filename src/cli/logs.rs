@@ -115,7 +115,5 @@ pub async fn run(context: &Context, args: &LogsArgs) -> anyhow::Result<Exit> {
 
 /// Unix seconds of a time as `docker compose logs` takes it.
 fn time(text: &str) -> Result<i64, Failure> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    super::timestamp::parse(text, i64::try_from(now.as_secs()).unwrap_or(0))
-        .map_err(|text| Failure::new(Exit::Usage, text))
+    super::timestamp::parse(text, super::timestamp::now()).map_err(|text| Failure::new(Exit::Usage, text))
 }

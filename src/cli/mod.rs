@@ -16,23 +16,30 @@ mod down;
 mod exec;
 pub mod exit;
 mod export;
+mod format;
 mod ignore;
+mod images;
 mod init;
 mod journal;
 mod logs;
+mod ls;
 mod mounts;
 mod pause;
+mod port;
 mod prune;
 mod ps;
 #[cfg(test)]
 mod reference;
 mod run;
 mod tar_out;
+mod seen;
 mod timestamp;
+mod top;
 mod trace;
 mod up;
 mod version;
 mod wait;
+mod volumes;
 mod walk;
 mod why;
 mod why_file;
@@ -181,6 +188,11 @@ async fn online(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Commit(args) => commit::run(context, &args).await,
         Command::Wait(args) => wait::run(context, &args).await,
         Command::Ps(args) => ps::run(context, &args).await,
+        Command::Ls(args) => ls::run(context, &args).await,
+        Command::Images(args) => images::run(context, &args).await,
+        Command::Volumes(args) => volumes::run(context, &args).await,
+        Command::Port(args) => port::run(context, &args).await,
+        Command::Top(args) => top::run(context, &args).await,
         Command::Logs(args) => logs::run(context, &args).await,
         Command::Exec(args) => exec::run(context, &args).await,
         Command::Run(args) => run::run(context, &args).await,

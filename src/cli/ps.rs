@@ -1,75 +1,90 @@
 //! `hob ps`.
 
-use serde_json::json;
+use std::sync::Arc;
 
-use super::args::{PsArgs, StatusFilter, TableFormat};
+use super::args::{PsArgs, StatusFilter};
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use crate::event::Event;
-use crate::model::{ContainerState, Observed, ObservedContainer, Project, Published};
-use crate::plan;
+use super::format::Listing;
+use super::seen::Seen;
+use crate::event::{Event, Layout};
+use crate::host::zone::Zone;
+use crate::model::{ContainerState, Health, ObservedContainer, Published};
+use crate::template::{Record, Value};
+use crate::ui::docker;
+
+const LISTING: Listing = Listing {
+    head: &[
+        ("Command", "COMMAND"),
+        ("CreatedAt", "CREATED AT"),
+        ("ExitCode", "EXIT CODE"),
+        ("Health", "HEALTH"),
+        ("ID", "CONTAINER ID"),
+        ("Image", "IMAGE"),
+        ("Labels", "LABELS"),
+        ("LocalVolumes", "LOCAL VOLUMES"),
+        ("Mounts", "MOUNTS"),
+        ("Name", "NAME"),
+        ("Names", "NAMES"),
+        ("Networks", "NETWORKS"),
+        ("Ports", "PORTS"),
+        ("Project", "PROJECT"),
+        ("Publishers", "PUBLISHERS"),
+        ("RunningFor", "CREATED"),
+        ("Service", "SERVICE"),
+        ("Size", "SIZE"),
+        ("State", "STATE"),
+        ("Status", "STATUS"),
+    ],
+    table: "{{.Name}}\t{{.Image}}\t{{.Command}}\t{{.Service}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}",
+};
 
 /// Lists containers.
 pub async fn run(context: &Context, args: &PsArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack_of_containers(&args.services).await?;
-    let services = super::context::named(&stack.project, &args.services)?;
-    let Observed { mut containers, .. } = stack.observe().await?;
-    for container in &mut containers {
-        as_its_own(&stack.project, container);
-    }
-    let mut words: Vec<String> = args.status.iter().map(|s| word(*s).to_owned()).collect();
-    if let Some(filter) = &args.filter {
-        match (filter.key.as_str(), &filter.value) {
-            ("status", Some(value)) => words.push(value.clone()),
-            ("source", _) => {}
-            (key, _) => {
-                let text = format!("--filter {key}: only `status=STATUS` can be filtered by");
-                return Err(Failure::new(Exit::Usage, text).into());
-            }
-        }
-    }
-    containers.retain(|c| {
-        let known = stack.project.services.contains_key(&c.service) || stack.project.disabled.contains_key(&c.service);
-        let wanted = if words.is_empty() {
-            args.all || c.state.is_running()
-        } else {
-            words.iter().any(|word| word == c.state.word())
-        };
-        wanted
-            && (services.is_empty() || services.contains(&c.service))
-            && (args.orphans || known)
-            && (args.all || !words.is_empty() || !c.oneoff || c.state.is_running())
+    let words = words(args)?;
+    let all = args.all || !words.is_empty();
+    let mut seen = context.seen(&args.services, all).await?;
+    let mut containers = std::mem::take(&mut seen.containers);
+    containers.retain(|container| {
+        (words.is_empty() || words.contains(&container.state.word()))
+            && (args.services.is_empty() || args.services.iter().any(|service| *service == *container.service))
+            && (args.orphans || seen.knows(&container.service))
+            && (all || !container.oneoff && container.state.is_running())
     });
     containers.sort_by(|a, b| a.name.cmp(&b.name));
     let event = if args.quiet {
-        lines(containers.iter().map(|c| c.id.to_string()))
+        lines(containers.iter().map(|container| container.id.to_string()))
     } else if args.names {
-        let mut names: Vec<String> = containers.iter().map(|c| c.service.to_string()).collect();
-        names.dedup();
+        let mut names: Vec<String> = containers.iter().map(|container| container.service.to_string()).collect();
+        let mut known = std::collections::BTreeSet::new();
+        names.retain(|name| known.insert(name.clone()));
         lines(names.into_iter())
-    } else if args.format == TableFormat::Json {
-        lines(containers.iter().map(|c| as_json(c).to_string()))
     } else {
-        table(&containers, args.no_trunc)
+        let row = Row { seen: &seen, zone: &context.zone(), now: super::timestamp::now(), whole: args.no_trunc };
+        let rows = containers.into_iter().map(|container| row.of(container)).collect();
+        LISTING.show(&args.format, rows, Layout::DOCKER)?
     };
     context.sink.emit(event);
     Ok(Exit::Ok)
 }
 
-/// The service's image by the name that people know, and the command without hob's agent in front of it.
-fn as_its_own(project: &Project, container: &mut ObservedContainer) {
-    let service = project.services.get(&container.service).or_else(|| project.disabled.get(&container.service));
-    let is_digest = |name: &str| name.starts_with("sha256:") || name.starts_with(plan::BY_DIGEST);
-    if is_digest(&container.image_name) || container.image.as_str().contains(&container.image_name) {
-        container.image_name = match service {
-            Some(service) => project.image_name(service),
-            None => format!("{}-{}", project.name, container.service),
-        };
+/// The states that are asked for; none for any.
+fn words(args: &PsArgs) -> Result<Vec<&str>, Failure> {
+    let mut words: Vec<&str> = args.status.iter().map(|status| word(*status)).collect();
+    if let Some(filter) = &args.filter {
+        match (filter.key.as_str(), &filter.value) {
+            ("status", Some(value)) => words.push(value),
+            ("source", Some(_)) => {
+                let text = "--filter source: the engine does not tell what an image came from";
+                return Err(Failure::new(Exit::Usage, text).hint("filter by `status=STATUS`"));
+            }
+            (key, _) => {
+                let text = format!("--filter {key}: only `status=STATUS` can be filtered by");
+                return Err(Failure::new(Exit::Usage, text));
+            }
+        }
     }
-    let agent = format!("{} run -- ", crate::agent::PATH);
-    if let Some(own) = container.command.strip_prefix(&agent) {
-        container.command = own.to_owned();
-    }
+    Ok(words)
 }
 
 fn lines(lines: impl Iterator<Item = String>) -> Event {
@@ -88,85 +103,85 @@ fn word(status: StatusFilter) -> &'static str {
     }
 }
 
-fn table(containers: &[ObservedContainer], whole: bool) -> Event {
-    let head = ["NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"].map(str::to_owned).to_vec();
-    let rows = containers
-        .iter()
-        .map(|c| {
-            let command = if whole || c.command.chars().count() <= 20 {
-                c.command.clone()
-            } else {
-                format!("{}…", c.command.chars().take(19).collect::<String>())
-            };
-            let ports: Vec<String> = c.ports.iter().map(port).collect();
-            vec![
-                c.name.clone(),
-                c.image_name.clone(),
-                format!("\"{command}\""),
-                c.service.to_string(),
-                ago(c.created),
-                c.status.clone(),
-                ports.join(", "),
-            ]
-        })
-        .collect();
-    Event::Table { head, rows }
+/// What a row is made of besides the container.
+struct Row<'a> {
+    seen: &'a Seen,
+    zone: &'a Zone,
+    now: i64,
+    whole: bool,
 }
 
-fn port(port: &Published) -> String {
-    let Published { host_ip, host_port, container_port, protocol } = port;
-    if *host_port == 0 {
-        return format!("{container_port}/{protocol}");
+impl Row<'_> {
+    /// One container, as `docker compose ps --format json` has it.
+    fn of(&self, container: ObservedContainer) -> Record {
+        let cut = |text: &str, most| if self.whole { text.to_owned() } else { docker::ellipsis(text, most) };
+        let exit = match container.state {
+            ContainerState::Exited(code) => code,
+            _ => 0,
+        };
+        let (offset, zone) = self.zone.at(container.created);
+        let mounts = container.mounts.iter().map(|mount| {
+            let name = if mount.name.is_empty() { &mount.source } else { &mount.name };
+            cut(name, 15)
+        });
+        let id = if self.whole { container.id.as_str() } else { container.id.short() };
+        let image = self.seen.image_name(&container);
+        let labels = container.labels;
+        let text = |text: &str| Value::from(text);
+        let fields = vec![
+            ("Command", docker::quoted(&cut(own_command(&container.command), 20)).into()),
+            ("CreatedAt", docker::moment(container.created, (offset, &zone)).into()),
+            ("ExitCode", Value::Int(exit)),
+            ("Health", text(container.health.map_or("", Health::word))),
+            ("ID", text(id)),
+            ("Image", image.into()),
+            (
+                "Labels",
+                labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",").into(),
+            ),
+            (
+                "LocalVolumes",
+                container.mounts.iter().filter(|mount| mount.driver == "local").count().to_string().into(),
+            ),
+            ("Mounts", mounts.collect::<Vec<_>>().join(",").into()),
+            ("Name", text(&container.name)),
+            ("Names", text(&container.name)),
+            ("Networks", container.networks.keys().cloned().collect::<Vec<_>>().join(",").into()),
+            ("Ports", docker::ports(&container.ports).into()),
+            ("Project", text(labels.get(crate::plan::labels::PROJECT).map(String::as_str).unwrap_or_default())),
+            ("Publishers", publishers(container.ports)),
+            ("RunningFor", docker::ago(self.now, container.created).into()),
+            ("Service", text(&container.service)),
+            ("Size", docker::size(container.size).into()),
+            ("State", text(container.state.word())),
+            ("Status", container.status.into()),
+        ];
+        let label = move |name: &str| labels.get(name).cloned().unwrap_or_default();
+        Record { fields, methods: vec![("Label", Arc::new(label))], open: false }
     }
-    let address = if host_ip.contains(':') { format!("[{host_ip}]") } else { host_ip.clone() };
-    format!("{address}:{host_port}->{container_port}/{protocol}")
 }
 
-/// One container as `docker compose ps --format json` has it.
-fn as_json(c: &ObservedContainer) -> serde_json::Value {
-    let exit = match c.state {
-        ContainerState::Exited(code) => code,
-        _ => 0,
-    };
-    let publishers: Vec<serde_json::Value> = c
-        .ports
-        .iter()
-        .map(|p| {
-            json!({"URL": p.host_ip, "TargetPort": p.container_port, "PublishedPort": p.host_port, "Protocol": p.protocol})
+/// A command without hob's agent in front of it.
+fn own_command(command: &str) -> &str {
+    let own = command.strip_prefix(crate::agent::PATH).and_then(|rest| rest.strip_prefix(" run -- "));
+    own.unwrap_or(command)
+}
+
+fn publishers(mut ports: Vec<Published>) -> Value {
+    ports.sort_by(|a, b| {
+        let key = |port: &Published| (port.container_port, port.host_ip.clone(), port.host_port, port.protocol.clone());
+        key(a).cmp(&key(b))
+    });
+    let publisher = |port: Published| {
+        Value::from(Record {
+            fields: vec![
+                ("URL", port.host_ip.into()),
+                ("TargetPort", Value::Int(port.container_port.into())),
+                ("PublishedPort", Value::Int(port.host_port.into())),
+                ("Protocol", port.protocol.into()),
+            ],
+            ..Record::default()
         })
-        .collect();
-    json!({
-        "ID": c.id.short(),
-        "Name": c.name,
-        "Names": c.name,
-        "Image": c.image_name,
-        "Command": c.command,
-        "Project": c.labels.get(crate::plan::labels::PROJECT),
-        "Service": c.service,
-        "State": c.state.word(),
-        "Health": c.health.map_or("", crate::model::Health::word),
-        "Status": c.status,
-        "ExitCode": exit,
-        "CreatedAt": c.created,
-        "RunningFor": ago(c.created),
-        "Ports": c.ports.iter().map(port).collect::<Vec<_>>().join(", "),
-        "Publishers": publishers,
-        "Labels": c.labels.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","),
-    })
-}
-
-/// How long ago, as `docker ps` says it.
-pub(super) fn ago(created: i64) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let seconds = now.saturating_sub(u64::try_from(created).unwrap_or(0));
-    let (number, unit) = match seconds {
-        0 => return "Less than a second ago".to_owned(),
-        1..60 => (seconds, "second"),
-        60..3_600 => (seconds / 60, "minute"),
-        3_600..172_800 => (seconds / 3_600, "hour"),
-        172_800..1_209_600 => (seconds / 86_400, "day"),
-        _ => (seconds / 604_800, "week"),
     };
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{plural} ago")
+    Value::List(ports.into_iter().map(publisher).collect())
 }

@@ -2,6 +2,12 @@
 
 use crate::model::Interval;
 
+/// Unix seconds of this moment.
+pub fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(0)
+}
+
 /// The moment in Unix seconds: an RFC 3339 time (`2026-01-02T13:23:37Z`, also without the seconds, the zone or the
 /// time of day, which are then zero and UTC), Unix seconds, or a duration before `now` such as `1h30m`.
 pub fn parse(text: &str, now: i64) -> Result<i64, String> {

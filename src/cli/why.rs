@@ -9,7 +9,7 @@ use super::context::{Context, Stack};
 use super::exit::Exit;
 use super::journal::Entry;
 use super::why_file;
-use crate::event::Event;
+use crate::event::{Event, Layout};
 use crate::execute::{Depth, RunOptions, Snapshot};
 use crate::model::{Health, ServiceName};
 use crate::plan::{self, UpOptions, labels};
@@ -49,7 +49,8 @@ fn told_of(entry: &Entry) -> String {
     let files = if files.is_empty() { String::new() } else { format!(" ({})", files.join(", ")) };
     let because = if entry.because.is_empty() { String::new() } else { format!(", because {}", entry.because) };
     let by = entry.by.as_ref().map(|by| format!(" [{by}]")).unwrap_or_default();
-    let when = super::ps::ago(i64::try_from(entry.at).unwrap_or_default()).to_lowercase();
+    let when =
+        crate::ui::docker::ago(super::timestamp::now(), i64::try_from(entry.at).unwrap_or_default()).to_lowercase();
     format!("  {when}: {}{files}{because}{by}\n", entry.what)
 }
 
@@ -126,6 +127,6 @@ pub async fn explain(context: &Context, args: &ExplainArgs) -> anyhow::Result<Ex
         return emit(context, true, String::new(), &Value::Array(json));
     }
     let head = ["SERVICE", "PATH", "A CHANGE", "BECAUSE"].map(str::to_owned).to_vec();
-    context.sink.emit(Event::Table { head, rows });
+    context.sink.emit(Event::Table { head, rows, layout: Layout::OWN });
     Ok(Exit::Ok)
 }

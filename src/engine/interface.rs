@@ -15,7 +15,7 @@ use super::{
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
-    ObservedContainer, ObservedImage, Published, VolumeSpec,
+    ObservedContainer, ObservedImage, ObservedVolume, Processes, Published, VolumeSpec,
 };
 
 /// Requests in flight for one kind of thing.
@@ -31,6 +31,18 @@ pub trait Engine: Send + Sync {
 
     /// The engine's state, as far as a project is concerned.
     async fn observe(&self, query: &Query) -> Result<Observed>;
+
+    /// Containers that were made for a project, or for any, in the engine's order; without `all` only those that run. Nothing
+    /// else is looked at.
+    async fn containers(&self, project: Option<&str>, all: bool) -> Result<Vec<ObservedContainer>> {
+        let Some(project) = project else {
+            return Err(EngineError::new(ErrorKind::Refused, "this engine lists no projects".to_owned()));
+        };
+        let query = Query { project: project.to_owned(), ..Query::default() };
+        let mut containers = self.observe(&query).await?.containers;
+        containers.retain(|container| all || container.state.is_running());
+        Ok(containers)
+    }
 
     /// An image by reference or id; `None` where the engine does not have it.
     async fn image(&self, reference: &str) -> Result<Option<ObservedImage>>;
@@ -185,6 +197,16 @@ pub trait Engine: Send + Sync {
     async fn listeners(&self, id: &ContainerId) -> Option<Vec<std::net::SocketAddr>> {
         let tables = reach::tables();
         reach::listeners(self.exec(id, &tables)).await
+    }
+
+    /// The volumes of a project, and nothing else.
+    async fn volumes(&self, project: &str) -> Result<Vec<ObservedVolume>> {
+        let query = Query { project: project.to_owned(), ..Query::default() };
+        Ok(self.observe(&query).await?.volumes.into_values().collect())
+    }
+    /// The processes of a container that runs; `None` where it does not any more.
+    async fn processes(&self, _id: &ContainerId) -> Result<Option<Processes>> {
+        Err(EngineError::new(ErrorKind::Refused, "this engine lists no processes".to_owned()))
     }
 
     /// What happens to the project's containers from now on. The stream fails when the engine goes away.

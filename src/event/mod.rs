@@ -18,6 +18,6 @@ pub use failure::{Cause, Failure};
 pub use message::Message;
 pub use reload::{Followed, ReloadAction, Reloaded, Timings};
 pub use request::Request;
-pub use schema::{Event, LogStream, PlannedStep, VERSION, json_schema};
+pub use schema::{Event, Layout, LogStream, PlannedStep, VERSION, json_schema};
 pub use sink::Sink;
 pub use state::{EndCause, Hold, Pending, State};

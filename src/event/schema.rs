@@ -251,8 +251,11 @@ pub enum Event {
     Table {
         /// Heads of the columns.
         head: Vec<String>,
-        /// Rows; as many cells as heads.
+        /// Rows; mostly as many cells as heads.
         rows: Vec<Vec<String>>,
+        /// How it is set.
+        #[serde(skip)]
+        layout: Layout,
     },
     /// What a plan did to a service, once it is over.
     Changed {
@@ -283,6 +286,34 @@ pub enum Event {
         /// A second request kills.
         forced: bool,
     },
+}
+
+/// How a table is set. A program that reads the stream has no use for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Least width of a column, with the gap behind it.
+    pub least: usize,
+    /// Blanks between columns.
+    pub gap: usize,
+    /// On a terminal it takes the place of all that is there.
+    pub redraw: bool,
+}
+
+impl Layout {
+    /// hob's own tables: nothing behind the last column.
+    pub const OWN: Self = Self { least: 0, gap: 3, redraw: false };
+    /// Those of Docker's `--format table`.
+    pub const DOCKER: Self = Self { least: 10, gap: 3, redraw: false };
+    /// Those that Compose sets itself: `ls` and `images`.
+    pub const COMPOSE: Self = Self { least: 20, gap: 3, redraw: false };
+    /// That of Compose's `top`.
+    pub const TOP: Self = Self { least: 4, gap: 2, redraw: false };
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self::OWN
+    }
 }
 
 /// One step of a plan, for people.

@@ -18,6 +18,7 @@ pub mod signals;
 pub mod terminal;
 mod tree;
 pub mod watch;
+pub mod zone;
 
 pub use contents::Contents;
 pub use output::output_files;

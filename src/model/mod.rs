@@ -36,7 +36,7 @@ pub use measured::{Measured, Reloader, Watch};
 pub use names::{ContainerId, ImageId, NetworkId, ProjectName, ServiceName};
 pub use observed::{
     ContainerState, Content, EngineInfo, Health, HealthProbe, Observed, ObservedContainer, ObservedImage,
-    ObservedNetwork, ObservedVolume, Published,
+    ObservedMount, ObservedNetwork, ObservedVolume, Processes, Published,
 };
 pub use origins::{Location, Origins};
 pub use part::Part;

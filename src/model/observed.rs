@@ -92,6 +92,21 @@ pub struct ObservedContainer {
     pub networks: IndexMap<String, NetworkId>,
     /// Names of the volumes it mounts, by path in the container.
     pub volumes: IndexMap<String, String>,
+    /// All that it mounts; only of one in a list.
+    pub mounts: Vec<ObservedMount>,
+    /// Bytes of files that it has written; 0 where the engine was not asked for them.
+    pub size: u64,
+}
+
+/// Something that a container mounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObservedMount {
+    /// Name of the volume; empty for what is none.
+    pub name: String,
+    /// Path on the host.
+    pub source: String,
+    /// Driver of the volume.
+    pub driver: String,
 }
 
 /// What is known of a container's files besides what its labels say.
@@ -212,6 +227,19 @@ pub struct ObservedVolume {
     pub driver: String,
     /// All labels.
     pub labels: IndexMap<String, String>,
+    /// Folder on the engine's machine.
+    pub mountpoint: String,
+    /// `local`, or `global` in a cluster.
+    pub scope: String,
+}
+
+/// The processes of a container, as `ps` on the engine's machine lists them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Processes {
+    /// Heads of the columns.
+    pub titles: Vec<String>,
+    /// Rows, with a cell for each head.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// An image on the engine.
@@ -245,4 +273,6 @@ pub struct ObservedImage {
     pub size: u64,
     /// When it was last given a name, in Unix seconds; 0 where the engine does not say.
     pub tagged: i64,
+    /// The same in the engine's words, or when it was made.
+    pub dated: String,
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::event::{EndCause, Event, LogStream, Message, PlannedStep, ReloadAction, Reloaded};
+use crate::event::{EndCause, Event, Layout, LogStream, Message, PlannedStep, ReloadAction, Reloaded};
 use crate::model::ServiceName;
 
 use super::fields::millis;
 use super::groups::{End, Groups, Line, Said};
 use super::message::{self, Severity};
-use super::options::Settings;
+use super::options::{Kind, Settings};
 use super::palette::{DIM, ERROR, Palette, paint};
 use super::prefix::Prefixes;
 use super::sanitize::{sanitize, sanitize_text};
@@ -39,6 +39,8 @@ pub(super) struct Common {
     failing: HashMap<ServiceName, Message>,
     /// Messages of failed steps that were shown: the same as an error of the command is not shown again.
     told: Vec<Message>,
+    /// A table that is drawn anew was drawn.
+    framed: bool,
 }
 
 impl Common {
@@ -57,6 +59,7 @@ impl Common {
             groups: Groups::default(),
             failing: HashMap::new(),
             told: Vec::new(),
+            framed: false,
         }
     }
 
@@ -83,11 +86,7 @@ impl Common {
             Event::Log { service, container, number, stream, line } => {
                 self.log(service, container, *number, *stream, line);
             }
-            Event::Table { head, rows } => {
-                for line in table::lines(head, rows, self.settings.out_color) {
-                    self.streams.out(&line);
-                }
-            }
+            Event::Table { head, rows, layout } => self.table(head, rows, *layout),
             Event::Output { text } => self.output(text),
             Event::Notice { text } => {
                 let text = sanitize_text(text, false).into_owned();
@@ -231,6 +230,25 @@ impl Common {
         let color = color && self.settings.log_color;
         let prefix = paint(&sanitize(&prefix, false), self.palette.color(service), color);
         self.streams.log(stream, &format!("{prefix}{line}"));
+    }
+
+    fn table(&mut self, head: &[String], rows: &[Vec<String>], layout: Layout) {
+        let lines = table::lines(head, rows, layout, self.settings.out_color);
+        if !(layout.redraw && self.settings.kind == Kind::Tty) {
+            for line in lines {
+                self.streams.out(&line);
+            }
+            return;
+        }
+        // The screen is cleared once; from then on each line is written over the one before, so that nothing flickers.
+        let mut frame =
+            String::from(if std::mem::replace(&mut self.framed, true) { "\x1b[H" } else { "\x1b[2J\x1b[H" });
+        for line in lines {
+            frame.push_str(&line);
+            frame.push_str("\x1b[K\n");
+        }
+        frame.push_str("\x1b[J");
+        self.streams.out_piece(&frame);
     }
 
     fn output(&mut self, text: &str) {

@@ -9,6 +9,7 @@
 
 mod activity;
 mod common;
+pub mod docker;
 mod fields;
 mod groups;
 mod json;

@@ -70,6 +70,11 @@ impl Streams {
         }
     }
 
+    /// Text for standard output as it is.
+    pub fn out_piece(&mut self, text: &str) {
+        self.add(Which::Out, text, false);
+    }
+
     /// A line of hob's own for standard error: of a warning or an error.
     pub fn err(&mut self, line: &str) {
         self.own(Which::Err, line);

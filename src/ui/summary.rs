@@ -79,7 +79,7 @@ pub(super) fn dry_run(steps: &[PlannedStep], unchanged: &[ServiceName]) -> Vec<S
             vec![step.step.to_string(), service, step.op.to_string(), step.reason.to_string(), after.join(", ")]
         })
         .collect();
-    let mut lines = table::lines(&head, &rows, false);
+    let mut lines = table::lines(&head, &rows, crate::event::Layout::OWN, false);
     if !unchanged.is_empty() {
         lines.push(format!("unchanged: {}", names(unchanged)));
     }

@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::source::{code, root, sources};
 
-const PURE: [&str; 5] = ["model", "manifest", "inputs", "plan", "event"];
+const PURE: [&str; 6] = ["model", "manifest", "inputs", "plan", "event", "template"];
 
 /// Layers and what each may import, from the rows "| `layer/` | … | model, plan |".
 fn table() -> BTreeMap<String, BTreeSet<String>> {

@@ -2,63 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 
-use super::{KeyValue, PullWhen, TableFormat, Tail};
-
-/// A container's state, for `ps --status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs, reason = "the engine's own words")]
-pub enum StatusFilter {
-    Created,
-    Running,
-    Paused,
-    Restarting,
-    Removing,
-    Exited,
-    Dead,
-}
-
-/// List containers.
-#[derive(Clone, Debug, Default, Args)]
-pub struct PsArgs {
-    /// Services to list [default: all]
-    #[arg(value_name = "SERVICE")]
-    pub services: Vec<String>,
-
-    /// Stopped containers and those of `run` too
-    #[arg(short, long)]
-    pub all: bool,
-
-    /// Print ids only
-    #[arg(short, long)]
-    pub quiet: bool,
-
-    /// Print services' names only
-    #[arg(long = "services")]
-    pub names: bool,
-
-    /// Containers in this state only; repeatable
-    #[arg(long, value_enum, value_name = "STATUS")]
-    pub status: Vec<StatusFilter>,
-
-    /// Containers with this property only: `status=STATUS`
-    #[arg(long, value_name = "FILTER")]
-    pub filter: Option<KeyValue>,
-
-    /// How to print
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub format: TableFormat,
-
-    /// Do not shorten ids and commands
-    #[arg(long)]
-    pub no_trunc: bool,
-
-    /// Containers of services that the manifest no longer has too
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
-          default_value_t = true, default_missing_value = "true")]
-    pub orphans: bool,
-}
+use super::{KeyValue, PullWhen, Tail};
 
 /// Show the logs of services.
 #[derive(Clone, Debug, Default, Args)]

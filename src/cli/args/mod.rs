@@ -6,6 +6,7 @@
 
 mod actions;
 mod containers;
+mod lists;
 mod project;
 mod spelling;
 mod tools;
@@ -21,9 +22,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::ui;
 
 pub use actions::{CommitArgs, CpArgs, CreateArgs, ExportArgs, PauseArgs, ScaleArgs, UnpauseArgs, WaitArgs};
-pub use containers::{
-    ExecArgs, KillArgs, LogsArgs, PsArgs, RestartArgs, RmArgs, RunArgs, StartArgs, StatusFilter, StopArgs,
-};
+pub use containers::{ExecArgs, KillArgs, LogsArgs, RestartArgs, RmArgs, RunArgs, StartArgs, StopArgs};
+pub use lists::{ImagesArgs, LsArgs, PortArgs, PsArgs, StatusFilter, TopArgs, VolumesArgs};
 pub use project::{BuildArgs, ConfigArgs, ConfigFormat, ConfigList, DownArgs, PullArgs, PullPolicyArg, RemoveImages};
 pub use tools::{
     CompletionsArgs, DoctorArgs, ExplainArgs, InitArgs, PruneArgs, SchemaArgs, TableFormat, TextFormat, VersionArgs,
@@ -211,6 +211,11 @@ pub enum Command {
     Up(UpArgs),
     Down(DownArgs),
     Ps(PsArgs),
+    Ls(LsArgs),
+    Images(ImagesArgs),
+    Volumes(VolumesArgs),
+    Port(PortArgs),
+    Top(TopArgs),
     Logs(LogsArgs),
     Exec(ExecArgs),
     Run(RunArgs),

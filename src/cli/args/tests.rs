@@ -201,7 +201,7 @@ fn up_watches_in_the_foreground() {
 #[test]
 fn defaults_are_composes() {
     let Command::Ps(ps) = parse("hob ps").unwrap().command else { panic!() };
-    assert!(ps.orphans && ps.format == TableFormat::Table);
+    assert!(ps.orphans && matches!(ps.format, crate::cli::format::Format::Table));
     let Command::Watch(watch) = parse("hob watch").unwrap().command else { panic!() };
     assert!(watch.prune);
     let Command::Run(run) = parse("hob run api").unwrap().command else { panic!() };

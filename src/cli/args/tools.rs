@@ -10,8 +10,9 @@ use clap_complete::Shell;
 pub enum TableFormat {
     /// A table with heads
     #[default]
+    #[value(alias = "pretty")]
     Table,
-    /// JSON, one object per line
+    /// JSON
     Json,
 }
 

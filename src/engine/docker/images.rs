@@ -79,6 +79,7 @@ fn from_inspect(answer: ImageInspect) -> ObservedImage {
     let config = answer.config.unwrap_or_default();
     let platform = [answer.os, answer.architecture, answer.variant].into_iter().flatten().filter(|p| !p.is_empty());
     let check = config.healthcheck.and_then(|check| check.test).unwrap_or_default();
+    let named = answer.metadata.and_then(|data| data.last_tag_time);
     ObservedImage {
         id: ImageId::new(answer.id.unwrap_or_default()),
         tags: answer.repo_tags.unwrap_or_default(),
@@ -93,7 +94,9 @@ fn from_inspect(answer: ImageInspect) -> ObservedImage {
         on_build: config.on_build.unwrap_or_default(),
         platform: platform.collect::<Vec<_>>().join("/"),
         size: answer.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-        tagged: answer.metadata.and_then(|data| data.last_tag_time).map_or(0, |time| unix_seconds(&time)),
+        tagged: named.as_deref().map_or(0, unix_seconds),
+        // An image that was only ever built may have been given no name, which is the year 1.
+        dated: named.filter(|time| unix_seconds(time) > 0).or(answer.created).unwrap_or_default(),
     }
 }
 

@@ -42,7 +42,7 @@ use super::{
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
-    ObservedContainer, ObservedImage, VolumeSpec,
+    ObservedContainer, ObservedImage, ObservedVolume, Processes, VolumeSpec,
 };
 
 pub use connection::Docker;
@@ -63,6 +63,15 @@ impl Engine for Docker {
     }
     async fn observe(&self, query: &Query) -> Result<Observed> {
         self.asked("the project's containers", self.observe(query)).await
+    }
+    async fn containers(&self, project: Option<&str>, all: bool) -> Result<Vec<ObservedContainer>> {
+        self.asked("containers", self.containers(project, all)).await
+    }
+    async fn volumes(&self, project: &str) -> Result<Vec<ObservedVolume>> {
+        self.asked("the project's volumes", self.volumes_of(project)).await
+    }
+    async fn processes(&self, id: &ContainerId) -> Result<Option<Processes>> {
+        self.asked(&format!("the processes of container {}", id.short()), self.processes(id)).await
     }
     async fn image(&self, reference: &str) -> Result<Option<ObservedImage>> {
         self.asked(&format!("image {reference}"), self.image(reference)).await

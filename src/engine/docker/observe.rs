@@ -13,8 +13,8 @@ use super::{Docker, time};
 use crate::engine::{Engine, Query, Result};
 use crate::model::labels::{CONFIG_HASH, NUMBER, ONEOFF, PROJECT, SERVICE};
 use crate::model::{
-    ContainerId, ContainerState, Health, HealthProbe, ImageId, NetworkId, Observed, ObservedContainer, ObservedNetwork,
-    ObservedVolume, Published, ServiceName,
+    ContainerId, ContainerState, Health, HealthProbe, ImageId, NetworkId, Observed, ObservedContainer, ObservedMount,
+    ObservedNetwork, ObservedVolume, Processes, Published, ServiceName,
 };
 
 pub(super) type Filters = Option<HashMap<String, Vec<String>>>;
@@ -58,6 +58,12 @@ impl Docker {
         Ok(containers.into_iter().filter_map(|container| container.image_id).map(ImageId::new).collect())
     }
 
+    pub(super) async fn containers(&self, project: Option<&str>, all: bool) -> Result<Vec<ObservedContainer>> {
+        let label = project.map_or_else(|| PROJECT.to_owned(), |project| format!("{PROJECT}={project}"));
+        let list = self.list(Some(HashMap::from([made_for(&label)])), all).await?;
+        Ok(list.into_iter().map(from_summary).collect())
+    }
+
     pub(super) async fn list(&self, filters: Filters, all: bool) -> Result<Vec<ContainerSummary>> {
         let options = ListContainersOptions { all, filters, ..Default::default() };
         self.api.list_containers(Some(options)).await.map_err(|error| self.error(error))
@@ -83,6 +89,23 @@ impl Docker {
         Ok(found.into_iter().map(observed).collect())
     }
 
+    /// The project's volumes alone.
+    pub(super) async fn volumes_of(&self, project: &str) -> Result<Vec<ObservedVolume>> {
+        Ok(self.volumes(&format!("{PROJECT}={project}"), &[]).await?.into_values().collect())
+    }
+
+    pub(super) async fn processes(&self, id: &ContainerId) -> Result<Option<Processes>> {
+        match self.api.top_processes(id.as_str(), None).await {
+            Ok(answer) => {
+                let (titles, rows) = (answer.titles.unwrap_or_default(), answer.processes.unwrap_or_default());
+                Ok(Some(Processes { titles, rows }))
+            }
+            // Gone, or not running any more.
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(None),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
     /// The project's volumes, and the others that are asked for: by one more list, where there are any.
     async fn volumes(&self, label: &str, wanted: &[String]) -> Result<IndexMap<String, ObservedVolume>> {
         let list = async |filters: Filters| {
@@ -97,7 +120,9 @@ impl Docker {
         }
         let observed = |volume: bollard::models::Volume| {
             let labels = sorted(Some(volume.labels));
-            (volume.name.clone(), ObservedVolume { name: volume.name, driver: volume.driver, labels })
+            let scope = volume.scope.map(|scope| scope.to_string()).unwrap_or_default();
+            let (name, driver, mountpoint) = (volume.name, volume.driver, volume.mountpoint);
+            (name.clone(), ObservedVolume { name, driver, labels, mountpoint, scope })
         };
         Ok(found.into_iter().map(observed).collect())
     }
@@ -200,7 +225,9 @@ fn from_summary(summary: ContainerSummary) -> ObservedContainer {
         created: summary.created.unwrap_or_default(),
         ports: summary.ports.unwrap_or_default().into_iter().map(published).collect(),
         networks: network_ids(networks),
+        mounts: summary.mounts.iter().flatten().map(mount).collect(),
         volumes: volume_names(summary.mounts),
+        size: summary.size_rw.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
         ..Default::default()
     };
     set_labels(&mut container, summary.labels);
@@ -293,6 +320,14 @@ fn network_ids(networks: Option<HashMap<String, EndpointSettings>>) -> IndexMap<
         .collect();
     ids.sort_keys();
     ids
+}
+
+fn mount(mount: &MountPoint) -> ObservedMount {
+    ObservedMount {
+        name: mount.name.clone().unwrap_or_default(),
+        source: mount.source.clone().unwrap_or_default(),
+        driver: mount.driver.clone().unwrap_or_default(),
+    }
 }
 
 fn volume_names(mounts: Option<Vec<MountPoint>>) -> IndexMap<String, String> {

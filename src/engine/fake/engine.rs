@@ -168,6 +168,7 @@ impl Engine for FakeEngine {
             name: spec.name.clone(),
             driver: spec.driver.clone().unwrap_or_else(|| "local".to_owned()),
             labels: spec.labels.clone(),
+            ..ObservedVolume::default()
         };
         self.state().volumes.entry(spec.name.clone()).or_insert(volume);
         Ok(())

@@ -29,7 +29,11 @@ fn results_go_to_standard_output_and_the_rest_to_standard_error() {
             vec![
                 started(1, "api", "create container", Reason::NoContainer),
                 done(1, "api", "create container", 3),
-                Event::Table { head: vec!["NAME".into()], rows: vec![vec!["shop-api-1".into()]] },
+                Event::Table {
+                    head: vec!["NAME".into()],
+                    rows: vec![vec!["shop-api-1".into()]],
+                    layout: crate::event::Layout::OWN,
+                },
                 Event::Output { text: "name: shop".into() },
                 log("api", 1, "hello"),
                 to_stderr(log("api", 1, "oh")),
