@@ -13,6 +13,7 @@ mod context;
 mod cp;
 mod doctor;
 mod down;
+mod events;
 mod exec;
 pub mod exit;
 mod export;
@@ -33,6 +34,7 @@ mod reference;
 mod run;
 mod tar_out;
 mod seen;
+mod stats;
 mod timestamp;
 mod top;
 mod trace;
@@ -193,6 +195,8 @@ async fn online(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Volumes(args) => volumes::run(context, &args).await,
         Command::Port(args) => port::run(context, &args).await,
         Command::Top(args) => top::run(context, &args).await,
+        Command::Stats(args) => stats::run(context, &args).await,
+        Command::Events(args) => events::run(context, &args).await,
         Command::Logs(args) => logs::run(context, &args).await,
         Command::Exec(args) => exec::run(context, &args).await,
         Command::Run(args) => run::run(context, &args).await,

@@ -1,5 +1,7 @@
 //! What happens to containers.
 
+use std::collections::BTreeMap;
+
 use crate::model::{ContainerId, Health, ServiceName};
 
 /// Something that happened to a container of the project.
@@ -17,6 +19,19 @@ pub struct EngineEvent {
     pub time: i64,
     /// What happened.
     pub action: Action,
+}
+
+/// The same in the engine's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Happening {
+    /// The container.
+    pub container: ContainerId,
+    /// What happened.
+    pub action: String,
+    /// Its labels, and what belongs to the action.
+    pub attributes: BTreeMap<String, String>,
+    /// When, by the engine's clock, in nanoseconds since 1970.
+    pub time: i64,
 }
 
 /// What can happen to a container.

@@ -12,6 +12,8 @@ use super::reach;
 use super::{
     BoxStream, BuildSink, BuildSpec, Built, Chunk, CommitSpec, EngineError, EngineEvent, ErrorKind, ExecSpec, Exit,
     LayerSpec, LogQuery, PathStat, PullSink, Result, Session,
+    BoxStream, BuildSink, BuildSpec, Built, Chunk, EngineError, EngineEvent, ErrorKind, ExecSpec, Exit, Happening,
+    LayerSpec, LogQuery, PullSink, Result, Session, Usage,
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
@@ -211,6 +213,19 @@ pub trait Engine: Send + Sync {
 
     /// What happens to the project's containers from now on. The stream fails when the engine goes away.
     async fn events(&self, project: &str) -> Result<BoxStream<Result<EngineEvent>>>;
+    /// The same in the engine's own words, from a Unix time in seconds on (`None`: from now), to another one, where it ends.
+    async fn happenings(
+        &self,
+        _project: &str,
+        _since: Option<i64>,
+        _until: Option<i64>,
+    ) -> Result<BoxStream<Result<Happening>>> {
+        Err(EngineError::new(ErrorKind::Refused, "this engine tells nothing in its own words".to_owned()))
+    }
+    /// What a container uses, about once in a second. The stream ends when the container does.
+    async fn usage(&self, _id: &ContainerId) -> Result<BoxStream<Result<Usage>>> {
+        Err(EngineError::new(ErrorKind::Refused, "this engine tells nothing of what containers use".to_owned()))
+    }
     /// Whether the engine answers.
     async fn ping(&self) -> Result<()>;
     /// The container that publishes a port of the host, of whatever project, as `name (project)`.

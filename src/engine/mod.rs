@@ -13,13 +13,15 @@ mod images;
 mod interface;
 mod reach;
 mod streams;
+mod usage;
 
 pub use archive::{CommitSpec, PathStat};
 pub use error::{EngineError, ErrorKind, Result};
-pub use happened::{Action, EngineEvent};
+pub use happened::{Action, EngineEvent, Happening};
 pub use images::{
     BuildContext, BuildProgress, BuildSecret, BuildSink, BuildSpec, Built, ContextFile, LayerSpec, PullProgress,
     PullSink, Was,
 };
 pub use interface::{Engine, Query};
 pub use streams::{BoxStream, Channel, Chunk, ExecSpec, Exit, LogQuery, Session};
+pub use usage::Usage;

@@ -37,17 +37,30 @@ pub fn moment(seconds: i64, (offset, zone): (i32, &str)) -> String {
 }
 
 /// A moment to the microsecond, as `docker compose events` has it: `2026-11-28 07:08:17.079714`.
-#[allow(dead_code, reason = "for `events` and `stats`")]
 pub fn stamp(nanos: i64, offset: i32) -> String {
     let (date, time) = date_and_time(nanos, offset);
     format!("{date} {}", &time[..15])
+}
+
+/// The same as RFC 3339 has it, without noughts at the end: `2026-11-28T07:08:17.0797141Z`.
+pub fn rfc3339(nanos: i64, offset: i32) -> String {
+    let (date, time) = date_and_time(nanos, offset);
+    let (whole, fraction) = time.split_once('.').unwrap_or((&time, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let time = if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") };
+    let minutes = offset.unsigned_abs() / 60;
+    let zone = match offset {
+        0 => "Z".to_owned(),
+        _ => format!("{}{:02}:{:02}", if offset < 0 { '-' } else { '+' }, minutes / 60, minutes % 60),
+    };
+    format!("{date}T{time}{zone}")
 }
 
 /// `2026-11-28` and `07:08:17.079714123`.
 fn date_and_time(nanos: i64, offset: i32) -> (String, String) {
     let local = time::rfc3339(nanos.saturating_add(i64::from(offset) * 1_000_000_000));
     let (date, time) = local.split_once('T').unwrap_or(("", ""));
-    (date.to_owned(), format!("{time:0<18}").trim_end_matches('Z').to_owned())
+    (date.to_owned(), time.trim_end_matches('Z').to_owned())
 }
 
 /// Bytes in powers of 1000 with three digits: `1.98MB`.
@@ -56,7 +69,6 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// Bytes in powers of 1024 with four digits: `1.816MiB`.
-#[allow(dead_code, reason = "for `events` and `stats`")]
 pub fn binary_size(bytes: u64) -> String {
     scaled(bytes, 1_024, 4, &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])
 }
@@ -201,6 +213,8 @@ mod tests {
         assert_eq!(moment(1_795_849_599, (3_600, "CET")), "2026-11-28 08:06:39 +0100 CET");
         assert_eq!(moment(1_795_849_599, (-12_600, "-0330")), "2026-11-28 03:36:39 -0330 -0330");
         assert_eq!(stamp(1_795_849_697_079_714_123, 0), "2026-11-28 07:08:17.079714");
+        assert_eq!(rfc3339(1_795_849_697_100_000_000, 0), "2026-11-28T07:08:17.1Z");
+        assert_eq!(rfc3339(1_795_849_700_000_000_000, -12_600), "2026-11-28T03:38:20-03:30");
         assert_eq!(stamp(0, -3_600), "1969-12-31 23:00:00.000000");
     }
 

@@ -83,7 +83,10 @@ impl Drop for Room {
 
 /// What a line takes of the room.
 fn size(line: &Event) -> u32 {
-    let text = if let Event::Log { line, .. } = line { line.len() } else { 0 };
+    let text = match line {
+        Event::Log { line: text, .. } | Event::Output { text } => text.len(),
+        _ => 0,
+    };
     u32::try_from(text).unwrap_or(LINES).saturating_add(LINE).min(LINES)
 }
 

@@ -31,6 +31,7 @@ mod kills;
 mod language;
 mod leftovers;
 mod links;
+mod lists;
 mod needs;
 mod oneoff;
 mod output;

@@ -138,3 +138,47 @@ pub struct TopArgs {
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
 }
+
+/// Show what containers use of the machine, until Ctrl-C.
+#[derive(Clone, Debug, Default, Args)]
+pub struct StatsArgs {
+    /// Service to show [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub service: Option<String>,
+
+    /// Containers that do not run too
+    #[arg(short, long)]
+    pub all: bool,
+
+    /// How to print: `table`, `json`, a Go template for each container, or `table TEMPLATE`
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+
+    /// Look once, and end
+    #[arg(long)]
+    pub no_stream: bool,
+
+    /// Do not shorten ids
+    #[arg(long)]
+    pub no_trunc: bool,
+}
+
+/// Show what happens to containers, until Ctrl-C.
+#[derive(Clone, Debug, Default, Args)]
+pub struct EventsArgs {
+    /// Services to show [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+
+    /// A JSON object for each event
+    #[arg(long)]
+    pub json: bool,
+
+    /// From this time on: `2026-01-02T13:23:37Z`, or `42m` for 42 minutes ago
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Up to this time, then end: `2026-01-02T13:23:37Z`, or `42m` for 42 minutes ago
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}

@@ -23,7 +23,7 @@ use crate::ui;
 
 pub use actions::{CommitArgs, CpArgs, CreateArgs, ExportArgs, PauseArgs, ScaleArgs, UnpauseArgs, WaitArgs};
 pub use containers::{ExecArgs, KillArgs, LogsArgs, RestartArgs, RmArgs, RunArgs, StartArgs, StopArgs};
-pub use lists::{ImagesArgs, LsArgs, PortArgs, PsArgs, StatusFilter, TopArgs, VolumesArgs};
+pub use lists::{EventsArgs, ImagesArgs, LsArgs, PortArgs, PsArgs, StatsArgs, StatusFilter, TopArgs, VolumesArgs};
 pub use project::{BuildArgs, ConfigArgs, ConfigFormat, ConfigList, DownArgs, PullArgs, PullPolicyArg, RemoveImages};
 pub use tools::{
     CompletionsArgs, DoctorArgs, ExplainArgs, InitArgs, PruneArgs, SchemaArgs, TableFormat, TextFormat, VersionArgs,
@@ -216,6 +216,8 @@ pub enum Command {
     Volumes(VolumesArgs),
     Port(PortArgs),
     Top(TopArgs),
+    Stats(StatsArgs),
+    Events(EventsArgs),
     Logs(LogsArgs),
     Exec(ExecArgs),
     Run(RunArgs),

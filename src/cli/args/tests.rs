@@ -16,6 +16,15 @@ fn clap_finds_no_contradiction() {
 fn command_lines_of_compose_are_understood() {
     let lines = [
         "hob -f a.yaml -f b.yaml -p shop --profile debug --profile x --env-file .env.dev up -d",
+        "hob ps --services --filter status=running --no-trunc -q",
+        "hob ls -a -q --filter name=shop --format pretty",
+        "hob images -q --format json a b",
+        "hob volumes -q --format {{.Name}} a",
+        "hob port --index 2 --protocol udp a 53",
+        "hob top a b",
+        "hob stats -a --no-stream --no-trunc --format json a",
+        "hob events --json --since 1h --until 2026-01-02T13:23:37Z a",
+        "hob version -f json",
         "hob --progress plain --ansi never up --build --wait --wait-timeout 60 api web",
         "hob up --progress=json --force-recreate --remove-orphans -V -t 5 --scale api=3 --scale worker=0 -y",
         "hob up --abort-on-container-exit --exit-code-from test --attach test --no-log-prefix --timestamps",

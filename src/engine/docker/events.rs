@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use futures_util::stream;
+use futures_util::{Stream, StreamExt as _, stream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::Docker;
@@ -11,7 +11,7 @@ use super::endpoint::Stream;
 use super::observe::made_for;
 use super::raw::Answer;
 use super::told::{Tale, Told, TooLong};
-use crate::engine::{Action, BoxStream, EngineError, EngineEvent, ErrorKind, Result};
+use crate::engine::{Action, BoxStream, EngineError, EngineEvent, ErrorKind, Happening, Result};
 use crate::model::labels::{NUMBER, ONEOFF, PROJECT, SERVICE};
 use crate::model::{ContainerId, Health, ServiceName};
 
@@ -20,6 +20,25 @@ const PIECE: usize = 16 * 1024;
 
 impl Docker {
     pub(super) fn events(&self, project: &str) -> BoxStream<Result<EngineEvent>> {
+        Box::pin(self.told(project, None, None).map(|told| told.map(event_of)))
+    }
+
+    pub(super) fn happenings(
+        &self,
+        project: &str,
+        since: Option<i64>,
+        until: Option<i64>,
+    ) -> BoxStream<Result<Happening>> {
+        let happening = |told: Told| Happening {
+            container: ContainerId::new(told.id),
+            action: told.action,
+            attributes: told.attributes.into_iter().collect(),
+            time: told.time_nano,
+        };
+        Box::pin(self.told(project, since, until).map(move |told| told.map(happening)))
+    }
+
+    fn told(&self, project: &str, since: Option<i64>, until: Option<i64>) -> impl Stream<Item = Result<Told>> + use<> {
         let filters = HashMap::from([
             ("type".to_owned(), vec!["container".to_owned()]),
             made_for(&format!("{PROJECT}={project}")),
@@ -28,17 +47,24 @@ impl Docker {
         // it hand over those that happened in between.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let filters = escaped(&serde_json::to_string(&filters).unwrap_or_default());
-        let since = format!("{}.{:09}", now.as_secs(), now.subsec_nanos());
-        let path = format!("{}/events?since={since}&filters={filters}", self.prefix());
-        let reader = Reader { docker: self.clone(), path, open: None, tale: Tale::default(), over: false };
-        Box::pin(stream::unfold(reader, |mut reader| async move {
+        let since = match since {
+            Some(seconds) => seconds.to_string(),
+            None => format!("{}.{:09}", now.as_secs(), now.subsec_nanos()),
+        };
+        let mut path = format!("{}/events?since={since}&filters={filters}", self.prefix());
+        if let Some(seconds) = until {
+            path.push_str(&format!("&until={seconds}"));
+        }
+        let ends = until.is_some();
+        let reader = Reader { docker: self.clone(), path, ends, open: None, tale: Tale::default(), over: false };
+        stream::unfold(reader, |mut reader| async move {
             if reader.over {
                 return None;
             }
-            let event = reader.next().await;
-            reader.over = event.is_err();
-            Some((event, reader))
-        }))
+            let told = reader.next().await?;
+            reader.over = told.is_err();
+            Some((told, reader))
+        })
     }
 }
 
@@ -46,29 +72,35 @@ impl Docker {
 struct Reader {
     docker: Docker,
     path: String,
+    /// The engine ends the stream at a moment that was asked for.
+    ends: bool,
     open: Option<Stream>,
     tale: Tale,
     over: bool,
 }
 
 impl Reader {
-    async fn next(&mut self) -> Result<EngineEvent> {
+    /// The next; `None` where the stream ended as it was asked to.
+    async fn next(&mut self) -> Option<Result<Told>> {
         loop {
             match self.tale.next_event() {
-                Some(Ok(told)) => return Ok(event_of(told)),
-                Some(Err(TooLong)) => return Err(self.lost("sent an event without an end")),
+                Some(Ok(told)) => return Some(Ok(told)),
+                Some(Err(TooLong)) => return Some(Err(self.lost("sent an event without an end"))),
                 None => {}
             }
             if self.open.is_none() {
-                let open = self.docker.asked("events", self.connect()).await?;
-                self.open = Some(open);
+                match self.docker.asked("events", self.connect()).await {
+                    Ok(open) => self.open = Some(open),
+                    Err(error) => return Some(Err(error)),
+                }
             }
             let Some(open) = &mut self.open else { continue };
             let mut piece = vec![0; PIECE];
             match open.read(&mut piece).await {
-                Ok(0) => return Err(self.lost("closed the stream of events; it has stopped or is restarting")),
+                Ok(0) if self.ends => return None,
+                Ok(0) => return Some(Err(self.lost("closed the stream of events; it has stopped or is restarting"))),
                 Ok(count) => self.tale.push(&piece[..count]),
-                Err(error) => return Err(self.lost(&format!("broke off the stream of events ({error})"))),
+                Err(error) => return Some(Err(self.lost(&format!("broke off the stream of events ({error})")))),
             }
         }
     }

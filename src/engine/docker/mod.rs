@@ -29,6 +29,7 @@ mod streams;
 mod surroundings;
 mod time;
 pub mod told;
+mod usage;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -39,6 +40,8 @@ use bytes::Bytes;
 use super::{
     BoxStream, BuildSink, BuildSpec, Built, Chunk, CommitSpec, Engine, EngineEvent, ExecSpec, Exit, LayerSpec,
     LogQuery, PathStat, PullSink, Query, Result, Session,
+    BoxStream, BuildSink, BuildSpec, Built, Chunk, Engine, EngineEvent, ExecSpec, Exit, Happening, LayerSpec, LogQuery,
+    PullSink, Query, Result, Session, Usage,
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
@@ -239,6 +242,17 @@ impl Engine for Docker {
     }
     async fn events(&self, project: &str) -> Result<BoxStream<Result<EngineEvent>>> {
         Ok(self.events(project))
+    }
+    async fn happenings(
+        &self,
+        project: &str,
+        since: Option<i64>,
+        until: Option<i64>,
+    ) -> Result<BoxStream<Result<Happening>>> {
+        Ok(self.happenings(project, since, until))
+    }
+    async fn usage(&self, id: &ContainerId) -> Result<BoxStream<Result<Usage>>> {
+        Ok(self.usage(id))
     }
     async fn ping(&self) -> Result<()> {
         self.asked("whether it is there", async { self.api.ping().await.map(drop).map_err(|error| self.error(error)) })
