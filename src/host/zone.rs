@@ -21,8 +21,11 @@ impl Zone {
     /// Seconds east of Greenwich at a moment in Unix seconds, and the zone's name there.
     pub fn at(&self, seconds: i64) -> (i32, String) {
         match self.0.find_local_time_type(seconds) {
-            Ok(kind) => (kind.ut_offset(), kind.time_zone_designation().to_owned()),
-            Err(_) => (0, "UTC".to_owned()),
+            // The zone that is UTC by itself has no name.
+            Ok(kind) if !kind.time_zone_designation().is_empty() => {
+                (kind.ut_offset(), kind.time_zone_designation().to_owned())
+            }
+            _ => (0, "UTC".to_owned()),
         }
     }
 }

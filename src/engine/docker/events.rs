@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::Docker;
@@ -38,7 +38,12 @@ impl Docker {
         Box::pin(self.told(project, since, until).map(move |told| told.map(happening)))
     }
 
-    fn told(&self, project: &str, since: Option<i64>, until: Option<i64>) -> impl Stream<Item = Result<Told>> + use<> {
+    fn told(
+        &self,
+        project: &str,
+        since: Option<i64>,
+        until: Option<i64>,
+    ) -> impl futures_util::Stream<Item = Result<Told>> + use<> {
         let filters = HashMap::from([
             ("type".to_owned(), vec!["container".to_owned()]),
             made_for(&format!("{PROJECT}={project}")),
