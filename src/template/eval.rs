@@ -1,15 +1,12 @@
 //! Fills a tree in. How deep this goes is bounded by the tree; how long, by [`STEPS`] and [`LENGTH`].
 
-use super::functions::{self, Call};
+use super::fault::Fault;
+use super::functions::{self, Call, Functions, LENGTH};
 use super::parse::{Command, Node, Operand, Pipeline, What};
 use super::value::Value;
-use super::{Fault, Functions};
 
 /// Actions, texts and turns of loops.
 const STEPS: usize = 1_000_000;
-
-/// Bytes of the text, and of any value.
-pub(super) const LENGTH: usize = 16 * 1024 * 1024;
 
 enum Flow {
     On,

@@ -3,8 +3,6 @@
 
 use std::cmp::Ordering;
 
-use super::Functions;
-use super::eval::LENGTH;
 use super::printf;
 use super::value::Value;
 
@@ -13,6 +11,19 @@ pub(super) const NAMES: [&str; 25] = [
     "and", "eq", "ge", "gt", "html", "index", "join", "js", "json", "le", "len", "lower", "lt", "ne", "not", "or",
     "pad", "print", "printf", "println", "slice", "split", "title", "truncate", "upper",
 ];
+
+/// Bytes of the text, and of any value.
+pub(super) const LENGTH: usize = 16 * 1024 * 1024;
+
+/// Which functions a template has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Functions {
+    /// All.
+    #[default]
+    All,
+    /// Those for the head of a table: what changes a text leaves it as it is.
+    Head,
+}
 
 /// A call with its arguments.
 pub(super) struct Call<'a> {

@@ -1,6 +1,6 @@
 //! The words of a template: text, and what stands between `{{` and `}}`.
 
-use super::Fault;
+use super::fault::Fault;
 
 /// A word.
 #[derive(Clone, Debug, PartialEq)]

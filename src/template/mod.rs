@@ -6,6 +6,7 @@
 //! it is read here.
 
 mod eval;
+mod fault;
 mod functions;
 mod lex;
 mod parse;
@@ -14,6 +15,8 @@ mod printf;
 mod tests;
 mod value;
 
+use fault::Fault;
+pub use functions::Functions;
 pub use value::{Record, Value};
 
 /// A template that was read.
@@ -33,29 +36,6 @@ pub struct Error {
     pub column: usize,
     /// What is wrong, and what was expected.
     pub message: String,
-}
-
-/// Which functions a template has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Functions {
-    /// All.
-    #[default]
-    All,
-    /// Those for the head of a table: what changes a text leaves it as it is.
-    Head,
-}
-
-/// An error at a byte of the source.
-#[derive(Clone, Debug)]
-struct Fault {
-    at: usize,
-    message: String,
-}
-
-impl Fault {
-    fn new(at: usize, message: impl Into<String>) -> Self {
-        Self { at, message: message.into() }
-    }
 }
 
 impl Template {

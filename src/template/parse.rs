@@ -1,6 +1,6 @@
 //! From words to a tree. A tree is at most [`DEPTH`] deep, so that whoever walks it needs no bound of his own.
 
-use super::Fault;
+use super::fault::Fault;
 use super::functions;
 use super::lex::{Placed, Token, tokens};
 
