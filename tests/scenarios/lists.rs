@@ -26,7 +26,7 @@ fn project() -> Lab {
     command: sh -c 'while true; do sleep 1; done; echo a command that is long'
     stop_signal: SIGKILL
     scale: 2
-    healthcheck: {test: [CMD, 'true'], interval: 1h}
+    healthcheck: {test: [CMD, 'true'], interval: 2s}
     networks: [default, other]
   job:
     image: hob-test/busybox:1
