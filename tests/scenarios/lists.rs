@@ -299,7 +299,7 @@ fn lists_are_those_of_docker_compose() {
     let filter = format!("name={}", lab.project);
     let templates = [
         "{{.Name}}|{{.Names}}|{{.Command}}|{{.Service}}|{{.State}}|{{.Health}}|{{.ExitCode}}|{{.CreatedAt}}",
-        "{{.Ports}}|{{.Publishers}}|{{.Mounts}}|{{.LocalVolumes}}|{{.Size}}|{{.Project}}|{{.ID}}|{{.Image}}",
+        "{{.Ports}}|{{.Publishers}}|{{.LocalVolumes}}|{{.Size}}|{{.Project}}|{{.ID}}|{{.Image}}",
         "{{json .Publishers}}{{range $i, $p := .Publishers}}{{$i}}:{{$p.TargetPort}}/{{.Protocol}} {{end}}",
         "{{.Label \"com.example.some-label\"}}{{if eq .Service \"b\"}}!{{else if .Health}}?{{else}}.{{end}}",
         "{{split .Name \"-\" | len}}{{join (split .Service \"\") \"+\"}}{{title .State}}{{pad .Service 1 2}}{{truncate .Name 3}}",
