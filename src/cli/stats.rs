@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::stream::SelectAll;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use indexmap::IndexMap;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::args::StatsArgs;
 use super::context::Context;
@@ -36,6 +36,9 @@ const LISTING: Listing = Listing {
 
 /// Time between two tables.
 const FRAME: Duration = Duration::from_millis(500);
+
+/// How long the first table waits for what is told of each container.
+const FIRST: Duration = Duration::from_secs(2);
 
 /// How long `--no-stream` waits for a container that says nothing, as one that ends does.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -129,7 +132,7 @@ async fn live(
     let is_table = matches!(args.format, Format::Table | Format::Columns(_));
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut changed = true;
+    let (mut changed, started) = (true, Instant::now());
     loop {
         tokio::select! {
             Some((id, usage)) = told.next() => {
@@ -148,8 +151,8 @@ async fn live(
                     changed = true;
                 }
             }
-            // Before anything is told of the containers there is nothing to see.
-            _ = frames.tick(), if changed && rows.is_told() => {
+            // The first table waits a moment for what is told of each.
+            _ = frames.tick(), if changed && (rows.told() >= told.len() || started.elapsed() > FIRST) => {
                 let event = LISTING.show(&args.format, rows.records(args.no_trunc), layout)?;
                 if is_table { context.sink.emit(event) } else { context.sink.line(event).await }
                 changed = false;
@@ -195,8 +198,9 @@ impl Row {
 }
 
 impl Rows {
-    fn is_told(&self) -> bool {
-        self.0.is_empty() || self.0.values().any(|row| row.now.is_some())
+    /// How many of them something was told of.
+    fn told(&self) -> usize {
+        self.0.values().filter(|row| row.now.is_some()).count()
     }
 
     fn records(&self, whole: bool) -> Vec<Record> {
