@@ -32,9 +32,9 @@ mod ps;
 #[cfg(test)]
 mod reference;
 mod run;
-mod tar_out;
 mod seen;
 mod stats;
+mod tar_out;
 mod timestamp;
 mod top;
 mod trace;

@@ -11,9 +11,7 @@ use indexmap::IndexMap;
 use super::reach;
 use super::{
     BoxStream, BuildSink, BuildSpec, Built, Chunk, CommitSpec, EngineError, EngineEvent, ErrorKind, ExecSpec, Exit,
-    LayerSpec, LogQuery, PathStat, PullSink, Result, Session,
-    BoxStream, BuildSink, BuildSpec, Built, Chunk, EngineError, EngineEvent, ErrorKind, ExecSpec, Exit, Happening,
-    LayerSpec, LogQuery, PullSink, Result, Session, Usage,
+    Happening, LayerSpec, LogQuery, PathStat, PullSink, Result, Session, Usage,
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,

@@ -38,10 +38,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    BoxStream, BuildSink, BuildSpec, Built, Chunk, CommitSpec, Engine, EngineEvent, ExecSpec, Exit, LayerSpec,
-    LogQuery, PathStat, PullSink, Query, Result, Session,
-    BoxStream, BuildSink, BuildSpec, Built, Chunk, Engine, EngineEvent, ExecSpec, Exit, Happening, LayerSpec, LogQuery,
-    PullSink, Query, Result, Session, Usage,
+    BoxStream, BuildSink, BuildSpec, Built, Chunk, CommitSpec, Engine, EngineEvent, ExecSpec, Exit, Happening,
+    LayerSpec, LogQuery, PathStat, PullSink, Query, Result, Session, Usage,
 };
 use crate::model::{
     ContainerId, ContainerSpec, EngineInfo, HealthProbe, ImageId, Look, NetworkId, NetworkSpec, Observed,
