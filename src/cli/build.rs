@@ -2,7 +2,7 @@
 
 use super::args::{BuildArgs, KeyValue, PullArgs, PullPolicyArg};
 use super::context::Context;
-use super::exit::Exit;
+use super::exit::{Exit, Failure};
 use crate::event::{Event, Message};
 use crate::execute::{Depth, RunOptions};
 use crate::model::ServiceName;
@@ -11,17 +11,22 @@ use crate::workspace::BuildOptions;
 
 /// Builds images.
 pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
+    refuse(args)?;
+    if args.memory.is_some() {
+        let message = Message::new("--memory is ignored: BuildKit has no limit of memory for a build");
+        context.sink.emit(Event::Warning(message));
+    }
     if args.print {
         return print(context, args);
     }
-    let options = BuildOptions { args: pairs(&args.build_args), pull: args.pull, no_cache: args.no_cache, anew: true };
+    let options = BuildOptions { pull: args.pull, no_cache: args.no_cache, anew: true, ..given(args) };
     let stack = context.stack_with(&args.services, Vec::new(), options).await?;
     let named = super::context::named(&stack.project, &args.services)?;
     let chosen: Vec<ServiceName> = plan::scope(&stack.project, &named, !args.with_dependencies)
         .into_iter()
         .filter(|name| stack.project.services.get(name).is_some_and(|service| service.build.is_some()))
         .collect();
-    let rebuild = args.no_cache || args.pull;
+    let rebuild = args.no_cache || args.pull || args.provenance.is_some() || args.sbom.is_some();
     let options = UpOptions { services: chosen.clone(), no_deps: true, rebuild, ..UpOptions::default() };
     if context.global.dry_run {
         return super::up::show(context, &stack, &options, (Depth::Whole, plan::images)).await;
@@ -34,6 +39,30 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
     if outcome.is_success() { Ok(Exit::Ok) } else { Err(context.failures(outcome.failures)) }
 }
 
+fn given(args: &BuildArgs) -> BuildOptions {
+    BuildOptions {
+        args: pairs(&args.build_args),
+        ssh: args.ssh.clone(),
+        provenance: args.provenance.clone(),
+        sbom: args.sbom.clone(),
+        ..BuildOptions::default()
+    }
+}
+
+/// What hob, which builds by the engine itself, cannot do.
+fn refuse(args: &BuildArgs) -> Result<(), Failure> {
+    let bake = |flags: &str| format!("`hob build --print | docker buildx bake -f - {flags}` does it");
+    if let Some(builder) = args.builder.as_deref().filter(|name| !matches!(*name, "" | "default")) {
+        let text = format!("--builder {builder}: hob builds with the engine's own builder, and knows no others");
+        return Err(Failure::new(Exit::Usage, text).hint(bake(&format!("--builder {builder}"))));
+    }
+    if args.check {
+        let text = "--check: hob does not ask the builder for a check of Dockerfiles";
+        return Err(Failure::new(Exit::Usage, text).hint(bake("--call check")));
+    }
+    Ok(())
+}
+
 fn pairs(args: &[KeyValue]) -> Vec<(String, Option<String>)> {
     args.iter().map(|arg| (arg.key.clone(), arg.value.clone())).collect()
 }
@@ -43,10 +72,10 @@ fn print(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> {
     let mut project = context.project(&args.services)?;
     let named = super::context::named(&project, &args.services)?;
     let chosen = plan::scope(&project, &named, !args.with_dependencies);
-    let given = BuildOptions { args: pairs(&args.build_args), ..BuildOptions::default() };
-    let given = given.with_values(&project.environment);
+    let given = given(args).with_values(&project.environment);
     for build in project.services.values_mut().filter_map(|service| service.build.as_mut()) {
         build.args.extend(given.args.iter().cloned());
+        given.add_to(build);
         build.pull |= args.pull;
         build.no_cache |= args.no_cache;
     }

@@ -1,20 +1,57 @@
 //! `hob config`: the manifest in canonical form, and what is in it.
 
-use std::collections::BTreeMap;
 use std::fs;
+
+use serde_json::{Value, json};
 
 use super::args::{ConfigArgs, ConfigFormat, ConfigList};
 use super::context::{Context, suggestion};
 use super::exit::{Exit, Failure};
-use crate::event::Event;
+use crate::event::{Event, Layout};
 use crate::host::terminal::stdout_is_terminal;
 use crate::manifest::{self, Explanation, LoadOptions, Purpose, Severity};
-use crate::model::{Location, Project, ServiceName};
+use crate::model::{Location, Project, ServiceName, full_name};
 use crate::plan::{self, Labels, Wanted, container_spec};
 use crate::workspace::{cause_of, message};
 
-/// Checks and prints.
+/// Checks and prints, without an engine.
 pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
+    if matches!(args.list(), Some(ConfigList::Variables)) {
+        return variables(context, args);
+    }
+    match loaded(context, args)? {
+        Ok(project) => show(context, args, &project),
+        Err(exit) => Ok(exit),
+    }
+}
+
+/// The same with images pinned to digests, for which the engine asks their registries.
+pub async fn pinned(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
+    let mut project = match loaded(context, &ConfigArgs { no_interpolate: false, ..args.clone() })? {
+        Ok(project) => project,
+        Err(exit) => return Ok(exit),
+    };
+    let engine = context.engine().await?;
+    for service in project.services.values_mut() {
+        let Some(image) = service.image.as_mut().filter(|image| !image.contains('@')) else { continue };
+        let digest = engine.registry_digest(image).await?;
+        *image = format!("{}@{digest}", full_name(image));
+    }
+    if !args.lock_image_digests || args.list().is_some() {
+        return show(context, args, &project);
+    }
+    let images = project.services.iter().map(|(name, service)| {
+        let pinned = service.image.as_ref().map_or_else(|| json!({}), |image| json!({ "image": image }));
+        (name.to_string(), pinned)
+    });
+    let mut images: Vec<_> = images.collect();
+    images.sort_by(|a, b| a.0.cmp(&b.0));
+    let images: serde_json::Map<String, Value> = images.into_iter().collect();
+    print(context, args, as_text(&json!({ "services": images }), args.format)?)
+}
+
+/// The project as it is asked for, or how the command ends without one.
+fn loaded(context: &Context, args: &ConfigArgs) -> anyhow::Result<Result<Project, Exit>> {
     // What only names things needs no env files.
     let names = matches!(
         args.list(),
@@ -30,6 +67,9 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
     let options = LoadOptions {
         purpose: if names { Purpose::Names } else { context.purpose },
         no_interpolate: args.no_interpolate,
+        no_normalize: args.no_normalize,
+        no_path_resolution: args.no_path_resolution,
+        no_consistency: args.no_consistency,
         explain: args.explain.clone(),
         ..context.load_options(&args.services_named)
     };
@@ -41,7 +81,7 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
         // A file or a program that waits for the model gets nothing else.
         let event = if stdout_is_terminal() { Event::Output { text } } else { Event::Notice { text } };
         context.sink.emit(event);
-        return Ok(cause_of(&loaded.diagnostics).into());
+        return Ok(Err(cause_of(&loaded.diagnostics).into()));
     }
     for diagnostic in &loaded.diagnostics {
         let message = message(diagnostic);
@@ -59,35 +99,104 @@ pub fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
             ConfigFormat::Yaml => explained(explanation),
         };
         context.sink.emit(Event::Output { text });
-        return Ok(Exit::Ok);
+        return Ok(Err(Exit::Ok));
     }
     if let (Some(model), false) = (&loaded.model, errors)
         && args.no_interpolate
     {
-        return print(context, args, as_text(model, args.format)?);
+        let text = match args.list() {
+            Some(list) => listed_as_written(model, &list)?,
+            None => as_text(model, args.format)?,
+        };
+        return print(context, args, text).map(Err);
     }
     let Some(mut project) = loaded.project.filter(|_| !errors) else {
-        return Ok(cause_of(&loaded.diagnostics).into());
+        return Ok(Err(cause_of(&loaded.diagnostics).into()));
     };
+    let lists_all = matches!(args.list(), Some(ConfigList::Volumes | ConfigList::Networks | ConfigList::Models));
     let named = super::context::named(&project, &args.services_named)?;
-    let scope = plan::scope(&project, &named, false);
-    project.services.retain(|name, _| scope.contains(name));
-    if args.quiet {
-        return Ok(Exit::Ok);
+    if !named.is_empty() && !lists_all {
+        project.keep(&plan::scope(&project, &named, false));
     }
+    if matches!(args.list(), Some(ConfigList::Profiles)) {
+        return print(context, args, loaded.profiles.join("\n")).map(Err);
+    }
+    Ok(Ok(project))
+}
+
+fn show(context: &Context, args: &ConfigArgs, project: &Project) -> anyhow::Result<Exit> {
     let text = match args.list() {
-        Some(list) => listed(&project, &loaded.environment, &loaded.profiles, &list)?,
+        Some(list) => listed(project, &list)?,
         None if args.format == ConfigFormat::Json => {
-            serde_json::to_string_pretty(&manifest::json(&project)).unwrap_or_default()
+            serde_json::to_string_pretty(&manifest::json(project)).unwrap_or_default()
         }
-        None => manifest::to_yaml(&project),
+        None => manifest::to_yaml(project),
     };
     print(context, args, text)
 }
 
+/// The variables that the manifest uses, with what it says of each.
+fn variables(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> {
+    let options = LoadOptions {
+        purpose: Purpose::Names,
+        no_interpolate: true,
+        no_consistency: true,
+        ..context.load_options(&args.services_named)
+    };
+    let loaded = manifest::load(&*context.tree, &options);
+    let Some(model) = &loaded.model else {
+        for diagnostic in &loaded.diagnostics {
+            context.sink.emit(Event::Error(message(diagnostic)));
+        }
+        return Ok(cause_of(&loaded.diagnostics).into());
+    };
+    let asked = manifest::asked(model);
+    if args.format == ConfigFormat::Json {
+        return print(context, args, serde_json::to_string_pretty(&asked)?);
+    }
+    let head = ["NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE"].map(String::from).to_vec();
+    let row = |asked: &manifest::Asked| {
+        vec![asked.name.clone(), asked.required.to_string(), asked.default.clone(), asked.instead.clone()]
+    };
+    let rows = asked.values().map(row).collect();
+    context.sink.emit(Event::Table { head, rows, layout: Layout::COMPOSE });
+    Ok(Exit::Ok)
+}
+
+/// What a manifest has whose variables are left as they are written.
+fn listed_as_written(model: &Value, list: &ConfigList) -> Result<String, Failure> {
+    let section = |name: &str| model.get(name).and_then(Value::as_object);
+    let keys = |name: &str| section(name).into_iter().flat_map(|map| map.keys().cloned()).collect::<Vec<_>>();
+    let of_services = |key: &str| {
+        let values = section("services").into_iter().flat_map(|map| map.values());
+        values.filter_map(|service| service.get(key).cloned()).collect::<Vec<_>>()
+    };
+    let mut lines: Vec<String> = match list {
+        ConfigList::Services => keys("services"),
+        ConfigList::Volumes => keys("volumes"),
+        ConfigList::Networks => keys("networks"),
+        ConfigList::Models => keys("models"),
+        ConfigList::Images => of_services("image").iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
+        ConfigList::Profiles => {
+            let of_services = of_services("profiles");
+            let names = of_services.iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+            names.map(ToOwned::to_owned).collect()
+        }
+        _ => {
+            let text = "this needs the values of the manifest's variables";
+            return Err(Failure::new(Exit::Usage, text).hint("leave out `--no-interpolate`"));
+        }
+    };
+    lines.sort();
+    if matches!(list, ConfigList::Profiles) {
+        lines.dedup();
+    }
+    Ok(lines.join("\n"))
+}
+
 /// Writes the result to standard output or to a file.
 fn print(context: &Context, args: &ConfigArgs, text: String) -> anyhow::Result<Exit> {
-    if args.quiet {
+    if args.quiet && args.list().is_none() {
         return Ok(Exit::Ok);
     }
     match &args.output {
@@ -108,23 +217,17 @@ fn as_text(model: &serde_json::Value, format: ConfigFormat) -> anyhow::Result<St
     })
 }
 
-fn listed(
-    project: &Project,
-    environment: &BTreeMap<String, String>,
-    profiles: &[String],
-    list: &ConfigList,
-) -> Result<String, Failure> {
+fn listed(project: &Project, list: &ConfigList) -> Result<String, Failure> {
     let mut lines: Vec<String> = match list {
         ConfigList::Services => project.services.keys().map(ToString::to_string).collect(),
         ConfigList::Images => project.services.values().map(|service| project.image_name(service)).collect(),
         ConfigList::Volumes => project.volumes.keys().cloned().collect(),
         ConfigList::Networks => project.networks.keys().cloned().collect(),
         ConfigList::Models => project.models.keys().cloned().collect(),
-        ConfigList::Profiles => profiles.to_vec(),
-        ConfigList::Environment => environment.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        ConfigList::Environment => project.environment.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         ConfigList::Hash(which) => hashes(project, which)?,
         // Answered from the load itself.
-        ConfigList::Explain(_) => Vec::new(),
+        ConfigList::Explain(_) | ConfigList::Profiles | ConfigList::Variables => Vec::new(),
     };
     if matches!(list, ConfigList::Images) {
         lines.sort();

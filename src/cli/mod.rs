@@ -17,6 +17,8 @@ mod events;
 mod exec;
 pub mod exit;
 mod export;
+#[cfg(test)]
+mod flags;
 mod format;
 mod ignore;
 mod images;
@@ -62,7 +64,7 @@ use exit::Exit;
 /// The whole program.
 pub fn main() -> ExitCode {
     let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    let mut options = cli.global.ui(|name| std::env::var(name).ok());
+    let mut options = cli.global.ui(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     adjust(&mut options, &cli.command);
     options.relative_to = std::env::current_dir().ok();
     let closed = CancellationToken::new();
@@ -149,7 +151,7 @@ fn purpose(command: &Command) -> Purpose {
 /// Commands that only read files and print; `None` for all others.
 fn offline(context: &Context, command: &Command) -> anyhow::Result<Option<Exit>> {
     Ok(Some(match command {
-        Command::Config(args) => config::run(context, args)?,
+        Command::Config(args) if !args.asks_registries() => config::run(context, args)?,
         Command::Init(args) if args.ignore => ignore::run(context)?,
         Command::Init(args) => {
             init::run(args, context.global.dry_run, &context.working_dir, &*context.tree, &*context.sink)?
@@ -206,9 +208,8 @@ async fn online(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Explain(args) => why::explain(context, &args).await,
         Command::Doctor(args) => doctor::run(context, &args).await,
         Command::Prune(args) => prune::run(context, &args).await,
+        Command::Config(args) => config::pinned(context, &args).await,
         // Carried out already.
-        Command::Config(_) | Command::Init(_) | Command::Schema(_) | Command::Completions(_) | Command::Version(_) => {
-            Ok(Exit::Ok)
-        }
+        Command::Init(_) | Command::Schema(_) | Command::Completions(_) | Command::Version(_) => Ok(Exit::Ok),
     }
 }

@@ -52,6 +52,10 @@ pub trait Engine: Send + Sync {
         let found = stream::iter(references.to_vec()).map(look).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
         Ok(found.into_iter().flatten().collect())
     }
+    /// The digest that an image's registry has for its name at this moment.
+    async fn registry_digest(&self, _reference: &str) -> Result<String> {
+        Err(EngineError::new(ErrorKind::Refused, "this engine asks no registries".to_owned()))
+    }
     /// Pulls an image; `progress` is called as layers arrive.
     async fn pull(&self, reference: &str, platform: Option<&str>, progress: &PullSink) -> Result<()>;
     /// Builds an image through BuildKit. Dropping the future cancels the build on the engine, which may make the image

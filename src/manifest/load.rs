@@ -15,7 +15,7 @@ use crate::manifest::merge::{self, extend, include, unique};
 use crate::manifest::normalize::paths::Base;
 use crate::manifest::normalize::{self, short_syntax};
 use crate::manifest::print::explain::Explanation;
-use crate::manifest::read::discover::{Found, discover};
+use crate::manifest::read::discover::{Found, discover, env_file_is_off};
 use crate::manifest::read::environment::Environment;
 use crate::manifest::read::yaml::{Map, Mark, Node, Span, Value};
 use crate::manifest::report::diagnostic::{Code, Diagnostic, Severity};
@@ -119,7 +119,7 @@ impl Loader<'_> {
     /// The files that variables are read from, in words.
     fn env_file_names(&self, environment: &Environment) -> String {
         if self.env_files.is_empty() {
-            let off = environment.get("COMPOSE_DISABLE_ENV_FILE").is_some_and(|value| matches!(value, "1" | "true"));
+            let off = env_file_is_off(environment).unwrap_or(true);
             return if off { String::new() } else { "`.env`".to_owned() };
         }
         let name =

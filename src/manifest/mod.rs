@@ -34,6 +34,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+pub use interpolate::variables::{Asked, asked};
 pub use load::load;
 pub use options::{LoadOptions, Purpose};
 pub use print::canonical::{json, yaml as to_yaml};

@@ -24,6 +24,7 @@ mod spec;
 mod suggest;
 pub mod time;
 mod tree;
+mod used;
 mod variable;
 
 pub use archive::is_archive;
@@ -46,7 +47,9 @@ pub use paths::{clean_path, is_repository};
 pub use project::IpamPool;
 pub use project::{Ipam, Network, Project, Secret, Volume};
 pub use rebuild::{Fallback, Place, RebuildReason};
-pub use reference::{familiar_name, reference_problem, registry_of, split_reference, with_tag, without_latest};
+pub use reference::{
+    familiar_name, full_name, reference_problem, registry_of, split_reference, with_tag, without_latest,
+};
 pub use scalar::{ByteSize, Interval};
 pub use service::{
     Attachment, BindOptions, Build, Condition, Dependency, DeviceRequest, FileReference, HealthCheck, Hook, Mount,

@@ -44,6 +44,16 @@ pub fn familiar_name(reference: &str) -> &str {
     without_latest(name.strip_prefix("library/").unwrap_or(name))
 }
 
+/// The same with all that is implied: Docker Hub's address, its folder of official images, the tag.
+pub fn full_name(reference: &str) -> String {
+    let name = with_tag(reference);
+    if registry_of(&name) != "docker.io" {
+        return name;
+    }
+    let path = name.strip_prefix("docker.io/").unwrap_or(&name);
+    if path.contains('/') { format!("docker.io/{path}") } else { format!("docker.io/library/{path}") }
+}
+
 /// The address of the registry that a reference names.
 pub fn registry_of(reference: &str) -> &str {
     match reference.split_once('/') {
@@ -157,6 +167,19 @@ mod tests {
             ("r.example.org/a/b", "r.example.org"),
         ] {
             assert_eq!(registry_of(reference), registry);
+        }
+    }
+
+    #[test]
+    fn full_names() {
+        for (short, full) in [
+            ("nginx", "docker.io/library/nginx:latest"),
+            ("docker.io/nginx:1", "docker.io/library/nginx:1"),
+            ("me/app", "docker.io/me/app:latest"),
+            ("ghcr.io/me/app:2", "ghcr.io/me/app:2"),
+            ("localhost:5000/x", "localhost:5000/x:latest"),
+        ] {
+            assert_eq!(full_name(short), full);
         }
     }
 }

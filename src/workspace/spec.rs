@@ -28,6 +28,7 @@ pub(super) fn spec(reader: &Reader, project: &Project, service: &ServiceName) ->
         *value = value.clone().or_else(|| reader.environment.get(name).cloned());
     }
     build.args.retain(|_, value| value.is_some());
+    reader.build.add_to(&mut build);
     let mut spec = BuildSpec {
         platform: definition.platform.clone(),
         pull: reader.build.pull || build.pull,

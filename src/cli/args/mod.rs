@@ -5,6 +5,7 @@
 //! other global options may stand on either side of it.
 
 mod actions;
+mod advice;
 mod containers;
 mod lists;
 mod project;
@@ -60,7 +61,8 @@ impl Cli {
     pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = Self::command();
         let words = spelling::plain(&command, words);
-        let mut matches = command.try_get_matches_from_mut(words)?;
+        let matches = command.try_get_matches_from_mut(words.clone());
+        let mut matches = matches.map_err(|error| advice::advised(error, &command, &words))?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
 }
@@ -185,12 +187,21 @@ impl DockerArgs {
 impl GlobalArgs {
     /// How the ui is to show things, where a command has no wishes of its own. An option wins over Compose's
     /// variables `COMPOSE_PROGRESS`, `COMPOSE_ANSI` and `COMPOSE_STATUS_STDOUT`, which `env` looks up.
-    pub fn ui(&self, env: impl Fn(&str) -> Option<String>) -> ui::Options {
+    ///
+    /// # Errors
+    /// `COMPOSE_PROGRESS` has a word that `--progress` does not have. Of `COMPOSE_ANSI` such a word is none, as in Compose.
+    pub fn ui(&self, env: impl Fn(&str) -> Option<String>) -> Result<ui::Options, clap::Error> {
         fn parsed<T: clap::ValueEnum>(text: Option<String>) -> Option<T> {
             T::from_str(&text?, true).ok()
         }
-        ui::Options {
-            progress: self.progress.or_else(|| parsed(env("COMPOSE_PROGRESS"))).unwrap_or_default(),
+        let wanted = env("COMPOSE_PROGRESS").filter(|text| !text.is_empty());
+        let progress = self.progress.or_else(|| parsed(wanted.clone()));
+        if let (None, Some(text)) = (progress, wanted) {
+            let text = format!("COMPOSE_PROGRESS is {text:?}; expected auto, tty, plain, json or quiet\n");
+            return Err(clap::Error::raw(clap::error::ErrorKind::InvalidValue, text));
+        }
+        Ok(ui::Options {
+            progress: progress.unwrap_or_default(),
             ansi: self
                 .ansi
                 .or(self.no_ansi.then_some(ui::Ansi::Never))
@@ -200,7 +211,7 @@ impl GlobalArgs {
             verbose: self.verbose,
             timings: self.verbose,
             ..ui::Options::default()
-        }
+        })
     }
 }
 

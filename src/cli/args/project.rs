@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use super::KeyValue;
 
@@ -61,6 +61,30 @@ pub struct BuildArgs {
     /// Build argument, over those of the manifest; repeatable
     #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
     pub build_args: Vec<KeyValue>,
+
+    /// SSH agent or keys for the builds, besides those of the manifest: `default`, `ID=SOCKET` or `ID=KEY`; repeatable
+    #[arg(long, value_name = "ID[=PATH]")]
+    pub ssh: Vec<String>,
+
+    /// Add a provenance attestation; the engine has to keep images in containerd's store
+    #[arg(long, value_name = "MODE")]
+    pub provenance: Option<String>,
+
+    /// Add an SBOM attestation; the engine has to keep images in containerd's store
+    #[arg(long, value_name = "GENERATOR")]
+    pub sbom: Option<String>,
+
+    /// Builder to use: hob has the engine's own, `default`, and refuses others
+    #[arg(long, value_name = "NAME")]
+    pub builder: Option<String>,
+
+    /// Refused: hob does not check Dockerfiles by the builder's rules
+    #[arg(long)]
+    pub check: bool,
+
+    /// Accepted for scripts: BuildKit has no such limit
+    #[arg(short, long, value_name = "BYTES")]
+    pub memory: Option<String>,
 
     /// Build the images of what the services depend on too
     #[arg(long)]
@@ -155,6 +179,8 @@ pub enum ConfigList {
     Profiles,
     /// Variables that interpolation sees.
     Environment,
+    /// Variables that the manifest uses.
+    Variables,
     /// A digest of the configuration of these services; `*` for all.
     Hash(String),
     /// Where the value at this path came from.
@@ -163,7 +189,6 @@ pub enum ConfigList {
 
 /// Check the manifest and print it in canonical form.
 #[derive(Clone, Debug, Default, Args)]
-#[command(group = ArgGroup::new("list").multiple(false))]
 pub struct ConfigArgs {
     /// Services to print, with what they depend on [default: all]
     #[arg(value_name = "SERVICE")]
@@ -174,44 +199,72 @@ pub struct ConfigArgs {
     pub format: ConfigFormat,
 
     /// Print the services' names, one per line
-    #[arg(long, group = "list")]
+    #[arg(long)]
     pub services: bool,
 
     /// Print the images' names, one per line
-    #[arg(long, group = "list")]
+    #[arg(long)]
     pub images: bool,
 
     /// Print the volumes' names, one per line
-    #[arg(long, group = "list")]
+    #[arg(long)]
     pub volumes: bool,
 
     /// Print the networks' names, one per line
-    #[arg(long, group = "list")]
+    #[arg(long)]
     pub networks: bool,
 
     /// Print the models' names, one per line
-    #[arg(long, group = "list")]
+    #[arg(long)]
     pub models: bool,
 
     /// Print the profiles' names, one per line
-    #[arg(long, group = "list")]
+    #[arg(long)]
     pub profiles: bool,
 
     /// Print the variables that interpolation sees
-    #[arg(long, group = "list")]
+    #[arg(long)]
     pub environment: bool,
 
+    /// Print the variables that the manifest uses, with their defaults
+    #[arg(long)]
+    pub variables: bool,
+
     /// Print a digest of a service's configuration; `*` for every service
-    #[arg(long, value_name = "SERVICE", group = "list")]
+    #[arg(long, value_name = "SERVICE")]
     pub hash: Option<String>,
 
     /// Say where a value came from, such as `services.api.environment.LOG_LEVEL` (hob's own)
-    #[arg(long, value_name = "PATH", group = "list")]
+    #[arg(long, value_name = "PATH")]
     pub explain: Option<String>,
 
     /// Leave variables as they are written
     #[arg(long)]
     pub no_interpolate: bool,
+
+    /// Fill in nothing: no default network, no names of resources, no implied dependencies
+    #[arg(long)]
+    pub no_normalize: bool,
+
+    /// Leave paths as they are written
+    #[arg(long)]
+    pub no_path_resolution: bool,
+
+    /// Do not hold parts of the manifest against each other
+    #[arg(long)]
+    pub no_consistency: bool,
+
+    /// Accepted for scripts: env files are read into `environment` all the same, as by Docker Compose 2.40
+    #[arg(long)]
+    pub no_env_resolution: bool,
+
+    /// Pin images to the digests that their registries have for them
+    #[arg(long)]
+    pub resolve_image_digests: bool,
+
+    /// Print a manifest that pins the images, to be merged over this one
+    #[arg(long)]
+    pub lock_image_digests: bool,
 
     /// Check only, and print nothing but what is wrong
     #[arg(short, long)]
@@ -223,19 +276,25 @@ pub struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// What to list in place of the model.
+    /// What to list in place of the model; of several the first one here, as in Compose.
     pub fn list(&self) -> Option<ConfigList> {
-        let flags = [
-            (self.services, ConfigList::Services),
-            (self.images, ConfigList::Images),
-            (self.volumes, ConfigList::Volumes),
-            (self.networks, ConfigList::Networks),
-            (self.models, ConfigList::Models),
-            (self.profiles, ConfigList::Profiles),
-            (self.environment, ConfigList::Environment),
+        let lists = [
+            self.explain.clone().map(ConfigList::Explain),
+            self.services.then_some(ConfigList::Services),
+            self.volumes.then_some(ConfigList::Volumes),
+            self.networks.then_some(ConfigList::Networks),
+            self.models.then_some(ConfigList::Models),
+            self.hash.clone().map(ConfigList::Hash),
+            self.profiles.then_some(ConfigList::Profiles),
+            self.images.then_some(ConfigList::Images),
+            self.variables.then_some(ConfigList::Variables),
+            self.environment.then_some(ConfigList::Environment),
         ];
-        let flag = flags.into_iter().find_map(|(given, list)| given.then_some(list));
-        let hash = || self.hash.clone().map(ConfigList::Hash);
-        flag.or_else(hash).or_else(|| self.explain.clone().map(ConfigList::Explain))
+        lists.into_iter().flatten().next()
+    }
+
+    /// A registry has to be asked.
+    pub fn asks_registries(&self) -> bool {
+        self.resolve_image_digests || self.lock_image_digests
     }
 }

@@ -61,6 +61,8 @@ fn command_lines_of_compose_are_understood() {
         "hob config --hash *",
         "hob config --no-interpolate -o out.yaml api",
         "hob config --explain services.api.image",
+        "hob config --services --images --no-normalize --no-path-resolution --no-consistency --no-env-resolution",
+        "hob config --resolve-image-digests --lock-image-digests --variables",
         "hob why api",
         "hob why --file src/main.py --format json",
         "hob -C sub init shop --force",
@@ -102,7 +104,6 @@ fn contradictions_are_refused() {
         "hob up --force-recreate --no-recreate",
         "hob up --watch --no-watch",
         "hob up --attach a --attach-dependencies",
-        "hob config --services --images",
         "hob run -P -p 80:80 api",
         "hob create --build --no-build",
         "hob create --force-recreate --no-recreate",
@@ -246,10 +247,13 @@ fn progress_and_ansi_may_come_from_composes_variables() {
         "COMPOSE_ANSI" => Some("nonsense".to_owned()),
         _ => None,
     };
-    let options = parse("hob ps").unwrap().global.ui(env);
+    let options = parse("hob ps").unwrap().global.ui(env).unwrap();
     assert_eq!((options.progress, options.ansi), (ui::Progress::Plain, ui::Ansi::Auto));
-    let options = parse("hob --progress json --ansi always ps").unwrap().global.ui(env);
+    let options = parse("hob --progress json --ansi always ps").unwrap().global.ui(env).unwrap();
     assert_eq!((options.progress, options.ansi), (ui::Progress::Json, ui::Ansi::Always));
+    let odd = |_: &str| Some("some".to_owned());
+    assert!(parse("hob ps").unwrap().global.ui(odd).is_err());
+    assert!(parse("hob --progress quiet ps").unwrap().global.ui(odd).is_ok());
 }
 
 #[test]

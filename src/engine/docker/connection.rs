@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use super::endpoint::Endpoint;
 use super::info_cache::{Fingerprint, InfoCache, ServerInfo, VerifiedInfo};
 use super::owner::Owner;
+use super::proxies::Proxies;
 use super::requests::Requests;
 use super::surroundings::Surroundings;
 use super::{auth, errors};
@@ -31,6 +32,8 @@ pub struct Docker {
     pub(super) info: Arc<EngineInfo>,
     pub(super) known: Arc<VerifiedInfo>,
     pub(super) credentials: Arc<auth::Credentials>,
+    /// Variables that containers and builds get.
+    pub(super) proxies: Proxies,
     /// `SSH_AUTH_SOCK`, for builds that ask for an SSH agent.
     pub(super) ssh_agent: Option<String>,
     /// Requests of this process that are under way.
@@ -54,9 +57,10 @@ impl Docker {
             match Self::connect_to(endpoint, credentials.clone(), surroundings.memory()).await {
                 Ok(docker) => {
                     let owner = surroundings.owner.clone();
+                    let proxies = Proxies::new(surroundings.config_folder(), docker.info.endpoint.clone());
                     let folder = surroundings.requests.clone();
                     let requests = Requests::new(folder, &docker.info.endpoint, &owner.mark);
-                    return Ok(Self { ssh_agent, requests: Arc::new(requests), owner, ..docker });
+                    return Ok(Self { ssh_agent, requests: Arc::new(requests), owner, proxies, ..docker });
                 }
                 // A socket that is there and refuses says more than one that is missing.
                 Err(error) => match &first_error {
@@ -110,8 +114,8 @@ impl Docker {
         };
         let known = Arc::new(VerifiedInfo { memory, fingerprint, info: server, confirmed });
         let api = with_version(api, used);
-        let (requests, owner) = (Arc::default(), Owner::default());
-        Ok(Self { api, endpoint, info: Arc::new(info), known, credentials, ssh_agent: None, requests, owner })
+        let (requests, owner, proxies) = (Arc::default(), Owner::default(), Proxies::default());
+        Ok(Self { api, endpoint, info: Arc::new(info), known, credentials, proxies, ssh_agent: None, requests, owner })
     }
 
     pub(super) async fn verify_info(&self) -> Result<()> {

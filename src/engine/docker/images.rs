@@ -55,6 +55,17 @@ impl Docker {
         Ok(())
     }
 
+    pub(super) async fn registry_digest(&self, reference: &str) -> Result<String> {
+        let credentials = self.credentials.of(registry_of(reference)).await.map(|login| login.to_bollard());
+        let answer = self.api.inspect_registry_image(reference, credentials).await;
+        let answer = answer.map_err(|error| self.pull_error(reference, error))?;
+        let digest = answer.descriptor.digest.unwrap_or_default();
+        if digest.is_empty() {
+            return Err(errors::pull_failed(reference, "its registry says no digest"));
+        }
+        Ok(digest)
+    }
+
     fn pull_error(&self, reference: &str, error: BollardError) -> EngineError {
         match error {
             BollardError::DockerResponseServerError { message, .. }

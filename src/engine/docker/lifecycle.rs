@@ -28,6 +28,7 @@ impl Docker {
         if let Some(owned) = spec.owned {
             wanted.body.labels.get_or_insert_default().extend([self.owner.label(owned)]);
         }
+        add_missing(wanted.body.env.get_or_insert_default(), self.proxies.variables().await);
         inline_seccomp_profiles(&mut wanted.body).await?;
         let id = match wanted.mac_address {
             Some(address) => self.create_with_address(spec, &wanted.body, address).await?,
@@ -190,6 +191,15 @@ fn archive(files: &[InjectedFile]) -> Result<Bytes> {
             .map_err(|error| failed(file, &error))?;
     }
     tar.into_inner().map(Bytes::from).map_err(|error| failed(&files[0], &error))
+}
+
+/// Adds variables that are not set.
+fn add_missing(env: &mut Vec<String>, variables: Vec<(String, String)>) {
+    for (name, value) in variables {
+        if !env.iter().any(|entry| entry.split('=').next() == Some(name.as_str())) {
+            env.push(format!("{name}={value}"));
+        }
+    }
 }
 
 /// The API takes a seccomp profile's text, the manifest names its file.

@@ -22,6 +22,7 @@ mod observe;
 mod owner;
 mod patience;
 mod program;
+mod proxies;
 mod raw;
 mod requests;
 mod settle;
@@ -76,6 +77,9 @@ impl Engine for Docker {
     }
     async fn image(&self, reference: &str) -> Result<Option<ObservedImage>> {
         self.asked(&format!("image {reference}"), self.image(reference)).await
+    }
+    async fn registry_digest(&self, reference: &str) -> Result<String> {
+        self.while_there(&format!("the registry of {reference}"), self.registry_digest(reference)).await
     }
     async fn pull(&self, reference: &str, platform: Option<&str>, progress: &PullSink) -> Result<()> {
         self.while_there(&format!("the pull of {reference}"), self.pull(reference, platform, progress)).await

@@ -2,3 +2,4 @@
 
 pub mod template;
 pub mod values;
+pub mod variables;

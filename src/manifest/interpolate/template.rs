@@ -160,7 +160,7 @@ fn push_plain(name: &str, values: &dyn Lookup, uses: &mut Uses, out: &mut String
 }
 
 /// The name at the start of a text.
-fn name(text: &str) -> &str {
+pub(super) fn name(text: &str) -> &str {
     let end = text
         .bytes()
         .enumerate()
@@ -170,7 +170,7 @@ fn name(text: &str) -> &str {
 }
 
 /// Where the brace that opened before `text` closes.
-fn closing_brace(text: &str) -> Option<usize> {
+pub(super) fn closing_brace(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut open = 1;
     let mut at = 0;

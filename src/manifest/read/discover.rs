@@ -104,6 +104,15 @@ fn named_env_files(options: &LoadOptions, cwd: &Path, environment: &Environment)
     list.split(',').filter(|file| !file.is_empty()).map(|file| join_path(cwd, Path::new(file))).collect()
 }
 
+/// Whether `.env` is not to be read, in Go's spellings, as in Compose; what is none of them is the error.
+pub fn env_file_is_off(environment: &Environment) -> Result<bool, String> {
+    match environment.filled("COMPOSE_DISABLE_ENV_FILE") {
+        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+        None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+        Some(other) => Err(other.to_owned()),
+    }
+}
+
 fn read_env(
     environment: &mut Environment,
     named: &[PathBuf],
@@ -113,7 +122,11 @@ fn read_env(
     read: &mut Vec<PathBuf>,
 ) {
     let own = dir.join(".env");
-    let disabled = environment.get("COMPOSE_DISABLE_ENV_FILE").is_some_and(|v| matches!(v, "1" | "true"));
+    let disabled = env_file_is_off(environment).unwrap_or_else(|text| {
+        let message = format!("COMPOSE_DISABLE_ENV_FILE is {text:?}; expected `true` or `false`");
+        report.error(Code::EnvFile, Span::default(), message);
+        true
+    });
     let files = match named {
         [] if !disabled && is_file(tree, &own) => vec![own],
         named => named.to_vec(),

@@ -31,7 +31,10 @@ pub(super) async fn build(docker: &Docker, spec: &BuildSpec, progress: &BuildSin
                 .to_owned(),
         ));
     }
-    let options = options(spec);
+    let mut options = options(spec);
+    for (name, value) in docker.proxies.variables().await {
+        options.buildargs.get_or_insert_default().entry(name).or_insert(value);
+    }
     let sent = Arc::new(Sent::default());
     let body = match &spec.context {
         BuildContext::Files(files) => {

@@ -49,6 +49,9 @@ impl Docker {
         }
         let id = ids::new_id();
         let mut solve = request::solve_request(spec, &id, self.info.api, self.info.containerd_images)?;
+        for (name, value) in self.proxies.variables().await {
+            solve.frontend_attrs.entry(format!("build-arg:{name}")).or_insert(value);
+        }
         let (caches, warnings) = caches::Caches::of(solve.cache.get_or_insert_default()).await?;
         for warning in warnings {
             progress(BuildProgress::Warning(warning));
