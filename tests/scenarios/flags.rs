@@ -62,11 +62,11 @@ services:
   a:
     image: x:${TAG:-1}
     build: {context: ., args: [Z]}
-    volumes: ['./data:/d', 'v:/v']
+    volumes: ['./data:/d', 'vol:/v']
     links: [b]
     ports: ['${P:-80}:80']
   b: {image: y, network_mode: none, profiles: [p, q]}
-volumes: {v: , unused: }
+volumes: {vol: , unused: }
 networks: {unused: {driver: \"${DRIVER?}\"}}
 ",
     );
@@ -77,23 +77,23 @@ networks: {unused: {driver: \"${DRIVER?}\"}}
     let dir = lab.dir.display().to_string();
     let plain = whole(&["a"]);
     assert!(
-        plain.contains("shop_v") && plain.contains(&format!("{dir}/data")) && plain.contains("dockerfile"),
+        plain.contains("shop_vol") && plain.contains(&format!("{dir}/data")) && plain.contains("dockerfile"),
         "{plain}"
     );
     let bare = whole(&["--no-normalize"]);
-    assert!(!bare.contains("shop_v") && !bare.contains("dockerfile") && !bare.contains("default"), "{bare}");
+    assert!(!bare.contains("shop_vol") && !bare.contains("dockerfile") && !bare.contains("default"), "{bare}");
     assert!(bare.contains("Z: null") && !bare.contains("depends_on"), "{bare}");
     assert!(whole(&["--no-path-resolution"]).contains("source: ./data"));
     // docker/compose#12281: lists without values.
     assert_eq!(config(&["--no-interpolate", "--services"]), "a\nb\n");
     assert_eq!(config(&["--no-interpolate", "--images"]), "x:${TAG:-1}\ny\n");
-    assert_eq!(config(&["--no-interpolate", "--volumes"]), "unused\nv\n");
+    assert_eq!(config(&["--no-interpolate", "--volumes"]), "unused\nvol\n");
     let variables = config(&["--variables"]);
     let rows: Vec<Vec<&str>> = variables.lines().map(|line| line.split_whitespace().collect()).collect();
     let want = [vec!["DRIVER", "true"], vec!["P", "false", "80"], vec!["TAG", "false", "1"]];
     assert_eq!(rows[1..], want, "{variables}");
     // Of several lists the first of Compose's order counts, and `-q` is about the model.
-    assert_eq!(config(&["--images", "--volumes", "-q"]), "v\n");
+    assert_eq!(config(&["--images", "--volumes", "-q"]), "vol\n");
     // What the services named do not use is left out.
     let b = whole(&["b"]);
     assert!(!b.contains("networks:") || b.contains("networks: {}"), "{b}");

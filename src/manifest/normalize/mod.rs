@@ -72,6 +72,12 @@ pub fn normalize(manifest: &mut Map, project: &str, values: Option<&dyn Lookup>,
 /// The part of it that is no matter of form: variables that containers take over from here.
 pub fn inherited(manifest: &mut Map, values: Option<&dyn Lookup>) {
     let Some(values) = values else { return };
+    // A resource of which nothing is said is one with nothing in it.
+    for section in ["networks", "volumes", "configs", "secrets"] {
+        let resources =
+            manifest.get_mut(section).and_then(Node::as_map_mut).into_iter().flat_map(|map| map.values_mut());
+        resources.filter(|node| node.is_null()).for_each(|node| node.value = Value::Map(Map::default()));
+    }
     let services = manifest.get_mut("services").and_then(Node::as_map_mut).into_iter().flat_map(|map| map.values_mut());
     for environment in services.filter_map(|service| service.as_map_mut()?.get_mut("environment")) {
         inherit(environment, values, true);
