@@ -3,6 +3,7 @@
 use super::args::{BuildArgs, KeyValue, PullArgs, PullPolicyArg};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::invocation::Name;
 use crate::event::{Event, Message};
 use crate::execute::{Depth, RunOptions};
 use crate::model::ServiceName;
@@ -26,7 +27,9 @@ pub async fn build(context: &Context, args: &BuildArgs) -> anyhow::Result<Exit> 
         .into_iter()
         .filter(|name| stack.project.services.get(name).is_some_and(|service| service.build.is_some()))
         .collect();
-    let rebuild = args.no_cache || args.pull || args.provenance.is_some() || args.sbom.is_some();
+    // Docker Compose asks the builder each time, which knows by its cache what is to be done.
+    let attests = args.provenance.is_some() || args.sbom.is_some();
+    let rebuild = args.no_cache || args.pull || attests || context.name == Name::Compose;
     let options = UpOptions { services: chosen.clone(), no_deps: true, rebuild, ..UpOptions::default() };
     if context.global.dry_run {
         return super::up::show(context, &stack, &options, (Depth::Whole, plan::images)).await;

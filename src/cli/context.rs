@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{GlobalArgs, KeyValue};
 use super::exit::{Exit, Failure};
+use super::invocation::{Invocation, Name};
 use super::journal::{Journal, Recorder};
-
 use crate::agent::BUILD_ID;
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Owner, Surroundings};
@@ -45,6 +45,10 @@ pub struct Context {
     pub purpose: Purpose,
     /// The command builds images.
     pub may_build: bool,
+    /// Under which name hob was called.
+    pub name: Name,
+    /// Saves are to be synced into the containers that are made.
+    pub hot: bool,
 }
 
 /// A project with its engine, ready to be worked on.
@@ -63,12 +67,15 @@ impl Context {
     /// Of this process.
     pub fn new(
         global: GlobalArgs,
+        invocation: Invocation,
         command: String,
         sink: Arc<dyn Sink>,
         closed: CancellationToken,
     ) -> anyhow::Result<Self> {
         let working_dir = std::env::current_dir().context("the working directory cannot be found")?;
-        let environment = global.docker.applied(env::snapshot());
+        let Invocation { name, variables, .. } = invocation;
+        let mut environment = global.docker.applied(env::snapshot());
+        environment.extend(variables);
         let paths = Paths::new(&environment)?;
         // Without a folder for them digests are only not remembered.
         // A file for each place where hob is started: a session keeps it in memory.
@@ -85,6 +92,8 @@ impl Context {
             closed,
             purpose: Purpose::default(),
             may_build: false,
+            name,
+            hot: name == Name::Hob,
         })
     }
 
@@ -210,7 +219,12 @@ impl Context {
         let platform = engine.info().platform.clone();
         let options = self.load_options(targets);
         let contents = Contents::new(self.paths.contents().ok());
-        let workspace = Workspace::new(Arc::clone(&self.tree), options, platform).with_agent(BUILD_ID);
+        let workspace = Workspace::new(Arc::clone(&self.tree), options, platform);
+        let workspace = if self.hot { workspace.with_agent(BUILD_ID) } else { workspace };
+        let workspace = match self.name {
+            Name::Hob => workspace,
+            Name::Compose => workspace.watching_by_rules_only(),
+        };
         let workspace = workspace.scaled(scale).building(build).remembering(history, contents);
         let project = workspace.adjusted(project);
         let sources: Arc<dyn Sources> = Arc::new(workspace);
@@ -389,7 +403,7 @@ pub fn container<'a>(
 
 fn not_running(service: &ServiceName, index: Option<u32>) -> String {
     match index {
-        Some(number) => format!("service {service} is not running container #{number}"),
-        None => format!("service {service} is not running"),
+        Some(number) => format!("service \"{service}\" is not running container #{number}"),
+        None => format!("service \"{service}\" is not running"),
     }
 }

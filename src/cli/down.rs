@@ -109,7 +109,7 @@ pub async fn start(context: &Context, args: &StartArgs) -> anyhow::Result<Exit> 
     let observed = stack.observe().await?;
     stack.executor.agents().remember(&observed);
     let plan = plan::start(&stack.project, &observed, &services).map_err(|service| {
-        Failure::new(Exit::Failed, format!("service {service} has no container to start"))
+        Failure::new(Exit::Failed, format!("service \"{service}\" has no container to start"))
             .hint(format!("make and start it with `hob up -d {service}`"))
     })?;
     carry_out(context, &stack, &plan).await

@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use super::args::ExecArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::invocation::Name;
 use crate::engine::{BoxStream, Channel, Chunk, Engine, EngineError, ErrorKind, ExecSpec, Result, Session};
 use crate::event::Event;
 use crate::host::terminal::{self, Ended, Input, RawMode, Target};
@@ -14,7 +15,10 @@ use crate::model::{ContainerId, ServiceName};
 
 /// Runs a command in a running container.
 pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
-    let stack = context.stack_of_containers(&[args.service().to_owned()]).await?;
+    // Docker Compose asks the engine alone whether there is such a service.
+    let as_compose = context.name == Name::Compose;
+    let targets = if as_compose { Vec::new() } else { vec![args.service().to_owned()] };
+    let stack = context.stack_of_containers(&targets).await?;
     let observed = stack.observe().await?;
     let service = ServiceName::new(args.service());
     let container = super::context::container(&observed, &service, args.index)?;
@@ -50,7 +54,7 @@ pub async fn run(context: &Context, args: &ExecArgs) -> anyhow::Result<Exit> {
     let code = stack.engine.exec_exit_code(&exec).await?.unwrap_or(0);
     let text: Option<String> = held.lock().unwrap_or_else(PoisonError::into_inner).take();
     match text {
-        Some(text) if code == 126 || code == 127 => {
+        Some(text) if !as_compose && (code == 126 || code == 127) => {
             let kind = ErrorKind::of_refused_command(&text).unwrap_or(ErrorKind::Refused);
             Err(refused(EngineError::new(kind, text.trim())))
         }

@@ -3,6 +3,7 @@
 //! Codes are a public interface: a script may rely on them. Docker Compose 2.40 exits with 1 for nearly everything,
 //! so a script that asks for "not 0" keeps working. The others are hob's own; 125 and above are Docker's and the shells'.
 
+use super::invocation::Name;
 use crate::engine::EngineError;
 use crate::event::Message;
 use crate::execute::Cause;
@@ -84,6 +85,25 @@ impl Exit {
     /// The code that the process exits with.
     pub fn code(self) -> u8 {
         self.row().0
+    }
+
+    /// The same under a name: Docker Compose has one code for whatever fails.
+    pub fn code_under(self, name: Name) -> u8 {
+        match (name, self) {
+            (Name::Hob, _) => self.code(),
+            (
+                Name::Compose,
+                Self::Ok
+                | Self::NotExecutable
+                | Self::NotFound
+                | Self::Interrupted
+                | Self::Killed
+                | Self::ReaderGone
+                | Self::Command(_),
+            ) => self.code(),
+            (Name::Compose, Self::Terminated) => Self::Interrupted.code(),
+            (Name::Compose, _) => Self::Failed.code(),
+        }
     }
 
     /// The code and what the documented table says of it.

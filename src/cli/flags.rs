@@ -68,7 +68,7 @@ fn the_page_has_every_option() {
         let own = names(command.get_arguments().filter(|arg| !arg.is_global_set()));
         assert_eq!(with(section, &["same", "differs", "hob's"]), own, "hob {name}");
     }
-    let of_hob = ["why", "explain", "doctor", "init", "schema", "prune", "completions", "help"];
+    let of_hob = ["why", "explain", "doctor", "init", "schema", "prune", "completions", "plugin", "help"];
     let missing: Vec<_> =
         cli.get_subcommands().map(clap::Command::get_name).filter(|name| !page.contains_key(*name)).collect();
     assert!(missing.iter().all(|name| of_hob.contains(name)), "no section for {missing:?}");

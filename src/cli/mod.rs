@@ -23,11 +23,13 @@ mod format;
 mod ignore;
 mod images;
 mod init;
+mod invocation;
 mod journal;
 mod logs;
 mod ls;
 mod mounts;
 mod pause;
+mod plugin;
 mod port;
 mod prune;
 mod ps;
@@ -41,6 +43,7 @@ mod timestamp;
 mod top;
 mod trace;
 mod up;
+mod usage;
 mod version;
 mod volumes;
 mod wait;
@@ -60,12 +63,25 @@ use crate::ui;
 use args::{Cli, Command};
 use context::Context;
 use exit::Exit;
+use invocation::{Invocation, Name};
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    let mut options = cli.global.ui(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
+    let invocation = Invocation::of_process();
+    let name = invocation.name;
+    if invocation.metadata {
+        return shown(name, vec![Event::Output { text: Invocation::metadata() }], Exit::Ok);
+    }
+    let cli = match Cli::read(name, invocation.words.iter().cloned()) {
+        Ok(cli) => cli,
+        Err(error) => return said(name, &error),
+    };
+    let mut options = match cli.global.ui(|name| std::env::var(name).ok()) {
+        Ok(options) => options,
+        Err(error) => return said(name, &error),
+    };
     adjust(&mut options, &cli.command);
+    options.wording = wording(name);
     options.relative_to = std::env::current_dir().ok();
     let closed = CancellationToken::new();
     options.on_closed = Some(Arc::new({
@@ -73,7 +89,7 @@ pub fn main() -> ExitCode {
         move || closed.cancel()
     }));
     let sink = ui::sink(&options);
-    let exit = match start(cli, &sink, closed) {
+    let exit = match start(cli, invocation, &sink, closed) {
         Ok(exit) => exit,
         Err(error) => {
             let (exit, message) = exit::report(&error);
@@ -82,7 +98,37 @@ pub fn main() -> ExitCode {
         }
     };
     sink.flush();
-    exit.into()
+    exit.code_under(name).into()
+}
+
+fn wording(name: Name) -> ui::Wording {
+    match name {
+        Name::Hob => ui::Wording::Hob,
+        Name::Compose => ui::Wording::Compose,
+    }
+}
+
+/// Says what is wrong with the command line, or shows the help or the version that was asked for.
+fn said(name: Name, error: &clap::Error) -> ExitCode {
+    match usage::tell(name, error) {
+        usage::Told::ByClap(exit) => {
+            // Nobody may read it any more.
+            let _ = error.print();
+            exit.into()
+        }
+        usage::Told::Events(events, exit) => shown(name, events, exit),
+    }
+}
+
+/// Shows what is known before there are options of how to show it.
+fn shown(name: Name, events: Vec<Event>, exit: Exit) -> ExitCode {
+    let sink =
+        ui::sink(&ui::Options { wording: wording(name), progress: ui::Progress::Plain, ..ui::Options::default() });
+    for event in events {
+        sink.emit(event);
+    }
+    sink.flush();
+    exit.code_under(name).into()
 }
 
 /// What a command's own options say about how things are shown.
@@ -112,14 +158,15 @@ fn adjust(options: &mut ui::Options, command: &Command) {
     }
 }
 
-fn start(cli: Cli, sink: &Arc<dyn Sink>, closed: CancellationToken) -> anyhow::Result<Exit> {
+fn start(cli: Cli, invocation: Invocation, sink: &Arc<dyn Sink>, closed: CancellationToken) -> anyhow::Result<Exit> {
     if let Some(folder) = &cli.global.change_dir {
         std::env::set_current_dir(folder).with_context(|| format!("cannot change to {}", folder.display()))?;
     }
     trace::start(&crate::host::env::snapshot())?;
     let command = cli.command;
-    let mut context = Context::new(cli.global, command.title(), Arc::clone(sink), closed)?;
+    let mut context = Context::new(cli.global, invocation, command.title(), Arc::clone(sink), closed)?;
     context.purpose = purpose(&command);
+    context.hot |= matches!(&command, Command::Watch(_)) || matches!(&command, Command::Up(args) if args.watch);
     context.may_build = matches!(purpose(&command), Purpose::Run) || matches!(&command, Command::Build(_));
     // What speaks to no engine needs no runtime and its threads.
     if let Some(exit) = offline(&context, &command)? {
@@ -165,8 +212,9 @@ fn offline(context: &Context, command: &Command) -> anyhow::Result<Option<Exit>>
             completions::run(args, &*context.sink);
             Exit::Ok
         }
+        Command::Plugin(args) => plugin::run(context, args)?,
         Command::Version(args) => {
-            version::run(args, &*context.sink);
+            version::run(context.name, args, &*context.sink);
             Exit::Ok
         }
         _ => return Ok(None),
@@ -210,6 +258,8 @@ async fn online(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Prune(args) => prune::run(context, &args).await,
         Command::Config(args) => config::pinned(context, &args).await,
         // Carried out already.
-        Command::Init(_) | Command::Schema(_) | Command::Completions(_) | Command::Version(_) => Ok(Exit::Ok),
+        Command::Init(_) | Command::Schema(_) | Command::Completions(_) | Command::Plugin(_) | Command::Version(_) => {
+            Ok(Exit::Ok)
+        }
     }
 }

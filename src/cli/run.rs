@@ -5,21 +5,25 @@ use std::sync::Arc;
 
 use super::args::RunArgs;
 use super::context::{Context, Stack};
-use super::exec::{Sized, interact, refused, shown};
+use super::exec::{Sized, interact, shown};
 use super::exit::{Exit, Failure};
+use super::invocation::Name;
 use super::up::{bring_up, pull_policy, show};
-use crate::engine::Session;
+use crate::engine::{EngineError, Session};
 use crate::event::{Event, Message};
 use crate::execute::{Depth, RunOptions, provide};
 use crate::host::signals::Signals;
 use crate::host::terminal::{self, Ended};
 use crate::manifest::command_line;
-use crate::model::{ContainerId, Owned, Project, Service, ServiceName};
+use crate::model::{ContainerId, Digest, Owned, Project, Service, ServiceName};
 use crate::plan::{self, UpOptions, labels};
+use crate::workspace::BuildOptions;
 
 /// Runs a command in a new container.
 pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
-    let mut stack = context.stack(&[args.service().to_owned()]).await?;
+    let only_missing = context.name == Name::Compose && !args.build;
+    let build = BuildOptions { only_missing, ..BuildOptions::default() };
+    let mut stack = context.stack_with(&[args.service().to_owned()], Vec::new(), build).await?;
     let name = ServiceName::new(args.service());
     if !args.no_deps && !context.global.dry_run {
         let needed = plan::scope(&stack.project, std::slice::from_ref(&name), false);
@@ -43,7 +47,9 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
             bring_up(context, &stack, &options, &RunOptions::default()).await?;
         }
     }
-    let options = UpOptions { services: vec![name.clone()], no_deps: true, pull, ..UpOptions::default() };
+    let images_first = context.name == Name::Compose;
+    let services = vec![name.clone()];
+    let options = UpOptions { services, no_deps: true, pull, images_first, ..UpOptions::default() };
     if context.global.dry_run {
         show(context, &stack, &options, (Depth::Whole, plan::resources)).await?;
         let text = format!("would run {} in a new container of {name}", shown(args.command()));
@@ -62,13 +68,17 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     let tty = !args.no_tty && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     let service = adjusted(context, &stack.project, service, args, tty)?;
     let mut spec = plan::container_spec(&stack.project, &service, 1, &snapshot.wanted, &indexmap::IndexMap::new());
-    spec.name = args.name.clone().unwrap_or_else(|| format!("{}-{name}-run-{}", stack.project.name, unique()));
+    let slug = unique();
+    spec.name = args.name.clone().unwrap_or_else(|| format!("{}-{name}-run-{}", stack.project.name, slug.short()));
+    spec.labels.shift_remove(labels::NUMBER);
+    spec.labels.insert(labels::SLUG.to_owned(), slug.to_string());
     spec.labels.insert(labels::ONEOFF.to_owned(), "True".to_owned());
     spec.labels.shift_remove(labels::AGENT);
     spec.interactive = !args.detach && args.interactive;
     spec.publish = args.service_ports || !args.publish.is_empty();
-    if !args.use_aliases {
-        spec.networks.values_mut().for_each(|attachment| attachment.aliases.clear());
+    for attachment in spec.networks.values_mut() {
+        attachment.aliases.drain(..if args.use_aliases { 1 } else { attachment.aliases.len() });
+        attachment.aliases.insert(0, spec.name.clone());
     }
     for label in &args.labels {
         spec.labels.insert(label.key.clone(), label.value.clone().unwrap_or_default());
@@ -77,7 +87,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     // Without its hob nobody starts it, and nobody has its output.
     spec.owned = Some(if args.rm && !args.detach { Owned::Process } else { Owned::Start });
     stack.engine.verify_info().await?;
-    let id = stack.executor.create_container(&spec).await.map_err(refused)?;
+    let id = stack.executor.create_container(&spec).await.map_err(refused(context.name))?;
     // What it needs is there, and is not taken away from under it any more.
     drop(turn);
     if args.detach {
@@ -85,7 +95,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
             if args.rm {
                 let _ = stack.engine.remove_container(&id, true).await;
             }
-            return Err(refused(error));
+            return Err(refused(context.name)(error));
         }
         context.sink.emit(Event::Output { text: id.to_string() });
         return Ok(Exit::Ok);
@@ -163,6 +173,14 @@ fn environment(
     Ok(all.into_iter().map(|(name, value)| (name, Some(value))))
 }
 
+/// What the engine refuses to run: with codes of its own, as `docker run` has them, or with 1, as Docker Compose.
+fn refused(name: Name) -> impl Fn(EngineError) -> anyhow::Error {
+    move |error| match name {
+        Name::Hob => super::exec::refused(error),
+        Name::Compose => Failure::new(Exit::Failed, error.message).into(),
+    }
+}
+
 fn usage(option: &str, text: &str, why: &str) -> Failure {
     Failure::new(Exit::Usage, format!("{option} {text}: {why}"))
 }
@@ -180,7 +198,7 @@ async fn attached(
     }
     let session = stack.engine.attach(id).await?;
     let exit = stack.engine.exit(id).await?;
-    stack.engine.start(id).await.map_err(refused)?;
+    stack.engine.start(id).await.map_err(refused(context.name))?;
     let sized = if tty { Some(Sized::Container(id.clone())) } else { None };
     let mut signals = Signals::new()?;
     let forwarding = {
@@ -210,7 +228,7 @@ async fn attached(
 async fn followed(context: &Context, stack: &Stack, id: &ContainerId) -> anyhow::Result<Option<i64>> {
     let output = stack.engine.output(id).await?;
     let exit = stack.engine.exit(id).await?;
-    stack.engine.start(id).await.map_err(refused)?;
+    stack.engine.start(id).await.map_err(refused(context.name))?;
     let session = Session { id: id.to_string(), input: Box::pin(tokio::io::sink()), output };
     let mut signals = Signals::new()?;
     let mut shown = std::pin::pin!(interact(context, &stack.engine, session, None, false));
@@ -228,8 +246,8 @@ async fn followed(context: &Context, stack: &Stack, id: &ContainerId) -> anyhow:
 }
 
 /// Tells containers of `run` apart.
-fn unique() -> String {
+fn unique() -> Digest {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let text = format!("{} {}", now.as_nanos(), std::process::id());
-    crate::model::Digest::of(text.as_bytes()).short().to_owned()
+    Digest::of(text.as_bytes())
 }

@@ -21,7 +21,7 @@ pub fn no_terminal(text: &str) -> std::result::Result<(), Failure> {
 /// Writes all of it, a piece at a time, until nobody reads it any more.
 pub async fn to_stdout(context: &Context, mut archive: BoxStream<Result<Bytes>>) -> anyhow::Result<Exit> {
     context.sink.flush();
-    let mut out = tokio::io::stdout();
+    let mut out = terminal::stdout();
     while let Some(piece) = archive.next().await {
         if out.write_all(&piece?).await.is_err() {
             return Ok(Exit::ReaderGone);

@@ -10,18 +10,24 @@ use tokio::sync::mpsc;
 use super::args::{PullWhen, UpArgs, WatchArgs};
 use super::context::{Context, Stack};
 use super::exit::{Exit, Failure};
+use super::invocation::Name;
 use crate::event::{Event, Request};
 use crate::execute::session::{Attach, End, EndOn, Session, SessionOptions};
 use crate::execute::{Depth, LogOptions, Planner, RunOptions};
 use crate::host::signals::{Signal, Signals};
-use crate::model::ServiceName;
+use crate::model::{Service, ServiceName};
 use crate::plan::{self, Recreate, UpOptions};
 use crate::workspace::BuildOptions;
 
 /// `hob up`.
 pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
     let scale = args.scale.iter().map(|s| (ServiceName::new(&s.service), s.number)).collect();
-    let build = BuildOptions { anew: args.build, ..BuildOptions::default() };
+    let as_compose = context.name == Name::Compose;
+    let build = BuildOptions {
+        anew: args.build,
+        only_missing: as_compose && !args.build && !args.watch,
+        ..BuildOptions::default()
+    };
     let stack = context.stack_with(&args.services, scale, build).await?;
     let options = up_options(context, &stack, args)?;
     let run = RunOptions {
@@ -45,10 +51,10 @@ pub async fn up(context: &Context, args: &UpArgs) -> anyhow::Result<Exit> {
         up: options,
         run,
         apply: true,
-        watch: args.watches(),
+        watch: if as_compose { args.watch } else { args.watches() },
         catch_up: !args.no_catch_up && !args.no_build,
-        stay: foreground && person,
-        outlive: args.watch || person,
+        stay: foreground && person && !as_compose,
+        outlive: args.watch || person && !as_compose,
         stop_services: foreground,
         attach,
         logs: LogOptions { timestamps: args.timestamps },
@@ -71,6 +77,11 @@ pub async fn watch(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> 
     let stack = context.stack(&args.services).await?;
     context.settle(&stack).await?;
     let services = super::context::named(&stack.project, &args.services)?;
+    let by_rules = |name: &ServiceName| stack.project.services.get(name).is_some_and(Service::has_watch_rules);
+    if context.name == Name::Compose && !plan::scope(&stack.project, &services, false).iter().any(by_rules) {
+        let text = "none of the selected services is configured for watch, consider setting a 'develop' section";
+        return Err(Failure::new(Exit::Failed, text).into());
+    }
     let up = UpOptions { services, ..UpOptions::default() };
     if context.global.dry_run {
         return show(context, &stack, &up, (Depth::Plan, plan::up)).await;
@@ -103,7 +114,8 @@ fn watched_by_nobody(stack: &Stack, services: &[ServiceName]) -> Result<(), Fail
     Err(failure.hint("one session puts saves into a service; end that one with Ctrl-C in its terminal first"))
 }
 
-fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOptions, Failure> {
+fn up_options(context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOptions, Failure> {
+    let as_compose = context.name == Name::Compose;
     let orphans = super::context::Orphans::of_up(&stack.project, args.remove_orphans)?;
     let recreate = match (args.force_recreate, args.no_recreate) {
         (true, _) => Recreate::Always,
@@ -118,7 +130,10 @@ fn up_options(_context: &Context, stack: &Stack, args: &UpArgs) -> Result<UpOpti
         no_start: args.no_start,
         no_build: args.no_build,
         pull: args.pull.map(|when| pull_policy(when).to_owned()),
-        rebuild: false,
+        // The builder knows by its cache what is to be done.
+        rebuild: as_compose && args.build,
+        images_first: as_compose,
+        jobs_again: as_compose,
         wait: args.wait,
         needs_met: true,
         needed_by: None,

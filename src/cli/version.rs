@@ -5,16 +5,24 @@ use serde_json::json;
 use crate::event::{Event, Sink};
 
 use super::args::{VersionArgs, VersionFormat};
+use super::invocation::{COMPOSE_VERSION, Name};
+use super::usage;
 
-/// Prints hob's version.
-pub fn run(args: &VersionArgs, sink: &dyn Sink) {
-    sink.emit(Event::Output { text: text(args, env!("CARGO_PKG_VERSION")) });
+/// Prints the version: under Docker Compose's name that of the release whose surface hob has, which others compare.
+pub fn run(name: Name, args: &VersionArgs, sink: &dyn Sink) {
+    let text = match name {
+        Name::Hob => text(args, &format!("hob version {HOB}"), HOB),
+        Name::Compose => text(args, &usage::version(), COMPOSE_VERSION),
+    };
+    sink.emit(Event::Output { text });
 }
 
-fn text(args: &VersionArgs, version: &str) -> String {
+const HOB: &str = env!("CARGO_PKG_VERSION");
+
+fn text(args: &VersionArgs, pretty: &str, version: &str) -> String {
     match args.format {
         _ if args.short => version.to_owned(),
-        VersionFormat::Pretty => format!("hob version {version}"),
+        VersionFormat::Pretty => pretty.to_owned(),
         VersionFormat::Json => json!({ "version": version }).to_string(),
     }
 }
@@ -26,8 +34,9 @@ mod tests {
     #[test]
     fn three_ways_to_say_it() {
         let args = |short, format| VersionArgs { short, format };
-        assert_eq!(text(&args(false, VersionFormat::Pretty), "1.2.3"), "hob version 1.2.3");
-        assert_eq!(text(&args(false, VersionFormat::Json), "1.2.3"), r#"{"version":"1.2.3"}"#);
-        assert_eq!(text(&args(true, VersionFormat::Json), "1.2.3"), "1.2.3");
+        let text = |args| text(&args, "hob version 1.2.3", "1.2.3");
+        assert_eq!(text(args(false, VersionFormat::Pretty)), "hob version 1.2.3");
+        assert_eq!(text(args(false, VersionFormat::Json)), r#"{"version":"1.2.3"}"#);
+        assert_eq!(text(args(true, VersionFormat::Json)), "1.2.3");
     }
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{Location, ServiceName};
+use crate::plan::Until;
 
 /// A message for a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -23,6 +24,40 @@ pub struct Message {
     /// What to do next.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
+    /// What happened, where another sentence may be made of it.
+    #[serde(skip)]
+    pub fact: Option<Box<Fact>>,
+}
+
+/// What happened, as far as it is told in more than one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A container never becomes what is waited for.
+    NeverReady {
+        /// The container.
+        container: String,
+        /// Its service, or itself where it is of none.
+        service: String,
+        /// What is waited for.
+        until: Until,
+        /// What became of it.
+        why: NeverReady,
+    },
+    /// A build failed; its steps have told how.
+    BuildFailed,
+    /// There is no manifest.
+    NoManifest,
+}
+
+/// Why a container never becomes what is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeverReady {
+    /// It has exited with this code.
+    Exited(i64),
+    /// Its health check fails.
+    Unhealthy,
+    /// It has no health check.
+    NoHealthCheck,
 }
 
 impl Message {

@@ -12,10 +12,10 @@ mod sink;
 mod state;
 mod told;
 
-pub use crate::plan::{Operation, Reason};
+pub use crate::plan::{BY_DIGEST, Operation, PlannedContainer, Reason, Until};
 pub use elsewhere::{Did, Elsewhere};
 pub use failure::{Cause, Failure};
-pub use message::Message;
+pub use message::{Fact, Message, NeverReady};
 pub use reload::{Followed, ReloadAction, Reloaded, Timings};
 pub use request::Request;
 pub use schema::{Event, Layout, LogStream, PlannedStep, VERSION, json_schema};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::told::{Told, with_text};
 use super::{Did, Elsewhere, EndCause, Hold, Message, Reloaded, State};
 use crate::model::ServiceName;
-use crate::plan::{Operation, Reason};
+use crate::plan::{Operation, PlannedContainer, Reason};
 
 /// Version of the JSON form, in the first event of every stream.
 pub const VERSION: u32 = 2;
@@ -40,6 +40,8 @@ pub enum Event {
         steps: Vec<PlannedStep>,
         /// Services that need nothing.
         unchanged: Vec<ServiceName>,
+        /// The services' containers once it is carried out.
+        containers: Vec<PlannedContainer>,
         /// Printed only, not carried out.
         dry_run: bool,
         /// A service whose success is told by [`Event::Reloaded`], and by nothing else.
@@ -194,6 +196,11 @@ pub enum Event {
         stream: LogStream,
         /// The line without its end, as the program wrote it.
         line: String,
+    },
+    /// The output of these services' containers is shown from here on.
+    Attaching {
+        /// The services.
+        services: Vec<ServiceName>,
     },
     /// A service changed its state.
     State {

@@ -166,7 +166,8 @@ impl Executor {
         for text in plan.news.iter().filter(|_| !dry_run) {
             self.sink.emit(Event::Notice { text: text.clone() });
         }
-        self.sink.emit(Event::Plan { steps, unchanged: plan.unchanged.clone(), dry_run, reload_of });
+        let (unchanged, containers) = (plan.unchanged.clone(), plan.containers.clone());
+        self.sink.emit(Event::Plan { steps, unchanged, containers, dry_run, reload_of });
         for note in &plan.notes {
             self.sink.emit(Event::Warning(crate::event::Message::new(note.clone())));
         }

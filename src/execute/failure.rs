@@ -1,7 +1,7 @@
 //! Failures of the engine.
 
 use crate::engine::{EngineError, ErrorKind};
-use crate::event::Message;
+use crate::event::{Fact, Message};
 use crate::model::ServiceName;
 
 pub use crate::event::{Cause, Failure};
@@ -41,6 +41,7 @@ impl Failure {
                 Cause::Pull
             }
             ErrorKind::Build { output, .. } => {
+                message.fact = Some(Box::new(Fact::BuildFailed));
                 message.detail.extend(output.lines().map(str::to_owned));
                 Cause::Build
             }

@@ -22,7 +22,7 @@ pub(super) async fn measured(
     let (sources, project, services) = (Arc::clone(sources), Arc::clone(project), services.to_vec());
     let (bases_of, of, these) = (Arc::clone(&sources), Arc::clone(&project), services.clone());
     let mut images = blocking(move || bases(&*bases_of, &of, these)).await;
-    let all = starts_from_services(&project, &images);
+    let all = sources.takes_images() || starts_from_services(&project, &images);
     images.extend(names(&project, &services, |service| all || which(service)));
     let found = images_of(engine, images).await?;
     blocking(move || Ok((sources.measure(&project, &services, &found)?, found))).await

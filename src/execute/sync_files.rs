@@ -12,7 +12,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::agent::{Meta, Op};
@@ -20,7 +19,7 @@ use crate::model::SyncTarget;
 
 use item::look;
 
-pub use item::Item;
+pub use item::{Item, Stamp, stamp};
 pub use pieces::{Compared, Step, archive_to, compare, holds, parts, send};
 pub use place::{Place, by_folder, folders_below, place};
 
@@ -32,15 +31,6 @@ const ROOM: u64 = 4 << 20;
 
 /// Where more than this has changed it is built: the image needs it anyway.
 const MOST: u64 = 2 << 30;
-
-/// What tells whether a path was touched: inode, size, time of the last change. None where nothing is there.
-pub type Stamp = Option<(u64, u64, i64, i64)>;
-
-/// How a path is at this moment.
-pub fn stamp(path: &Path) -> Stamp {
-    let metadata = fs::symlink_metadata(path).ok()?;
-    Some((metadata.ino(), metadata.size(), metadata.ctime(), metadata.ctime_nsec()))
-}
 
 /// The size of a file, if it is one.
 pub fn size(path: &Path) -> Option<u64> {

@@ -15,7 +15,7 @@ use super::beside::Beside;
 use super::tail::tail;
 use super::{Cause, Failure, port};
 use crate::engine::Engine;
-use crate::event::{Hold, Message, Pending};
+use crate::event::{Fact, Hold, Message, NeverReady, Pending};
 use crate::model::{ContainerId, ContainerState, Health, HealthProbe, ObservedContainer, ServiceName};
 use crate::plan::Until;
 
@@ -96,7 +96,7 @@ impl Wait<'_> {
             }
             match verdict {
                 Verdict::Met => return Ok(None),
-                Verdict::Never(why) => return Err(failure(engine, self.service, name, why).await),
+                Verdict::Never(why) => return Err(failure(engine, self.service, name, self.until, why).await),
                 Verdict::NotYet(state) => {
                     if last.replace(state) != Some(state) {
                         held(Hold::Service { name: subject.to_owned(), state });
@@ -106,7 +106,8 @@ impl Wait<'_> {
             if let Some(limit) = self.limit
                 && began.elapsed() >= limit
             {
-                return Err(failure(engine, self.service, name, NotReady::Late { limit, last }).await);
+                let why = NotReady::Late { limit, last };
+                return Err(failure(engine, self.service, name, self.until, why).await);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE.1);
@@ -140,6 +141,17 @@ enum NotReady {
         limit: Duration,
         last: Option<Pending>,
     },
+}
+
+impl NotReady {
+    fn fact(self) -> Option<NeverReady> {
+        match self {
+            Self::Exited { code, .. } => Some(NeverReady::Exited(code)),
+            Self::Unhealthy => Some(NeverReady::Unhealthy),
+            Self::NoHealthCheck => Some(NeverReady::NoHealthCheck),
+            Self::Removed | Self::Gone | Self::RestartLoop | Self::Late { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for NotReady {
@@ -190,9 +202,17 @@ fn judge(container: Option<&ObservedContainer>, until: Until, alive: Duration) -
 }
 
 /// The cause, what the health check printed, and the last lines of the log.
-async fn failure(engine: &dyn Engine, service: Option<&ServiceName>, name: &str, why: NotReady) -> Failure {
+async fn failure(
+    engine: &dyn Engine,
+    service: Option<&ServiceName>,
+    name: &str,
+    until: Until,
+    why: NotReady,
+) -> Failure {
     let subject = service.map_or(name, |s| s.as_str());
-    let mut message = Message { service: service.cloned(), ..Message::new(format!("{subject} {why}")) };
+    let fact = |why| Fact::NeverReady { container: name.to_owned(), service: subject.to_owned(), until, why };
+    let fact = why.fact().map(fact).map(Box::new);
+    let mut message = Message { service: service.cloned(), fact, ..Message::new(format!("{subject} {why}")) };
     if let NotReady::Exited { code: 0, lived: Some(_) } = why {
         message.hints.push(format!(
             "a service that is to end is one that another waits for with `service_completed_successfully`; \

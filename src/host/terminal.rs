@@ -37,6 +37,11 @@ pub fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Standard output, for what is no text.
+pub fn stdout() -> tokio::io::Stdout {
+    tokio::io::stdout()
+}
+
 /// The size of the terminal that standard output is; `None` where it is none.
 pub fn size() -> Option<Size> {
     let (rows, columns) = console::Term::stdout().size_checked()?;

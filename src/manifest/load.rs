@@ -132,7 +132,7 @@ impl Loader<'_> {
             if self.report.is_blamed(&name) {
                 continue;
             }
-            let message = format!("the variable {name} is not set and has no default; an empty text is used");
+            let message = format!("The \"{name}\" variable is not set. Defaulting to a blank string.");
             let help = self.report.advice(&name);
             self.report.warn(Code::UnsetVariable, span, message, Some(help));
         }

@@ -7,6 +7,8 @@ pub const PROJECT: &str = "com.docker.compose.project";
 pub const SERVICE: &str = "com.docker.compose.service";
 /// `com.docker.compose.container-number`: counts from one within a service.
 pub const NUMBER: &str = "com.docker.compose.container-number";
+/// `com.docker.compose.slug`: tells containers of `run` apart, which have no number.
+pub const SLUG: &str = "com.docker.compose.slug";
 /// `com.docker.compose.oneoff`: `True` for containers of `run`.
 pub const ONEOFF: &str = "com.docker.compose.oneoff";
 /// `com.docker.compose.config-hash`. Every container that was made for a project has it, and no image: a container that

@@ -44,7 +44,9 @@ pub fn assess(input: Input<'_>, service: &Service, container: &ObservedContainer
         }
         _ => {}
     }
-    if spec.labels.get(AGENT) != container.labels.get(AGENT) && !cannot_have_agent(container) {
+    // Where nobody is to sync, an agent is in nobody's way.
+    let wants_agent = input.wanted.agent.is_some();
+    if wants_agent && spec.labels.get(AGENT) != container.labels.get(AGENT) && !cannot_have_agent(container) {
         return Some(hot_sync(&spec.labels, container).map_or(Reason::Agent, Reason::HotSync));
     }
     for network in spec.networks.keys() {

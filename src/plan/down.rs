@@ -93,6 +93,29 @@ fn stops<'a>(
     of_container
 }
 
+/// The networks of the services that go, where no other container has them.
+fn unused_networks(
+    plan: &mut Plan,
+    project: &Project,
+    observed: &Observed,
+    chosen: &[&ObservedContainer],
+    removed: &[StepId],
+    options: &DownOptions,
+) {
+    let services = options.services.iter().filter_map(|name| project.services.get(name));
+    let names: BTreeSet<String> =
+        services.flat_map(|service| service.networks.keys()).map(|key| project.network_name(key)).collect();
+    let stay = |c: &&ObservedContainer| !chosen.iter().any(|chosen| chosen.id == c.id);
+    for network in observed.networks.values().filter(|network| names.contains(&network.name)) {
+        let is_own = network.labels.get(super::labels::PROJECT).is_some_and(|label| *label == *project.name);
+        let is_used = observed.containers.iter().filter(stay).any(|c| c.networks.contains_key(&network.name));
+        if is_own && !is_used {
+            let op = Op::RemoveNetwork { name: network.name.clone(), id: network.id.clone() };
+            plan.push(op, None, Reason::Asked("down"), removed.to_vec());
+        }
+    }
+}
+
 /// Plans `down`.
 pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Plan {
     let mut plan = Plan::default();
@@ -113,6 +136,7 @@ pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Pl
         removed.push(plan.push(op, Some(&container.service), Reason::Asked("down"), after));
     }
     if !all {
+        unused_networks(&mut plan, project, observed, &chosen, &removed, options);
         return plan;
     }
     let left: Vec<&ObservedContainer> =

@@ -35,7 +35,7 @@ pub use delta::{LayerEntry, Layered, Looks, is_delta, key as layer_key, layer, p
 pub use down::{DownOptions, Images, down, restart, stop};
 pub use kill::{kill, remove};
 pub use labels::Labels;
-pub use op::{Create, Op, Plan, Step, StepId, Until};
+pub use op::{Create, Op, Plan, PlannedContainer, Step, StepId, Until};
 pub use operation::Operation;
 pub use pause::{pause, unpause};
 pub use prune::{KEPT_IMAGES, PRUNED_ABOVE, superseded};

@@ -185,6 +185,20 @@ pub struct Step {
     pub after: Vec<StepId>,
 }
 
+/// A container that is there once a plan is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedContainer {
+    /// Its service.
+    pub service: ServiceName,
+    /// Its name.
+    pub container: String,
+    /// Its number within the service.
+    pub number: u32,
+    /// It runs, and is left as it is.
+    pub runs: bool,
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -192,6 +206,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Services that need nothing.
     pub unchanged: Vec<ServiceName>,
+    /// The services' containers once it is carried out.
+    pub containers: Vec<PlannedContainer>,
     /// What a person should know besides, such as orphans that are left alone.
     pub notes: Vec<String>,
     /// What is another way from now on, and is no warning: hot sync that is on, or off.

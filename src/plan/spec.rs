@@ -30,6 +30,10 @@ pub fn container_spec(
     spec.labels.insert(CONFIG_HASH.to_owned(), config.hash());
     spec.labels.insert(CONFIG.to_owned(), config.to_label());
     spec.labels.extend(variables::label(service, &wanted.salt));
+    // Of the place in the network, and no part of the configuration.
+    for attachment in spec.networks.values_mut() {
+        attachment.aliases.insert(0, spec.name.clone());
+    }
     let taken = inherit(&mut spec.mounts, inherited);
     if !taken.is_empty() {
         spec.labels.insert(INHERITED.to_owned(), taken.join(","));

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::event::{EndCause, Event, Layout, LogStream, Message, PlannedStep, ReloadAction, Reloaded};
+use crate::event::{
+    EndCause, Event, Layout, LogStream, Message, PlannedContainer, PlannedStep, ReloadAction, Reloaded,
+};
 use crate::model::ServiceName;
 
 use super::fields::millis;
@@ -146,6 +148,7 @@ impl Common {
                 }
             }
             Event::Hello { .. }
+            | Event::Attaching { .. }
             | Event::StepHeld { .. }
             | Event::StepSkipped { .. }
             | Event::Pulling { .. }
@@ -280,6 +283,14 @@ impl Common {
         } else if !unchanged.is_empty() {
             self.dim(&format!("unchanged: {}", summary::names(unchanged)));
         }
+    }
+
+    /// Colours and widths for the services of a plan, of which nothing else is said.
+    pub fn name_services(&mut self, steps: &[PlannedStep], containers: &[PlannedContainer]) {
+        let of_steps = steps.iter().filter_map(|step| step.service.as_ref());
+        let services: BTreeSet<&ServiceName> = of_steps.chain(containers.iter().map(|c| &c.service)).collect();
+        self.palette.assign(services.iter().map(|service| service.as_str()));
+        self.prefixes.expect(services.iter().copied());
     }
 
     fn url(&mut self, service: &ServiceName, url: &str) {

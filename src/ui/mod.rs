@@ -9,6 +9,7 @@
 
 mod activity;
 mod common;
+mod compose;
 pub mod docker;
 mod fields;
 mod groups;
@@ -30,5 +31,5 @@ mod tests;
 mod thread;
 mod tty;
 
-pub use options::{Ansi, Options, Progress};
+pub use options::{Ansi, Options, Progress, Wording};
 pub use sink::sink;

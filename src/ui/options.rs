@@ -35,10 +35,22 @@ pub enum Ansi {
     Auto,
 }
 
+/// Whose words are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wording {
+    /// hob's own.
+    #[default]
+    Hob,
+    /// Docker Compose's, which scripts read.
+    Compose,
+}
+
 /// What was asked for.
 #[derive(Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Options {
+    /// Whose words are used.
+    pub wording: Wording,
     /// How to show progress.
     pub progress: Progress,
     /// When to use colours.
@@ -64,6 +76,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            wording: Wording::Hob,
             progress: Progress::Auto,
             ansi: Ansi::Auto,
             log_prefix: true,
@@ -81,6 +94,7 @@ impl Default for Options {
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
+            .field("wording", &self.wording)
             .field("progress", &self.progress)
             .field("ansi", &self.ansi)
             .field("log_prefix", &self.log_prefix)
@@ -141,6 +155,7 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Settings {
+    pub wording: Wording,
     pub kind: Kind,
     /// Colours on standard output.
     pub out_color: bool,
@@ -178,6 +193,7 @@ impl Options {
             Progress::Quiet => Kind::Quiet,
         };
         Settings {
+            wording: self.wording,
             kind,
             out_color: color(around.stdout_tty),
             err_color: color(around.stderr_tty),

@@ -27,7 +27,7 @@ impl Prefixes {
 }
 
 /// `api-1` for what has the usual name; the name itself for a `container_name` or a host process.
-fn short(service: &ServiceName, container: &str, number: u32) -> String {
+pub(super) fn short(service: &ServiceName, container: &str, number: u32) -> String {
     let usual = format!("{service}-{number}");
     let project = container.strip_suffix(&usual);
     if project.is_some_and(|project| project.is_empty() || project.ends_with('-')) {

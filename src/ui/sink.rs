@@ -3,8 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
+use super::compose::Compose;
 use super::json::Json;
-use super::options::{Kind, Options, Settings, Surroundings};
+use super::options::{Kind, Options, Settings, Surroundings, Wording};
 use super::plain::Plain;
 use super::quiet::Quiet;
 use super::render::Render;
@@ -35,7 +36,16 @@ fn now() -> String {
     crate::model::time::rfc3339(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
 
+/// The same without a fraction.
+fn now_in_seconds() -> String {
+    let now = now();
+    now.split('.').next().map(|seconds| format!("{seconds}Z")).unwrap_or_default()
+}
+
 pub(super) fn renderer(settings: &Settings, streams: Streams) -> Box<dyn Render> {
+    if settings.wording == Wording::Compose {
+        return Box::new(Compose::new(settings, streams, Box::new(now_in_seconds)));
+    }
     match settings.kind {
         Kind::Tty => Box::new(Tty::new(settings, streams, Bars::stderr(settings.utf8))),
         Kind::Plain => Box::new(Plain::new(settings, streams)),

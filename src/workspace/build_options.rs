@@ -21,6 +21,9 @@ pub struct BuildOptions {
     pub sbom: Option<String>,
     /// The arguments that an earlier `build` was given do not count any more.
     pub anew: bool,
+    /// An image that has the service's name is taken as it is, and nothing is measured: only what is missing is built, as
+    /// by Docker Compose without `--build`.
+    pub only_missing: bool,
 }
 
 impl BuildOptions {

@@ -49,6 +49,13 @@ impl Workspace {
         self
     }
 
+    /// The same, which watches nothing but what rules of the manifest (`develop.watch`) ask for.
+    #[must_use]
+    pub fn watching_by_rules_only(mut self) -> Self {
+        self.reader.rules_only = true;
+        self
+    }
+
     /// The same with what earlier measures left, and what containers hold.
     #[must_use]
     pub fn remembering(mut self, history: History, contents: Contents) -> Self {
@@ -110,6 +117,10 @@ impl Sources for Workspace {
             names.extend(used.into_iter().filter(|image| image.base).map(|image| image.name));
         }
         names
+    }
+
+    fn takes_images(&self) -> bool {
+        self.reader.build.only_missing
     }
 
     fn measure(

@@ -1,7 +1,7 @@
 //! The manifest, and what there is to say about it.
 
 use super::Loaded;
-use crate::event::{Cause, Message};
+use crate::event::{Cause, Fact, Message};
 use crate::manifest::{self, Code, LoadOptions, Severity};
 use crate::model::FileTree;
 
@@ -58,5 +58,6 @@ pub fn message(diagnostic: &manifest::Diagnostic) -> Message {
         message.detail = vec![line.clone(), format!("{before}{}", "^".repeat(diagnostic.length.max(1)))];
     }
     message.hints.extend(diagnostic.help.clone());
+    message.fact = (diagnostic.code == Code::NoManifest).then(|| Box::new(Fact::NoManifest));
     message
 }

@@ -66,7 +66,12 @@ impl Measuring<'_> {
         if !files.is_empty() {
             self.wanted.files.insert(name.clone(), files);
         }
+        let is_there = |image: &String| self.reader.build.only_missing && self.images.contains_key(image);
+        let named = self.project.image_name(service);
         match &service.build {
+            Some(_) if service.pull_policy.as_deref() != Some("build") && is_there(&named) => {
+                self.wanted.images.insert(name.clone(), WantedImage::Named(named));
+            }
             None => {
                 let image = service.image.clone().unwrap_or_default();
                 self.wanted.images.insert(name.clone(), WantedImage::Named(image.clone()));
@@ -198,6 +203,9 @@ impl Measuring<'_> {
     /// What is watched for a service: by rules of `develop.watch` where it has some, else by its Dockerfile; and by its
     /// bind mounts.
     fn watch(&mut self, service: &Service, inputs: Option<&BuildInputs>) {
+        if self.reader.rules_only && !service.has_watch_rules() {
+            return;
+        }
         let tree = &*self.reader.tree;
         let root = inputs.and_then(|inputs| inputs.context.as_ref()).map(|context| context.root.clone());
         let mounts = Mounts::of(service);

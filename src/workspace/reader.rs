@@ -21,6 +21,8 @@ pub(super) struct Reader {
     /// Build id of the agent that containers are given.
     pub(super) agent: Option<String>,
     pub(super) build: BuildOptions,
+    /// Only what rules of the manifest ask for is watched.
+    pub(super) rules_only: bool,
     pub(super) history: History,
     /// Files that hob's own output goes to.
     pub(super) output: Vec<PathBuf>,
@@ -40,6 +42,7 @@ impl Reader {
             platform,
             agent: None,
             build: BuildOptions::default(),
+            rules_only: false,
             history: History::default(),
             output: crate::host::output_files(),
             read: Mutex::default(),

@@ -32,6 +32,11 @@ pub trait Sources: Send + Sync {
     /// The images from outside that the builds of these services start from.
     fn base_images(&self, project: &Project, services: &[ServiceName]) -> Vec<String>;
 
+    /// The images of the services may be taken as they are, so all of them are looked at.
+    fn takes_images(&self) -> bool {
+        false
+    }
+
     /// Measures what the builds of these services read. `images` are those of the engine, by reference.
     ///
     /// # Errors

@@ -94,7 +94,7 @@ fn logs_shows_what_was_written_and_what_comes() {
 fn exec_hands_on_streams_and_exit_codes() {
     let lab = Lab::new();
     lab.manifest(&format!("services:\n{}    environment: {{KEPT: kept}}\n    working_dir: /tmp\n", idle("a")));
-    lab.ends(&["exec", "a", "true"], 1).says(&["service a is not running", "hob up -d a"]);
+    lab.ends(&["exec", "a", "true"], 1).says(&["service \"a\" is not running", "hob up -d a"]);
     lab.ok(&["up", "-d"]);
     for (command, code) in [
         (&["true"][..], 0),
@@ -161,8 +161,9 @@ fn run_starts_a_one_off_container_and_leaves_nothing() {
     let id = lab.ok(&["run", "-d", "--entrypoint", "sleep", "tool", "3600"]).out;
     let id = id.trim();
     assert!(lab.containers().iter().any(|c| c.id == id && c.state == "running"), "{id}");
-    assert_eq!(lab.ok(&["ps", "--services"]).out.lines().count(), 2);
-    lab.ok(&["up", "-d", "tool"]).silent_about(&["not in the manifest"]);
+    assert_eq!(lab.ok(&["ps", "--services"]).out, "db\n");
+    assert_eq!(lab.ok(&["ps", "-a", "--services"]).out.lines().count(), 2);
+    lab.ok(&["up", "-d", "tool"]).silent_about(&["orphan"]);
     lab.ok(&["down", "-t", "0"]);
     assert_eq!(lab.states(), [""; 0], "down takes one-off containers too");
 }

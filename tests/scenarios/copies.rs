@@ -196,5 +196,5 @@ fn a_container_is_exported_and_committed() {
     lab.ends(&["commit", "a", "UPPER"], 1).says(&["lowercase"]);
     lab.ends(&["commit", "-c", "NONSENSE x", "a"], 1);
     lab.ok(&["stop", "a"]);
-    lab.ends(&["commit", "a"], 1).says(&["service a is not running"]);
+    lab.ends(&["commit", "a"], 1).says(&["service \"a\" is not running"]);
 }

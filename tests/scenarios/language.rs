@@ -120,9 +120,9 @@ fn variables_of_compose_are_read() {
     lab.manifest(&format!("services:\n{}{}", idle("a"), idle("b")));
     lab.ok(&["up", "-d"]);
     lab.manifest(&format!("services:\n{}", idle("a")));
-    lab.ok(&["up", "-d"]).says(&["that are not in the manifest", "--remove-orphans"]);
+    lab.ok(&["up", "-d"]).says(&["Found orphan containers", "--remove-orphans"]);
     lab.env.insert("COMPOSE_IGNORE_ORPHANS".into(), "true".into());
-    lab.ok(&["up", "-d"]).silent_about(&["not in the manifest"]);
+    lab.ok(&["up", "-d"]).silent_about(&["orphan"]);
     lab.ends(&["up", "-d", "--remove-orphans"], 2).says(&["COMPOSE_IGNORE_ORPHANS"]);
     lab.env.clear();
     lab.write(".env", "COMPOSE_REMOVE_ORPHANS=1\nCOMPOSE_PARALLEL_LIMIT=1\n");

@@ -175,7 +175,7 @@ fn stats_shows_what_containers_use() {
     terminal.shows("\u{1b}[H");
     lab.ok(&["up", "-d", "--scale", "b=3", "b"]);
     terminal.shows(&format!("{}-b-3", lab.project));
-    terminal.types("\u{3}");
+    terminal.interrupt();
     assert_eq!(terminal.end(), 130);
     // Elsewhere tables follow each other, until nobody reads any more.
     let done = run(shell(&lab, "stats | head -n 12"), "");

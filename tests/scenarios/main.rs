@@ -18,6 +18,7 @@ mod bad;
 mod builds;
 mod chaos;
 mod commands;
+mod compose;
 mod copies;
 mod depends;
 mod equal;

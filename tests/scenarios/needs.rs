@@ -95,5 +95,5 @@ fn a_session_stops_only_what_it_was_asked_for() {
     assert_eq!(lab.states(), ["app running", "db running", "once exited"]);
     lab.ok(&["rm", "-sf", "db"]);
     lab.ok(&["stop"]);
-    lab.ends(&["start", "app"], 1).says(&["service db has no container to start", "hob up -d db"]);
+    lab.ends(&["start", "app"], 1).says(&["service \"db\" has no container to start", "hob up -d db"]);
 }

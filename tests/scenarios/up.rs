@@ -171,7 +171,7 @@ fn profiles_choose_services() {
     assert_eq!(lab.states(), ["a running", "shell running"]);
     lab.ok(&["up", "-d", "tool"]);
     assert_eq!(lab.states(), ["a running", "shell running", "tool running"], "naming it is enough");
-    lab.ok(&["up", "-d"]).silent_about(&["remove", "not in the manifest"]);
+    lab.ok(&["up", "-d"]).silent_about(&["remove", "orphan"]);
     lab.ok(&["down"]);
     assert_eq!(lab.states(), [""; 0], "down takes those of profiles too");
 }
@@ -258,7 +258,7 @@ fn orphans_are_told_of_and_removed_on_request() {
     lab.ok(&["up", "-d"]);
     let b = lab.container("b");
     lab.manifest(&format!("services:\n{}", idle("a")));
-    lab.ok(&["up", "-d"]).says(&["not in the manifest", &b.name, "--remove-orphans"]);
+    lab.ok(&["up", "-d"]).says(&["Found orphan containers", &b.name, "--remove-orphans"]);
     assert_eq!(lab.container("b"), b);
     lab.ok(&["up", "-d", "--remove-orphans"]).says(&["remove container"]);
     assert_eq!(lab.states(), ["a running"]);

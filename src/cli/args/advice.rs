@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
 /// Commands of Docker on things that are no project's.
-const OF_DOCKER: [&str; 37] = [
+const OF_DOCKER: [&str; 36] = [
     "builder",
     "buildx",
     "checkpoint",
@@ -27,7 +27,6 @@ const OF_DOCKER: [&str; 37] = [
     "model",
     "network",
     "node",
-    "plugin",
     "rename",
     "rmi",
     "save",
@@ -55,9 +54,7 @@ pub(super) fn advised(mut error: Error, cli: &Command, words: &[OsString]) -> Er
         _ => None,
     };
     let tip = match error.kind() {
-        ErrorKind::InvalidSubcommand => {
-            named(ContextKind::InvalidSubcommand).and_then(|name| of_command(&name, cli, words))
-        }
+        ErrorKind::InvalidSubcommand => named(ContextKind::InvalidSubcommand).and_then(|name| of_command(&name, words)),
         ErrorKind::UnknownArgument => named(ContextKind::InvalidArg).and_then(|option| of_option(&option, cli, words)),
         _ => None,
     };
@@ -70,14 +67,10 @@ pub(super) fn advised(mut error: Error, cli: &Command, words: &[OsString]) -> Er
     error
 }
 
-fn of_command(name: &str, cli: &Command, words: &[OsString]) -> Option<String> {
+fn of_command(name: &str, words: &[OsString]) -> Option<String> {
     let rest = words.iter().skip_while(|word| *word != name).skip(1).filter_map(|word| word.to_str());
     let next = rest.clone().next().filter(|word| !word.starts_with('-'));
     Some(match name {
-        "compose" => match next.filter(|next| cli.find_subcommand(next).is_some()) {
-            Some(next) => format!("leave out `compose`: `hob {next}`"),
-            None => "leave out `compose`: `hob COMMAND` is what `docker compose COMMAND` is".to_owned(),
-        },
         "convert" => "`hob config` prints the manifest in canonical form".to_owned(),
         "bridge" | "publish" => {
             format!("`docker compose {name}` has no counterpart in hob, and reads the same `compose.yaml`")
@@ -138,6 +131,7 @@ fn is(arg: &Arg, spelt: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::invocation::Name;
     use super::super::Cli;
     use super::*;
 
@@ -148,8 +142,6 @@ mod tests {
             ("image prune -f", "tip: this is Docker's: `docker image prune`"),
             ("inspect web", "tip: this is Docker's: `docker inspect`"),
             ("-f a.yaml system", "tip: this is Docker's: `docker system`"),
-            ("compose up -d", "tip: leave out `compose`: `hob up`"),
-            ("compose -f x up", "tip: leave out `compose`: `hob COMMAND` is"),
             ("convert", "`hob config`"),
             ("publish x", "`docker compose publish` has no counterpart"),
             ("wtach", "tip: a similar subcommand exists: 'watch'"),
@@ -163,7 +155,7 @@ mod tests {
         ];
         for (line, want) in cases {
             let words = format!("hob {line}");
-            let error = Cli::read(words.split(' ').map(OsString::from)).unwrap_err().to_string();
+            let error = Cli::read(Name::Hob, words.split(' ').map(OsString::from)).unwrap_err().to_string();
             assert!(error.contains(want), "{line}: {error}");
             assert_eq!(error.matches("tip:").count(), 1, "{line}: {error}");
         }

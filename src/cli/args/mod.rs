@@ -8,6 +8,7 @@ mod actions;
 mod advice;
 mod containers;
 mod lists;
+mod plugin;
 mod project;
 mod spelling;
 mod tools;
@@ -20,11 +21,13 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::invocation::Name;
 use crate::ui;
 
 pub use actions::{CommitArgs, CpArgs, CreateArgs, ExportArgs, PauseArgs, ScaleArgs, UnpauseArgs, WaitArgs};
 pub use containers::{ExecArgs, KillArgs, LogsArgs, RestartArgs, RmArgs, RunArgs, StartArgs, StopArgs};
 pub use lists::{EventsArgs, ImagesArgs, LsArgs, PortArgs, PsArgs, StatsArgs, StatusFilter, TopArgs, VolumesArgs};
+pub use plugin::{PluginAction, PluginArgs};
 pub use project::{BuildArgs, ConfigArgs, ConfigFormat, ConfigList, DownArgs, PullArgs, PullPolicyArg, RemoveImages};
 pub use tools::{
     CompletionsArgs, DoctorArgs, ExplainArgs, InitArgs, PruneArgs, SchemaArgs, TableFormat, TextFormat, VersionArgs,
@@ -54,17 +57,22 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Reads a command line, with every spelling that Docker Compose takes.
+    /// Reads a command line, with every spelling that Docker Compose takes. `name` is the one in its help.
     ///
     /// # Errors
     /// What clap says, which is also a help text that was asked for.
-    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut command = Self::command();
+    pub fn read(name: Name, words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = command(name);
         let words = spelling::plain(&command, words);
         let matches = command.try_get_matches_from_mut(words.clone());
         let mut matches = matches.map_err(|error| advice::advised(error, &command, &words))?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
+}
+
+/// The command line's definition, with the name in its help.
+pub fn command(name: Name) -> clap::Command {
+    Cli::command().bin_name(name.command())
 }
 
 /// Options that every command has. Their ids must differ from those of every command's own options, which a test
@@ -256,6 +264,7 @@ pub enum Command {
     Schema(SchemaArgs),
     Prune(PruneArgs),
     Completions(CompletionsArgs),
+    Plugin(PluginArgs),
     Version(VersionArgs),
 }
 

@@ -4,7 +4,7 @@ use clap::error::ErrorKind;
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
-    Cli::read(line.split_whitespace().map(OsString::from))
+    Cli::read(Name::Hob, line.split_whitespace().map(OsString::from))
 }
 
 #[test]

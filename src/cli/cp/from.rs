@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
 
+use super::copy::{Copy, refused};
 use super::paths::{self, There};
-use super::{Copy, refused};
 use crate::cli::args::CpArgs;
 use crate::cli::context::{Context, Stack};
 use crate::cli::exit::{Exit, Failure};

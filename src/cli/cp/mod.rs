@@ -1,5 +1,6 @@
 //! `hob cp`: files between this machine and a service's containers, by the rules of `docker cp`.
 
+mod copy;
 mod from;
 mod paths;
 mod to;
@@ -7,7 +8,6 @@ mod to;
 use super::args::CpArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use crate::event::Event;
 use crate::model::{Observed, ObservedContainer};
 use paths::End;
 
@@ -49,29 +49,4 @@ fn containers<'a>(observed: &'a Observed, service: &str, args: &CpArgs) -> Resul
         None => format!("no container found for service \"{service}\""),
     };
     Err(Failure::new(Exit::Failed, text).hint(format!("make one with `hob up -d {service}`")))
-}
-
-/// What one copy is, in the words of Docker Compose.
-struct Copy<'a> {
-    context: &'a Context,
-    container: &'a ObservedContainer,
-    from: String,
-    to: String,
-}
-
-impl Copy<'_> {
-    fn say(&self, what: &str) {
-        let name = &self.container.name;
-        let text = format!("{name} copy {} to {} {what}", self.from, self.to);
-        self.context.sink.emit(Event::Notice { text });
-    }
-
-    /// What `--dry-run` says in place of doing it.
-    fn would(&self) {
-        self.context.sink.emit(Event::Output { text: format!("copy {} to {}", self.from, self.to) });
-    }
-}
-
-fn refused(text: impl Into<String>) -> Failure {
-    Failure::new(Exit::Failed, text)
 }

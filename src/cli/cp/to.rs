@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tokio_util::io::ReaderStream;
 
+use super::copy::{Copy, refused};
 use super::paths::{self, Target, There};
-use super::{Copy, refused};
 use crate::cli::args::CpArgs;
 use crate::cli::context::{Context, Stack};
 use crate::cli::exit::{Exit, Failure};

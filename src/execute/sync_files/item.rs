@@ -3,9 +3,18 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::{SyncAction, SyncTarget};
+
+/// What tells whether a path was touched: inode, size, time of the last change. None where nothing is there.
+pub type Stamp = Option<(u64, u64, i64, i64)>;
+
+/// How a path is at this moment.
+pub fn stamp(path: &Path) -> Stamp {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.ino(), metadata.size(), metadata.ctime(), metadata.ctime_nsec()))
+}
 
 /// What a path is at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

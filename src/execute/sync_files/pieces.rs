@@ -10,8 +10,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use super::item::{Item, look};
-use super::stamp;
+use super::item::{Item, look, stamp};
 use crate::agent::{CHUNK, Entry, EntryKind, Meta, Op, Packer};
 use crate::engine::BoxStream;
 use crate::model::SyncTarget;

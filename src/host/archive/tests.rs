@@ -104,6 +104,9 @@ fn what_is_packed_is_unpacked_as_it_was() {
     assert_eq!(to.join("renamed").metadata().unwrap().len(), 100_000);
 }
 
+/// Kind, name and link of each entry.
+type Entries<'a> = &'a [(EntryType, &'a str, &'a str)];
+
 #[test]
 fn nothing_is_written_outside_whatever_an_archive_names() {
     use EntryType::{Directory, Fifo, Link, Regular, Symlink};
@@ -113,7 +116,7 @@ fn nothing_is_written_outside_whatever_an_archive_names() {
     fs::write(outside.join("kept"), "kept").unwrap();
     let out = outside.to_str().unwrap();
     let kept = format!("{out}/kept");
-    let cases: &[(&str, &[(EntryType, &str, &str)])] = &[
+    let cases: &[(&str, Entries<'_>)] = &[
         ("an absolute name", &[(Regular, &kept, "bad")]),
         ("a name with ..", &[(Regular, "r/../../outside/kept", "bad")]),
         ("a folder with ..", &[(Directory, "r/../../outside/new", "")]),

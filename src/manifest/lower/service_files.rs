@@ -73,7 +73,8 @@ fn missing(service: &str, path: &Path, file: &Node, place: Span, loader: &mut Lo
         loader.env_files.push(path.to_path_buf());
     }
     if file.get("required").is_none_or(|node| node.value != Value::Bool(false)) {
-        let message = format!("services.{service}: cannot read the env file {}: there is no such file", path.display());
+        let message =
+            format!("services.{service}: cannot read the env file {}: no such file or directory", path.display());
         let help = "make it, or write `{path: …, required: false}`";
         loader.report.error_help(Code::Unreadable, place, message, help);
     }

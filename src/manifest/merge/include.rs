@@ -64,7 +64,7 @@ pub fn find(entry: &Node, place: &Place, loader: &mut Loader<'_>) -> Option<Incl
     for (path, span) in &paths {
         let file = absolute(&place.dir, path);
         if !is_file(loader.tree, &file) {
-            let message = format!("cannot include {}: there is no such file", file.display());
+            let message = format!("cannot include {}: no such file or directory", file.display());
             loader.report.error(Code::Unreadable, *span, message);
             return None;
         }

@@ -85,11 +85,11 @@ fn manifests_that_are_none() {
         ),
         (
             &[("devenv.yaml", "include: [no.yaml]\nservices: {a: {image: x}}\n")],
-            "cannot include /p/no.yaml: there is no such file",
+            "cannot include /p/no.yaml: no such file or directory",
         ),
         (
             &[("devenv.yaml", "services: {a: {image: x, env_file: no.env}}\n")],
-            "cannot read the env file /p/no.env: there is no such file",
+            "cannot read the env file /p/no.env: no such file or directory",
         ),
         (&[("devenv.yaml", "services: {a: {image: x}}\n"), (".env", "A=1\n!\n")], "/p/.env:2:1"),
         (
@@ -186,7 +186,10 @@ fn what_is_legal_and_surely_wrong_is_a_warning() {
             )][..],
             "b has no `healthcheck` here",
         ),
-        (&[("devenv.yaml", "services: {a: {image: \"x:$TAG\"}}")], "the variable TAG is not set and has no default"),
+        (
+            &[("devenv.yaml", "services: {a: {image: \"x:$TAG\"}}")],
+            "The \"TAG\" variable is not set. Defaulting to a blank string.",
+        ),
         (
             &[("devenv.yaml", "services: {a: {image: x, ports: [\"80:80\"]}, b: {image: y, ports: [\"80:81\"]}}")],
             "both publish port 80 of the host",
@@ -313,7 +316,7 @@ services:
     }
     // What an error has named is not warned of besides.
     assert_eq!(text.matches("warning:").count(), 1, "{text}");
-    assert!(text.contains("the variable E is not set"), "{text}");
+    assert!(text.contains("The \"E\" variable is not set"), "{text}");
 }
 
 #[test]

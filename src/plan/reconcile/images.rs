@@ -65,6 +65,8 @@ impl Up<'_> {
         let policy = self.options.pull.as_deref().or(service.pull_policy.as_deref()).unwrap_or("missing");
         let there = self.input.observed.images.contains_key(image);
         let reason = match policy {
+            // It has the name of what is built, and is taken as it is.
+            _ if there && service.build.is_some() => return,
             "always" => Reason::PullAlways,
             _ if there => return,
             "never" => {

@@ -65,6 +65,10 @@ pub struct UpOptions {
     pub rebuild: bool,
     /// Wait until all are ready: `--wait`.
     pub wait: bool,
+    /// Nothing else is done before all images are there.
+    pub images_first: bool,
+    /// A job that others wait for and that has completed is run again.
+    pub jobs_again: bool,
     /// What runs already is not enough: what it depends on must be as `depends_on` says too.
     pub needs_met: bool,
     /// Wait until the services are what this one needs, which is started by other means: `run`.
@@ -120,6 +124,9 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
     if let Some(service) = options.needed_by.as_ref().and_then(|name| input.project.services.get(name)) {
         up.gates(service);
     }
+    if options.images_first {
+        up.images_first();
+    }
     Ok(up.plan)
 }
 
@@ -129,7 +136,10 @@ pub fn up(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>>
 /// # Errors
 /// As [`up`].
 pub fn resources(input: Input<'_>, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
-    let (up, _) = Up::with_resources(input, options)?;
+    let (mut up, _) = Up::with_resources(input, options)?;
+    if options.images_first {
+        up.images_first();
+    }
     // What it notes is of services that stay.
     Ok(Plan { notes: Vec::new(), ..up.plan })
 }
@@ -218,6 +228,8 @@ struct Up<'a> {
     options: &'a UpOptions,
     plan: Plan,
     images: HashMap<ServiceName, StepId>,
+    /// How many steps are about images: the first ones.
+    image_steps: usize,
     resources: Resources,
     done: BTreeMap<ServiceName, Done>,
     /// Containers that are stopped for a network's sake.
@@ -232,10 +244,21 @@ impl<'a> Up<'a> {
             options,
             plan: Plan::default(),
             images: HashMap::new(),
+            image_steps: 0,
             resources: Resources::default(),
             done: BTreeMap::new(),
             stopped: HashSet::new(),
             errors: Vec::new(),
+        }
+    }
+
+    /// Every other step comes after those of images.
+    fn images_first(&mut self) {
+        let images = self.image_steps;
+        for step in self.plan.steps.iter_mut().skip(images) {
+            step.after.extend(0..images);
+            step.after.sort_unstable();
+            step.after.dedup();
         }
     }
 
@@ -264,6 +287,7 @@ impl<'a> Up<'a> {
             services.into_iter().filter(|service| !up.is_left_stopped(&service.name)).collect();
         up.errors.extend(services.iter().filter_map(|service| not_yet(service)));
         up.images(&services);
+        up.image_steps = up.plan.steps.len();
         match networks::resources(&mut up.plan, input.project, &services, input.observed) {
             Ok(resources) => up.resources = resources,
             Err(missing) => up.errors.extend(missing.into_iter().map(external_error)),

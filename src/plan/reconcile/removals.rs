@@ -94,8 +94,9 @@ impl Up<'_> {
         } else if !orphans.is_empty() && !self.options.ignore_orphans {
             let names: Vec<&str> = orphans.iter().map(|c| c.name.as_str()).collect();
             self.plan.notes.push(format!(
-                "containers of services that are not in the manifest: {}; --remove-orphans removes them",
-                names.join(", ")
+                "Found orphan containers ([{}]) for this project. If you removed or renamed this service in your compose \
+                 file, you can run this command with the --remove-orphans flag to clean it up.",
+                names.join(" ")
             ));
         }
     }

@@ -10,7 +10,7 @@ use crate::plan::containers::{Existing, assess, has_anonymous, hot_sync};
 use crate::plan::labels::WHY;
 use crate::plan::op::{Create, StepId};
 use crate::plan::spec::is_anonymous;
-use crate::plan::{Op, Reason, before_start_specs, container_spec};
+use crate::plan::{Op, PlannedContainer, Reason, before_start_specs, container_spec};
 
 /// The numbers of a service's containers: those that are there, the lowest first, and then the next ones. A gap stays: as
 /// in Compose, no container is removed to make one with a lower number.
@@ -112,6 +112,7 @@ impl Up<'_> {
     ) {
         let name = service.container_name(&self.input.project.name, number);
         done.containers.push(name.clone());
+        let mut runs = false;
         match existing {
             None => {
                 let mut others = self.input.observed.of_service(&service.name).filter(|other| !is_going(other));
@@ -135,13 +136,15 @@ impl Up<'_> {
                     let renamed = self.plan.push(op, Some(&service.name), Reason::Replaces, gone);
                     done.created.push(renamed);
                 }
-                self.keep(service, container, &name, done);
+                runs = self.keep(service, container, &name, done);
             }
         }
+        self.plan.containers.push(PlannedContainer { service: service.name.clone(), container: name, number, runs });
     }
 
-    /// A container that is as it should be: started, restarted after what it depends on, or left alone.
-    fn keep(&mut self, service: &Service, container: &ObservedContainer, name: &str, done: &mut Done) {
+    /// A container that is as it should be: started, restarted after what it depends on, or left alone. Whether it runs
+    /// and is left alone.
+    fn keep(&mut self, service: &Service, container: &ObservedContainer, name: &str, done: &mut Done) -> bool {
         let restart_after = service
             .depends_on
             .iter()
@@ -163,10 +166,14 @@ impl Up<'_> {
                     done.started.push(step);
                     done.touched = true;
                     done.follows = true;
+                    return false;
                 }
                 _ => done.untouched.push((container.state, container.health)),
             }
-        } else if container.state == ContainerState::Exited(0) && self.input.project.is_job(&service.name) {
+            return true;
+        }
+        let completed = container.state == ContainerState::Exited(0) && self.input.project.is_job(&service.name);
+        if completed && !self.options.jobs_again {
             done.untouched.push((container.state, container.health));
         } else {
             let mut after = done.created.clone();
@@ -175,6 +182,7 @@ impl Up<'_> {
             after.extend(networks.filter_map(|network| self.resources.networks.get(&network)));
             self.start(service, name, Reason::NotRunning(container.state), after, done);
         }
+        false
     }
 
     fn create(

@@ -90,7 +90,7 @@ fn orphans_are_named_and_removed_on_request() {
     world.project.services.shift_remove("web");
     assert_snapshot!(world.up(), @r#"
     unchanged: db, migrate, api
-    note: containers of services that are not in the manifest: shop-web-1; --remove-orphans removes them
+    note: Found orphan containers ([shop-web-1]) for this project. If you removed or renamed this service in your compose file, you can run this command with the --remove-orphans flag to clean it up.
     "#);
     let options = UpOptions { remove_orphans: true, ..UpOptions::default() };
     assert_snapshot!(world.plan(&options), @r#"
@@ -162,4 +162,27 @@ fn what_changed_is_the_reason_and_hot_sync_is_news() {
     let plan = world.settle();
     let made = plan.steps.iter().find(|step| matches!(step.op, Op::Create(_))).unwrap();
     assert!(made.reason.to_string().starts_with("hot sync is on from now on"), "{}", made.reason);
+}
+
+#[test]
+fn nothing_is_made_before_the_images_where_they_come_first() {
+    let mut world = shop();
+    world.observed.images.clear();
+    let plan = world.plan(&UpOptions { images_first: true, ..UpOptions::default() });
+    let is_image = |step: &&crate::plan::Step| matches!(step.op, Op::Build { .. } | Op::Pull { .. });
+    let images = plan.steps.iter().take_while(is_image).count();
+    assert!(images > 0 && plan.steps.len() > images, "{plan}");
+    for step in &plan.steps[images..] {
+        assert!((0..images).all(|image| step.after.contains(&image)), "{plan}");
+    }
+}
+
+#[test]
+fn a_completed_job_runs_again_where_that_is_asked_for() {
+    let mut world = shop();
+    world.settle();
+    let plan = world.plan(&UpOptions { jobs_again: true, ..UpOptions::default() });
+    let started =
+        |step: &crate::plan::Step| matches!(&step.op, Op::Start { container } if container == "shop-migrate-1");
+    assert!(plan.steps.iter().any(started), "{plan}");
 }

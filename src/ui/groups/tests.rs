@@ -27,7 +27,7 @@ fn plan(steps: &[(&str, Kind)]) -> Event {
         reason: Reason::Network(step.to_string()),
         after: vec![],
     });
-    Event::Plan { steps: steps.collect(), unchanged: vec![], dry_run: false, reload_of: None }
+    Event::Plan { steps: steps.collect(), unchanged: vec![], containers: vec![], dry_run: false, reload_of: None }
 }
 
 fn started(step: usize) -> Event {
@@ -94,7 +94,8 @@ fn what_a_reload_tells_is_not_told_twice() {
     let kinds = [Kind::Create, Kind::Stop, Kind::Remove, Kind::Start];
     let steps: Vec<_> = kinds.into_iter().map(|kind| ("api", kind)).chain([("web", Kind::Restart)]).collect();
     let Event::Plan { steps, .. } = plan(&steps) else { panic!() };
-    let plan = Event::Plan { steps, unchanged: vec![], dry_run: false, reload_of: Some("api".into()) };
+    let plan =
+        Event::Plan { steps, unchanged: vec![], containers: vec![], dry_run: false, reload_of: Some("api".into()) };
     let mut groups = Groups::default();
     groups.event(&plan, Duration::ZERO);
     for step in 0..4 {
@@ -144,7 +145,10 @@ fn plans_side_by_side_are_told_apart() {
         for step in &mut steps {
             step.step += number * kinds.len();
         }
-        groups.event(&Event::Plan { steps, unchanged: vec![], dry_run: false, reload_of: None }, Duration::ZERO);
+        groups.event(
+            &Event::Plan { steps, unchanged: vec![], containers: vec![], dry_run: false, reload_of: None },
+            Duration::ZERO,
+        );
     }
     let said = [0, 5, 1, 6, 2, 7, 3, 8, 4, 9].map(|step| {
         assert_eq!(groups.event(&started(step), Duration::ZERO), Said::Nothing);
@@ -218,7 +222,10 @@ fn what_is_done_has_a_name() {
     let Event::Plan { mut steps, .. } = plan(&[("api", Start), ("api", Start)]) else { panic!() };
     steps[0].op = Operation::Wait { containers: vec!["c".into()], until: Until::Ready };
     steps[1].op = Operation::Tag { image: "a".into(), name: "b".into() };
-    groups.event(&Event::Plan { steps, unchanged: vec![], dry_run: false, reload_of: None }, Duration::ZERO);
+    groups.event(
+        &Event::Plan { steps, unchanged: vec![], containers: vec![], dry_run: false, reload_of: None },
+        Duration::ZERO,
+    );
     let said = [started(0), done(0), started(1), done(1)].map(|event| groups.event(&event, Duration::ZERO));
     assert_eq!(said, [Said::Nothing, Said::Nothing, Said::Nothing, Said::Itself]);
 }

@@ -96,6 +96,7 @@ pub(super) fn up() -> Vec<(u64, Event)> {
                     planned(5, "worker", "start container shop-worker-1", &[2]),
                 ],
                 unchanged: services(["cache", "db"]),
+                containers: vec![],
                 dry_run: false,
                 reload_of: None,
             },

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::options::{Kind, Settings};
+use super::options::{Kind, Settings, Wording};
 use super::render::Render;
 use super::sink::renderer;
 use super::streams::Streams;
@@ -28,6 +28,7 @@ use events::{
 };
 
 const SETTINGS: Settings = Settings {
+    wording: Wording::Hob,
     kind: Kind::Plain,
     out_color: false,
     err_color: false,

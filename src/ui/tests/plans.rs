@@ -23,7 +23,13 @@ fn a_dry_run_prints_the_plan() {
         reason,
         after,
     };
-    let plan = |steps| Event::Plan { steps, unchanged: services(["cache", "db"]), dry_run: true, reload_of: None };
+    let plan = |steps| Event::Plan {
+        steps,
+        unchanged: services(["cache", "db"]),
+        containers: vec![],
+        dry_run: true,
+        reload_of: None,
+    };
     let steps = vec![
         step(1, "", "create network shop_default", Reason::Missing, vec![]),
         step(2, "api", "build api", Reason::Inputs(vec![file("src/app.py")]), vec![]),
@@ -37,7 +43,13 @@ fn a_dry_run_prints_the_plan() {
 
 #[test]
 fn an_empty_plan_says_so() {
-    let plan = |unchanged: Vec<ServiceName>| Event::Plan { steps: vec![], unchanged, dry_run: false, reload_of: None };
+    let plan = |unchanged: Vec<ServiceName>| Event::Plan {
+        steps: vec![],
+        unchanged,
+        containers: vec![],
+        dry_run: false,
+        reload_of: None,
+    };
     let many: Vec<ServiceName> = (0..12).map(|number| format!("s{number}").as_str().into()).collect();
     let cases = [
         (services(["db"]), "nothing to do: db is as it should be\n"),

@@ -7,6 +7,7 @@ use bollard::models::{
 use serde_json::Value;
 
 use super::api::{Api, protocol, refused, some_list, some_map, word};
+use super::capabilities::capabilities;
 use super::mounts;
 use crate::engine::Result;
 use crate::model::{ByteSize, ContainerSpec, DeviceRequest, Resource, Service};
@@ -20,6 +21,7 @@ pub(super) fn links(service: &Service) -> Vec<String> {
 pub(super) fn host_config(spec: &ContainerSpec, api: Api) -> Result<HostConfig> {
     let service = &spec.service;
     let (binds, mounts) = mounts::mounts(spec, api)?;
+    let (cap_add, cap_drop) = capabilities(&service.cap_add, &service.cap_drop);
     let mut host = HostConfig {
         auto_remove: spec.auto_remove.then_some(true),
         binds: some_list(binds),
@@ -36,8 +38,8 @@ pub(super) fn host_config(spec: &ContainerSpec, api: Api) -> Result<HostConfig> 
             .logging
             .as_ref()
             .map(|logging| HostConfigLogConfig { typ: logging.driver.clone(), config: some_map(&logging.options) }),
-        cap_add: some_list(service.cap_add.clone()),
-        cap_drop: some_list(service.cap_drop.clone()),
+        cap_add: some_list(cap_add),
+        cap_drop: some_list(cap_drop),
         cgroup_parent: service.cgroup_parent.clone(),
         cgroupns_mode: (service.cgroup.as_deref()).map(|text| word("cgroup", text, "host or private")).transpose()?,
         dns: some_list(service.dns.clone()),

@@ -3,6 +3,7 @@
 //! engine's business (`build`, `depends_on`, `profiles`, hob's own keys, …).
 
 mod api;
+mod capabilities;
 mod endpoints;
 mod host;
 mod mounts;

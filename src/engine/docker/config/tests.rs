@@ -59,7 +59,7 @@ fn every_key_of_a_service_has_its_place() {
             json!([{"Path": "/dev/sda", "Weight": 4}]),
         ),
         (json!({"cap_add": ["ALL"]}), "/HostConfig/CapAdd", json!(["ALL"])),
-        (json!({"cap_drop": ["NET_ADMIN"]}), "/HostConfig/CapDrop", json!(["NET_ADMIN"])),
+        (json!({"cap_drop": ["NET_ADMIN"]}), "/HostConfig/CapDrop", json!(["CAP_NET_ADMIN"])),
         (json!({"cgroup": "host"}), "/HostConfig/CgroupnsMode", json!("host")),
         (json!({"cgroup_parent": "m"}), "/HostConfig/CgroupParent", json!("m")),
         (json!({"cpu_count": 2}), "/HostConfig/CpuCount", json!(2)),

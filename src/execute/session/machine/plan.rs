@@ -31,6 +31,10 @@ impl Machine {
 
     /// Observes, plans and carries out; without `apply` it only observes.
     pub(super) fn begin_plan(&mut self) {
+        if self.is_attached() && !self.phase.is_up() && !std::mem::replace(&mut self.said.attaching, true) {
+            let services = self.shown_services().into_iter().collect();
+            self.emit(Event::Attaching { services });
+        }
         self.plan = PlanState::Running { progress: Progress::default(), again: false };
         self.watching.incomplete = false;
         // What has changed until now is part of the measure that is about to be taken.

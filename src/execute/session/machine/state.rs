@@ -64,6 +64,8 @@ pub(super) struct Said {
     pub(super) manifest_errors: Vec<Message>,
     /// Why the last plan could not be made or carried out.
     pub(super) failures: Vec<Message>,
+    /// Whose output is shown.
+    pub(super) attaching: bool,
     /// That all containers have exited.
     pub(super) all_exited: bool,
     /// The services whose saves are seen.
