@@ -216,6 +216,8 @@ fn events_tells_what_happens() {
     session.interrupt();
     json.interrupt();
 
+    // Times are whole seconds.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     let past = lab.ok(&["events", "--json", "--since", "10m", "--until", "0s"]).out;
     let actions: Vec<Value> =
         past.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["action"].clone()).collect();
