@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{GlobalArgs, KeyValue};
 use super::exit::{Exit, Failure};
-use super::invocation::{Invocation, Name};
+use super::invocation::Name;
 use super::journal::{Journal, Recorder};
 use crate::agent::BUILD_ID;
 use crate::engine::Engine;
@@ -67,15 +67,13 @@ impl Context {
     /// Of this process.
     pub fn new(
         global: GlobalArgs,
-        invocation: Invocation,
+        name: Name,
         command: String,
         sink: Arc<dyn Sink>,
         closed: CancellationToken,
     ) -> anyhow::Result<Self> {
         let working_dir = std::env::current_dir().context("the working directory cannot be found")?;
-        let Invocation { name, variables, .. } = invocation;
-        let mut environment = global.docker.applied(env::snapshot());
-        environment.extend(variables);
+        let environment = global.docker.applied(env::snapshot());
         let paths = Paths::new(&environment)?;
         // Without a folder for them digests are only not remembered.
         // A file for each place where hob is started: a session keeps it in memory.
@@ -95,6 +93,12 @@ impl Context {
             name,
             hot: name == Name::Hob,
         })
+    }
+
+    /// Ends what waits for more to show once nobody reads it: for commands that may have nothing to write for long.
+    pub fn ends_with_reader(&self) {
+        let closed = self.closed.clone();
+        crate::host::terminal::when_reader_has_gone(move || closed.cancel());
     }
 
     /// How manifests are loaded. `targets` are services that the user named.
@@ -396,14 +400,15 @@ pub fn container<'a>(
     };
     match found {
         Some(container) if container.state.is_running() => Ok(container),
-        _ => Err(Failure::new(Exit::Failed, not_running(service, index))
-            .hint(format!("start it with `hob up -d {service}`"))),
+        _ => Err(not_running(service, index)),
     }
 }
 
-fn not_running(service: &ServiceName, index: Option<u32>) -> String {
-    match index {
+/// A service, or the container of it with this number, does not run.
+pub fn not_running(service: &str, index: Option<u32>) -> Failure {
+    let text = match index {
         Some(number) => format!("service \"{service}\" is not running container #{number}"),
         None => format!("service \"{service}\" is not running"),
-    }
+    };
+    Failure::new(Exit::Failed, text).hint(format!("start it with `hob up -d {service}`"))
 }

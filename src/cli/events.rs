@@ -20,6 +20,7 @@ pub async fn run(context: &Context, args: &EventsArgs) -> anyhow::Result<Exit> {
     };
     let (since, until) = (args.since.as_ref().map(moment).transpose()?, args.until.as_ref().map(moment).transpose()?);
     let mut signals = Signals::new()?;
+    context.ends_with_reader();
     let (project, engine) = context.project_and_engine(&[]).await?;
     let mut happenings = engine.happenings(&project, since, until).await?;
     let zone = context.zone();

@@ -243,6 +243,27 @@ mod tests {
     }
 
     #[test]
+    fn docker_compose_fails_with_one_code() {
+        for exit in Exit::ALL {
+            let code = exit.code_under(Name::Compose);
+            match exit {
+                Exit::Ok
+                | Exit::NotExecutable
+                | Exit::NotFound
+                | Exit::Interrupted
+                | Exit::Killed
+                | Exit::ReaderGone => {
+                    assert_eq!(code, exit.code());
+                }
+                Exit::Terminated => assert_eq!(code, 130),
+                _ => assert_eq!(code, 1, "{exit:?}"),
+            }
+            assert_eq!(exit.code_under(Name::Hob), exit.code());
+        }
+        assert_eq!(Exit::Command(7).code_under(Name::Compose), 7);
+    }
+
+    #[test]
     fn a_commands_code_is_handed_on() {
         let cases =
             [(0, Exit::Ok), (3, Exit::Command(3)), (137, Exit::Command(137)), (256, Exit::Failed), (-1, Exit::Failed)];

@@ -3,7 +3,6 @@
 //! As Docker Compose it has that command's sentences, exit codes and defaults, because scripts and other programs rely on
 //! them.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -15,6 +14,10 @@ const METADATA: &str = "docker-cli-plugin-metadata";
 
 /// Set by Docker's command for its plugins.
 const BY_DOCKER: &str = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND";
+
+/// Options of Docker's own whose value is the next word.
+const DOCKERS_WITH_VALUE: [&str; 10] =
+    ["--config", "--context", "-c", "--host", "-H", "--log-level", "-l", "--tlscacert", "--tlscert", "--tlskey"];
 
 /// Under which name hob was called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,12 +44,10 @@ impl Name {
 pub struct Invocation {
     /// Under which name.
     pub name: Name,
-    /// The program and its arguments, without what Docker put before them.
+    /// The program and its arguments, without the plugin's name.
     pub words: Vec<OsString>,
     /// Docker asks what the plugin is.
     pub metadata: bool,
-    /// Variables that options of Docker's own stand for, such as `docker --context far hob up`.
-    pub variables: BTreeMap<String, String>,
 }
 
 impl Invocation {
@@ -65,15 +66,14 @@ impl Invocation {
             _ => (Name::Hob, None),
         };
         if own.is_some() && second == METADATA {
-            return Self { name, words, metadata: true, ..Self::default() };
+            return Self { name, words, metadata: true };
         }
-        let mut variables = BTreeMap::new();
         if let Some(own) = own
             && (by_docker || second == own)
         {
-            variables = take_plugin_words(&mut words, own);
+            without_plugin_name(&mut words, own);
         }
-        Self { name, words, metadata: false, variables }
+        Self { name, words, metadata: false }
     }
 
     /// The call of this process.
@@ -99,45 +99,19 @@ fn stem(word: &OsStr) -> String {
     name.strip_suffix(".exe").unwrap_or(name).to_owned()
 }
 
-/// Takes away the plugin's name and the options of Docker's own before it, and gives the variables that those stand for.
-fn take_plugin_words(words: &mut Vec<OsString>, own: &str) -> BTreeMap<String, String> {
-    let mut variables = BTreeMap::new();
+/// Takes away the plugin's name. Docker's own options before it stay: hob has them too (`args::DockerArgs`).
+fn without_plugin_name(words: &mut Vec<OsString>, own: &str) {
     let mut at = 1;
     while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
         if word == own {
-            words.drain(1..=at);
-            return variables;
+            words.remove(at);
+            return;
         }
-        let (option, attached) = word.split_once('=').map_or((word, None), |(option, value)| (option, Some(value)));
-        let variable = match option {
-            "--host" | "-H" => Some("DOCKER_HOST"),
-            "--context" | "-c" => Some("DOCKER_CONTEXT"),
-            "--config" => Some("DOCKER_CONFIG"),
-            "--log-level" | "-l" | "--tlscacert" | "--tlscert" | "--tlskey" => None,
-            "--tls" | "--tlsverify" => {
-                variables.insert("DOCKER_TLS_VERIFY".to_owned(), "1".to_owned());
-                at += 1;
-                continue;
-            }
-            _ if option.starts_with('-') => {
-                at += 1;
-                continue;
-            }
-            _ => return variables,
-        };
-        let value = match attached {
-            Some(value) => Some(value.to_owned()),
-            None => {
-                at += 1;
-                words.get(at).map(|value| value.to_string_lossy().into_owned())
-            }
-        };
-        if let (Some(variable), Some(value)) = (variable, value) {
-            variables.insert(variable.to_owned(), value);
+        if !word.starts_with('-') {
+            return;
         }
-        at += 1;
+        at += if DOCKERS_WITH_VALUE.contains(&word) { 2 } else { 1 };
     }
-    variables
 }
 
 #[cfg(test)]
@@ -147,29 +121,25 @@ mod tests {
     #[test]
     fn the_program_knows_its_name() {
         let cases = [
-            ("hob up -d", false, Name::Hob, "hob up -d", ""),
-            ("/usr/bin/hob compose up -d", false, Name::Compose, "/usr/bin/hob up -d", ""),
-            ("hob up compose", false, Name::Hob, "hob up compose", ""),
-            ("docker-compose -f x up", false, Name::Compose, "docker-compose -f x up", ""),
-            ("/a/docker-compose compose up", false, Name::Compose, "/a/docker-compose up", ""),
-            ("/a/docker-compose compose -p compose up", true, Name::Compose, "/a/docker-compose -p compose up", ""),
+            ("hob up -d", false, Name::Hob, "hob up -d"),
+            ("/usr/bin/hob compose up -d", false, Name::Compose, "/usr/bin/hob up -d"),
+            ("hob up compose", false, Name::Hob, "hob up compose"),
+            ("docker-compose -f x up", false, Name::Compose, "docker-compose -f x up"),
+            ("/a/docker-compose compose up", false, Name::Compose, "/a/docker-compose up"),
+            ("/a/docker-compose compose -p compose up", true, Name::Compose, "/a/docker-compose -p compose up"),
             (
-                "/a/docker-hob --context far -D -H=tcp://h hob up",
+                "/a/docker-hob --context hob -D -H=tcp://h hob up",
                 true,
                 Name::Hob,
-                "/a/docker-hob up",
-                "DOCKER_CONTEXT=far DOCKER_HOST=tcp://h",
+                "/a/docker-hob --context hob -D -H=tcp://h up",
             ),
-            ("/a/docker-hob --tlsverify hob", true, Name::Hob, "/a/docker-hob", "DOCKER_TLS_VERIFY=1"),
-            ("/a/docker-hob hob run hob", true, Name::Hob, "/a/docker-hob run hob", ""),
+            ("/a/docker-hob --tlsverify hob", true, Name::Hob, "/a/docker-hob --tlsverify"),
+            ("/a/docker-hob hob run hob", true, Name::Hob, "/a/docker-hob run hob"),
         ];
-        for (line, by_docker, name, words, variables) in cases {
+        for (line, by_docker, name, words) in cases {
             let read = Invocation::read(line.split(' ').map(OsString::from), by_docker);
             let left = read.words.join(OsStr::new(" "));
-            let set: Vec<String> = read.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let got = (read.name, left.to_str().unwrap(), set.join(" "));
-            assert_eq!(got, (name, words, variables.to_owned()), "{line}");
-            assert!(!read.metadata, "{line}");
+            assert_eq!((read.name, left.to_str().unwrap(), read.metadata), (name, words, false), "{line}");
         }
         for program in ["docker-hob", "/x/docker-compose"] {
             assert!(Invocation::read([program.into(), METADATA.into()], false).metadata);

@@ -35,6 +35,9 @@ pub async fn run(context: &Context, args: &LogsArgs) -> anyhow::Result<Exit> {
             || services.iter().any(|s| s.as_str() == service))
             && args.index.is_none_or(|index| index == number)
     };
+    if args.follow {
+        context.ends_with_reader();
+    }
     let mut events = if args.follow { Some(stack.engine.events(&stack.project.name).await?) } else { None };
     let observed = stack.observe().await?;
     let options = LogOptions { timestamps: args.timestamps };

@@ -72,7 +72,7 @@ pub fn main() -> ExitCode {
     if invocation.metadata {
         return shown(name, vec![Event::Output { text: Invocation::metadata() }], Exit::Ok);
     }
-    let cli = match Cli::read(name, invocation.words.iter().cloned()) {
+    let cli = match Cli::read(name, invocation.words) {
         Ok(cli) => cli,
         Err(error) => return said(name, &error),
     };
@@ -89,7 +89,7 @@ pub fn main() -> ExitCode {
         move || closed.cancel()
     }));
     let sink = ui::sink(&options);
-    let exit = match start(cli, invocation, &sink, closed) {
+    let exit = match start(cli, name, &sink, closed) {
         Ok(exit) => exit,
         Err(error) => {
             let (exit, message) = exit::report(&error);
@@ -158,13 +158,13 @@ fn adjust(options: &mut ui::Options, command: &Command) {
     }
 }
 
-fn start(cli: Cli, invocation: Invocation, sink: &Arc<dyn Sink>, closed: CancellationToken) -> anyhow::Result<Exit> {
+fn start(cli: Cli, name: Name, sink: &Arc<dyn Sink>, closed: CancellationToken) -> anyhow::Result<Exit> {
     if let Some(folder) = &cli.global.change_dir {
         std::env::set_current_dir(folder).with_context(|| format!("cannot change to {}", folder.display()))?;
     }
     trace::start(&crate::host::env::snapshot())?;
     let command = cli.command;
-    let mut context = Context::new(cli.global, invocation, command.title(), Arc::clone(sink), closed)?;
+    let mut context = Context::new(cli.global, name, command.title(), Arc::clone(sink), closed)?;
     context.purpose = purpose(&command);
     context.hot |= matches!(&command, Command::Watch(_)) || matches!(&command, Command::Up(args) if args.watch);
     context.may_build = matches!(purpose(&command), Purpose::Run) || matches!(&command, Command::Build(_));

@@ -17,13 +17,14 @@ const NAMES: [&str; 2] = ["docker-hob", "docker-compose"];
 
 /// Installs or removes it, and says what was written.
 pub fn run(context: &Context, args: &PluginArgs) -> anyhow::Result<Exit> {
-    let config = Surroundings::from_process().config_folder();
+    let config = Surroundings::of(&context.environment).config_folder();
     let config = config.context("there is no home folder to install it in; set DOCKER_CONFIG to a folder")?;
     let folder = config.join("cli-plugins");
     let program = std::env::current_exe().and_then(fs::canonicalize).context("hob's own program cannot be found")?;
+    let dry_run = context.global.dry_run;
     let told = match args.action {
-        PluginAction::Install { compose } => install(&folder, &program, compose)?,
-        PluginAction::Remove => remove(&folder)?,
+        PluginAction::Install { compose } => install(&folder, &program, compose, dry_run)?,
+        PluginAction::Remove => remove(&folder, dry_run)?,
     };
     for text in told {
         context.sink.emit(Event::Output { text });
@@ -31,7 +32,7 @@ pub fn run(context: &Context, args: &PluginArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn install(folder: &Path, program: &Path, compose: bool) -> anyhow::Result<Vec<String>> {
+fn install(folder: &Path, program: &Path, compose: bool, dry_run: bool) -> anyhow::Result<Vec<String>> {
     let names = if compose { &NAMES[..] } else { &NAMES[..1] };
     // All or nothing: a link that is in the way is found before the first one is made.
     for name in names {
@@ -41,14 +42,20 @@ fn install(folder: &Path, program: &Path, compose: bool) -> anyhow::Result<Vec<S
             return Err(Failure::new(Exit::Failed, text).hint("move it away first, and back to undo this").into());
         }
     }
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    if !dry_run {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     names
         .iter()
         .map(|name| {
             let path = folder.join(name);
-            put_link(program, &path).with_context(|| format!("cannot write {}", path.display()))?;
             let command = name.replacen('-', " ", 1);
-            Ok(format!("{} -> {}: `{command}` is hob now", path.display(), program.display()))
+            let link = format!("{} -> {}", path.display(), program.display());
+            if dry_run {
+                return Ok(format!("{link}: `{command}` would be hob"));
+            }
+            put_link(program, &path).with_context(|| format!("cannot write {}", path.display()))?;
+            Ok(format!("{link}: `{command}` is hob now"))
         })
         .collect()
 }
@@ -61,11 +68,15 @@ fn put_link(program: &Path, path: &Path) -> std::io::Result<()> {
     temporary.persist(path).map(drop).map_err(|error| error.error)
 }
 
-fn remove(folder: &Path) -> anyhow::Result<Vec<String>> {
+fn remove(folder: &Path, dry_run: bool) -> anyhow::Result<Vec<String>> {
     let mut told = Vec::new();
     for name in NAMES {
         let path = folder.join(name);
         if !is_ours(&path) {
+            continue;
+        }
+        if dry_run {
+            told.push(format!("would remove {}", path.display()));
             continue;
         }
         match fs::remove_file(&path) {
@@ -101,21 +112,24 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("cli-plugins");
         let program = Path::new("/opt/bin/hob");
-        install(&folder, program, false).unwrap();
+        install(&folder, program, true, true).unwrap();
+        assert!(!folder.exists(), "a dry run writes nothing");
+        install(&folder, program, false, false).unwrap();
         assert_eq!(names(&folder), ["docker-hob"]);
         fs::write(folder.join("docker-compose"), "another").unwrap();
-        let refused = install(&folder, program, true).unwrap_err().to_string();
+        let refused = install(&folder, program, true, false).unwrap_err().to_string();
         assert!(refused.contains("docker-compose is there and is not hob's"), "{refused}");
-        assert_eq!(remove(&folder).unwrap().len(), 1);
+        assert!(remove(&folder, true).unwrap()[0].starts_with("would remove"));
+        assert_eq!(remove(&folder, false).unwrap().len(), 1);
         assert_eq!(names(&folder), ["docker-compose"]);
         fs::remove_file(folder.join("docker-compose")).unwrap();
-        assert_eq!(install(&folder, program, true).unwrap().len(), 2);
+        assert_eq!(install(&folder, program, true, false).unwrap().len(), 2);
         // Another one takes its place.
-        install(&folder, Path::new("/usr/bin/hob"), true).unwrap();
+        install(&folder, Path::new("/usr/bin/hob"), true, false).unwrap();
         assert_eq!(fs::read_link(folder.join("docker-compose")).unwrap(), Path::new("/usr/bin/hob"));
         assert_eq!(names(&folder), ["docker-compose", "docker-hob"]);
-        assert_eq!(remove(&folder).unwrap().len(), 2);
+        assert_eq!(remove(&folder, false).unwrap().len(), 2);
         assert_eq!(names(&folder), [""; 0]);
-        assert!(remove(&folder).unwrap()[0].starts_with("nothing to remove"));
+        assert!(remove(&folder, false).unwrap()[0].starts_with("nothing to remove"));
     }
 }

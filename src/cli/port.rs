@@ -1,7 +1,7 @@
 //! `hob port`.
 
 use super::args::PortArgs;
-use super::context::Context;
+use super::context::{Context, not_running};
 use super::exit::{Exit, Failure};
 use crate::event::Event;
 use crate::model::ObservedContainer;
@@ -13,15 +13,11 @@ pub async fn run(context: &Context, args: &PortArgs) -> anyhow::Result<Exit> {
     let own = |container: &&ObservedContainer| *container.service == args.service && !container.oneoff;
     let mut containers: Vec<&ObservedContainer> = seen.containers.iter().filter(own).collect();
     containers.sort_by_key(|container| container.number);
-    let (service, index) = (&args.service, args.index.unwrap_or_default());
+    let index = args.index.unwrap_or_default();
     // Nought is none, as in Compose. Without a number it is the first that runs, whatever its number is.
     let found = containers.into_iter().find(|container| index == 0 || container.number == index);
     let Some(container) = found else {
-        let text = match index {
-            0 => format!("service \"{service}\" is not running"),
-            number => format!("service \"{service}\" is not running container #{number}"),
-        };
-        return Err(Failure::new(Exit::Failed, text).hint(format!("start it with `hob up -d {service}`")).into());
+        return Err(not_running(&args.service, args.index.filter(|index| *index != 0)).into());
     };
     let mut ports: Vec<_> = container.ports.iter().collect();
     ports.sort_by(|a, b| (&a.host_ip, a.host_port).cmp(&(&b.host_ip, b.host_port)));

@@ -77,8 +77,8 @@ pub async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<Exit> {
     spec.interactive = !args.detach && args.interactive;
     spec.publish = args.service_ports || !args.publish.is_empty();
     for attachment in spec.networks.values_mut() {
-        attachment.aliases.drain(..if args.use_aliases { 1 } else { attachment.aliases.len() });
-        attachment.aliases.insert(0, spec.name.clone());
+        let of_service = if args.use_aliases { attachment.aliases.split_off(1) } else { Vec::new() };
+        attachment.aliases = std::iter::once(spec.name.clone()).chain(of_service).collect();
     }
     for label in &args.labels {
         spec.labels.insert(label.key.clone(), label.value.clone().unwrap_or_default());

@@ -61,6 +61,7 @@ struct Row {
 /// Shows what containers use.
 pub async fn run(context: &Context, args: &StatsArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
+    context.ends_with_reader();
     let seen = context.seen(&[], args.all).await?;
     let chosen = |service: &str| args.service.as_ref().is_none_or(|chosen| *chosen == *service);
     let containers = seen.containers.iter().filter(|container| chosen(&container.service));

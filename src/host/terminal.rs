@@ -42,6 +42,32 @@ pub fn stdout() -> tokio::io::Stdout {
     tokio::io::stdout()
 }
 
+/// Calls back once nobody can read standard output any more, such as `head` that has what it wants: also where nothing is
+/// written to it, which would tell. Where it is no pipe and no terminal, nobody goes.
+pub fn when_reader_has_gone(then: impl FnOnce() + Send + 'static) {
+    let wait = move || {
+        let stdout = io::stdout();
+        loop {
+            // Nothing is asked for but what is told in any case: an error, and the end of the other side.
+            let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_)
+                    if fds[0]
+                        .revents()
+                        .is_some_and(|told| told.intersects(PollFlags::POLLERR | PollFlags::POLLHUP)) =>
+                {
+                    return then();
+                }
+                Err(Errno::EINTR) => {}
+                // It is closed, or cannot be asked.
+                _ => return,
+            }
+        }
+    };
+    // Without a thread for it, the next write tells.
+    let _ = std::thread::Builder::new().name("reader".to_owned()).spawn(wait);
+}
+
 /// The size of the terminal that standard output is; `None` where it is none.
 pub fn size() -> Option<Size> {
     let (rows, columns) = console::Term::stdout().size_checked()?;

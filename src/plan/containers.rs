@@ -88,6 +88,16 @@ pub fn is_neighbour(project: &Project, container: &ObservedContainer) -> bool {
     !files.is_empty() && !files.split(',').any(|file| project.files.iter().any(|own| own == Path::new(file)))
 }
 
+/// What is said of containers whose service is gone, where they are left: Docker Compose's sentence.
+pub fn orphans_stay(containers: &[&ObservedContainer]) -> String {
+    let names: Vec<&str> = containers.iter().map(|c| c.name.as_str()).collect();
+    format!(
+        "Found orphan containers ([{}]) for this project. If you removed or renamed this service in your compose file, \
+         you can run this command with the --remove-orphans flag to clean it up.",
+        names.join(" ")
+    )
+}
+
 /// What is said where `--remove-orphans` leaves a neighbour's containers.
 pub fn neighbours_stay(containers: &[&ObservedContainer]) -> String {
     let names: Vec<&str> = containers.iter().map(|c| c.name.as_str()).collect();

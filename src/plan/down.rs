@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::containers::{is_neighbour, neighbours_stay};
+use super::containers::{is_neighbour, neighbours_stay, orphans_stay};
 use super::op::StepId;
 use super::{Op, Plan, Reason};
 use crate::model::{Graph, Observed, ObservedContainer, Project, ServiceName, without_latest};
@@ -146,11 +146,7 @@ pub fn down(project: &Project, observed: &Observed, options: &DownOptions) -> Pl
         plan.notes.push(neighbours_stay(&neighbours));
     }
     if !orphans.is_empty() && !options.ignore_orphans {
-        let names: Vec<&str> = orphans.iter().map(|c| c.name.as_str()).collect();
-        plan.notes.push(format!(
-            "containers of services that are not in the manifest stay: {}; --remove-orphans removes them",
-            names.join(", ")
-        ));
+        plan.notes.push(orphans_stay(&orphans));
     }
     for network in observed.networks.values().chain(&observed.duplicates) {
         let name = &network.name;

@@ -39,12 +39,6 @@ impl Render for Json {
         self.streams.flush();
     }
 
-    fn next_tick(&self, _: Duration) -> Option<Duration> {
-        None
-    }
-
-    fn tick(&mut self, _: Duration) {}
-
     fn release(&mut self, _: Duration) {
         self.streams.flush();
     }

@@ -47,12 +47,6 @@ impl Render for Quiet {
         self.common.streams.flush();
     }
 
-    fn next_tick(&self, _: Duration) -> Option<Duration> {
-        None
-    }
-
-    fn tick(&mut self, _: Duration) {}
-
     fn release(&mut self, _: Duration) {
         self.common.show_failures();
         self.common.streams.flush();

@@ -12,9 +12,11 @@ pub(super) trait Render: Send {
     /// back, and a flood is written in large pieces.
     fn flush(&mut self, now: Duration);
     /// How long `tick` may wait if no event comes; `None` where nothing moves.
-    fn next_tick(&self, now: Duration) -> Option<Duration>;
+    fn next_tick(&self, _now: Duration) -> Option<Duration> {
+        None
+    }
     /// Time has passed.
-    fn tick(&mut self, now: Duration);
+    fn tick(&mut self, _now: Duration) {}
     /// The terminal is someone else's from here until the next event.
     fn release(&mut self, now: Duration);
 }

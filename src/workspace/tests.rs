@@ -10,6 +10,8 @@ use super::{BuildOptions, Sources, Unusable, Workspace};
 use crate::event::Cause;
 use crate::host::{DiskTree, entry_at};
 use crate::manifest::LoadOptions;
+use crate::model::ObservedImage;
+use crate::plan::WantedImage;
 
 /// What is to be mended in the files of a folder, and what is said first.
 fn ends(files: &[(&str, &str)]) -> (Option<Cause>, String, Option<usize>) {
@@ -117,6 +119,30 @@ fn services_without_a_platform_have_that_of_the_environment() {
         let platforms: Vec<_> = project.services.values().map(|service| service.platform.as_deref()).collect();
         assert_eq!(platforms, [want, Some("linux/arm/v7"), want], "{shell:?}");
     }
+}
+
+#[test]
+fn as_compose_an_image_that_is_there_is_taken_and_only_rules_are_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = "name: p\nservices:\n  there: {build: .}\n  gone: {build: .}\n  always: {build: ., pull_policy: build}\n  \
+                    ruled:\n    build: .\n    develop: {watch: [{path: src, action: rebuild}]}\n";
+    fs::create_dir(folder.path().join("src")).unwrap();
+    for (name, text) in [("compose.yaml", manifest), ("Dockerfile", "FROM scratch\nCOPY src /src\n"), ("src/a", "")] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let options = LoadOptions { working_dir: folder.path().to_path_buf(), ..LoadOptions::default() };
+    let tree = Arc::new(DiskTree::new(None));
+    let project = super::load(&*tree, &options).unwrap().project;
+    let services: Vec<_> = project.services.keys().cloned().collect();
+    let images = ["p-there", "p-always"].map(|name| (name.to_owned(), ObservedImage::default()));
+    let missing = BuildOptions { only_missing: true, ..BuildOptions::default() };
+    let sources = Workspace::new(tree, options, "linux/amd64".into()).building(missing).watching_by_rules_only();
+    assert!(sources.takes_images());
+    let wanted = sources.measure(&project, &services, &IndexMap::from(images)).unwrap();
+    let is_taken =
+        |name: &str| matches!(&wanted.images[name], WantedImage::Named(image) if *image == format!("p-{name}"));
+    assert_eq!(["there", "gone", "always", "ruled"].map(is_taken), [true, false, false, false]);
+    assert_eq!(wanted.watch.keys().map(crate::model::ServiceName::as_str).collect::<Vec<_>>(), ["ruled"]);
 }
 
 #[test]

@@ -223,6 +223,9 @@ fn events_tells_what_happens() {
         past.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["action"].clone()).collect();
     assert!(actions.contains(&"create".into()) && actions.contains(&"destroy".into()), "{past}");
     lab.ends(&["events", "--since", "yesterdayish"], 2).says(&["yesterdayish"]);
+    // What happened was written long before the reader goes, and nothing more happens.
+    let done = run(shell(&lab, "events --since 10m | { head -n 1; sleep 0.5; }"), "");
+    assert_eq!(done.out.lines().count(), 1, "{done}");
 }
 
 /// What others have reported of Docker Compose.

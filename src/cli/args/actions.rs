@@ -71,7 +71,8 @@ pub struct CreateArgs {
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
 
-    /// Accepted for scripts: hob always builds an image whose inputs changed, and never one whose did not
+    /// Build images first, also those that are there. As hob that is done anyway where what they are built from changed, and
+    /// nowhere else; as `docker-compose` only with this
     #[arg(long, conflicts_with = "no_build")]
     pub build: bool,
 

@@ -117,7 +117,8 @@ pub struct RunArgs {
     #[arg(long)]
     pub rm: bool,
 
-    /// Accepted for scripts: hob always builds an image whose inputs changed
+    /// Build images first, also those that are there. As hob that is done anyway where what they are built from changed, and
+    /// nowhere else; as `docker-compose` only with this
     #[arg(long)]
     pub build: bool,
 

@@ -146,8 +146,12 @@ pub struct GlobalArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct DockerArgs {
     /// Docker context, in place of `DOCKER_CONTEXT`.
-    #[arg(long, value_name = "NAME", hide = true, conflicts_with = "host")]
+    #[arg(short = 'c', long, value_name = "NAME", hide = true, conflicts_with = "host")]
     pub context: Option<String>,
+
+    /// The client's folder, in place of `DOCKER_CONFIG`.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub config: Option<String>,
 
     /// The engine, in place of `DOCKER_HOST`.
     #[arg(short = 'H', long, value_name = "URL", hide = true)]
@@ -180,6 +184,9 @@ impl DockerArgs {
         let mut set = |name: &str, value: &str| environment.insert(name.to_owned(), value.to_owned());
         if let Some(host) = &self.host {
             set("DOCKER_HOST", host);
+        }
+        if let Some(folder) = &self.config {
+            set("DOCKER_CONFIG", folder);
         }
         if self.tls || self.tlsverify {
             set("DOCKER_TLS_VERIFY", "1");

@@ -31,7 +31,8 @@ pub struct UpArgs {
     #[arg(short, long, conflicts_with_all = ["watch", "abort_on_container_exit", "abort_on_container_failure"])]
     pub detach: bool,
 
-    /// Accepted for scripts: hob always builds an image whose inputs changed, and never one whose did not
+    /// Build images first, also those that are there. As hob that is done anyway where what they are built from changed, and
+    /// nowhere else; as `docker-compose` only with this
     #[arg(long, conflicts_with = "no_build")]
     pub build: bool,
 

@@ -6,7 +6,7 @@ mod paths;
 mod to;
 
 use super::args::CpArgs;
-use super::context::Context;
+use super::context::{Context, not_running};
 use super::exit::{Exit, Failure};
 use crate::model::{Observed, ObservedContainer};
 use paths::End;
@@ -44,9 +44,9 @@ fn containers<'a>(observed: &'a Observed, service: &str, args: &CpArgs) -> Resul
     if !containers.is_empty() {
         return Ok(containers);
     }
-    let text = match args.index {
-        Some(index) => format!("service \"{service}\" is not running container #{index}"),
-        None => format!("no container found for service \"{service}\""),
-    };
+    if args.index.is_some() {
+        return Err(not_running(service, args.index));
+    }
+    let text = format!("no container found for service \"{service}\"");
     Err(Failure::new(Exit::Failed, text).hint(format!("make one with `hob up -d {service}`")))
 }

@@ -5,18 +5,25 @@ use bollard::query_parameters::StatsOptions;
 use futures_util::StreamExt as _;
 
 use super::Docker;
+use super::time::unix_seconds;
 use crate::engine::{BoxStream, Result, Usage};
 use crate::model::ContainerId;
 
 impl Docker {
-    /// The stream ends when the container does.
+    /// The stream ends when the container does: the engine goes on for ever, and then tells of no moment.
     pub(super) fn usage(&self, id: &ContainerId) -> BoxStream<Result<Usage>> {
         let docker = self.clone();
         let options = StatsOptions { stream: true, ..StatsOptions::default() };
         let told = self.api.stats(id.as_str(), Some(options));
+        let told = told.take_while(|told| std::future::ready(told.as_ref().map_or(true, is_of_a_moment)));
         let told = told.map(move |told| told.map(|told| of(&told)).map_err(|error| docker.error(error)));
         Box::pin(told)
     }
+}
+
+/// What does not run was read in the year 1.
+fn is_of_a_moment(told: &ContainerStatsResponse) -> bool {
+    told.read.as_deref().is_some_and(|read| unix_seconds(read) > 0)
 }
 
 fn of(told: &ContainerStatsResponse) -> Usage {
@@ -87,5 +94,8 @@ mod tests {
             processes: 2,
         };
         assert_eq!(usage, want);
+        let is_read = |at: &str| is_of_a_moment(&serde_json::from_value(serde_json::json!({ "read": at })).unwrap());
+        assert!(is_read("2026-11-28T09:49:31.043801427Z"));
+        assert!(!is_read("0001-01-01T00:00:00Z"), "it has ended");
     }
 }

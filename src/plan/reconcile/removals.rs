@@ -2,7 +2,7 @@
 
 use super::Up;
 use crate::model::{ObservedContainer, ObservedNetwork, ServiceName};
-use crate::plan::containers::{is_neighbour, neighbours_stay};
+use crate::plan::containers::{is_neighbour, neighbours_stay, orphans_stay};
 use crate::plan::op::StepId;
 use crate::plan::{Op, Reason};
 
@@ -92,12 +92,7 @@ impl Up<'_> {
                 self.remove(orphan, None, &Reason::Orphan, Vec::new());
             }
         } else if !orphans.is_empty() && !self.options.ignore_orphans {
-            let names: Vec<&str> = orphans.iter().map(|c| c.name.as_str()).collect();
-            self.plan.notes.push(format!(
-                "Found orphan containers ([{}]) for this project. If you removed or renamed this service in your compose \
-                 file, you can run this command with the --remove-orphans flag to clean it up.",
-                names.join(" ")
-            ));
+            self.plan.notes.push(orphans_stay(&orphans));
         }
     }
 }

@@ -27,6 +27,28 @@ fn down_stops_in_reverse_and_keeps_data_unless_asked() {
 }
 
 #[test]
+fn down_of_some_takes_the_networks_that_only_they_have() {
+    let mut world = World::new(json!({
+        "name": "shop",
+        "services": {
+            "web": {"image": "web", "networks": {"front": null, "back": null}},
+            "db": {"image": "db", "networks": {"back": null}},
+        },
+        "networks": {"front": {"name": "shop_front"}, "back": {"name": "shop_back"}},
+    }));
+    world.settle();
+    let removed = |world: &World, service: &str| {
+        let options = DownOptions { services: vec![service.into()], ..DownOptions::default() };
+        let plan = down(&world.project, &world.observed, &options);
+        plan.steps.iter().map(|step| step.op.to_string()).filter(|op| op.contains("network")).collect::<Vec<_>>()
+    };
+    assert_eq!(removed(&world, "web"), ["remove network shop_front"]);
+    assert_eq!(removed(&world, "db"), [""; 0]);
+    world.observed.networks.get_mut("shop_front").unwrap().labels.clear();
+    assert_eq!(removed(&world, "web"), [""; 0], "somebody else made it");
+}
+
+#[test]
 fn down_leaves_the_neighbour_alone() {
     let mut world = shop();
     world.settle();

@@ -204,12 +204,6 @@ impl Render for Compose {
         self.common.streams.flush();
     }
 
-    fn next_tick(&self, _: Duration) -> Option<Duration> {
-        None
-    }
-
-    fn tick(&mut self, _: Duration) {}
-
     fn release(&mut self, _: Duration) {
         self.common.streams.flush();
     }
